@@ -1,0 +1,206 @@
+# fmnistd: build, test, measure.
+#
+#   make                 the daemon, the client library, fmnistctl
+#   make test            every C test, on this build
+#   make bench           the figures of README.md, measured here
+#   make fuzz            the parsers' fuzzers, FUZZ_SECONDS each (needs clang)
+#   make install         PREFIX=/usr/local DESTDIR=
+#
+#   CC=clang             another compiler           SANITIZE=address,undefined | thread
+#   BUILD=build          where everything goes      WERROR=1   warnings are errors
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
+OPT    ?= -O2
+SANITIZE ?=
+FUZZ_SECONDS ?= 20
+
+VERSION := $(shell sed -n 's/^\#define FMNIST_VERSION  *"\(.*\)"/\1/p' include/fmnist.h)
+MAJOR   := $(firstword $(subst ., ,$(VERSION)))
+
+# -ffp-contract=off: a fused multiply-add gives other pixels than the frameworks' own libraries.
+CFLAGS_ALL := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off \
+  -fno-strict-aliasing -fstack-protector-strong -D_GNU_SOURCE -Iinclude -Isrc -Itests \
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+  -Wno-unused-parameter $(if $(WERROR),-Werror) \
+  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
+LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
+
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+SYSTEMD := $(if $(call pkg,--modversion,libsystemd),yes)
+
+# ---- modules: who may use whom. Programs and tests link only what stands here, so a use that the
+# ---- design does not have fails to link.
+
+USES_base    :=
+USES_spec    := base
+USES_dataset := base
+USES_pixels  := base
+USES_sampler := base
+USES_ring    := base
+USES_wire    := spec base
+USES_render  := spec dataset pixels sampler base
+USES_client  := wire ring pixels spec base
+USES_server  := render wire ring spec dataset pixels sampler base
+USES_ctl     := client wire ring pixels spec base
+
+LIBS_dataset := -lz -luring -lxxhash
+LIBS_pixels  := -lm
+LIBS_render  := $(LIBS_dataset) -lm -lxxhash
+LIBS_server  := $(LIBS_render) -luv -lcyaml -lyaml -ljansson $(if $(SYSTEMD),-lsystemd)
+LIBS_ctl     := -lpng -ljansson -larchive -lz -lm
+
+CFLAGS_server := $(if $(SYSTEMD),-DHAVE_SYSTEMD)
+
+MODULES := base spec dataset pixels sampler ring wire render client server ctl
+SOURCES = $(wildcard src/$(1)/*.c)
+
+# Pixel loops are compiled once a level; src/pixels/isa.h says how one is chosen.
+ISA_LEVELS := portable $(if $(filter x86_64,$(shell uname -m)),avx2 avx512)
+ISA_portable :=
+ISA_avx2     := -mavx2 -mf16c -mbmi2
+ISA_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mf16c -mbmi2 -mprefer-vector-width=512
+
+plain = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out %_isa.c %/main.c,$(call SOURCES,$(1))))
+isa   = $(foreach l,$(ISA_LEVELS),$(patsubst src/%.c,$(BUILD)/obj/%.$(l).o,$(filter %_isa.c,$(call SOURCES,$(1)))))
+objects = $(call plain,$(1)) $(call isa,$(1))
+archive = $(BUILD)/obj/$(1).a
+uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
+
+.PHONY: all test bench fuzz install clean check-format
+all: $(BUILD)/fmnistd $(BUILD)/fmnistctl $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a \
+     $(BUILD)/fmnist.pc $(BUILD)/softmax
+	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE),, $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
+
+# Objects are made again when the flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL)' > $@
+FORCE:
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
+
+define isa_rule
+$(BUILD)/obj/%.$(1).o: src/%.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS_ALL) -O3 $(ISA_$(1)) -DISA_VARIANT=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach l,$(ISA_LEVELS),$(eval $(call isa_rule,$(l))))
+
+define module_rule
+$(call archive,$(1)): $(call objects,$(1))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
+
+# ---- programs and the library
+
+$(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server)
+	$(CC) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS_server)
+
+$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,spec) $(call archive,base) $(BUILD)/libfmnist.a
+	$(CC) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS_ctl)
+
+CLIENT_ARCHIVES := $(call uses,client)
+
+$(BUILD)/libfmnist.so.$(VERSION): $(CLIENT_ARCHIVES)
+	$(CC) -shared -o $@ -Wl,-soname,libfmnist.so.$(MAJOR) -Wl,--whole-archive $< -Wl,--no-whole-archive \
+	  -Wl,--start-group $(filter-out $<,$^) -Wl,--end-group -Wl,--exclude-libs,ALL $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL)
+
+$(BUILD)/libfmnist.so.$(MAJOR): $(BUILD)/libfmnist.so.$(VERSION)
+	ln -sf $(<F) $@
+
+$(BUILD)/libfmnist.so: $(BUILD)/libfmnist.so.$(MAJOR)
+	ln -sf $(<F) $@
+
+# One object with the hidden names made local, so that a program that links it cannot clash.
+$(BUILD)/libfmnist.a: $(CLIENT_ARCHIVES)
+	ld -r -o $(BUILD)/obj/libfmnist.o --whole-archive $< --no-whole-archive --start-group $(filter-out $<,$^) --end-group
+	objcopy --localize-hidden $(BUILD)/obj/libfmnist.o
+	@rm -f $@
+	ar rcs $@ $(BUILD)/obj/libfmnist.o
+
+$(BUILD)/fmnist.pc: include/fmnist.h Makefile
+	@mkdir -p $(BUILD)
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: libfmnist' 'Description: client library of fmnistd' \
+	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lfmnist' 'Cflags: -I$${prefix}/include' > $@
+
+# The example that a reader looks at first.
+$(BUILD)/softmax: docs/examples/softmax.c include/fmnist.h $(BUILD)/libfmnist.a
+	$(CC) $(CFLAGS_ALL) -O3 -o $@ $< $(BUILD)/libfmnist.a $(LDFLAGS_ALL) -lm
+
+# ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e the library alone
+
+TEST_SUPPORT := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/support/*.c))
+test_bins = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/$(1)/test_*.c))
+TESTS := $(foreach m,$(MODULES) e2e,$(call test_bins,$(m)))
+CHECK_LIBS = $(call pkg,--libs,check)
+
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+define test_rule
+$(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call uses,$(1))
+	@mkdir -p $$(@D)
+	$$(CC) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LDFLAGS_ALL) $$(CHECK_LIBS) $(LIBS_$(1))
+endef
+$(foreach m,$(MODULES),$(eval $(call test_rule,$(m))))
+
+$(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_ALL) $(CHECK_LIBS) -ljansson -lz -lm
+
+test: all $(TESTS)
+	BUILD=$(BUILD) scripts/run-tests $(TESTS)
+
+# ---- fuzzers: tests/fuzz/fuzz_*.c
+
+FUZZ_BUILD := $(BUILD)/fuzz
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz:
+	@for f in $(FUZZERS); do \
+	  $(MAKE) --no-print-directory CC=clang BUILD=$(FUZZ_BUILD) SANITIZE=address,undefined \
+	    CFLAGS='-fsanitize=fuzzer-no-link' $(FUZZ_BUILD)/fuzz/$$f && mkdir -p $(FUZZ_BUILD)/corpus/$$f && \
+	  $(FUZZ_BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 \
+	    $(FUZZ_BUILD)/corpus/$$f || exit 1; \
+	done
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call uses,server)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS_server)
+
+# ---- measuring: tests/bench
+
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libfmnist.a $(call uses,pixels)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) -lm
+
+bench: all $(BENCHES)
+	BUILD=$(BUILD) scripts/bench $(BENCH_ARGS)
+
+# ---- the rest
+
+check-format:
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/fmnistd $(BUILD)/fmnistctl $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libfmnist.so.$(MAJOR)
+	ln -sf libfmnist.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libfmnist.so
+	install -m 644 $(BUILD)/libfmnist.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(BUILD)/fmnist.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/fmnist.h $(DESTDIR)$(PREFIX)/include
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:

@@ -1,0 +1,62 @@
+/* Error text: written by the leaf, prefixed on the way up. Does not log and does not allocate. */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void mark_cut(struct err *e, size_t wanted)
+{
+    if (wanted >= sizeof e->text)
+        memcpy(e->text + sizeof e->text - 4, "...", 4);
+}
+
+static size_t format_text(struct err *e, const char *format, va_list args)
+{
+    int n = vsnprintf(e->text, sizeof e->text, format, args);
+    return n < 0 ? 0 : (size_t)n;
+}
+
+int err_set(struct err *e, int code, const char *format, ...)
+{
+    if (!e)
+        return code;
+    va_list args;
+    va_start(args, format);
+    mark_cut(e, format_text(e, format, args));
+    va_end(args);
+    return code;
+}
+
+int err_sys(struct err *e, int code, const char *format, ...)
+{
+    if (!e)
+        return code;
+    va_list args;
+    va_start(args, format);
+    size_t n = format_text(e, format, args);
+    va_end(args);
+    if (n < sizeof e->text) {
+        int m = snprintf(e->text + n, sizeof e->text - n, ": %s", strerror(-code));
+        n += m < 0 ? 0 : (size_t)m;
+    }
+    mark_cut(e, n);
+    return code;
+}
+
+int err_prefix(struct err *e, int code, const char *format, ...)
+{
+    if (!e)
+        return code;
+    struct err inner = *e;
+    va_list args;
+    va_start(args, format);
+    size_t n = format_text(e, format, args);
+    va_end(args);
+    if (n < sizeof e->text) {
+        int m = snprintf(e->text + n, sizeof e->text - n, ": %s", inner.text);
+        n += m < 0 ? 0 : (size_t)m;
+    }
+    mark_cut(e, n);
+    return code;
+}

@@ -1,0 +1,33 @@
+/* base/err.h — an error with its context, as one line of text.
+ *
+ * Functions return 0, or a negative errno value that callers forward unchanged; a positive value is
+ * a named, expected outcome of that one function. Set-up and parsing also fill a struct err: the
+ * leaf writes what was seen, what was expected and where; callers prefix what they were doing:
+ *
+ *     opening dataset "fashion-mnist": train-images: bad magic 0x00000801 at byte 0, want
+ * 0x00000803
+ *
+ * Threads: a struct err belongs to one thread. Memory: none; longer text is cut and ends in "...".
+ * Every function accepts a NULL err and then only passes the code on.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#define ERR_TEXT_SIZE 512
+
+struct err {
+    char text[ERR_TEXT_SIZE];
+};
+
+/* Writes the text and returns `code`, so that a leaf can say `return err_set(e, -EINVAL, "...")`.
+ */
+int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same with ": " and the text of -code (strerror) behind it; for failed system calls. */
+int err_sys(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts "<context>: " before the text and returns `code`. */
+int err_prefix(struct err *e, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,27 @@
+/* base/io.h — descriptors: closing, and reading and writing all of a range.
+ *
+ * Each call repeats on EINTR. Threads: any. Memory: none.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Closes *fd unless it is -1, and sets it to -1. Keeps errno. */
+void fd_close(int *fd);
+
+/* Reads until `size` bytes or end of file. Returns the bytes read, or a negative errno value. */
+ssize_t read_full(int fd, void *buffer, size_t size);
+
+/* The same at a file offset, which stays where it is. */
+ssize_t pread_full(int fd, void *buffer, size_t size, uint64_t offset);
+
+/* Writes all `size` bytes. Returns 0, or a negative errno value (-ENOSPC on a full disk). */
+int write_full(int fd, const void *buffer, size_t size);
+
+/* The same at a file offset. */
+int pwrite_full(int fd, const void *buffer, size_t size, uint64_t offset);
+
+#endif

@@ -1,0 +1,85 @@
+/* dataset/dataset.h — a dataset in memory: images and labels of its splits, mapped read-only.
+ *
+ * Opening finds the IDX files (as named or with/without .gz), takes the verified cache file where
+ * one fits, and otherwise reads, inflates and checks the files and writes that cache file. What is
+ * mapped is always our own cache file or a sealed memfd, never a file that somebody may truncate.
+ *
+ * Shape: images[count][height][width][channels] uint8, labels[count] int32.
+ * Invariant: the digest is XXH3-128 of the content (dimensions, images, labels), so the same data
+ * has the same digest whatever its files were called and however they were compressed.
+ * Threads: opening may be called from any thread, several datasets at a time; an open dataset is
+ * immutable. Memory: the mapping; page cache, shared.
+ */
+#ifndef DATASET_DATASET_H
+#define DATASET_DATASET_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { DATASET_TRAIN, DATASET_TEST, DATASET_SPLITS };
+
+/* "train", "test". */
+extern const char *const dataset_split_names[DATASET_SPLITS];
+
+#define DATASET_NAME_SIZE 64
+
+/* Where a dataset lies: one entry of the config, all paths absolute. */
+struct dataset_source {
+    const char *name;
+    const char *path; /* the folder */
+    struct {
+        const char *images; /* file names in the folder; NULL: as known by name, */
+        const char *labels; /* or the split is left out */
+    } splits[DATASET_SPLITS];
+    const char *const *classes; /* NULL: as known by name, or none */
+    uint32_t class_count;
+    int transpose; /* 1 or 0: stored transposed or not; -1: as known by name */
+};
+
+struct dataset_split {
+    uint64_t count; /* images; 0: the dataset has no such split */
+    uint32_t height;
+    uint32_t width;
+    uint32_t channels; /* 1 .. 4 */
+    int32_t label_min;
+    int32_t label_max;
+    const uint8_t *images;
+    const int32_t *labels;
+    uint8_t digest[16];
+    void *map; /* owned: the mapping behind images and labels */
+    uint64_t map_bytes;
+};
+
+struct dataset {
+    char name[DATASET_NAME_SIZE];
+    struct dataset_split splits[DATASET_SPLITS];
+    char **classes; /* owned; [class_count] */
+    uint32_t class_count;
+};
+
+/* How to open. */
+struct dataset_options {
+    const char *cache; /* folder, made if missing; NULL: keep nothing on disk */
+    bool use_uring;    /* false: pread only */
+    /* Called on the opening thread with what is worth a line (built, rebuilt and why, no cache and
+     * why, io_uring not available). NULL: nobody listens. */
+    void (*note)(void *data, const char *text);
+    void *note_data;
+};
+
+/* Opens every split of the source. A source without a class list or files of its own takes those
+ * that its name is known for.
+ * Returns 0; *out is the caller's, end with dataset_close.
+ * Errors: -ENOENT no such file, -EINVAL what is in it is wrong, -ENOMEM, -EIO; always with text.
+ * A cache folder that cannot be written (-EROFS, -EACCES, -ENOSPC) is a note, not an error: the
+ * split is then held in a sealed memfd.
+ * Blocks: reads, inflates and writes files. */
+int dataset_open(const struct dataset_source *source, const struct dataset_options *options,
+                 struct dataset **out, struct err *e);
+
+/* Unmaps and frees. Accepts NULL. */
+void dataset_close(struct dataset *d);
+
+#endif

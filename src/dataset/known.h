@@ -1,0 +1,28 @@
+/* dataset/known.h — the datasets that are known by name: their files, classes and storage.
+ *
+ * Source: torchvision/datasets/mnist.py for file names and class names; the EMNIST page for the
+ * transposed storage. Threads: any; constant data.
+ */
+#ifndef DATASET_KNOWN_H
+#define DATASET_KNOWN_H
+
+#include "dataset/dataset.h"
+
+struct known_dataset {
+    const char *name; /* "fashion-mnist", "mnist", "kmnist", "qmnist", "emnist-letters" … */
+    struct {
+        const char *images; /* without ".gz" */
+        const char *labels;
+    } splits[DATASET_SPLITS];
+    const char *const *classes;
+    uint32_t class_count;
+    bool transposed; /* stored with rows and columns exchanged */
+};
+
+/* Returns NULL for a name that is not known. */
+const struct known_dataset *known_find(const char *name);
+
+/* Entry i, or NULL behind the last: to list them all. */
+const struct known_dataset *known_at(size_t i);
+
+#endif

@@ -1,0 +1,60 @@
+/* pixels/convert.h — samples to what a trainer gets: pixel type, normalisation, channels, layout.
+ *
+ * The last step of a batch, done once per delivered pixel: by the daemon's workers straight into
+ * the ring, or by the client library from the narrow form (the samples themselves) that travels
+ * inline. Both call this code, so both deliver the same bytes.
+ *
+ * Shape: in  sample[in_channels][h][w] uint8 or float32 (already 0..1), planar;
+ *        out image[channels][h][w] (NCHW) or [h][w][channels] (NHWC) of dtype.
+ * Rule: x = float32(level) / 255, a true division rounded to nearest even (resize_semantics: any
+ * other form differs for 126 of 256 levels); then, where given, (x - mean[c]) / std[c], each
+ * operation rounded to float32, as torchvision's Normalize; then float16 or bfloat16 to nearest
+ * even. uint8 copies levels. One input channel is repeated for `channels` > 1.
+ * Threads: a plan is immutable. Needs libc only: the client library links this.
+ * Every SIMD variant gives the bytes of the portable C.
+ */
+#ifndef PIXELS_CONVERT_H
+#define PIXELS_CONVERT_H
+
+#include "fmnist.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct convert_shape {
+    uint32_t height, width;
+    uint32_t in_channels; /* of the sample */
+    uint32_t channels;    /* delivered: in_channels, or any number where in_channels is 1 */
+    bool float_samples;   /* float32 samples; dtype is then not FMNIST_UINT8 */
+    uint32_t dtype;       /* FMNIST_UINT8, FLOAT32, FLOAT16, BFLOAT16 */
+    uint32_t layout;
+    bool normalise;
+    float mean[FMNIST_CHANNELS_MAX]; /* [channels] */
+    float std[FMNIST_CHANNELS_MAX];
+};
+
+struct convert_plan;
+
+/* Returns NULL when out of memory. The shape has been checked by the caller (asserted).
+ * Owns: the caller; end with convert_plan_free. */
+struct convert_plan *convert_plan_new(const struct convert_shape *shape);
+void convert_plan_free(struct convert_plan *plan);
+
+/* Whether the output is the sample, byte for byte. */
+bool convert_is_copy(const struct convert_plan *plan);
+
+size_t convert_sample_bytes(const struct convert_plan *plan);
+size_t convert_image_bytes(const struct convert_plan *plan);
+
+/* Converts `count` samples that lie anywhere in memory into consecutive images. Samples of coming
+ * pointers are prefetched into the cache as it goes. `samples` need no alignment beyond their
+ * element's; `images` is 64-byte aligned or not. Never fails. */
+void convert_gather(const struct convert_plan *plan, const void *const *samples, size_t count,
+                    void *images);
+
+/* Labels: int32 values in memory order to dtype (FMNIST_UINT8, INT32, INT64), gathered. */
+void convert_labels(const int32_t *labels, const uint32_t *indices, size_t count, uint32_t dtype,
+                    void *out);
+
+#endif

@@ -1,0 +1,75 @@
+/* sampler/sampler.h — (order, seed, shard, epoch, step) to dataset indices. Pure.
+ *
+ * Two kinds of order. Computed ones (sequential, shuffle) know the index at any position at once.
+ * Permuted ones (torch, torch-loader, numpy) need the whole permutation of an epoch, which the
+ * caller keeps: permutation_build fills it, and for the orders whose generator runs on from epoch
+ * to epoch a permutation_state saves walking the epochs before it again.
+ *
+ * Shards, for every order: rank r of W takes positions r, r + W, r + 2W, … of the epoch's order,
+ * which `pad` has made a multiple of W long (wrap: its own beginning repeated; drop: tail left
+ * out) or left ragged (none). Batches are consecutive runs of batch_size of that.
+ *
+ * Source: torch.utils.data.DistributedSampler, RandomSampler, torch.randperm (CPU);
+ * numpy.random.RandomState.shuffle. Threads: any; no state but what is passed in.
+ */
+#ifndef SAMPLER_SAMPLER_H
+#define SAMPLER_SAMPLER_H
+
+#include "base/err.h"
+#include "base/mt19937.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The largest dataset: torch.randperm draws 64-bit numbers from here on (n >= UINT32_MAX / 20). */
+#define SAMPLER_COUNT_MAX (UINT32_MAX / 20 - 1)
+
+struct sampler {
+    uint32_t order; /* enum fmnist_order */
+    uint64_t seed;
+    uint64_t count; /* images of the split, 1 .. SAMPLER_COUNT_MAX */
+    uint32_t rank, world_size;
+    uint32_t pad; /* enum fmnist_pad: wrap, drop or none (auto has been resolved) */
+    uint32_t batch_size;
+    uint32_t drop_last;
+    /* derived by sampler_init */
+    uint64_t shard_count; /* samples of this rank in an epoch */
+    uint64_t steps;       /* batches of this rank in an epoch */
+};
+
+/* Derives shard_count and steps. Errors: -EINVAL where an epoch would have no batch, with the
+ * numbers; -EINVAL where count is out of range. */
+int sampler_init(struct sampler *s, struct err *e);
+
+/* Whether the order needs a permutation. */
+bool sampler_needs_permutation(const struct sampler *s);
+
+/* Where the generator of a running order (torch-loader, numpy) stands: before epoch `epoch`. */
+struct permutation_state {
+    struct mt19937 mt;
+    uint64_t epoch;
+    bool valid;
+};
+
+/* The most draws of a walk to an epoch that has no state at hand: epoch * count. */
+#define SAMPLER_WALK_MAX (UINT64_C(1) << 31)
+
+/* Errors: -EINVAL where a running order (torch-loader, numpy) would have to be walked further than
+ * SAMPLER_WALK_MAX to reach the epoch; the text names the last epoch in reach. */
+int sampler_check_epoch(const struct sampler *s, uint64_t epoch, struct err *e);
+
+/* Fills permutation[count] for the epoch. `state` (may be NULL) is used where it stands at or
+ * before the epoch, and stands behind it afterwards. Depends on order, seed and count only. */
+void permutation_build(const struct sampler *s, uint64_t epoch, uint32_t *permutation,
+                       struct permutation_state *state);
+
+/* The dataset indices of samples [first, first + count) of this rank's epoch, first + count <=
+ * shard_count. `permutation` is that of the epoch, or NULL where none is needed. */
+void sampler_indices(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
+                     uint64_t first, size_t count, uint32_t *indices);
+
+/* Samples of batch `step` (< steps): batch_size, or fewer in the last. */
+uint64_t sampler_batch_count(const struct sampler *s, uint64_t step);
+
+#endif

@@ -1,0 +1,75 @@
+/* spec/spec.h — what a stream is: its fields, their names, ranges and bytes.
+ *
+ * One struct says which batches a client wants. The client library fills it from the public
+ * struct fmnist_spec, the daemon from a message; the meaning of every field and number is that of
+ * include/fmnist.h. Checks here need no dataset: names, ranges, and what excludes what. What
+ * depends on a dataset (its size, its channels) is checked by render/recipe.h.
+ *
+ * Shape: the encoded form is SPEC_BYTES bytes, little-endian, every field at a fixed offset,
+ * strings zero-filled. Invariant: spec_decode(spec_encode(s)) == s for every s that spec_check
+ * accepts. Threads: any. Memory: none.
+ */
+#ifndef SPEC_SPEC_H
+#define SPEC_SPEC_H
+
+#include "base/err.h"
+#include "fmnist.h"
+
+#include <stdint.h>
+
+#define SPEC_NAME_SIZE 64 /* a dataset's or split's name, with its ending 0 */
+#define SPEC_BATCH_MAX (1u << 24)
+#define SPEC_SIDE_MAX  4096u
+#define SPEC_WORLD_MAX 65536u
+#define SPEC_EPOCH_MAX UINT32_MAX
+#define SPEC_BYTES     256
+
+struct spec {
+    char dataset[SPEC_NAME_SIZE];
+    char split[SPEC_NAME_SIZE];
+    uint32_t batch_size;
+    uint32_t drop_last;
+    uint32_t resize;
+    uint32_t height;
+    uint32_t width;
+    uint32_t dtype;
+    uint32_t layout;
+    uint32_t channels;
+    uint32_t mean_count;
+    float mean[FMNIST_CHANNELS_MAX];
+    uint32_t std_count;
+    float std[FMNIST_CHANNELS_MAX];
+    uint32_t label_dtype;
+    uint32_t order;
+    uint64_t seed;
+    uint32_t rank;
+    uint32_t world_size;
+    uint32_t pad;
+    uint32_t transport;
+    uint64_t epoch;
+    uint64_t epochs;
+};
+
+/* The defaults that include/fmnist.h states. */
+void spec_init(struct spec *s);
+
+/* Sets one field from text; see fmnist_spec_set. Errors: -EINVAL. */
+int spec_set(struct spec *s, const char *field, const char *value, struct err *e);
+
+/* Refuses any field out of its range and any pair of fields that exclude each other.
+ * Errors: -EINVAL, with the field, the value and what is allowed. */
+int spec_check(const struct spec *s, struct err *e);
+
+void spec_encode(const struct spec *s, uint8_t out[SPEC_BYTES]);
+
+/* Reads the bytes and checks the result. Errors: -EINVAL. */
+int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e);
+
+/* The name of an enum's value ("pillow-bilinear" of field "resize"). Returns NULL for a number
+ * that the field does not have. */
+const char *spec_name(const char *field, uint32_t value);
+
+/* Bytes of one element of a dtype. */
+uint32_t dtype_bytes(uint32_t dtype);
+
+#endif

@@ -1,0 +1,163 @@
+/* Fixtures. Does not know any module of the project. */
+#include "support/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+struct baseline {
+    int descriptors;
+    int mappings;
+    int threads;
+    size_t allocated;
+};
+
+static char dir[256];
+static struct baseline before;
+
+static int count_entries(const char *path)
+{
+    DIR *d = opendir(path);
+    ck_assert_ptr_nonnull(d);
+    int n = 0;
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+/* Mappings that a test can have made: of files, memfds and shared memory. Anonymous ones are left
+ * out, because malloc and the sanitizers make and keep those as they please. */
+static int count_mappings(void)
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    ck_assert_ptr_nonnull(f);
+    char line[1024];
+    int n = 0;
+    while (fgets(line, sizeof line, f))
+        n += strstr(line, "/memfd:") || strstr(line, "/tmp/") || strstr(line, "io_uring");
+    fclose(f);
+    return n;
+}
+
+static struct baseline take_baseline(void)
+{
+    struct baseline b = {
+        .descriptors = count_entries("/proc/self/fd"),
+        .mappings = count_mappings(),
+        .threads = count_entries("/proc/self/task"),
+    };
+    if (!SANITIZED)
+        b.allocated = mallinfo2().uordblks;
+    return b;
+}
+
+void support_setup(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(dir, sizeof dir, "%s/fmnist-test-XXXXXX", tmp ? tmp : "/tmp");
+    ck_assert_msg(mkdtemp(dir), "mkdtemp %s: %s", dir, strerror(errno));
+    /* Whatever libc allocates at first use belongs to the baseline. */
+    (void)take_baseline();
+    before = take_baseline();
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+void support_teardown(void)
+{
+    struct baseline after = take_baseline();
+    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    ck_assert_msg(after.descriptors == before.descriptors, "descriptors: %d before, %d after",
+                  before.descriptors, after.descriptors);
+    ck_assert_msg(after.mappings == before.mappings, "mappings: %d before, %d after",
+                  before.mappings, after.mappings);
+    ck_assert_msg(after.threads == before.threads, "threads: %d before, %d after", before.threads,
+                  after.threads);
+    ck_assert_msg(after.allocated <= before.allocated, "allocated: %zu bytes before, %zu after",
+                  before.allocated, after.allocated);
+}
+
+const char *support_dir(void)
+{
+    return dir;
+}
+
+const char *support_path(const char *format, ...)
+{
+    static char paths[16][512];
+    static unsigned next;
+    char *path = paths[next++ % 16];
+    int n = snprintf(path, sizeof paths[0], "%s/", dir);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path + n, sizeof paths[0] - (size_t)n, format, args);
+    va_end(args);
+    return path;
+}
+
+void support_write(const char *path, const void *data, size_t size)
+{
+    FILE *f = fopen(path, "we");
+    ck_assert_msg(f, "open %s: %s", path, strerror(errno));
+    ck_assert_uint_eq(fwrite(data, 1, size, f), size);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+void *support_read(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "re");
+    ck_assert_msg(f, "open %s: %s", path, strerror(errno));
+    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
+    long n = ftell(f);
+    ck_assert_int_ge(n, 0);
+    rewind(f);
+    char *data = malloc((size_t)n + 1);
+    ck_assert_ptr_nonnull(data);
+    ck_assert_uint_eq(fread(data, 1, (size_t)n, f), (size_t)n);
+    data[n] = 0;
+    fclose(f);
+    if (size)
+        *size = (size_t)n;
+    return data;
+}
+
+void *support_golden(const char *name, size_t *size)
+{
+    const char *folder = getenv("FMNIST_GOLDEN");
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder ? folder : "tests/golden", name);
+    return support_read(path, size);
+}
+
+int support_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
