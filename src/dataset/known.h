@@ -8,6 +8,8 @@
 
 #include "dataset/dataset.h"
 
+#include <stddef.h>
+
 struct known_dataset {
     const char *name; /* "fashion-mnist", "mnist", "kmnist", "qmnist", "emnist-letters" … */
     struct {
