@@ -1,0 +1,169 @@
+/* The daemon's side of a ring: makes the memory, publishes, parks. Does not know what a batch is.
+ */
+#include "ring/ring.h"
+
+#include "base/io.h"
+#include "ring/futex.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A memfd of `bytes` with all its pages, mapped writable, mode 0600; still without seals. */
+static int make_memory(const char *name, uint64_t bytes, int *fd_out, void **map_out, struct err *e)
+{
+    int rc;
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return err_sys(e, -errno, "memfd_create");
+    /* A memfd is 0777 by default, and any peer that holds it reopens it through /proc. */
+    if (fchmod(fd, 0600) < 0) {
+        rc = err_sys(e, -errno, "fchmod of a memfd");
+        goto close_fd;
+    }
+    /* Pages now, with an error, and not later with a SIGBUS. */
+    int failed;
+    do
+        failed = posix_fallocate(fd, 0, (off_t)bytes);
+    while (failed == EINTR);
+    if (failed) {
+        rc = err_sys(e, failed == ENOSPC ? -ENOMEM : -failed, "%llu bytes of shared memory",
+                     (unsigned long long)bytes);
+        goto close_fd;
+    }
+    void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (map == MAP_FAILED) {
+        rc = err_sys(e, -errno, "mapping %llu bytes", (unsigned long long)bytes);
+        goto close_fd;
+    }
+    *fd_out = fd;
+    *map_out = map;
+    return 0;
+
+close_fd:
+    close(fd);
+    return rc;
+}
+
+int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, struct err *e)
+{
+    assert(slot_count > 0 && slot_bytes % 64 == 0);
+    memset(r, 0, sizeof *r);
+    r->fd = -1;
+    uint64_t bytes;
+    if (!size_mul(slot_bytes, slot_count, &bytes) || bytes > INT64_MAX - RING_HEADER_SIZE)
+        return err_set(e, -ENOMEM, "%u slots of %llu bytes", slot_count,
+                       (unsigned long long)slot_bytes);
+    bytes += RING_HEADER_SIZE;
+    void *map;
+    int rc = make_memory("fmnist-ring", bytes, &r->fd, &map, e);
+    if (rc)
+        return rc;
+    r->header = map;
+    r->map_bytes = bytes;
+    r->slot_bytes = slot_bytes;
+    r->slot_count = slot_count;
+    r->header->magic = RING_MAGIC;
+    r->header->slot_count = slot_count;
+    r->header->slot_bytes = slot_bytes;
+    atomic_init(&r->header->head, 0);
+    atomic_init(&r->header->wake_at, RING_NOT_PARKED);
+    atomic_init(&r->header->closed, 0);
+    if (fcntl(r->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) <
+        0) {
+        rc = err_sys(e, -errno, "sealing a ring");
+        ring_close(r);
+        return rc;
+    }
+    return 0;
+}
+
+void ring_close(struct ring *r)
+{
+    if (r->header) {
+        munmap(r->header, r->map_bytes);
+        fd_close(&r->fd);
+    }
+    memset(r, 0, sizeof *r);
+    r->fd = -1;
+}
+
+struct slot_header *ring_slot(const struct ring *r, uint64_t number)
+{
+    return (struct slot_header *)((char *)r->header + RING_HEADER_SIZE +
+                                  number % r->slot_count * r->slot_bytes);
+}
+
+uint64_t ring_head(const struct ring *r)
+{
+    return atomic_load(&r->header->head);
+}
+
+void ring_publish(struct ring *r, uint64_t head)
+{
+    assert(head > atomic_load(&r->header->head));
+    atomic_store(&r->header->head, head);
+}
+
+void ring_park(struct ring *r, uint64_t tail)
+{
+    atomic_store(&r->header->wake_at, tail);
+}
+
+void ring_shut(struct ring *r)
+{
+    atomic_store(&r->header->closed, 1);
+    futex_wake_all(futex_word(&r->header->head));
+}
+
+int seat_init(struct seat *s, uint64_t tail, struct err *e)
+{
+    memset(s, 0, sizeof *s);
+    s->fd = -1;
+    void *map;
+    int rc = make_memory("fmnist-seat", RING_SEAT_SIZE, &s->fd, &map, e);
+    if (rc)
+        return rc;
+    s->page = map;
+    s->tail = tail;
+    atomic_init(&s->page->tail, tail);
+    atomic_init(&s->page->waiting, 0);
+    if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        rc = err_sys(e, -errno, "sealing a seat");
+        seat_close(s);
+        return rc;
+    }
+    return 0;
+}
+
+void seat_close(struct seat *s)
+{
+    if (s->page) {
+        munmap(s->page, RING_SEAT_SIZE);
+        fd_close(&s->fd);
+    }
+    memset(s, 0, sizeof *s);
+    s->fd = -1;
+}
+
+int seat_update(struct seat *s, uint64_t head)
+{
+    /* Read once: the page may change under us at any time. */
+    uint64_t tail = atomic_load(&s->page->tail);
+    if (tail < s->tail || tail > head)
+        return -EPROTO;
+    s->tail = tail;
+    return 0;
+}
+
+bool seat_wake(const struct seat *s, struct ring *r)
+{
+    if (!atomic_load(&s->page->waiting))
+        return false;
+    futex_wake_all(futex_word(&r->header->head));
+    return true;
+}

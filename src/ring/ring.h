@@ -1,0 +1,138 @@
+/* ring/ring.h — batches in shared memory: one writer (the daemon), readers with a page each.
+ *
+ * Two kinds of memory, both memfds that the daemon makes, sizes, fills with pages, chmods to 0600
+ * and seals, so that no peer can resize, reopen or write them:
+ *
+ *   ring    header page, then slot_count slots. The daemon writes, readers map it read-only.
+ *           (F_SEAL_SHRINK|GROW|FUTURE_WRITE|SEAL, after the daemon's own writable mapping.)
+ *   seat    one page a reader: what that reader may write, its tail and whether it sleeps.
+ *           (F_SEAL_SHRINK|GROW|SEAL)
+ *
+ * Batches are numbered from 0 without end; batch n lies in slot n % slot_count.
+ *
+ * Invariant: tail <= next <= head <= tail + slot_count, where
+ *   head  batches published          (in the ring; the daemon's)
+ *   tail  batches given back, in order (in the seat; the reader's, and not to be trusted)
+ *
+ *     writer                                     reader
+ *     wait for tail + slot_count > n             wait for head > n
+ *     fill slot n                                read slot n
+ *     ring_publish(n + 1)  head = n + 1          seat: tail = n + 1
+ *       a seat waits? FUTEX_WAKE on head           tail >= wake_at? one message to the daemon
+ *     full? wake_at = tail + k, look again
+ *
+ * A flag and the number behind it are stored and loaded in opposite orders on the two sides, all
+ * sequentially consistent, so of two sides that are about to sleep one sees the other.
+ *
+ * Threads: ring_publish and ring_park by one thread at a time; a view by its owner.
+ * Source: memfd_create(2), fcntl(2) "File sealing", futex(2).
+ */
+#ifndef RING_RING_H
+#define RING_RING_H
+
+#include "base/err.h"
+#include "ring/slot.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define RING_MAGIC       0x52534d46u /* "FMSR" */
+#define RING_HEADER_SIZE 4096u
+#define RING_SEAT_SIZE   4096u
+#define RING_NOT_PARKED  UINT64_MAX
+
+struct ring_header {
+    /* immutable */
+    uint32_t magic;
+    uint32_t slot_count;
+    uint64_t slot_bytes;
+    /* daemon */
+    _Alignas(64) _Atomic uint64_t head;    /* its low word is the futex */
+    _Alignas(64) _Atomic uint64_t wake_at; /* the tail at which the daemon wants a message */
+    _Atomic uint32_t closed;               /* nothing will be published any more */
+};
+
+struct ring_seat_page {
+    _Atomic uint64_t tail;
+    _Atomic uint32_t waiting; /* the reader sleeps, or is about to, on head */
+};
+
+/* ---- the daemon's side --------------------------------------------------------------------- */
+
+struct ring {
+    struct ring_header *header; /* owned mapping of map_bytes */
+    uint64_t map_bytes;
+    uint64_t slot_bytes;
+    uint32_t slot_count;
+    int fd; /* owned */
+};
+
+/* Makes a ring with all its pages. Errors: -ENOMEM, -EMFILE, with text. Blocks: as long as the
+ * kernel needs to clear the pages. */
+int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, struct err *e);
+
+/* Unmaps; readers keep their mapping. Accepts a zeroed ring. */
+void ring_close(struct ring *r);
+
+struct slot_header *ring_slot(const struct ring *r, uint64_t number);
+
+uint64_t ring_head(const struct ring *r);
+
+/* Makes every batch before `head` visible. */
+void ring_publish(struct ring *r, uint64_t head);
+
+/* Asks readers for a message when their tail reaches `tail`; RING_NOT_PARKED: for none.
+ * Look at the tails again afterwards: one may have moved just before. */
+void ring_park(struct ring *r, uint64_t tail);
+
+/* Tells the readers that nothing more will come, and wakes them. */
+void ring_shut(struct ring *r);
+
+struct seat {
+    struct ring_seat_page *page; /* owned mapping */
+    int fd;                      /* owned */
+    uint64_t tail;               /* the last tail that was accepted */
+};
+
+int seat_init(struct seat *s, uint64_t tail, struct err *e);
+void seat_close(struct seat *s);
+
+/* Takes over the reader's tail, once. Errors: -EPROTO where it went back or beyond `head`. */
+int seat_update(struct seat *s, uint64_t head);
+
+/* Wakes the ring's readers if this seat's reader sleeps. Returns whether it did. Never blocks. */
+bool seat_wake(const struct seat *s, struct ring *r);
+
+/* ---- the reader's side --------------------------------------------------------------------- */
+
+struct ring_view {
+    const struct ring_header *header;
+    struct ring_seat_page *seat;
+    uint64_t map_bytes;
+    uint64_t slot_bytes;
+    uint32_t slot_count;
+    uint64_t kicked_at; /* the wake_at that was answered last */
+};
+
+/* Maps what the daemon sent; the descriptors stay the caller's. Every size is checked against the
+ * descriptors' own before it is used. Errors: -EPROTO, -ENOMEM. */
+int ring_view_init(struct ring_view *v, int ring_fd, int seat_fd, uint32_t slot_count,
+                   uint64_t slot_bytes, struct err *e);
+void ring_view_close(struct ring_view *v);
+
+const struct slot_header *ring_view_slot(const struct ring_view *v, uint64_t number);
+
+/* Whether batch `number` is published. */
+bool ring_view_ready(const struct ring_view *v, uint64_t number);
+
+/* Whether the daemon has shut the ring. */
+bool ring_view_closed(const struct ring_view *v);
+
+/* Waits for batch `number`, at most timeout_ms. Returns whether it is there; false also on a
+ * closed ring, an early wake-up or a signal. Blocks: spins a few microseconds, then sleeps. */
+bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms);
+
+/* Gives every batch before `tail` back. Returns whether the daemon wants a message now. */
+bool ring_view_release(struct ring_view *v, uint64_t tail);
+
+#endif

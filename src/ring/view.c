@@ -1,0 +1,130 @@
+/* A reader's side of a ring. Does not trust the sizes it is told: they are checked against the
+ * descriptors. Does not know sockets: whoever calls sends the message that a release asks for. */
+#include "base/clock.h"
+#include "ring/futex.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* A round trip through the kernel costs about 20 us; shorter waits are cheaper awake. */
+#define SPIN_NS 8000u
+
+static int map_exactly(int fd, uint64_t bytes, int protection, void **out, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, -EPROTO, "fstat of shared memory");
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != bytes)
+        return err_set(e, -EPROTO, "shared memory has %lld bytes, the daemon said %llu",
+                       (long long)st.st_size, (unsigned long long)bytes);
+    void *map = mmap(NULL, bytes, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (map == MAP_FAILED)
+        return err_sys(e, -ENOMEM, "mapping %llu bytes", (unsigned long long)bytes);
+    *out = map;
+    return 0;
+}
+
+int ring_view_init(struct ring_view *v, int ring_fd, int seat_fd, uint32_t slot_count,
+                   uint64_t slot_bytes, struct err *e)
+{
+    memset(v, 0, sizeof *v);
+    uint64_t bytes;
+    if (slot_count == 0 || slot_bytes % 64 || !size_mul(slot_bytes, slot_count, &bytes) ||
+        bytes > INT64_MAX - RING_HEADER_SIZE)
+        return err_set(e, -EPROTO, "%u slots of %llu bytes", slot_count,
+                       (unsigned long long)slot_bytes);
+    bytes += RING_HEADER_SIZE;
+    void *ring, *seat;
+    int rc = map_exactly(ring_fd, bytes, PROT_READ, &ring, e);
+    if (rc)
+        return rc;
+    rc = map_exactly(seat_fd, RING_SEAT_SIZE, PROT_READ | PROT_WRITE, &seat, e);
+    if (rc) {
+        munmap(ring, bytes);
+        return rc;
+    }
+    v->header = ring;
+    v->seat = seat;
+    v->map_bytes = bytes;
+    v->slot_bytes = slot_bytes;
+    v->slot_count = slot_count;
+    v->kicked_at = RING_NOT_PARKED;
+    if (v->header->magic == RING_MAGIC && v->header->slot_count == slot_count &&
+        v->header->slot_bytes == slot_bytes)
+        return 0;
+    ring_view_close(v);
+    return err_set(e, -EPROTO, "shared memory is not the ring that the daemon announced");
+}
+
+void ring_view_close(struct ring_view *v)
+{
+    if (v->header) {
+        munmap((void *)v->header, v->map_bytes);
+        munmap(v->seat, RING_SEAT_SIZE);
+    }
+    memset(v, 0, sizeof *v);
+}
+
+const struct slot_header *ring_view_slot(const struct ring_view *v, uint64_t number)
+{
+    return (const struct slot_header *)((const char *)v->header + RING_HEADER_SIZE +
+                                        number % v->slot_count * v->slot_bytes);
+}
+
+bool ring_view_ready(const struct ring_view *v, uint64_t number)
+{
+    return atomic_load_explicit(&v->header->head, memory_order_acquire) > number;
+}
+
+bool ring_view_closed(const struct ring_view *v)
+{
+    return atomic_load(&v->header->closed);
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool spin(const struct ring_view *v, uint64_t number)
+{
+    uint64_t end = clock_ns() + SPIN_NS;
+    do
+        for (int i = 0; i < 32; i++) {
+            if (ring_view_ready(v, number))
+                return true;
+            relax();
+        }
+    while (clock_ns() < end);
+    return false;
+}
+
+bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
+{
+    if (ring_view_ready(v, number) || spin(v, number))
+        return true;
+    atomic_store(&v->seat->waiting, 1);
+    uint64_t head = atomic_load(&v->header->head);
+    if (head <= number && !ring_view_closed(v))
+        futex_wait(futex_word(&v->header->head), (uint32_t)head, timeout_ms);
+    atomic_store(&v->seat->waiting, 0);
+    return ring_view_ready(v, number);
+}
+
+bool ring_view_release(struct ring_view *v, uint64_t tail)
+{
+    atomic_store(&v->seat->tail, tail);
+    uint64_t wake_at = atomic_load(&v->header->wake_at);
+    /* Each park has a wake_at of its own (it only grows), so one message answers it. */
+    if (wake_at == RING_NOT_PARKED || tail < wake_at || wake_at == v->kicked_at)
+        return false;
+    v->kicked_at = wake_at;
+    return true;
+}
