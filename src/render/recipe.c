@@ -1,0 +1,212 @@
+/* Resolves specs. Does not render: that is render.c. */
+#include "render/recipe.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* Part of every digest: raised when an order or a pixel rule changes its result. */
+#define RENDER_VERSION 1u
+
+static const struct dataset_split *find_split(const struct dataset *d, const char *name)
+{
+    for (int i = 0; i < DATASET_SPLITS; i++)
+        if (!strcmp(name, dataset_split_names[i]) && d->splits[i].count)
+            return &d->splits[i];
+    return NULL;
+}
+
+static int resolve_size(struct spec *s, const struct dataset_split *split, struct err *e)
+{
+    if (!s->height) {
+        s->height = split->height;
+        s->width = split->width;
+    }
+    bool same = s->height == split->height && s->width == split->width;
+    if (s->resize == FMNIST_RESIZE_NONE && !same)
+        return err_set(e, -EINVAL, "resize none with %ux%u: images of \"%s\" are %ux%u", s->height,
+                       s->width, s->dataset, split->height, split->width);
+    /* Every rule copies where the size stays, so all of them are the same stream then. */
+    if (same)
+        s->resize = FMNIST_RESIZE_NONE;
+    return 0;
+}
+
+/* One value stands for every channel; a missing mean is 0 and a missing std is 1. */
+static int resolve_values(const char *name, uint32_t *count, float *values, float missing,
+                          const struct spec *s, struct err *e)
+{
+    if (*count > 1 && *count != s->channels)
+        return err_set(e, -EINVAL, "%s has %u values: want 1, or %u for %u channels", name, *count,
+                       s->channels, s->channels);
+    for (uint32_t c = 0; c < FMNIST_CHANNELS_MAX; c++)
+        if (c >= s->channels)
+            values[c] = 0;
+        else if (*count == 0)
+            values[c] = missing;
+        else if (*count == 1)
+            values[c] = values[0];
+    *count = s->channels;
+    return 0;
+}
+
+static int resolve_channels(struct spec *s, const struct dataset_split *split, struct err *e)
+{
+    if (!s->channels)
+        s->channels = split->channels;
+    if (s->channels != split->channels && !(split->channels == 1 && s->channels == 3))
+        return err_set(e, -EINVAL, "channels %u: images of \"%s\" have %u, which gives %u%s",
+                       s->channels, s->dataset, split->channels, split->channels,
+                       split->channels == 1 ? " or 3" : "");
+    if (s->channels == 1)
+        s->layout = FMNIST_NCHW; /* the same bytes either way */
+    if (!s->mean_count && !s->std_count)
+        return 0;
+    int rc = resolve_values("mean", &s->mean_count, s->mean, 0, s, e);
+    return rc ? rc : resolve_values("std", &s->std_count, s->std, 1, s, e);
+}
+
+static void resolve_order(struct spec *s)
+{
+    if (s->order == FMNIST_ORDER_SEQUENTIAL)
+        s->seed = 0;
+    if (s->pad == FMNIST_PAD_AUTO)
+        s->pad = s->drop_last ? FMNIST_PAD_DROP : FMNIST_PAD_WRAP;
+    if (s->world_size == 1)
+        s->pad = FMNIST_PAD_NONE;
+}
+
+static int check_labels(const struct spec *s, const struct dataset_split *split, struct err *e)
+{
+    if (s->label_dtype == FMNIST_UINT8 && (split->label_min < 0 || split->label_max > 255))
+        return err_set(e, -EINVAL, "label-dtype uint8: labels of \"%s\" run from %d to %d",
+                       s->dataset, split->label_min, split->label_max);
+    return 0;
+}
+
+static void hash_spec(const struct spec *s, const struct dataset_split *split, uint8_t out[16])
+{
+    uint8_t bytes[SPEC_BYTES + 16 + 4];
+    struct spec named = *s;
+    /* The content's digest stands for the dataset, whatever it is called. */
+    memset(named.dataset, 0, sizeof named.dataset);
+    memset(named.split, 0, sizeof named.split);
+    named.epoch = named.epochs = 0;
+    named.transport = 0;
+    spec_encode(&named, bytes);
+    memcpy(bytes + SPEC_BYTES, split->digest, 16);
+    put_le32(bytes + SPEC_BYTES + 16, RENDER_VERSION);
+    XXH128_hash_t h = XXH3_128bits(bytes, sizeof bytes);
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, h);
+    memcpy(out, canonical.digest, 16);
+}
+
+static void hash_recipe(struct recipe *r)
+{
+    hash_spec(&r->spec, r->split, r->digest);
+    struct spec whole = r->spec;
+    whole.batch_size *= whole.world_size; /* at most 2^24 * 2^16: wraps, but equally for equals */
+    whole.rank = 0;
+    whole.world_size = 1;
+    whole.pad = FMNIST_PAD_NONE;
+    hash_spec(&whole, r->split, r->identity);
+}
+
+static struct convert_shape convert_shape_of(const struct recipe *r)
+{
+    const struct spec *s = &r->spec;
+    struct convert_shape shape = {
+        .height = s->height,
+        .width = s->width,
+        .in_channels = r->split->channels,
+        .channels = s->channels,
+        .float_samples = resize_yields_float(s->resize),
+        .dtype = s->dtype,
+        .layout = s->layout,
+        .normalise = s->mean_count > 0,
+    };
+    memcpy(shape.mean, s->mean, sizeof shape.mean);
+    memcpy(shape.std, s->std, sizeof shape.std);
+    return shape;
+}
+
+static int make_sampler(struct recipe *r, struct err *e)
+{
+    const struct spec *s = &r->spec;
+    r->sampler = (struct sampler){
+        .order = s->order,
+        .seed = s->seed,
+        .count = r->split->count,
+        .rank = s->rank,
+        .world_size = s->world_size,
+        .pad = s->pad,
+        .batch_size = s->batch_size,
+        .drop_last = s->drop_last,
+    };
+    return sampler_init(&r->sampler, e);
+}
+
+static int make_plans(struct recipe *r, bool narrow, struct err *e)
+{
+    const struct spec *s = &r->spec;
+    int rc = store_get(r->kitchen->store, r->split, s->resize, s->height, s->width, &r->shelf, e);
+    if (rc)
+        return rc;
+    r->shape = convert_shape_of(r);
+    r->image_bytes = shelf_sample_bytes(r->shelf);
+    r->label_bytes = dtype_bytes(s->label_dtype);
+    r->slot_samples =
+        r->sampler.shard_count < s->batch_size ? (uint32_t)r->sampler.shard_count : s->batch_size;
+    if (narrow)
+        return 0;
+    r->convert = convert_plan_new(&r->shape);
+    if (!r->convert)
+        return err_set(e, -ENOMEM, "out of memory");
+    r->image_bytes = convert_image_bytes(r->convert);
+    return 0;
+}
+
+int recipe_new(struct recipe **out, const struct spec *spec, const struct dataset *dataset,
+               struct kitchen *kitchen, bool narrow, struct err *e)
+{
+    const struct dataset_split *split = find_split(dataset, spec->split);
+    if (!split)
+        return err_set(e, -ENOENT, "dataset \"%s\" has no split \"%s\"", dataset->name,
+                       spec->split);
+    struct recipe *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(e, -ENOMEM, "out of memory");
+    r->spec = *spec;
+    r->split = split;
+    r->kitchen = kitchen;
+    resolve_order(&r->spec);
+    int rc = resolve_size(&r->spec, split, e);
+    if (!rc)
+        rc = resolve_channels(&r->spec, split, e);
+    if (!rc)
+        rc = check_labels(&r->spec, split, e);
+    if (!rc)
+        rc = make_sampler(r, e);
+    if (!rc)
+        rc = make_plans(r, narrow, e);
+    if (rc) {
+        recipe_free(r);
+        return rc;
+    }
+    hash_recipe(r);
+    *out = r;
+    return 0;
+}
+
+void recipe_free(struct recipe *r)
+{
+    if (!r)
+        return;
+    convert_plan_free(r->convert);
+    shelf_put(r->shelf);
+    free(r);
+}

@@ -1,0 +1,64 @@
+/* render/recipe.h — everything that a spec means for one dataset, and the rendering of its batches.
+ *
+ * recipe_new resolves a spec against a dataset: sizes, channels, shards, plans, digests. From then
+ * on recipe_render is the pure function of this project: (recipe, epoch, step) to bytes.
+ *
+ * Shape: a batch is a slot (ring/slot.h's parts, passed as pointers): images in final form, or in
+ * narrow form (samples as kept: uint8 or float32, [in_channels][h][w]) for the inline transport.
+ * Threads: a recipe is immutable; rendering threads bring a scratch each.
+ */
+#ifndef RENDER_RECIPE_H
+#define RENDER_RECIPE_H
+
+#include "dataset/dataset.h"
+#include "pixels/convert.h"
+#include "render/orders.h"
+#include "render/store.h"
+#include "spec/spec.h"
+
+/* What all recipes share. */
+struct kitchen {
+    struct orders *orders;
+    struct store *store;
+};
+
+struct recipe {
+    struct spec spec; /* canonical: every default resolved */
+    struct kitchen *kitchen;
+    const struct dataset_split *split;
+    struct sampler sampler;
+    struct shelf *shelf;          /* owned reference */
+    struct convert_plan *convert; /* owned; the final form, or NULL for the narrow form */
+    struct convert_shape shape;   /* narrow to final: what an inline client repeats */
+    uint64_t image_bytes;         /* of one image in a slot, final or narrow */
+    uint32_t label_bytes;
+    uint32_t slot_samples; /* samples of the fullest batch */
+    uint8_t digest[16];    /* of the canonical spec and the dataset */
+    uint8_t identity[16];  /* the same with the shards taken together: the token's */
+};
+
+/* `narrow`: for the inline transport. The dataset outlives the recipe.
+ * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENOMEM.
+ * Owns: the caller; end with recipe_free. */
+int recipe_new(struct recipe **out, const struct spec *spec, const struct dataset *dataset,
+               struct kitchen *kitchen, bool narrow, struct err *e);
+void recipe_free(struct recipe *r);
+
+/* Where one batch goes. */
+struct batch_target {
+    void *images;     /* [count][image_bytes] */
+    void *labels;     /* [count] */
+    int64_t *indices; /* [count] */
+    uint64_t count;   /* out: samples written */
+};
+
+struct render_scratch;
+struct render_scratch *render_scratch_new(void);
+void render_scratch_free(struct render_scratch *scratch);
+
+/* Renders `batches` consecutive batches of one epoch, step .. step + batches - 1 < steps.
+ * Errors: -ENOMEM; then nothing of the targets counts. */
+int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64_t epoch,
+                  uint64_t step, size_t batches, struct batch_target *targets);
+
+#endif

@@ -1,0 +1,132 @@
+/* Rendering: indices to samples to batch bytes. The only copy of a pixel on the daemon's side. */
+#include "render/recipe.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Samples are gathered in groups: long enough for the gather's prefetch to run ahead, short enough
+ * for the group's pointers, and those samples that are not kept, to stay in the cache. */
+#define GROUP_SAMPLES 64u
+#define UNKEPT_BYTES  (256u << 10)
+
+struct render_scratch {
+    uint32_t *indices; /* [capacity] */
+    size_t capacity;
+    uint8_t *unkept; /* samples that the store does not keep */
+    size_t unkept_bytes;
+    void *resize; /* for resize_run */
+    size_t resize_bytes;
+};
+
+struct render_scratch *render_scratch_new(void)
+{
+    return calloc(1, sizeof(struct render_scratch));
+}
+
+void render_scratch_free(struct render_scratch *scratch)
+{
+    if (!scratch)
+        return;
+    free(scratch->indices);
+    free(scratch->unkept);
+    free(scratch->resize);
+    free(scratch);
+}
+
+/* Grows a 64-byte aligned buffer; what was in it is lost. */
+static bool grow(void **buffer, size_t *have, size_t want)
+{
+    if (want <= *have)
+        return true;
+    free(*buffer);
+    *have = 0;
+    *buffer = aligned_alloc(64, align_up(want, 64));
+    if (*buffer)
+        *have = want;
+    return *buffer;
+}
+
+static bool scratch_prepare(struct render_scratch *scratch, const struct recipe *r, size_t samples)
+{
+    size_t sample_bytes = shelf_sample_bytes(r->shelf);
+    size_t have = scratch->capacity * sizeof *scratch->indices;
+    bool ok = grow((void **)&scratch->indices, &have, samples * sizeof *scratch->indices);
+    scratch->capacity = have / sizeof *scratch->indices;
+    return ok &&
+           grow((void **)&scratch->unkept, &scratch->unkept_bytes,
+                sample_bytes > UNKEPT_BYTES ? sample_bytes : UNKEPT_BYTES) &&
+           grow(&scratch->resize, &scratch->resize_bytes, shelf_scratch_bytes(r->shelf));
+}
+
+static void write_images(const struct recipe *r, const void *const *samples, size_t count,
+                         uint8_t *images)
+{
+    if (r->convert) {
+        convert_gather(r->convert, samples, count, images);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        memcpy(images + i * r->image_bytes, samples[i], r->image_bytes);
+}
+
+/* One batch, its indices known. */
+static void render_images(const struct recipe *r, struct render_scratch *scratch,
+                          const uint32_t *indices, size_t count, uint8_t *images)
+{
+    const void *samples[GROUP_SAMPLES];
+    size_t sample_bytes = shelf_sample_bytes(r->shelf);
+    size_t unkept_max = scratch->unkept_bytes / sample_bytes;
+    for (size_t first = 0; first < count;) {
+        size_t n = 0, unkept = 0;
+        while (n < GROUP_SAMPLES && first + n < count) {
+            uint32_t index = indices[first + n];
+            samples[n] = shelf_sample(r->shelf, index, scratch->resize);
+            if (!samples[n]) {
+                if (unkept == unkept_max)
+                    break;
+                uint8_t *sample = scratch->unkept + unkept++ * sample_bytes;
+                shelf_render(r->shelf, index, sample, scratch->resize);
+                samples[n] = sample;
+            }
+            n++;
+        }
+        write_images(r, samples, n, images + first * r->image_bytes);
+        first += n;
+    }
+}
+
+int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64_t epoch,
+                  uint64_t step, size_t batches, struct batch_target *targets)
+{
+    const struct sampler *s = &r->sampler;
+    uint64_t first = step * s->batch_size;
+    size_t samples = 0;
+    for (size_t b = 0; b < batches; b++) {
+        targets[b].count = sampler_batch_count(s, step + b);
+        samples += targets[b].count;
+    }
+    if (!scratch_prepare(scratch, r, samples))
+        return -ENOMEM;
+    struct permutation *p = NULL;
+    if (sampler_needs_permutation(s)) {
+        p = orders_get(r->kitchen->orders, s, epoch);
+        if (!p)
+            return -ENOMEM;
+    }
+    sampler_indices(s, epoch, p ? permutation_indices(p) : NULL, first, samples, scratch->indices);
+    orders_put(r->kitchen->orders, p);
+
+    const uint32_t *indices = scratch->indices;
+    for (size_t b = 0; b < batches; b++) {
+        size_t count = targets[b].count;
+        render_images(r, scratch, indices, count, targets[b].images);
+        convert_labels(r->split->labels, indices, count, r->spec.label_dtype, targets[b].labels);
+        for (size_t i = 0; i < count; i++)
+            targets[b].indices[i] = indices[i];
+        indices += count;
+    }
+    return 0;
+}
