@@ -6,6 +6,7 @@
 #ifndef BASE_MT19937_H
 #define BASE_MT19937_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define MT19937_WORDS 624
@@ -17,5 +18,11 @@ struct mt19937 {
 
 void mt19937_seed(struct mt19937 *mt, uint32_t seed);
 uint32_t mt19937_u32(struct mt19937 *mt);
+
+/* The next `count` words, as that many calls of mt19937_u32 would return them. */
+void mt19937_fill(struct mt19937 *mt, uint32_t *out, size_t count);
+
+/* Leaves `count` words out; about ten times cheaper than drawing them. */
+void mt19937_skip(struct mt19937 *mt, uint64_t count);
 
 #endif
