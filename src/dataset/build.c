@@ -1,0 +1,329 @@
+/* files ─reader─► bytes ─gzip─► IDX header, items ─convert─► sink ─► digest and target
+ *
+ * The items go to the target through one buffer that stays in the CPU's cache, by pwrite: a mapping
+ * of the target would turn a full disk into a SIGBUS.
+ */
+#include "dataset/build.h"
+
+#include "base/bytes.h"
+#include "base/io.h"
+#include "dataset/gzip.h"
+#include "dataset/idx.h"
+#include "dataset/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES     (256 * 1024)
+#define WRITE_BACK_BYTES (8 * 1024 * 1024)
+
+/* QMNIST has 8; a row must fit in a buffer. */
+#define LABEL_COLUMNS_MAX 1024
+
+/* ---- one IDX file, pulled ------------------------------------------------------------------ */
+
+struct input {
+    const struct source_file *file;
+    struct reader reader;
+    struct gzip gzip;
+    struct idx_header header;
+};
+
+static int next_bytes(void *data, const uint8_t **bytes, size_t *size, struct err *e)
+{
+    return reader_next(data, bytes, size, e);
+}
+
+static int read_header(struct input *in, struct err *e)
+{
+    uint8_t bytes[IDX_HEADER_BYTES_MAX];
+    size_t have = 0;
+    in->header.header_bytes = IDX_PREFIX_BYTES;
+    int rc = IDX_MORE;
+    while (rc == IDX_MORE) {
+        size_t want = in->header.header_bytes, n;
+        rc = gzip_read(&in->gzip, bytes + have, want - have, &n, e);
+        if (rc < 0)
+            return rc;
+        have += n;
+        if (have < want)
+            return err_set(e, -EINVAL, "truncated: %zu bytes, the IDX header alone is %zu", have,
+                           want);
+        rc = idx_parse(bytes, have, &in->header, e);
+    }
+    return rc;
+}
+
+/* Refuses what cannot be before any space is taken for it. */
+static int check_size(const struct input *in, struct err *e)
+{
+    uint64_t present = in->file->id.size;
+    uint64_t stated = in->header.header_bytes + in->header.data_bytes;
+    if (in->gzip.plain && present != stated)
+        return err_set(e, -EINVAL, "%" PRIu64 " bytes, the IDX header states %" PRIu64, present,
+                       stated);
+    if (!in->gzip.plain && stated / GZIP_RATIO_MAX > present)
+        return err_set(e, -EINVAL,
+                       "%" PRIu64 " bytes of gzip cannot hold the %" PRIu64
+                       " that the IDX header states",
+                       present, stated);
+    return 0;
+}
+
+static int input_open(struct input *in, const struct build *b, int which, struct err *e)
+{
+    in->file = &b->files[which];
+    int rc = reader_open(&in->reader, in->file->fd, in->file->id.size, b->use_uring, e);
+    if (rc == READER_NO_URING && b->note)
+        b->note(b->note_data, e->text);
+    if (rc < 0)
+        return rc;
+    struct gzip_source source = {.next = next_bytes, .data = &in->reader};
+    rc = gzip_open(&in->gzip, &source, e);
+    if (rc == 0)
+        rc = read_header(in, e);
+    if (rc == 0)
+        rc = check_size(in, e);
+    return rc < 0 ? err_prefix(e, rc, "%s", in->file->path) : 0;
+}
+
+/* Reads exactly `size` bytes of items; `done` came before them. */
+static int input_read(struct input *in, void *out, size_t size, uint64_t done, struct err *e)
+{
+    size_t n;
+    int rc = gzip_read(&in->gzip, out, size, &n, e);
+    if (rc == 0 && n < size)
+        rc = err_set(e, -EINVAL,
+                     "truncated: %" PRIu64 " bytes of items, the IDX header states %" PRIu64,
+                     done + n, in->header.data_bytes);
+    return rc < 0 ? err_prefix(e, rc, "%s", in->file->path) : 0;
+}
+
+/* Nothing may follow, and the file must still be the one that was opened. */
+static int input_end(struct input *in, struct err *e)
+{
+    uint8_t byte;
+    size_t n;
+    int rc = gzip_read(&in->gzip, &byte, 1, &n, e);
+    if (rc == 0 && n != 0)
+        rc = err_set(e, -EINVAL, "more than the %" PRIu64 " bytes that the IDX header states",
+                     in->header.header_bytes + in->header.data_bytes);
+    if (rc < 0)
+        return err_prefix(e, rc, "%s", in->file->path);
+    return source_unchanged(in->file, e);
+}
+
+static void input_close(struct input *in)
+{
+    gzip_close(&in->gzip);
+    reader_close(&in->reader);
+}
+
+/* ---- which shapes a split may have --------------------------------------------------------- */
+
+static int refuse(const struct input *in, struct err *e, const char *want)
+{
+    const struct idx_header *h = &in->header;
+    char shape[64] = "";
+    for (int i = 0, n = 0; i < h->dim_count; i++)
+        n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%" PRIu32, i ? "x" : "", h->dims[i]);
+    return err_set(e, -EINVAL, "%s: %s of shape %s, want %s", in->file->path,
+                   idx_type_name(h->type), shape, want);
+}
+
+static int take_shapes(const struct input in[SOURCE_FILES], bool transpose, struct dataset_split *s,
+                       struct err *e)
+{
+    const struct idx_header *images = &in[SOURCE_IMAGES].header;
+    const struct idx_header *labels = &in[SOURCE_LABELS].header;
+    if (images->type != IDX_UINT8 || images->dim_count < 3 || images->dims[3] > SPLIT_CHANNELS)
+        return refuse(&in[SOURCE_IMAGES], e,
+                      "uint8 images of shape count x height x width, or with 1 to 4 channels "
+                      "behind");
+    if (images->dims[0] > SPLIT_COUNT_MAX || images->dims[1] > SPLIT_SIDE_MAX ||
+        images->dims[2] > SPLIT_SIDE_MAX)
+        return refuse(&in[SOURCE_IMAGES], e, "at most 2^27 images of at most 4096 x 4096 pixels");
+    bool vector =
+        labels->dim_count == 1 && (labels->type == IDX_UINT8 || labels->type == IDX_INT32);
+    bool table =
+        labels->dim_count == 2 && labels->type == IDX_INT32 && labels->dims[1] <= LABEL_COLUMNS_MAX;
+    if (!vector && !table)
+        return refuse(
+            &in[SOURCE_LABELS], e,
+            "uint8 or int32 labels of shape count, or int32 of count x columns (at most 1024)");
+    if (labels->dims[0] != images->dims[0])
+        return err_set(e, -EINVAL, "%s: %" PRIu32 " labels, but %s: %" PRIu32 " images",
+                       in[SOURCE_LABELS].file->path, labels->dims[0], in[SOURCE_IMAGES].file->path,
+                       images->dims[0]);
+    s->count = images->dims[0];
+    s->height = images->dims[transpose ? 2 : 1];
+    s->width = images->dims[transpose ? 1 : 2];
+    s->channels = images->dims[3];
+    return 0;
+}
+
+/* ---- the target ---------------------------------------------------------------------------- */
+
+struct sink {
+    int fd;
+    bool on_disk;
+    uint64_t at;
+    uint64_t written_back; /* up to here the kernel was told to begin */
+    struct XXH3_state_s *digest;
+};
+
+/* With on_disk a full disk shows here, before the work. */
+static int reserve(const struct build *b, uint64_t bytes, struct err *e)
+{
+    if (b->on_disk && fallocate(b->target, 0, 0, (off_t)bytes) == 0)
+        return 0;
+    if (b->on_disk && errno != EOPNOTSUPP && errno != ENOSYS)
+        return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
+    if (ftruncate(b->target, (off_t)bytes) < 0)
+        return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
+    return 0;
+}
+
+static int put(struct sink *k, const void *bytes, size_t size, struct err *e)
+{
+    page_digest_add(k->digest, bytes, size);
+    int rc = pwrite_full(k->fd, bytes, size, k->at);
+    if (rc < 0)
+        return err_set(e, BUILD_NO_TARGET, "writing at byte %" PRIu64 ": %s", k->at, strerror(-rc));
+    k->at += size;
+    /* The disk works while we inflate, so that the fsync at the end finds little to do. */
+    if (k->on_disk && k->at - k->written_back >= WRITE_BACK_BYTES) {
+        sync_file_range(k->fd, (off_t)k->written_back, (off_t)(k->at - k->written_back),
+                        SYNC_FILE_RANGE_WRITE);
+        k->written_back = k->at;
+    }
+    return 0;
+}
+
+/* ---- conversion ---------------------------------------------------------------------------- */
+
+/* stored[width][height][channels] -> out[height][width][channels], in the names of the result. */
+static void transpose_image(const struct dataset_split *s, const uint8_t *stored, uint8_t *out)
+{
+    for (uint32_t y = 0; y < s->height; y++)
+        for (uint32_t x = 0; x < s->width; x++)
+            for (uint32_t c = 0; c < s->channels; c++)
+                *out++ = stored[((uint64_t)x * s->height + y) * s->channels + c];
+}
+
+static int put_images(struct input *in, bool transpose, const struct dataset_split *s,
+                      struct sink *k, struct err *e)
+{
+    uint64_t image_bytes = page_layout(s).image_bytes;
+    uint64_t batch = image_bytes < BUFFER_BYTES ? BUFFER_BYTES / image_bytes : 1;
+    uint8_t *buffer = malloc(batch * image_bytes);
+    uint8_t *upright = transpose ? malloc(batch * image_bytes) : NULL;
+    int rc = 0;
+    if (!buffer || (transpose && !upright))
+        rc = err_set(e, -ENOMEM, "no memory for %" PRIu64 " images", batch);
+    for (uint64_t done = 0; rc == 0 && done < s->count; done += batch) {
+        if (batch > s->count - done)
+            batch = s->count - done;
+        rc = input_read(in, buffer, batch * image_bytes, done * image_bytes, e);
+        if (rc < 0)
+            break;
+        for (uint64_t i = 0; transpose && i < batch; i++)
+            transpose_image(s, buffer + i * image_bytes, upright + i * image_bytes);
+        rc = put(k, transpose ? upright : buffer, batch * image_bytes, e);
+    }
+    free(upright);
+    free(buffer);
+    return rc ? rc : input_end(in, e);
+}
+
+enum { LABEL_BATCH = 4096 };
+
+static void convert_labels(const struct idx_header *h, const uint8_t *stored, uint64_t count,
+                           int32_t *out)
+{
+    uint64_t stride = h->data_bytes / h->dims[0]; /* column 0 of a table is the class */
+    for (uint64_t i = 0; i < count; i++)
+        out[i] = h->type == IDX_UINT8 ? stored[i * stride] : (int32_t)get_be32(stored + i * stride);
+}
+
+static int put_labels(struct input *in, struct dataset_split *s, struct sink *k, struct err *e)
+{
+    uint64_t stride = in->header.data_bytes / s->count;
+    uint64_t batch = stride < BUFFER_BYTES ? BUFFER_BYTES / stride : 1;
+    if (batch > LABEL_BATCH)
+        batch = LABEL_BATCH;
+    int32_t labels[LABEL_BATCH];
+    uint8_t *buffer = malloc(batch * stride);
+    int rc = buffer ? 0 : err_set(e, -ENOMEM, "no memory for labels");
+    s->label_min = INT32_MAX;
+    s->label_max = INT32_MIN;
+    for (uint64_t done = 0; rc == 0 && done < s->count; done += batch) {
+        if (batch > s->count - done)
+            batch = s->count - done;
+        rc = input_read(in, buffer, batch * stride, done * stride, e);
+        if (rc < 0)
+            break;
+        convert_labels(&in->header, buffer, batch, labels);
+        for (uint64_t i = 0; i < batch; i++) {
+            s->label_min = labels[i] < s->label_min ? labels[i] : s->label_min;
+            s->label_max = labels[i] > s->label_max ? labels[i] : s->label_max;
+        }
+        rc = put(k, labels, batch * sizeof *labels, e);
+    }
+    free(buffer);
+    return rc ? rc : input_end(in, e);
+}
+
+static int put_page(const struct build *b, struct dataset_split *s, struct err *e)
+{
+    uint8_t page[PAGE_BYTES];
+    struct page_origin origin = {.transposed = b->transpose};
+    for (int i = 0; i < SOURCE_FILES; i++)
+        origin.files[i] = b->files[i].id;
+    page_pack(page, s, &origin);
+    int rc = pwrite_full(b->target, page, sizeof page, 0);
+    return rc < 0 ? err_set(e, BUILD_NO_TARGET, "writing the header: %s", strerror(-rc)) : 0;
+}
+
+static int put_content(const struct build *b, struct input in[SOURCE_FILES],
+                       struct dataset_split *s, struct err *e)
+{
+    struct page_layout l = page_layout(s);
+    int rc = reserve(b, l.end, e);
+    if (rc)
+        return rc;
+    struct sink k = {.fd = b->target, .on_disk = b->on_disk, .at = l.images};
+    k.digest = page_digest_begin(s);
+    if (!k.digest)
+        return err_set(e, -ENOMEM, "no memory for a digest");
+    rc = put_images(&in[SOURCE_IMAGES], b->transpose, s, &k, e);
+    k.at = l.labels;
+    if (rc == 0)
+        rc = put_labels(&in[SOURCE_LABELS], s, &k, e);
+    page_digest_end(k.digest, s->digest);
+    return rc ? rc : put_page(b, s, e);
+}
+
+int build_split(const struct build *b, struct dataset_split *s, struct err *e)
+{
+    struct input in[SOURCE_FILES];
+    memset(in, 0, sizeof in);
+    memset(s, 0, sizeof *s);
+    for (int i = 0; i < SOURCE_FILES; i++)
+        source_settle(&b->files[i]);
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < SOURCE_FILES; i++)
+        rc = input_open(&in[i], b, i, e);
+    if (rc == 0)
+        rc = take_shapes(in, b->transpose, s, e);
+    if (rc == 0)
+        rc = put_content(b, in, s, e);
+    for (int i = 0; i < SOURCE_FILES; i++)
+        input_close(&in[i]);
+    return rc;
+}

@@ -1,0 +1,30 @@
+/* dataset/build.h — from a split's IDX files to the block of bytes that page.h describes.
+ *
+ * Both files are read, inflated, checked and converted in one pass, with a few hundred KiB of
+ * buffers whatever the size. Threads: any; one build a call.
+ */
+#ifndef DATASET_BUILD_H
+#define DATASET_BUILD_H
+
+#include "dataset/page.h"
+#include "dataset/source.h"
+
+struct build {
+    const struct source_file *files; /* [SOURCE_FILES], open */
+    bool transpose;                  /* exchange rows and columns */
+    bool use_uring;
+    bool on_disk; /* the target is a file: take the space first, begin to write it back early */
+    int target;   /* an empty file or memfd, open for writing */
+    void (*note)(void *data, const char *text); /* may be NULL */
+    void *note_data;
+};
+
+/* build_split: the files may be right, but the target cannot be written; text says why. */
+enum { BUILD_NO_TARGET = 1 };
+
+/* Builds into the target and describes it in *s (all but map, images and labels).
+ * Returns 0 or BUILD_NO_TARGET.
+ * Errors: -EINVAL what is in the files is wrong, -ENOMEM, -EIO ...; text names the file. */
+int build_split(const struct build *b, struct dataset_split *s, struct err *e);
+
+#endif

@@ -1,0 +1,221 @@
+/* Names, locks and life of cache files. Does not build them. */
+#include "dataset/cache.h"
+
+#include "base/io.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const file_names[SOURCE_FILES] = {"images", "labels"};
+
+static int make_folders(const char *folder, struct err *e)
+{
+    char *path = strdup(folder);
+    if (!path)
+        return err_set(e, -ENOMEM, "no memory for a path");
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p != 0)
+            continue;
+        char saved = *p;
+        *p = 0;
+        int failed = mkdir(path, 0700) < 0 && errno != EEXIST ? errno : 0;
+        *p = saved;
+        /* A parent that we may not make can still be there: only the last word counts. */
+        if (failed && !saved) {
+            free(path);
+            return err_sys(e, -failed, "making the folder %s", folder);
+        }
+        if (!saved)
+            break;
+    }
+    free(path);
+    return 0;
+}
+
+/* May others put a file of theirs here, or truncate one of ours? */
+static bool is_ours(const struct stat *st)
+{
+    return (st->st_uid == geteuid() || st->st_uid == 0) && !(st->st_mode & S_IWOTH);
+}
+
+int cache_open(struct cache *c, const char *folder, struct err *e)
+{
+    const int flags = O_DIRECTORY | O_RDONLY | O_CLOEXEC;
+    c->dir = open(folder, flags);
+    if (c->dir < 0 && errno == ENOENT) {
+        int rc = *folder ? make_folders(folder, e) : err_set(e, -ENOENT, "the folder has no name");
+        if (rc < 0)
+            return rc;
+        c->dir = open(folder, flags);
+    }
+    if (c->dir < 0)
+        return err_sys(e, -errno, "opening the folder %s", folder);
+    struct stat st;
+    if (fstat(c->dir, &st) == 0 && is_ours(&st))
+        return 0;
+    cache_close(c);
+    return err_set(e, -EPERM,
+                   "the folder %s belongs to somebody else (uid %u, mode %04o), who could change "
+                   "the files in it",
+                   folder, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
+}
+
+void cache_close(struct cache *c)
+{
+    fd_close(&c->dir);
+}
+
+void cache_stem(char stem[CACHE_STEM_SIZE], const char *name, const char *split)
+{
+    int n = snprintf(stem, CACHE_STEM_SIZE, "%s-%s", name, split);
+    assert(n > 0 && n < CACHE_STEM_SIZE);
+    for (char *p = stem; *p; p++)
+        if (!isascii(*p) || (!isalnum(*p) && !strchr("._-", *p)))
+            *p = '_';
+}
+
+static void file_name(char name[CACHE_STEM_SIZE + 8], const char *stem, const char *ending)
+{
+    snprintf(name, CACHE_STEM_SIZE + 8, "%s.%s", stem, ending);
+}
+
+/* ---- finding ------------------------------------------------------------------------------- */
+
+static int same_origin(const struct page_origin *found, const struct page_origin *want,
+                       struct err *why)
+{
+    for (int i = 0; i < SOURCE_FILES; i++) {
+        const struct file_id *a = &found->files[i], *b = &want->files[i];
+        if (memcmp(a->path_hash, b->path_hash, sizeof a->path_hash) != 0)
+            return err_set(why, CACHE_UNFIT, "it was made from another %s file", file_names[i]);
+        if (a->dev != b->dev || a->ino != b->ino || a->size != b->size ||
+            a->mtime_ns != b->mtime_ns || a->ctime_ns != b->ctime_ns)
+            return err_set(why, CACHE_UNFIT, "the %s file has changed since", file_names[i]);
+    }
+    if (found->transposed != want->transposed)
+        return err_set(why, CACHE_UNFIT, "it was made %s exchanging rows and columns",
+                       found->transposed ? "with" : "without");
+    return 0;
+}
+
+static int check_file(int fd, const struct page_origin *origin, struct dataset_split *s,
+                      struct err *why)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_ours(&st) || (st.st_mode & S_IWGRP))
+        return err_set(why, CACHE_UNFIT, "it is not a file of our own that only we may write");
+    uint8_t page[PAGE_BYTES];
+    ssize_t n = pread_full(fd, page, sizeof page, 0);
+    if (n < 0)
+        return err_set(why, CACHE_UNFIT, "reading it: %s", strerror((int)-n));
+    if (n < PAGE_BYTES)
+        return err_set(why, CACHE_UNFIT, "it has only %zd bytes", n);
+    struct page_origin found;
+    if (page_unpack(page, s, &found, why) < 0)
+        return CACHE_UNFIT;
+    uint64_t want = page_layout(s).end;
+    if ((uint64_t)st.st_size != want)
+        return err_set(why, CACHE_UNFIT, "it has %" PRIu64 " bytes, want %" PRIu64,
+                       (uint64_t)st.st_size, want);
+    return same_origin(&found, origin, why);
+}
+
+static int check_content(const struct dataset_split *s, struct err *why)
+{
+    struct XXH3_state_s *state = page_digest_begin(s);
+    if (!state)
+        return err_set(why, CACHE_UNFIT, "there is no memory to check it");
+    uint8_t digest[16];
+    page_digest_add(state, s->images, s->count * page_layout(s).image_bytes);
+    page_digest_add(state, s->labels, s->count * sizeof *s->labels);
+    page_digest_end(state, digest);
+    if (memcmp(digest, s->digest, sizeof digest) != 0)
+        return err_set(why, CACHE_UNFIT, "its content is damaged");
+    return 0;
+}
+
+int cache_find(const struct cache *c, const char *stem, const struct page_origin *origin,
+               struct dataset_split *s, struct err *why)
+{
+    char name[CACHE_STEM_SIZE + 8];
+    file_name(name, stem, "cache");
+    memset(s, 0, sizeof *s);
+    int fd = openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return CACHE_NONE;
+    if (fd < 0)
+        return err_set(why, CACHE_UNFIT, "opening it: %s", strerror(errno));
+    int rc = check_file(fd, origin, s, why);
+    if (rc == 0 && page_map(fd, s, why) < 0)
+        rc = CACHE_UNFIT;
+    fd_close(&fd);
+    if (rc)
+        return rc;
+    rc = check_content(s, why);
+    if (rc) {
+        munmap(s->map, s->map_bytes);
+        memset(s, 0, sizeof *s);
+    }
+    return rc;
+}
+
+/* ---- building ------------------------------------------------------------------------------ */
+
+int cache_lock(const struct cache *c, const char *stem, bool wait, int *lock, struct err *e)
+{
+    char name[CACHE_STEM_SIZE + 8];
+    file_name(name, stem, "lock");
+    *lock = openat(c->dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (*lock < 0)
+        return err_sys(e, -errno, "opening %s", name);
+    int rc;
+    do
+        rc = flock(*lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+    while (rc < 0 && errno == EINTR);
+    if (rc == 0)
+        return 0;
+    int code = errno;
+    fd_close(lock);
+    return code == EWOULDBLOCK ? CACHE_BUSY : err_sys(e, -code, "locking %s", name);
+}
+
+int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e)
+{
+    char name[CACHE_STEM_SIZE + 8];
+    file_name(name, stem, "tmp");
+    cache_discard(c, stem); /* a killed builder's */
+    *fd = openat(c->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return *fd < 0 ? err_sys(e, -errno, "making %s", name) : 0;
+}
+
+int cache_commit(const struct cache *c, const char *stem, int fd, struct err *e)
+{
+    char from[CACHE_STEM_SIZE + 8], to[CACHE_STEM_SIZE + 8];
+    file_name(from, stem, "tmp");
+    file_name(to, stem, "cache");
+    /* A failed fsync is final: the kernel may have dropped the pages and say 0 the next time. */
+    if (fsync(fd) < 0)
+        return err_sys(e, -errno, "syncing %s", from);
+    if (renameat(c->dir, from, c->dir, to) < 0)
+        return err_sys(e, -errno, "renaming %s to %s", from, to);
+    if (fsync(c->dir) < 0)
+        return err_sys(e, -errno, "syncing the folder");
+    return 0;
+}
+
+void cache_discard(const struct cache *c, const char *stem)
+{
+    char name[CACHE_STEM_SIZE + 8];
+    file_name(name, stem, "tmp");
+    unlinkat(c->dir, name, 0);
+}

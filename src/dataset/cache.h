@@ -1,0 +1,56 @@
+/* dataset/cache.h — the folder of cache files: one file a split, built by one process at a time.
+ *
+ *     STEM.cache   a whole, synced file (page.h), or none: it appears by rename
+ *     STEM.tmp     being built, by the holder of the lock; what a killed builder left is replaced
+ *     STEM.lock    flock(2); never deleted, or two builders could hold two files of the same name
+ *
+ * The stem is "DATASET-SPLIT" with everything but letters, digits, '.', '_' and '-' made '_'. Two
+ * datasets of one stem take turns and stay right: the origin in the header tells them apart.
+ * Threads: any; a struct cache is immutable once open, so threads may share it.
+ */
+#ifndef DATASET_CACHE_H
+#define DATASET_CACHE_H
+
+#include "dataset/page.h"
+
+struct cache {
+    int dir; /* -1: closed */
+};
+
+/* Opens the folder and makes it (0700, with its parents) where it is missing.
+ * Errors: -EACCES, -EROFS ..., -EPERM where others than root and we could exchange what is in it;
+ * text names the folder. */
+int cache_open(struct cache *c, const char *folder, struct err *e);
+void cache_close(struct cache *c);
+
+#define CACHE_STEM_SIZE 96
+
+/* `name` is at most DATASET_NAME_SIZE - 1 long. */
+void cache_stem(char stem[CACHE_STEM_SIZE], const char *name, const char *split);
+
+/* Named outcomes of cache_find. */
+enum { CACHE_NONE = 1, CACHE_UNFIT = 2 };
+
+/* Maps the file of the stem where it is whole, of this origin, and its content has its digest.
+ * Returns 0 with *s filled, CACHE_NONE, or CACHE_UNFIT with the reason as text. */
+int cache_find(const struct cache *c, const char *stem, const struct page_origin *origin,
+               struct dataset_split *s, struct err *why);
+
+/* cache_lock: somebody else is building. */
+enum { CACHE_BUSY = 1 };
+
+/* Takes the stem's lock; with `wait` after whoever has it.
+ * Returns 0 with *lock to be closed, or CACHE_BUSY without `wait`.
+ * Errors: -EACCES, -EROFS, -ENOSPC, -ENOLCK ... */
+int cache_lock(const struct cache *c, const char *stem, bool wait, int *lock, struct err *e);
+
+/* Makes the empty STEM.tmp. Under the lock; end with cache_commit or cache_discard. */
+int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e);
+
+/* Syncs the built file and gives it its name. Under the lock.
+ * Errors: -EIO, -ENOSPC ...: the file is not to be trusted, discard it. */
+int cache_commit(const struct cache *c, const char *stem, int fd, struct err *e);
+
+void cache_discard(const struct cache *c, const char *stem);
+
+#endif

@@ -1,0 +1,333 @@
+/* Opening: for each split, find its files, take the cache file that fits, or build one.
+ *
+ *     files ──► cache file fits? ──yes──────────────────────────► mapping
+ *                  │ no                                             ▲
+ *                  ▼                                                │
+ *               lock, look again, build STEM.tmp, sync, rename ─────┤
+ *                  │ the folder cannot be used                      │
+ *                  ▼                                                │
+ *               build in a memfd, seal it ──────────────────────────┘
+ */
+#include "dataset/dataset.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "dataset/build.h"
+#include "dataset/cache.h"
+#include "dataset/known.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+const char *const dataset_split_names[DATASET_SPLITS] = {"train", "test"};
+
+struct opening {
+    const struct dataset_source *source;
+    const struct dataset_options *options;
+    const struct known_dataset *known; /* NULL: not known by name */
+    struct cache cache;                /* dir -1: not used */
+};
+
+/* One split on its way. */
+struct job {
+    const struct opening *o;
+    int split;
+    struct source_file files[SOURCE_FILES];
+    struct page_origin origin;
+    struct dataset_split *out;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+note(const struct opening *o, const char *format, ...)
+{
+    if (!o->options->note)
+        return;
+    char text[ERR_TEXT_SIZE + 128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    o->options->note(o->options->note_data, text);
+}
+
+static void note_split(const struct job *j, const char *what, const char *why)
+{
+    note(j->o, "dataset \"%s\" %s: %s%s%s", j->o->source->name, dataset_split_names[j->split], what,
+         why ? ": " : "", why ? why : "");
+}
+
+static void note_built(const struct job *j, const char *where, uint64_t started_ns)
+{
+    const struct dataset_split *s = j->out;
+    note(j->o,
+         "dataset \"%s\" %s: %" PRIu64 " images of %" PRIu32 "x%" PRIu32 "x%" PRIu32
+         " built in %s in %.0f ms",
+         j->o->source->name, dataset_split_names[j->split], s->count, s->height, s->width,
+         s->channels, where, (double)(clock_ns() - started_ns) / 1e6);
+}
+
+/* ---- building ------------------------------------------------------------------------------ */
+
+static int build(const struct job *j, int target, bool on_disk, struct err *e)
+{
+    const struct dataset_options *options = j->o->options;
+    struct build b = {
+        .files = j->files,
+        .transpose = j->origin.transposed,
+        .use_uring = options->use_uring,
+        .on_disk = on_disk,
+        .target = target,
+        .note = options->note,
+        .note_data = options->note_data,
+    };
+    return build_split(&b, j->out, e);
+}
+
+static int build_in_memory(const struct job *j, struct err *e)
+{
+    uint64_t started = clock_ns();
+    int fd = memfd_create("fmnistd-dataset", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return err_sys(e, -errno, "memfd_create");
+    /* Before there is anything in it: the default mode lets every user in through /proc. */
+    int rc = fchmod(fd, 0600) < 0 ? err_sys(e, -errno, "fchmod of a memfd") : 0;
+    if (rc == 0)
+        rc = build(j, fd, false, e);
+    if (rc == BUILD_NO_TARGET)
+        rc = -ENOMEM;
+    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+    if (rc == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0)
+        rc = err_sys(e, -errno, "sealing a memfd");
+    if (rc == 0)
+        rc = page_map(fd, j->out, e);
+    fd_close(&fd);
+    if (rc == 0)
+        note_built(j, "memory", started);
+    return rc;
+}
+
+/* The folder is of no use; the reason goes into a note. */
+enum { NO_CACHE = 1 };
+
+static int build_in_cache(const struct job *j, const char *stem, struct err *e)
+{
+    uint64_t started = clock_ns();
+    int fd;
+    if (cache_create(&j->o->cache, stem, &fd, e) < 0)
+        return NO_CACHE;
+    int rc = build(j, fd, true, e);
+    if (rc == 0 && cache_commit(&j->o->cache, stem, fd, e) < 0)
+        rc = NO_CACHE;
+    if (rc == BUILD_NO_TARGET)
+        rc = NO_CACHE;
+    if (rc)
+        cache_discard(&j->o->cache, stem);
+    if (rc == 0)
+        rc = page_map(fd, j->out, e);
+    fd_close(&fd);
+    if (rc == 0)
+        note_built(j, "the cache", started);
+    return rc;
+}
+
+/* Returns 0, NO_CACHE with text, or a negative code where the files are at fault. */
+static int open_cached(const struct job *j, struct err *e)
+{
+    char stem[CACHE_STEM_SIZE];
+    cache_stem(stem, j->o->source->name, dataset_split_names[j->split]);
+    struct err why;
+    if (cache_find(&j->o->cache, stem, &j->origin, j->out, &why) == 0)
+        return 0;
+    int lock;
+    int rc = cache_lock(&j->o->cache, stem, false, &lock, e);
+    if (rc == CACHE_BUSY) {
+        note_split(j, "waiting for the process that builds its cache file", NULL);
+        rc = cache_lock(&j->o->cache, stem, true, &lock, e);
+    }
+    if (rc < 0)
+        return NO_CACHE;
+    /* Whoever held the lock may have built what we want. */
+    rc = cache_find(&j->o->cache, stem, &j->origin, j->out, &why);
+    if (rc == CACHE_UNFIT)
+        note_split(j, "rebuilding the cache file", why.text);
+    if (rc)
+        rc = build_in_cache(j, stem, e);
+    fd_close(&lock);
+    return rc;
+}
+
+/* ---- splits -------------------------------------------------------------------------------- */
+
+static int check_labels(const struct dataset_split *s, const struct dataset *d, const char *path,
+                        struct err *e)
+{
+    if (d->class_count == 0 || (s->label_min >= 0 && (uint32_t)s->label_max < d->class_count))
+        return 0;
+    for (uint64_t i = 0; i < s->count; i++)
+        if (s->labels[i] < 0 || (uint32_t)s->labels[i] >= d->class_count)
+            return err_set(e, -EINVAL,
+                           "%s: label %" PRIu64 " is %" PRId32 ", want 0 to %" PRIu32
+                           " for %" PRIu32 " classes",
+                           path, i, s->labels[i], d->class_count - 1, d->class_count);
+    return 0;
+}
+
+/* find_files: the source has no such split. */
+enum { NO_SPLIT = 1 };
+
+static int find_files(struct job *j, struct err *e)
+{
+    const struct dataset_source *source = j->o->source;
+    const char *names[SOURCE_FILES] = {source->splits[j->split].images,
+                                       source->splits[j->split].labels};
+    static const char *const what[SOURCE_FILES] = {"images", "labels"};
+    bool wanted = names[SOURCE_IMAGES] || names[SOURCE_LABELS];
+    if (j->o->known && !names[SOURCE_IMAGES])
+        names[SOURCE_IMAGES] = j->o->known->splits[j->split].images;
+    if (j->o->known && !names[SOURCE_LABELS])
+        names[SOURCE_LABELS] = j->o->known->splits[j->split].labels;
+    if (!names[SOURCE_IMAGES] && !names[SOURCE_LABELS])
+        return NO_SPLIT;
+    int missing = 0, absent = 0;
+    for (int i = 0; i < SOURCE_FILES; i++) {
+        if (!names[i])
+            return err_set(e, -EINVAL, "no %s file is named", what[i]);
+        int rc = source_open(&j->files[i], source->path, names[i], e);
+        if (rc < 0)
+            return rc;
+        if (rc == SOURCE_MISSING)
+            missing++, absent = i;
+    }
+    if (missing == SOURCE_FILES && !wanted)
+        return NO_SPLIT;
+    if (missing)
+        return err_set(e, -ENOENT, "%s: no %s file %s there, with or without .gz", source->path,
+                       what[absent], names[absent]);
+    return 0;
+}
+
+static int open_files(struct job *j, struct err *e)
+{
+    const struct opening *o = j->o;
+    j->origin.transposed =
+        o->source->transpose >= 0 ? o->source->transpose != 0 : o->known && o->known->transposed;
+    for (int i = 0; i < SOURCE_FILES; i++)
+        j->origin.files[i] = j->files[i].id;
+    if (o->cache.dir >= 0) {
+        int rc = open_cached(j, e);
+        if (rc != NO_CACHE)
+            return rc;
+        note_split(j, "no cache file, held in memory", e->text);
+    }
+    return build_in_memory(j, e);
+}
+
+/* Returns 0, also where the source has no such split. */
+static int open_split(const struct opening *o, int split, struct dataset *d, struct err *e)
+{
+    struct job j = {.o = o, .split = split, .out = &d->splits[split]};
+    for (int i = 0; i < SOURCE_FILES; i++)
+        j.files[i].fd = -1;
+    int rc = find_files(&j, e);
+    if (rc == 0)
+        rc = open_files(&j, e);
+    if (rc == 0)
+        rc = check_labels(j.out, d, j.files[SOURCE_LABELS].path, e);
+    for (int i = 0; i < SOURCE_FILES; i++)
+        source_close(&j.files[i]);
+    if (rc < 0) {
+        /* Whatever was described without being mapped. */
+        if (!j.out->map)
+            memset(j.out, 0, sizeof *j.out);
+        return err_prefix(e, rc, "%s", dataset_split_names[split]);
+    }
+    return 0;
+}
+
+/* ---- the dataset --------------------------------------------------------------------------- */
+
+static int copy_classes(struct dataset *d, const char *const *classes, uint32_t count,
+                        struct err *e)
+{
+    d->classes = calloc(count ? count : 1, sizeof *d->classes);
+    if (!d->classes)
+        return err_set(e, -ENOMEM, "no memory for class names");
+    for (; d->class_count < count; d->class_count++) {
+        d->classes[d->class_count] = strdup(classes[d->class_count]);
+        if (!d->classes[d->class_count])
+            return err_set(e, -ENOMEM, "no memory for class names");
+    }
+    return 0;
+}
+
+static int open_all(struct opening *o, struct dataset *d, struct err *e)
+{
+    const struct dataset_source *source = o->source;
+    if (strlen(source->name) >= sizeof d->name || !*source->name)
+        return err_set(e, -EINVAL, "the name has %zu bytes, want 1 to %zu", strlen(source->name),
+                       sizeof d->name - 1);
+    strcpy(d->name, source->name);
+    o->known = known_find(source->name);
+    int rc = source->classes ? copy_classes(d, source->classes, source->class_count, e)
+             : o->known      ? copy_classes(d, o->known->classes, o->known->class_count, e)
+                             : 0;
+    if (rc < 0)
+        return rc;
+    if (o->options->cache && cache_open(&o->cache, o->options->cache, e) < 0)
+        note(o, "dataset \"%s\": no cache, held in memory: %s", source->name, e->text);
+    bool any = false;
+    for (int i = 0; i < DATASET_SPLITS; i++) {
+        rc = open_split(o, i, d, e);
+        if (rc < 0)
+            return rc;
+        any |= d->splits[i].count > 0;
+    }
+    if (any)
+        return 0;
+    if (o->known)
+        return err_set(e, -ENOENT, "%s: neither %s nor %s there, with or without .gz", source->path,
+                       o->known->splits[DATASET_TRAIN].images,
+                       o->known->splits[DATASET_TEST].images);
+    return err_set(e, -EINVAL, "no files are named, and the name is none of those that are known");
+}
+
+int dataset_open(const struct dataset_source *source, const struct dataset_options *options,
+                 struct dataset **out, struct err *e)
+{
+    struct err unheard;
+    if (!e)
+        e = &unheard; /* notes are made of it */
+    *out = NULL;
+    struct opening o = {.source = source, .options = options, .cache = {.dir = -1}};
+    struct dataset *d = calloc(1, sizeof *d);
+    if (!d)
+        return err_set(e, -ENOMEM, "no memory for a dataset");
+    int rc = open_all(&o, d, e);
+    cache_close(&o.cache);
+    if (rc < 0) {
+        dataset_close(d);
+        return err_prefix(e, rc, "opening dataset \"%s\"", source->name);
+    }
+    *out = d;
+    return 0;
+}
+
+void dataset_close(struct dataset *d)
+{
+    if (!d)
+        return;
+    for (int i = 0; i < DATASET_SPLITS; i++)
+        if (d->splits[i].map)
+            munmap(d->splits[i].map, d->splits[i].map_bytes);
+    for (uint32_t i = 0; i < d->class_count; i++)
+        free(d->classes[i]);
+    free(d->classes);
+    free(d);
+}

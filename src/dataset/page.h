@@ -1,0 +1,58 @@
+/* dataset/page.h — a split as one block of bytes: the cache file's layout and its header page.
+ *
+ * Shape: page of PAGE_BYTES | images[count][height][width][channels] uint8 | zeros up to a multiple
+ * of 64 | labels[count] int32. Everything little-endian.
+ * Invariant: the digest covers dimensions, images and labels, and nothing that depends on how they
+ * were stored. Threads: any; pure.
+ */
+#ifndef DATASET_PAGE_H
+#define DATASET_PAGE_H
+
+#include "dataset/dataset.h"
+#include "dataset/source.h"
+
+#include <stddef.h>
+
+#define PAGE_BYTES 4096
+
+/* What a stream can be made of. */
+#define SPLIT_COUNT_MAX (UINT64_C(1) << 27)
+#define SPLIT_SIDE_MAX  4096
+#define SPLIT_CHANNELS  4
+
+/* What a cache file was made from. */
+struct page_origin {
+    struct file_id files[SOURCE_FILES];
+    bool transposed; /* rows and columns were exchanged while it was built */
+};
+
+/* Bytes from the page's begin. Every split within the limits above has one: no overflow. */
+struct page_layout {
+    uint64_t image_bytes; /* of one image */
+    uint64_t images;
+    uint64_t labels;
+    uint64_t end;
+};
+
+struct page_layout page_layout(const struct dataset_split *s);
+
+/* Writes the header page; takes the split's description, not its pointers. */
+void page_pack(uint8_t page[PAGE_BYTES], const struct dataset_split *s,
+               const struct page_origin *origin);
+
+/* Reads it. Returns 0, or -EINVAL with what is wrong: damaged, of another version, not a page. */
+int page_unpack(const uint8_t page[PAGE_BYTES], struct dataset_split *s, struct page_origin *origin,
+                struct err *e);
+
+/* The digest of a split: begin with its shape, add the images in order and then the labels, as any
+ * number of pieces, and end, which frees. page_digest_begin returns NULL without memory. */
+struct XXH3_state_s;
+struct XXH3_state_s *page_digest_begin(const struct dataset_split *s);
+void page_digest_add(struct XXH3_state_s *state, const void *bytes, size_t size);
+void page_digest_end(struct XXH3_state_s *state, uint8_t digest[16]);
+
+/* Maps `fd`, whose whole size is that of the split's layout, read-only into s.
+ * Errors: -ENOMEM and what mmap(2) says. */
+int page_map(int fd, struct dataset_split *s, struct err *e);
+
+#endif
