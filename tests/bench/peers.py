@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""The same epoch with what people use today: PyTorch's DataLoader and arrays in memory.
+
+One epoch of the training split, shuffled, 32x32 float32, every value read (summed); the best of
+several repetitions. Prints one JSON object: {"results": [...], "skipped": [...]}.
+
+    peers.py --data FOLDER [--only NAME[,NAME]] [--batch-size 64] [--repeats 3]
+
+FOLDER holds the IDX files, plain or .gz. What is not installed is skipped, with a word.
+"""
+import argparse
+import gzip
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+SIDE = 32
+
+
+def read_idx(folder, name):
+    """The bytes of an IDX file, whichever way it is kept."""
+    path = os.path.join(folder, name)
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            return file.read()
+    with gzip.open(path + ".gz", "rb") as file:
+        return file.read()
+
+
+def note(text):
+    print("peers: " + text, file=sys.stderr, flush=True)
+
+
+class Peers:
+    """Every peer is a method that prepares and returns a function that reads one epoch."""
+
+    def __init__(self, data, batch_size):
+        self.data = data
+        self.batch = batch_size
+        self.scratch = tempfile.mkdtemp(prefix="fmnistd-peers.")
+        self.kept = {}
+
+    def close(self):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    # ---- the dataset, in the forms that the peers take
+
+    def torchvision_root(self):
+        """A folder as torchvision's own download leaves it."""
+        raw = os.path.join(self.scratch, "FashionMNIST", "raw")
+        if not os.path.isdir(raw):
+            os.makedirs(raw)
+            for split in ("train", "t10k"):
+                for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+                    with open(os.path.join(raw, f"{split}-{kind}"), "wb") as file:
+                        file.write(read_idx(self.data, f"{split}-{kind}"))
+        return self.scratch
+
+    def levels(self):
+        """uint8 [count][32][32]: resized once beforehand, which these peers are not timed for.
+        Any resize will do, the cost of an epoch does not depend on the pixels: nearest."""
+        import numpy as np
+
+        if "levels" not in self.kept:
+            raw = read_idx(self.data, "train-images-idx3-ubyte")
+            count, height, width = np.frombuffer(raw, ">u4", 3, 4)
+            images = np.frombuffer(raw, np.uint8, offset=16).reshape(count, height, width)
+            rows = np.arange(SIDE) * height // SIDE
+            columns = np.arange(SIDE) * width // SIDE
+            self.kept["levels"] = np.ascontiguousarray(images[:, rows][:, :, columns])
+        return self.kept["levels"]
+
+    def floats(self):
+        import numpy as np
+
+        if "floats" not in self.kept:
+            self.kept["floats"] = self.levels().astype(np.float32) / np.float32(255)
+        return self.kept["floats"]
+
+    # ---- PyTorch
+
+    def torch_dataloader(self, workers):
+        import torch
+        import torchvision
+        from torchvision import transforms
+
+        # The chapter's code, word for word but for download=True.
+        trans = transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
+        train = torchvision.datasets.FashionMNIST(
+            root=self.torchvision_root(), train=True, transform=trans, download=False)
+        loader = torch.utils.data.DataLoader(
+            train, self.batch, shuffle=True, num_workers=workers)
+        return lambda: sum(float(X.sum()) for X, y in loader)
+
+    def torch_loop(self, fetch):
+        """Batches of a shuffled epoch; fetch(indices) returns a tensor."""
+        import torch
+
+        count = len(self.levels())
+
+        def epoch():
+            order = torch.randperm(count)
+            total = 0.0
+            for first in range(0, count, self.batch):
+                total += float(fetch(order[first:first + self.batch]).sum())
+            return total
+        return epoch
+
+    def torch_index_select_f32(self):
+        import torch
+
+        X = torch.from_numpy(self.floats())
+        out = torch.empty((self.batch, SIDE, SIDE))
+        return self.torch_loop(lambda i: torch.index_select(X, 0, i, out=out[:len(i)]))
+
+    def torch_index_select_u8(self):
+        import torch
+
+        X = torch.from_numpy(self.levels())
+        narrow = torch.empty((self.batch, SIDE, SIDE), dtype=torch.uint8)
+        out = torch.empty((self.batch, SIDE, SIDE))
+
+        def fetch(i):
+            part = torch.index_select(X, 0, i, out=narrow[:len(i)])
+            return torch.mul(part, 1 / 255, out=out[:len(i)])
+        return self.torch_loop(fetch)
+
+    def torch_plain_index(self):
+        import torch
+
+        X = torch.from_numpy(self.floats())
+        return self.torch_loop(lambda i: X[i])
+
+    # ---- NumPy
+
+    def numpy_loop(self, fetch):
+        import numpy as np
+
+        count = len(self.levels())
+        random = np.random.default_rng(1)
+
+        def epoch():
+            order = random.permutation(count)
+            total = 0.0
+            for first in range(0, count, self.batch):
+                total += float(fetch(order[first:first + self.batch]).sum())
+            return total
+        return epoch
+
+    def numpy_take_f32(self):
+        import numpy as np
+
+        X = self.floats()
+        out = np.empty((self.batch, SIDE, SIDE), np.float32)
+        # mode="clip": the default checks through a copy when out= is given.
+        return self.numpy_loop(lambda i: X.take(i, 0, out=out[:len(i)], mode="clip"))
+
+    def numpy_take_u8(self):
+        import numpy as np
+
+        X = self.levels()
+        narrow = np.empty((self.batch, SIDE, SIDE), np.uint8)
+        out = np.empty((self.batch, SIDE, SIDE), np.float32)
+        scale = np.float32(1 / 255)
+
+        def fetch(i):
+            X.take(i, 0, out=narrow[:len(i)], mode="clip")
+            return np.multiply(narrow[:len(i)], scale, out=out[:len(i)])
+        return self.numpy_loop(fetch)
+
+    def peers(self):
+        dataloaders = [(f"torch-dataloader-w{workers}",
+                        lambda workers=workers: self.torch_dataloader(workers))
+                       for workers in (0, 1, 2, 4)]
+        return dict(dataloaders + [
+            ("torch-index-select-f32", self.torch_index_select_f32),
+            ("torch-index-select-u8", self.torch_index_select_u8),
+            ("torch-plain-index", self.torch_plain_index),
+            ("numpy-take-f32", self.numpy_take_f32),
+            ("numpy-take-u8", self.numpy_take_u8),
+        ])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="folder of the IDX files")
+    parser.add_argument("--only", default="", help="names, separated by commas; default: all")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+
+    bench = Peers(args.data, args.batch_size)
+    peers = bench.peers()
+    chosen = args.only.split(",") if args.only else list(peers)
+    unknown = [name for name in chosen if name not in peers]
+    if unknown:
+        parser.error(f"no peer {unknown[0]!r}; there are: {', '.join(peers)}")
+
+    results, skipped = [], []
+    try:
+        for name in chosen:
+            try:
+                epoch = peers[name]()
+            except ImportError as error:
+                note(f"{name}: skipped, {error}")
+                skipped.append({"name": name, "why": str(error)})
+                continue
+            seconds = []
+            for _ in range(args.repeats):
+                began = time.perf_counter()
+                epoch()
+                seconds.append(time.perf_counter() - began)
+            note(f"{name}: {min(seconds):.3f} s")
+            results.append({"name": name, "batch_size": args.batch_size,
+                            "seconds": round(min(seconds), 6),
+                            "epochs": [round(s, 6) for s in seconds]})
+    finally:
+        bench.close()
+    print(json.dumps({"program": "peers", "results": results, "skipped": skipped}))
+
+
+if __name__ == "__main__":
+    main()
