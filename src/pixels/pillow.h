@@ -1,0 +1,46 @@
+/* pixels/pillow.h — Pillow's resampling of 8-bit planes: weights of one axis, and one pass.
+ * Private to pixels/.
+ *
+ * A pass makes each output row from up to `taps` neighbouring input rows:
+ *
+ *     out[i][x] = clamp((2^21 + sum over j of weights[i][j] * in[first[i] + j][x]) >> 22, 0, 255)
+ *
+ * Horizontal passes are this pass over the mirrored plane (transpose.h).
+ * Invariant: first[i] + taps <= n_in: windows shorter than the longest are filled with weights
+ * of 0, and moved back where they would leave the plane. The sums are integers, so that changes
+ * nothing.
+ * Source: Pillow Resample.c (precompute_coeffs, normalize_coeffs_8bpc).
+ */
+#ifndef PIXELS_PILLOW_H
+#define PIXELS_PILLOW_H
+
+#include "pixels/isa_variants.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum pillow_filter { PILLOW_BOX, PILLOW_BILINEAR, PILLOW_HAMMING, PILLOW_BICUBIC, PILLOW_LANCZOS };
+
+#define PILLOW_WEIGHT_BITS 22
+
+struct pillow_axis {
+    uint32_t n_in, n_out;
+    uint32_t taps;
+    uint32_t *first;  /* [n_out] */
+    int32_t *weights; /* [n_out][taps] */
+};
+
+/* Errors: -ENOMEM. Owns: the caller; end with pillow_axis_close, also after an error. */
+int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
+                     uint32_t n_out);
+void pillow_axis_close(struct pillow_axis *axis);
+
+/* Shape: in[n_in][width] to out[n_out][width]; they do not overlap. */
+ISA_DECLARE(pillow_pass, const struct pillow_axis *axis, const uint8_t *in, size_t width,
+            uint8_t *out);
+
+/* The source index of each of n_out positions with the NEAREST filter; n_in where there is none
+ * (such pixels are 0). */
+void pillow_nearest(uint32_t n_in, uint32_t n_out, uint32_t *index);
+
+#endif

@@ -1,0 +1,327 @@
+/* Plans: which rule, which passes in which order, and how much scratch they need.
+ *
+ * Every rule works on single planes. An image with more than one channel is taken apart first:
+ *
+ *     image[h][w][c] ─plane c─► plane[h][w] ─rule─► sample[c][h'][w']
+ *
+ * The arithmetic is in pillow*.c, opencv*.c and tf*.c. */
+#include "pixels/resize.h"
+
+#include "base/bytes.h"
+#include "fmnist.h"
+#include "pixels/opencv.h"
+#include "pixels/pillow.h"
+#include "pixels/tf.h"
+#include "pixels/transpose.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A float32 holds every side up to here exactly. */
+#define SIDE_MAX (1u << 24)
+
+enum method {
+    METHOD_COPY,
+    METHOD_NEAREST,
+    METHOD_PILLOW_X,  /* one horizontal pass */
+    METHOD_PILLOW_Y,  /* one vertical pass */
+    METHOD_PILLOW_XY, /* horizontal, then vertical */
+    METHOD_PILLOW_YX,
+    METHOD_OPENCV,
+    METHOD_TF
+};
+
+struct resize_plan {
+    struct resize_shape shape;
+    enum method method;
+    size_t in_pixels, out_pixels; /* of a plane */
+    size_t sample_bytes;
+    size_t plane_bytes; /* of the scratch: a plane that was taken out of the image, or 0 */
+    size_t method_bytes;
+    struct pillow_axis pillow_x, pillow_y;
+    uint32_t *nearest_x, *nearest_y;
+    struct opencv_axis opencv_x, opencv_y;
+    struct tf_geometry geometry;
+    struct tf_axis tf_x, tf_y;
+};
+
+static size_t aligned(size_t bytes)
+{
+    return align_up(bytes, 64);
+}
+
+/* ---- making a plan */
+
+static bool pillow_filter_of(uint32_t rule, enum pillow_filter *filter)
+{
+    static const enum pillow_filter filters[] = {PILLOW_BOX, PILLOW_BILINEAR, PILLOW_HAMMING,
+                                                 PILLOW_BICUBIC, PILLOW_LANCZOS};
+    if (rule >= FMNIST_RESIZE_PILLOW_BOX && rule <= FMNIST_RESIZE_PILLOW_LANCZOS)
+        *filter = filters[rule - FMNIST_RESIZE_PILLOW_BOX];
+    else if (rule >= FMNIST_RESIZE_PILLOW12_BOX && rule <= FMNIST_RESIZE_PILLOW12_LANCZOS)
+        *filter = filters[rule - FMNIST_RESIZE_PILLOW12_BOX];
+    else
+        return false;
+    return true;
+}
+
+/* Which passes, in which order. Pillow 13 begins with the vertical one where it removes more than
+ * twice as many rows as the horizontal one removes columns (which may be fewer than none). */
+static enum method pillow_method(uint32_t rule, const struct resize_shape *s)
+{
+    if (s->out_h == s->in_h)
+        return METHOD_PILLOW_X;
+    if (s->out_w == s->in_w)
+        return METHOD_PILLOW_Y;
+    bool revision_13 = rule <= FMNIST_RESIZE_PILLOW_LANCZOS;
+    int64_t rows_removed = (int64_t)s->in_h - s->out_h;
+    int64_t columns_removed = (int64_t)s->in_w - s->out_w;
+    return revision_13 && rows_removed > 0 && rows_removed > 2 * columns_removed ? METHOD_PILLOW_YX
+                                                                                 : METHOD_PILLOW_XY;
+}
+
+static int plan_pillow(struct resize_plan *p, uint32_t rule, enum pillow_filter filter)
+{
+    const struct resize_shape *s = &p->shape;
+    p->method = pillow_method(rule, s);
+    int r = 0;
+    if (p->method != METHOD_PILLOW_Y)
+        r = pillow_axis_init(&p->pillow_x, filter, s->in_w, s->out_w);
+    if (r == 0 && p->method != METHOD_PILLOW_X)
+        r = pillow_axis_init(&p->pillow_y, filter, s->in_h, s->out_h);
+
+    size_t in_h = s->in_h, in_w = s->in_w, out_h = s->out_h, out_w = s->out_w;
+    if (p->method == METHOD_PILLOW_X)
+        p->method_bytes = aligned(in_h * in_w) + aligned(in_h * out_w);
+    else if (p->method == METHOD_PILLOW_XY)
+        p->method_bytes = aligned(in_h * in_w) + 2 * aligned(in_h * out_w);
+    else if (p->method == METHOD_PILLOW_YX)
+        p->method_bytes = 2 * aligned(out_h * in_w) + aligned(out_h * out_w);
+    return r;
+}
+
+static int plan_nearest(struct resize_plan *p)
+{
+    const struct resize_shape *s = &p->shape;
+    p->method = METHOD_NEAREST;
+    p->nearest_x = calloc(s->out_w, sizeof *p->nearest_x);
+    p->nearest_y = calloc(s->out_h, sizeof *p->nearest_y);
+    if (!p->nearest_x || !p->nearest_y)
+        return -ENOMEM;
+    pillow_nearest(s->in_w, s->out_w, p->nearest_x);
+    pillow_nearest(s->in_h, s->out_h, p->nearest_y);
+    return 0;
+}
+
+static int plan_opencv(struct resize_plan *p)
+{
+    const struct resize_shape *s = &p->shape;
+    p->method = METHOD_OPENCV;
+    p->method_bytes = opencv_scratch_bytes(s->out_w);
+    int r = opencv_axis_init(&p->opencv_x, OPENCV_X, s->in_w, s->out_w);
+    return r < 0 ? r : opencv_axis_init(&p->opencv_y, OPENCV_Y, s->in_h, s->out_h);
+}
+
+static int plan_tf(struct resize_plan *p, struct err *e)
+{
+    const struct resize_shape *s = &p->shape;
+    p->method = METHOD_TF;
+    p->sample_bytes *= sizeof(float);
+    struct tf_geometry *g = &p->geometry;
+    if (!tf_geometry_of(g, s->in_h, s->in_w, s->out_h, s->out_w))
+        return err_set(e, -EINVAL,
+                       "tf-bilinear-pad: %ux%u fitted into %ux%u leaves %ux%u pixels (h x w)",
+                       s->in_h, s->in_w, s->out_h, s->out_w, g->h, g->w);
+    p->method_bytes = tf_scratch_bytes(s->in_w, g->w);
+    int r = tf_axis_init(&p->tf_x, s->in_w, g->w);
+    return r < 0 ? r : tf_axis_init(&p->tf_y, s->in_h, g->h);
+}
+
+static int plan_rule(struct resize_plan *p, uint32_t rule, struct err *e)
+{
+    const struct resize_shape *s = &p->shape;
+    bool same = s->in_h == s->out_h && s->in_w == s->out_w;
+    enum pillow_filter filter;
+    if (rule == FMNIST_RESIZE_TF_BILINEAR_PAD)
+        return plan_tf(p, e);
+    if (rule == FMNIST_RESIZE_NONE && !same)
+        return err_set(e, -EINVAL, "resize none: stored images are %ux%u, not %ux%u (h x w)",
+                       s->in_h, s->in_w, s->out_h, s->out_w);
+    bool is_pillow = pillow_filter_of(rule, &filter);
+    if (!is_pillow && rule != FMNIST_RESIZE_NONE && rule != FMNIST_RESIZE_PILLOW_NEAREST &&
+        rule != FMNIST_RESIZE_OPENCV_LINEAR)
+        return err_set(e, -EINVAL, "resize rule %u: unknown, want 1 to 14", rule);
+    p->method = METHOD_COPY;
+    if (same)
+        return 0;
+    if (is_pillow)
+        return plan_pillow(p, rule, filter);
+    return rule == FMNIST_RESIZE_PILLOW_NEAREST ? plan_nearest(p) : plan_opencv(p);
+}
+
+static int check_shape(const struct resize_shape *s, struct err *e)
+{
+    const uint32_t sides[] = {s->in_h, s->in_w, s->out_h, s->out_w};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+        if (sides[i] == 0 || sides[i] > SIDE_MAX)
+            return err_set(e, -EINVAL, "resize: a side of %u pixels, want 1 to %u", sides[i],
+                           SIDE_MAX);
+    if (s->channels == 0 || s->channels > FMNIST_CHANNELS_MAX)
+        return err_set(e, -EINVAL, "resize: %u channels, want 1 to %d", s->channels,
+                       FMNIST_CHANNELS_MAX);
+    return 0;
+}
+
+int resize_plan_new(struct resize_plan **plan, uint32_t rule, const struct resize_shape *shape,
+                    struct err *e)
+{
+    *plan = NULL;
+    int r = check_shape(shape, e);
+    if (r < 0)
+        return r;
+    struct resize_plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_set(e, -ENOMEM, "resize: out of memory");
+    /* Sides below 2^24 and few channels: these products fit 64 bits. */
+    p->shape = *shape;
+    p->in_pixels = (size_t)shape->in_h * shape->in_w;
+    p->out_pixels = (size_t)shape->out_h * shape->out_w;
+    p->sample_bytes = p->out_pixels * shape->channels;
+    p->plane_bytes = shape->channels > 1 ? aligned(p->in_pixels) : 0;
+    r = plan_rule(p, rule, e);
+    if (r < 0) {
+        resize_plan_free(p);
+        return r == -ENOMEM ? err_set(e, r, "resize weights: out of memory") : r;
+    }
+    *plan = p;
+    return 0;
+}
+
+void resize_plan_free(struct resize_plan *plan)
+{
+    if (!plan)
+        return;
+    pillow_axis_close(&plan->pillow_x);
+    pillow_axis_close(&plan->pillow_y);
+    free(plan->nearest_x);
+    free(plan->nearest_y);
+    opencv_axis_close(&plan->opencv_x);
+    opencv_axis_close(&plan->opencv_y);
+    tf_axis_close(&plan->tf_x);
+    tf_axis_close(&plan->tf_y);
+    free(plan);
+}
+
+bool resize_yields_float(uint32_t rule)
+{
+    return rule == FMNIST_RESIZE_TF_BILINEAR_PAD;
+}
+
+bool resize_is_copy(const struct resize_plan *plan)
+{
+    return plan->method == METHOD_COPY;
+}
+
+size_t resize_sample_bytes(const struct resize_plan *plan)
+{
+    return plan->sample_bytes;
+}
+
+size_t resize_scratch_bytes(const struct resize_plan *plan)
+{
+    return plan->plane_bytes + plan->method_bytes;
+}
+
+/* ---- running it on one plane */
+
+static void run_nearest(const struct resize_plan *p, const uint8_t *in, uint8_t *out)
+{
+    const struct resize_shape *s = &p->shape;
+    for (uint32_t y = 0; y < s->out_h; y++) {
+        const uint8_t *row = in + (size_t)p->nearest_y[y] * s->in_w;
+        bool inside = p->nearest_y[y] < s->in_h;
+        for (uint32_t x = 0; x < s->out_w; x++)
+            *out++ = inside && p->nearest_x[x] < s->in_w ? row[p->nearest_x[x]] : 0;
+    }
+}
+
+/* Horizontal passes run on mirrored planes. a, b and c are pieces of the scratch.  */
+static void run_pillow(const struct resize_plan *p, const uint8_t *in, uint8_t *out,
+                       uint8_t *scratch)
+{
+    const struct resize_shape *s = &p->shape;
+    size_t in_h = s->in_h, in_w = s->in_w, out_h = s->out_h, out_w = s->out_w;
+    uint8_t *a = scratch, *b, *c;
+    switch (p->method) {
+    case METHOD_PILLOW_Y:
+        ISA_PICK(pillow_pass)(&p->pillow_y, in, in_w, out);
+        break;
+    case METHOD_PILLOW_X:
+        b = a + aligned(in_w * in_h);
+        transpose_bytes(in, in_h, in_w, a);
+        ISA_PICK(pillow_pass)(&p->pillow_x, a, in_h, b);
+        transpose_bytes(b, out_w, in_h, out);
+        break;
+    case METHOD_PILLOW_XY:
+        b = a + aligned(in_w * in_h);
+        c = b + aligned(out_w * in_h);
+        transpose_bytes(in, in_h, in_w, a);
+        ISA_PICK(pillow_pass)(&p->pillow_x, a, in_h, b);
+        transpose_bytes(b, out_w, in_h, c);
+        ISA_PICK(pillow_pass)(&p->pillow_y, c, out_w, out);
+        break;
+    default: /* METHOD_PILLOW_YX */
+        b = a + aligned(out_h * in_w);
+        c = b + aligned(in_w * out_h);
+        ISA_PICK(pillow_pass)(&p->pillow_y, in, in_w, a);
+        transpose_bytes(a, out_h, in_w, b);
+        ISA_PICK(pillow_pass)(&p->pillow_x, b, out_h, c);
+        transpose_bytes(c, out_w, out_h, out);
+    }
+}
+
+static void run_tf(const struct resize_plan *p, const uint8_t *in, float *out, void *scratch)
+{
+    const struct tf_geometry *g = &p->geometry;
+    size_t stride = p->shape.out_w;
+    if (g->h < p->shape.out_h || g->w < stride)
+        memset(out, 0, p->out_pixels * sizeof *out);
+    ISA_PICK(tf_plane)(&p->tf_x, &p->tf_y, in, out + g->top * stride + g->left, stride, scratch);
+}
+
+static void run_plane(const struct resize_plan *p, const uint8_t *in, void *out, void *scratch)
+{
+    switch (p->method) {
+    case METHOD_COPY:
+        memcpy(out, in, p->out_pixels);
+        break;
+    case METHOD_NEAREST:
+        run_nearest(p, in, out);
+        break;
+    case METHOD_OPENCV:
+        ISA_PICK(opencv_plane)(&p->opencv_x, &p->opencv_y, in, out, scratch);
+        break;
+    case METHOD_TF:
+        run_tf(p, in, out, scratch);
+        break;
+    default:
+        run_pillow(p, in, out, scratch);
+    }
+}
+
+void resize_run(const struct resize_plan *plan, const uint8_t *image, void *sample, void *scratch)
+{
+    uint32_t channels = plan->shape.channels;
+    size_t out_bytes = plan->sample_bytes / channels;
+    if (channels == 1) {
+        run_plane(plan, image, sample, scratch);
+        return;
+    }
+    uint8_t *plane = scratch;
+    for (uint32_t c = 0; c < channels; c++) {
+        for (size_t i = 0; i < plan->in_pixels; i++)
+            plane[i] = image[i * channels + c];
+        run_plane(plan, plane, (uint8_t *)sample + c * out_bytes, plane + plan->plane_bytes);
+    }
+}

@@ -1,0 +1,44 @@
+/* Mirrors bytes in blocks of 8 x 8, each held in eight 64-bit words. The last block of a row or
+ * column is laid over its neighbour rather than cut, so there are no tails. */
+#include "pixels/transpose.h"
+
+#include <string.h>
+
+/* Swaps, in each pair of words `distance` apart, the off-diagonal squares that `mask` selects. */
+#define SWAP_SQUARES(w, distance, bits, mask)                             \
+    for (int i = 0; i < 8; i++)                                           \
+        if (!(i & (distance))) {                                          \
+            uint64_t t = ((w[i] >> (bits)) ^ w[i + (distance)]) & (mask); \
+            w[i + (distance)] ^= t;                                       \
+            w[i] ^= t << (bits);                                          \
+        }
+
+static inline void transpose_block(const uint8_t *in, size_t in_stride, uint8_t *out,
+                                   size_t out_stride)
+{
+    uint64_t w[8];
+    for (int i = 0; i < 8; i++)
+        memcpy(&w[i], in + (size_t)i * in_stride, 8);
+    SWAP_SQUARES(w, 4, 32, 0x00000000ffffffffull);
+    SWAP_SQUARES(w, 2, 16, 0x0000ffff0000ffffull);
+    SWAP_SQUARES(w, 1, 8, 0x00ff00ff00ff00ffull);
+    for (int i = 0; i < 8; i++)
+        memcpy(out + (size_t)i * out_stride, &w[i], 8);
+}
+
+void transpose_bytes(const uint8_t *in, size_t rows, size_t columns, uint8_t *out)
+{
+    if (rows < 8 || columns < 8) {
+        for (size_t y = 0; y < rows; y++)
+            for (size_t x = 0; x < columns; x++)
+                out[x * rows + y] = in[y * columns + x];
+        return;
+    }
+    for (size_t y = 0; y < rows; y += 8) {
+        size_t top = y + 8 <= rows ? y : rows - 8;
+        for (size_t x = 0; x < columns; x += 8) {
+            size_t left = x + 8 <= columns ? x : columns - 8;
+            transpose_block(in + top * columns + left, columns, out + left * rows + top, rows);
+        }
+    }
+}
