@@ -28,7 +28,7 @@ struct slot_layout {
 };
 
 #define SLOT_IMAGES_AT sizeof(struct slot_header)
-#define SLOT_BYTES_MAX (UINT64_C(1) << 32)
+#define SLOT_BYTES_MAX ((UINT64_C(1) << 32) - 4096) /* fits a frame's length */
 
 /* Returns false where a slot would be larger than SLOT_BYTES_MAX. */
 static inline bool slot_layout_init(struct slot_layout *l, uint64_t batch_size,

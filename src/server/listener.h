@@ -1,0 +1,41 @@
+/* server/listener.h — the socket that clients connect to: made safely, removed at the end.
+ *
+ * A lock file beside the socket (never deleted) says whether a daemon lives: the lock, not the
+ * socket file, is the truth, so two daemons never serve one path and a socket that a killed daemon
+ * left is replaced without a race. The socket is bound under a temporary name with its final mode
+ * and then renamed, so nobody ever connects to one with wider permissions.
+ *
+ * Threads: the loop thread. Source: unix(7), flock(2).
+ */
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+struct listener {
+    int fd;      /* owned; -1: closed */
+    int lock_fd; /* owned */
+    dev_t dev;   /* of our socket file, so that the end removes only our own */
+    ino_t ino;
+    char path[108];
+    uv_poll_t poll;
+    bool polling;
+};
+
+/* Binds and listens. Makes the socket's folder (0700) where it is missing.
+ * Errors: -EADDRINUSE where another daemon holds the path, and those of the system calls. */
+int listener_open(struct listener *l, const char *path, uint32_t mode, struct err *e);
+
+/* Begins to accept: `ready` is called with a new connection waiting. poll.data is the caller's. */
+int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e);
+
+/* Stops accepting and removes the socket file if it is still ours. The poll handle closes with the
+ * loop. Accepts a closed listener. */
+void listener_close(struct listener *l);
+
+#endif

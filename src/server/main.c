@@ -1,0 +1,102 @@
+/* fmnistd: reads its arguments and its config, and serves. */
+#include "base/log.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <liburing.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <uv.h>
+#include <xxhash.h>
+#include <zlib.h>
+
+#define DEFAULT_CONFIG "/etc/fmnistd/fmnistd.yaml"
+
+static const char usage[] =
+    "usage: fmnistd [-c FILE] [--check-config]\n"
+    "Serves image datasets of the MNIST family as minibatches to training processes.\n"
+    "Runs in the foreground until SIGTERM or SIGINT; logs to standard error.\n"
+    "\n"
+    "  -c, --config FILE    the config file; default " DEFAULT_CONFIG "\n"
+    "      --check-config   read and check the config file, then exit\n"
+    "  -h, --help           this text\n"
+    "  -V, --version        versions of fmnistd and of the libraries in use\n"
+    "\n"
+    "Exit status: 0 after an orderly end; 64 for wrong arguments; 78 for a wrong config\n"
+    "file; 69 where another daemon has the socket; 1 for everything else.\n";
+
+static void print_version(void)
+{
+    printf("fmnistd %s\n", FMNIST_VERSION);
+    printf("libuv %s, zlib %s, liburing %d.%d, xxhash %u, systemd notify: %s\n",
+           uv_version_string(), zlibVersion(), IO_URING_VERSION_MAJOR, IO_URING_VERSION_MINOR,
+           XXH_versionNumber(),
+#ifdef HAVE_SYSTEMD
+           "yes"
+#else
+           "no"
+#endif
+    );
+}
+
+static int exit_status(int rc)
+{
+    return rc == -EADDRINUSE ? EX_UNAVAILABLE : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'C'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = DEFAULT_CONFIG;
+    bool check_only = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'C':
+            check_only = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'V':
+            print_version();
+            return 0;
+        default:
+            fputs("fmnistd: see fmnistd --help\n", stderr);
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "fmnistd: unexpected argument \"%s\": see fmnistd --help\n", argv[optind]);
+        return EX_USAGE;
+    }
+
+    struct config config;
+    struct err e;
+    int rc = config_load(&config, path, &e);
+    if (rc) {
+        fprintf(stderr, "fmnistd: %s\n", e.text);
+        return EX_CONFIG;
+    }
+    log_set_level(config.log_level);
+    if (check_only) {
+        printf("%s: %u datasets, socket %s\n", path, config.dataset_count, config.socket);
+    } else {
+        rc = server_run(&config, &e);
+        if (rc)
+            log_error("%s", e.text);
+    }
+    config_free(&config);
+    return rc ? exit_status(rc) : 0;
+}

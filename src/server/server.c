@@ -1,0 +1,248 @@
+/* Start, accept, end. What a connection says is session.c's, what is rendered is pool.c's. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "pixels/isa.h"
+#include "server/notify.h"
+#include "server/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* user_namespaces(7): what an unmapped uid looks like from here. */
+#define OVERFLOW_UID 65534u
+
+const struct dataset *server_dataset(const struct server *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->config->dataset_count; i++)
+        if (!strcmp(s->datasets[i]->name, name))
+            return s->datasets[i];
+    return NULL;
+}
+
+/* ---- accepting ----------------------------------------------------------------------------- */
+
+static uint32_t sessions_of(const struct server *server, uid_t uid)
+{
+    uint32_t n = 0;
+    for (struct session *s = server->sessions; s; s = session_next(s)) {
+        struct session_facts f;
+        session_facts(s, &f);
+        n += f.uid == uid;
+    }
+    return n;
+}
+
+/* Why this peer may not come in; 0 where it may. */
+static int refuse(const struct server *server, const struct ucred *peer, struct err *e)
+{
+    const struct config_limits *limits = &server->config->limits;
+    if (peer->uid == OVERFLOW_UID && peer->pid == 0)
+        return err_set(e, FMNIST_ELIMIT, "a peer of an unknown user namespace is not served");
+    if (server->session_count >= limits->clients)
+        return err_set(e, FMNIST_ELIMIT, "limits.clients: %u are connected", limits->clients);
+    if (sessions_of(server, peer->uid) >= limits->clients_per_user)
+        return err_set(e, FMNIST_ELIMIT, "limits.clients_per_user: %u of uid %u are connected",
+                       limits->clients_per_user, (unsigned)peer->uid);
+    return 0;
+}
+
+static void accept_one(struct server *server, int fd)
+{
+    struct ucred peer = {.uid = OVERFLOW_UID};
+    socklen_t size = sizeof peer;
+    struct err e;
+    int rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    int refused = rc < 0 ? err_set(&e, FMNIST_EIO, "SO_PEERCRED: %s", strerror(errno))
+                         : refuse(server, &peer, &e);
+    struct err failure;
+    rc = session_new(server, fd, peer.uid, peer.pid, &failure);
+    if (rc) {
+        log_warning("%s", failure.text);
+        return;
+    }
+    server->accepted++;
+    if (refused) {
+        server->refused++;
+        session_close(server->sessions, refused, e.text);
+    }
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+    struct server *server = poll->data;
+    for (;;) {
+        int fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            accept_one(server, fd);
+            continue;
+        }
+        if (errno == EINTR || errno == ECONNABORTED)
+            continue;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+            /* The connection stays in the backlog, which would call us again at once, for ever:
+             * give the spare descriptor for it, tell nobody, and close. */
+            log_warning("a client was turned away: %s", strerror(errno));
+            fd_close(&server->spare_fd);
+            fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+            fd_close(&fd);
+            server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+            server->refused++;
+        }
+        return;
+    }
+}
+
+/* ---- loop callbacks ------------------------------------------------------------------------ */
+
+static void on_news(uv_async_t *async)
+{
+    struct server *server = async->data;
+    if (server->pool)
+        pool_dispatch(server->pool, session_news);
+}
+
+static void notify_loop(void *data)
+{
+    uv_async_send(data);
+}
+
+static void stop(struct server *server)
+{
+    if (server->stopping)
+        return;
+    server->stopping = true;
+    notify_stopping();
+    listener_close(&server->listener);
+    while (server->sessions)
+        session_close(server->sessions, FMNIST_EDEAD, "the daemon is shutting down");
+    uv_close((uv_handle_t *)&server->sigterm, NULL);
+    uv_close((uv_handle_t *)&server->sigint, NULL);
+    uv_stop(&server->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    log_info("%s: ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(handle->data);
+}
+
+/* ---- start and end ------------------------------------------------------------------------- */
+
+static void note(void *data, const char *text)
+{
+    log_info("dataset \"%s\": %s", (const char *)data, text);
+}
+
+static int open_datasets(struct server *server, struct err *e)
+{
+    const struct config *c = server->config;
+    server->datasets = calloc(c->dataset_count, sizeof(struct dataset *));
+    if (!server->datasets)
+        return err_set(e, -ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < c->dataset_count; i++) {
+        struct dataset_options o = {
+            .cache = c->cache,
+            .use_uring = c->io_uring,
+            .note = note,
+            .note_data = (void *)c->datasets[i].name,
+        };
+        uint64_t start = clock_ns();
+        int rc = dataset_open(&c->datasets[i], &o, &server->datasets[i], e);
+        if (rc)
+            return rc;
+        const struct dataset_split *s = server->datasets[i]->splits;
+        log_info("dataset \"%s\": %llu train, %llu test images in %.1f ms", c->datasets[i].name,
+                 (unsigned long long)s[DATASET_TRAIN].count,
+                 (unsigned long long)s[DATASET_TEST].count, (double)(clock_ns() - start) / 1e6);
+    }
+    return 0;
+}
+
+static int start_parts(struct server *server, struct err *e)
+{
+    const struct config *c = server->config;
+    server->kitchen.orders = orders_new();
+    server->kitchen.store = store_new(c->store_bytes);
+    if (!server->kitchen.orders || !server->kitchen.store)
+        return err_set(e, -ENOMEM, "out of memory");
+    int rc = open_datasets(server, e);
+    if (rc)
+        return rc;
+    server->worker_count = c->workers ? c->workers : usable_cpus();
+    return pool_start(&server->pool, server->worker_count, notify_loop, &server->news, e);
+}
+
+static int start_loop(struct server *server, struct err *e)
+{
+    server->news.data = server->sigterm.data = server->sigint.data = server;
+    server->listener.poll.data = server;
+    int rc = uv_signal_start(&server->sigterm, on_signal, SIGTERM);
+    if (!rc)
+        rc = uv_signal_start(&server->sigint, on_signal, SIGINT);
+    if (rc)
+        return err_set(e, rc, "watching signals: %s", uv_strerror(rc));
+    return listener_start(&server->listener, &server->loop, on_connection, e);
+}
+
+static int init_loop(struct server *server, struct err *e)
+{
+    int rc = uv_loop_init(&server->loop);
+    if (rc)
+        return err_set(e, rc, "event loop: %s", uv_strerror(rc));
+    rc = uv_async_init(&server->loop, &server->news, on_news);
+    if (!rc)
+        rc = uv_signal_init(&server->loop, &server->sigterm);
+    if (!rc)
+        rc = uv_signal_init(&server->loop, &server->sigint);
+    return rc ? err_set(e, rc, "event loop: %s", uv_strerror(rc)) : 0;
+}
+
+/* Everything that was made, in reverse; each part accepts that it was never made. */
+static void close_all(struct server *server)
+{
+    stop(server);
+    uv_run(&server->loop, UV_RUN_NOWAIT); /* sessions' handles */
+    pool_stop(server->pool);
+    server->pool = NULL;
+    uv_close((uv_handle_t *)&server->news, NULL);
+    uv_run(&server->loop, UV_RUN_DEFAULT); /* until the loop is empty */
+    uv_loop_close(&server->loop);
+    for (uint32_t i = 0; server->datasets && i < server->config->dataset_count; i++)
+        dataset_close(server->datasets[i]);
+    free(server->datasets);
+    store_free(server->kitchen.store);
+    orders_free(server->kitchen.orders);
+    fd_close(&server->spare_fd);
+}
+
+int server_run(const struct config *config, struct err *e)
+{
+    struct server server = {.config = config, .started_ns = clock_ns(), .spare_fd = -1};
+    server.listener.fd = server.listener.lock_fd = -1;
+    struct err isa;
+    if (isa_choose(&isa))
+        log_warning("%s; using %s", isa.text, isa_names[isa_level()]);
+    int rc = init_loop(&server, e);
+    if (rc)
+        return rc;
+    /* The path first: a second daemon should say so before it inflates anything. */
+    rc = listener_open(&server.listener, config->socket, config->socket_mode, e);
+    if (!rc)
+        rc = start_parts(&server, e);
+    if (!rc)
+        rc = start_loop(&server, e);
+    if (!rc) {
+        server.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        log_info("ready: %s, %u workers, %s pixels", config->socket, server.worker_count,
+                 isa_names[isa_level()]);
+        notify_ready();
+        uv_run(&server.loop, UV_RUN_DEFAULT);
+    }
+    close_all(&server);
+    return rc;
+}

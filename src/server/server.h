@@ -1,0 +1,53 @@
+/* server/server.h — the daemon: its parts, and who owns them.
+ *
+ * Threads: everything here is the loop thread's, but for the pool's own insides.
+ * The order of the end is written once, in server_run: stop listening, close sessions, run the
+ * loop until it is empty, join the workers, free.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "render/recipe.h"
+#include "server/config.h"
+#include "server/listener.h"
+#include "server/pool.h"
+
+#include <uv.h>
+
+struct session;
+
+struct server {
+    /* immutable after start */
+    const struct config *config;
+    struct dataset **datasets; /* [config->dataset_count] */
+    struct kitchen kitchen;
+    uint32_t worker_count;
+    uint64_t started_ns;
+    /* loop thread */
+    uv_loop_t loop;
+    uv_async_t news; /* from the workers */
+    uv_signal_t sigterm, sigint;
+    struct listener listener;
+    struct pool *pool;
+    struct session *sessions; /* all that are connected */
+    uint32_t session_count;
+    bool stopping;
+    uint64_t accepted, refused; /* since the start */
+    uint64_t next_session_id;
+    int spare_fd; /* given up for a moment to turn a client away when descriptors run out */
+};
+
+/* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.
+ * Returns 0 after an orderly end. Errors: negative errno values, with text. */
+int server_run(const struct config *config, struct err *e);
+
+/* The CPUs that this process may use, by its affinity. At least 1. */
+uint32_t usable_cpus(void);
+
+/* The state as JSON text (docs/protocol.md). Returns malloc'd text, NULL when out of memory. */
+char *server_status(struct server *s);
+
+/* The dataset of that name, or NULL. */
+const struct dataset *server_dataset(const struct server *s, const char *name);
+
+#endif

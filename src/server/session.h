@@ -1,0 +1,42 @@
+/* server/session.h — one connection: its requests, its replies, its stream.
+ *
+ *     HELLO ──hello──► IDLE ──open──► OPENING ──job done──► STREAMING
+ *       │ handshake_ms    │ datasets, status                   │ kicks (shm), batches (inline)
+ *       └────────── anything wrong: one error frame, then the end ──────────┘
+ *
+ * A session has at most one reply under way and reads nothing more until that is sent, so a client
+ * that sends requests and never reads costs one reply. Whatever a client does wrong ends its own
+ * session only.
+ *
+ * Threads: the loop thread.
+ */
+#ifndef SERVER_SESSION_H
+#define SERVER_SESSION_H
+
+#include "server/server.h"
+
+#include <sys/types.h>
+
+/* Takes over a connected descriptor. Errors: -ENOMEM, -EMFILE; the descriptor is closed then. */
+int session_new(struct server *server, int fd, uid_t uid, pid_t pid, struct err *e);
+
+/* Ends the session; what it holds goes back. `why` (may be NULL) is told to the client first, as
+ * far as that goes without waiting. */
+void session_close(struct session *s, int code, const char *why);
+
+/* News of the session's stream: it failed, or has more to send. */
+void session_news(struct stream *stream);
+
+/* Walking them, for the status. */
+struct session *session_next(const struct session *s);
+
+struct session_facts {
+    uint64_t id;
+    uid_t uid;
+    pid_t pid;
+    uint64_t ring_bytes;
+    struct stream *stream; /* NULL: none */
+};
+void session_facts(const struct session *s, struct session_facts *f);
+
+#endif

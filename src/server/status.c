@@ -1,0 +1,83 @@
+/* The daemon's state as JSON: what fmnistctl status shows. Counts only; no control. */
+#include "base/clock.h"
+#include "pixels/isa.h"
+#include "server/session.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+static json_t *number(uint64_t v)
+{
+    return json_integer((json_int_t)v);
+}
+
+static json_t *describe_datasets(const struct server *server)
+{
+    json_t *all = json_array();
+    for (uint32_t i = 0; i < server->config->dataset_count; i++) {
+        const struct dataset *d = server->datasets[i];
+        for (int k = 0; k < DATASET_SPLITS; k++) {
+            const struct dataset_split *s = &d->splits[k];
+            if (!s->count)
+                continue;
+            json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name, "split",
+                                                 dataset_split_names[k], "images", number(s->count),
+                                                 "bytes", number(s->map_bytes)));
+        }
+    }
+    return all;
+}
+
+static json_t *describe_stream(struct server *server, struct stream *stream)
+{
+    const struct recipe *r = stream->recipe;
+    const struct spec *s = &r->spec;
+    struct progress p = pool_progress(server->pool, stream);
+    uint64_t at = stream->base + p.tail;
+    return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
+                     "s:o, s:f}",
+                     "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size,
+                     "resize", spec_name("resize", s->resize), "height", (int)s->height, "width",
+                     (int)s->width, "dtype", spec_name("dtype", s->dtype), "order",
+                     spec_name("order", s->order), "seed", number(s->seed), "transport",
+                     spec_name("transport", s->transport), "epoch", number(at / r->sampler.steps),
+                     "step", number(at % r->sampler.steps), "steps", number(r->sampler.steps),
+                     "batches_ready", number(p.head - p.tail), "slots",
+                     (int)stream->ring.slot_count, "ring_bytes", number(stream_bytes(stream)),
+                     "render_seconds", (double)p.render_ns / 1e9);
+}
+
+static json_t *describe_clients(struct server *server)
+{
+    json_t *all = json_array();
+    for (struct session *s = server->sessions; s; s = session_next(s)) {
+        struct session_facts f;
+        session_facts(s, &f);
+        json_t *client =
+            json_pack("{s:o, s:i, s:i}", "id", number(f.id), "uid", (int)f.uid, "pid", (int)f.pid);
+        if (f.stream)
+            json_object_set_new(client, "stream", describe_stream(server, f.stream));
+        json_array_append_new(all, client);
+    }
+    return all;
+}
+
+char *server_status(struct server *server)
+{
+    struct store_usage u;
+    store_usage(server->kitchen.store, &u);
+    json_t *all = json_pack(
+        "{s:s, s:i, s:f, s:s, s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:i}, s:o, s:o}", "version",
+        FMNIST_VERSION, "pid", (int)getpid(), "uptime_seconds",
+        (double)(clock_ns() - server->started_ns) / 1e9, "socket", server->config->socket,
+        "workers", (int)server->worker_count, "isa", isa_names[isa_level()], "clients_accepted",
+        number(server->accepted), "clients_refused", number(server->refused), "sample_store",
+        "budget_bytes", number(u.budget_bytes), "reserved_bytes", number(u.reserved_bytes),
+        "filled_bytes", number(u.filled_bytes), "shelves", (int)u.shelves, "datasets",
+        describe_datasets(server), "clients", describe_clients(server));
+    if (!all)
+        return NULL;
+    char *text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
