@@ -1,6 +1,7 @@
 /* server/config.h — the config file, read and checked.
  *
- * Shape: conf/fmnistd.yaml documents every key. Relative paths are relative to the file's folder.
+ * Shape: conf/fmnistd.yaml and docs/config.md document every key. Relative paths are relative to
+ * the file's folder; "~" and variables are not expanded.
  * Threads: the loop thread. Memory: owned by the struct; config_free gives it back.
  */
 #ifndef SERVER_CONFIG_H
@@ -36,7 +37,7 @@ struct config {
 
 /* Reads and checks the file; on success *c holds every default filled in.
  * Errors: -EINVAL (the file's fault; text "FILE:LINE: what was seen, what is allowed"), -ENOENT,
- * -EACCES (cannot be read), -ENOMEM. *c is then empty. */
+ * -EACCES or another errno value (cannot be read), -ENOMEM. *c is then empty. */
 int config_load(struct config *c, const char *path, struct err *e);
 
 /* Accepts a zeroed struct. */
@@ -45,5 +46,9 @@ void config_free(struct config *c);
 /* $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock for a user, else /run/fmnistd/fmnistd.sock: the default
  * `socket`. Returns a malloc'd path, or NULL when out of memory. */
 char *config_default_socket(void);
+
+/* /var/cache/fmnistd for root, else $XDG_CACHE_HOME/fmnistd or $HOME/.cache/fmnistd: the default
+ * `cache`. Returns a malloc'd path, or NULL when out of memory. */
+char *config_default_cache(void);
 
 #endif

@@ -1,0 +1,461 @@
+/* Loads a config: reads the file, has libcyaml load it, and checks every value.
+ *
+ * Three passes, so that each message has its exact line: config_tree.c reads the text and keeps
+ * lines, config_check.c holds it against the schema, and here the values that libcyaml has loaded
+ * are turned into numbers, paths and names. Does not look whether a path exists: the dataset store
+ * and the listener say that better when they open it.
+ */
+#include "server/config.h"
+
+#include "base/io.h"
+#include "server/config_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define FILE_MAX    (1u << 20)
+#define SOCKET_MAX  (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
+#define WORKERS_MAX 256u
+#define KIB         UINT64_C(1024)
+#define MIB         (1024 * KIB)
+#define GIB         (1024 * MIB)
+#define TIB         (1024 * GIB)
+
+/* ---- finding and refusing values */
+
+static const struct tree_node *root(const struct load *l)
+{
+    return &l->tree.nodes[0];
+}
+
+const struct tree_node *load_given(const struct load *l, const char *key)
+{
+    return tree_member(&l->tree, root(l), key);
+}
+
+static const struct tree_node *given_limit(const struct load *l, const char *key)
+{
+    return tree_member(&l->tree, load_given(l, "limits"), key);
+}
+
+int load_refuse(const struct load *l, const struct tree_node *n, const char *path)
+{
+    char seen[TREE_SEEN_SIZE];
+    return tree_error(&l->tree, n, l->e, "%s is %s; allowed: %s", path, tree_seen(n, seen),
+                      config_allowed(path));
+}
+
+int load_no_memory(const struct load *l)
+{
+    return err_set(l->e, -ENOMEM, "%s: out of memory", l->file);
+}
+
+/* ---- numbers and sizes */
+
+/* Digits, then nothing or a unit. Returns false for anything else and for what does not fit. */
+static bool parse_size(const char *text, uint64_t *bytes)
+{
+    static const struct {
+        const char *name;
+        uint64_t factor;
+    } units[] = {{"", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {"TiB", TIB}};
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || digits > 19)
+        return false;
+    uint64_t number = strtoull(text, NULL, 10);
+    const char *unit = text + digits;
+    unit += strspn(unit, " ");
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (!strcmp(unit, units[i].name))
+            return !__builtin_mul_overflow(number, units[i].factor, bytes);
+    return false;
+}
+
+/* A size in its largest whole unit, for messages. */
+static const char *size_text(uint64_t bytes, char text[32])
+{
+    static const char *const names[] = {" bytes", "KiB", "MiB", "GiB", "TiB"};
+    unsigned unit = 0;
+    while (unit < 4 && bytes && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(text, 32, "%llu%s", (unsigned long long)bytes, names[unit]);
+    return text;
+}
+
+/* A key with a size, and its range. The range also stands in config_schema.c, in words. */
+struct size_rule {
+    const char *path;
+    uint64_t least;
+    uint64_t most;
+};
+
+/* Reads a size that the file gives; leaves *out alone where `n` is NULL. */
+static int take_size(const struct load *l, const struct tree_node *n, struct size_rule rule,
+                     uint64_t *out)
+{
+    uint64_t bytes;
+    if (!n)
+        return 0;
+    if (!parse_size(n->text, &bytes)) {
+        char seen[TREE_SEEN_SIZE];
+        return tree_error(&l->tree, n, l->e,
+                          "%s is %s; allowed: %s, as bytes or with KiB, MiB, GiB or TiB", rule.path,
+                          tree_seen(n, seen), config_allowed(rule.path));
+    }
+    if (bytes < rule.least || bytes > rule.most)
+        return load_refuse(l, n, rule.path);
+    *out = bytes;
+    return 0;
+}
+
+/* Takes a number that libcyaml has loaded; leaves *out alone where `n` is NULL. */
+static int take_number(const struct load *l, const struct tree_node *n, const char *path,
+                       uint64_t value, uint32_t least, uint32_t most, uint32_t *out)
+{
+    if (!n)
+        return 0;
+    if (value < least || value > most)
+        return load_refuse(l, n, path);
+    *out = (uint32_t)value;
+    return 0;
+}
+
+static int take_workers(const struct load *l)
+{
+    const struct tree_node *n = load_given(l, "workers");
+    if (!n || !strcmp(n->text, "auto"))
+        return 0;
+    size_t digits = strspn(n->text, "0123456789");
+    bool plain = digits && digits <= 3 && !n->text[digits] && n->text[0] != '0';
+    unsigned long workers = plain ? strtoul(n->text, NULL, 10) : 0;
+    if (workers < 1 || workers > WORKERS_MAX)
+        return load_refuse(l, n, "workers");
+    l->c->workers = (uint32_t)workers;
+    return 0;
+}
+
+static int take_socket_mode(const struct load *l)
+{
+    const char *mode = l->raw->socket_mode;
+    if (!mode || !strcmp(mode, "0600"))
+        return 0;
+    if (strcmp(mode, "0660"))
+        return load_refuse(l, load_given(l, "socket_mode"), "socket_mode");
+    l->c->socket_mode = 0660;
+    return 0;
+}
+
+/* ---- limits */
+
+static int take_client_limits(const struct load *l)
+{
+    const struct raw_limits *raw = &l->raw->limits;
+    struct config_limits *limits = &l->c->limits;
+    const struct tree_node *per_user = given_limit(l, "clients_per_user");
+    int rc = take_number(l, given_limit(l, "clients"), "limits.clients", raw->clients, 1, 65536,
+                         &limits->clients);
+    if (rc)
+        return rc;
+    if (limits->clients_per_user > limits->clients)
+        limits->clients_per_user = limits->clients;
+    rc = take_number(l, per_user, "limits.clients_per_user", raw->clients_per_user, 1, 65536,
+                     &limits->clients_per_user);
+    if (rc)
+        return rc;
+    if (limits->clients_per_user > limits->clients)
+        return tree_error(&l->tree, per_user, l->e,
+                          "limits.clients_per_user is %u; allowed: 1 .. limits.clients, which is "
+                          "%u",
+                          limits->clients_per_user, limits->clients);
+    return take_number(l, given_limit(l, "handshake_ms"), "limits.handshake_ms", raw->handshake_ms,
+                       100, 600000, &limits->handshake_ms);
+}
+
+/* One of the two may be given alone: the other's default then follows it. */
+static int take_ring_limits(const struct load *l)
+{
+    static const struct size_rule one = {"limits.ring_bytes", 64 * KIB, TIB};
+    static const struct size_rule all = {"limits.ring_bytes_per_user", 64 * KIB, TIB};
+    struct config_limits *limits = &l->c->limits;
+    const struct tree_node *one_node = given_limit(l, "ring_bytes");
+    const struct tree_node *all_node = given_limit(l, "ring_bytes_per_user");
+    int rc = take_size(l, one_node, one, &limits->ring_bytes);
+    rc = rc ? rc : take_size(l, all_node, all, &limits->ring_bytes_per_user);
+    if (rc || limits->ring_bytes <= limits->ring_bytes_per_user)
+        return rc;
+    if (!all_node) {
+        limits->ring_bytes_per_user = limits->ring_bytes;
+        return 0;
+    }
+    if (!one_node) {
+        limits->ring_bytes = limits->ring_bytes_per_user;
+        return 0;
+    }
+    char a[32], b[32];
+    return tree_error(
+        &l->tree, all_node, l->e,
+        "limits.ring_bytes_per_user is %s; allowed: at least limits.ring_bytes, which "
+        "is %s",
+        size_text(limits->ring_bytes_per_user, a), size_text(limits->ring_bytes, b));
+}
+
+static int take_ring(const struct load *l)
+{
+    static const struct size_rule rule = {"ring", 64 * KIB, GIB};
+    struct config *c = l->c;
+    const struct tree_node *n = load_given(l, "ring");
+    if (n && !strcmp(n->text, "auto"))
+        n = NULL;
+    int rc = take_size(l, n, rule, &c->ring_bytes);
+    if (rc || c->ring_bytes <= c->limits.ring_bytes)
+        return rc;
+    if (!n) {
+        c->ring_bytes = c->limits.ring_bytes;
+        return 0;
+    }
+    char a[32], b[32];
+    return tree_error(&l->tree, n, l->e,
+                      "ring is %s; allowed: at most limits.ring_bytes, which is %s",
+                      size_text(c->ring_bytes, a), size_text(c->limits.ring_bytes, b));
+}
+
+/* ---- paths */
+
+/* "<folder>/<name>", or the name where it is absolute. malloc'd; NULL when out of memory. */
+static char *join_path(const char *folder, const char *name)
+{
+    while (name[0] == '.' && name[1] == '/') {
+        name += 2;
+        name += strspn(name, "/");
+    }
+    char *path;
+    int n = name[0] == '/' || !strcmp(folder, "/")
+                ? asprintf(&path, "%s%s", name[0] == '/' ? "" : "/", name)
+                : asprintf(&path, "%s/%s", folder, name);
+    return n < 0 ? NULL : path;
+}
+
+int load_path(const struct load *l, const struct tree_node *n, const char *key, char **out)
+{
+    char seen[TREE_SEEN_SIZE];
+    if (!n->text[0])
+        return load_refuse(l, n, key);
+    if (n->text[0] == '~')
+        return tree_error(&l->tree, n, l->e,
+                          "%s is %s, and '~' is not expanded; allowed: %s, written out (\"./~\" "
+                          "for a file of that name)",
+                          key, tree_seen(n, seen), config_allowed(key));
+    *out = join_path(l->folder, n->text);
+    return *out ? 0 : load_no_memory(l);
+}
+
+static int take_socket(const struct load *l)
+{
+    const struct tree_node *n = load_given(l, "socket");
+    struct config *c = l->c;
+    if (n && n->text[0] && n->text[strlen(n->text) - 1] == '/')
+        return load_refuse(l, n, "socket");
+    if (n) {
+        int rc = load_path(l, n, "socket", &c->socket);
+        if (rc)
+            return rc;
+    } else {
+        c->socket = config_default_socket();
+        if (!c->socket)
+            return load_no_memory(l);
+    }
+    size_t length = strlen(c->socket);
+    if (length > SOCKET_MAX)
+        return tree_error(&l->tree, n, l->e,
+                          "socket%s is %zu bytes long (\"%.40s...\"); allowed: %s",
+                          n ? "" : ", by default,", length, c->socket, config_allowed("socket"));
+    return 0;
+}
+
+static int take_cache(const struct load *l)
+{
+    const struct tree_node *n = load_given(l, "cache");
+    if (n && !strcmp(n->text, "none"))
+        return 0;
+    if (n)
+        return load_path(l, n, "cache", &l->c->cache);
+    l->c->cache = config_default_cache();
+    return l->c->cache ? 0 : load_no_memory(l);
+}
+
+/* ---- the whole file */
+
+static int take_values(const struct load *l)
+{
+    static const struct size_rule store = {"sample_store", 0, TIB};
+    struct config *c = l->c;
+    *c = (struct config){
+        .socket_mode = 0600,
+        .ring_bytes = 2 * MIB,
+        .store_bytes = GIB,
+        .io_uring = load_given(l, "io_uring") ? l->raw->io_uring : 1,
+        .log_level =
+            load_given(l, "log_level") ? (enum log_level)l->raw->log_level : LOG_LEVEL_INFO,
+        .limits = {.clients = 256,
+                   .clients_per_user = 128,
+                   .ring_bytes = GIB,
+                   .ring_bytes_per_user = 4 * GIB,
+                   .handshake_ms = 5000},
+    };
+    int rc = take_socket(l);
+    rc = rc ? rc : take_socket_mode(l);
+    rc = rc ? rc : take_cache(l);
+    rc = rc ? rc : take_workers(l);
+    rc = rc ? rc : take_client_limits(l);
+    rc = rc ? rc : take_ring_limits(l);
+    rc = rc ? rc : take_ring(l);
+    rc = rc ? rc : take_size(l, load_given(l, "sample_store"), store, &c->store_bytes);
+    return rc ? rc : load_datasets(l);
+}
+
+/* libcyaml's own words, kept for the case that it refuses what schema_check let pass. */
+static void keep_log(cyaml_log_t level, void *context, const char *format, va_list args)
+{
+    char *text = context;
+    if (level == CYAML_LOG_ERROR && !*text) {
+        vsnprintf(text, ERR_TEXT_SIZE / 2, format, args);
+        text[strcspn(text, "\n")] = '\0';
+    }
+}
+
+static int load_text(struct load *l, const char *text, size_t size)
+{
+    char log[ERR_TEXT_SIZE / 2] = "";
+    const cyaml_config_t how = {
+        .log_fn = keep_log,
+        .log_ctx = log,
+        .mem_fn = cyaml_mem,
+        .log_level = CYAML_LOG_ERROR,
+        .flags = CYAML_CFG_NO_ALIAS,
+    };
+    int rc = tree_parse(&l->tree, l->file, text, size, l->e);
+    if (rc)
+        return rc;
+    rc = schema_check(&l->tree, l->e);
+    if (rc)
+        goto free_tree;
+    cyaml_err_t result = cyaml_load_data((const uint8_t *)text, size, &how, &config_schema,
+                                         (cyaml_data_t **)&l->raw, NULL);
+    if (result == CYAML_ERR_OOM) {
+        rc = load_no_memory(l);
+    } else if (result != CYAML_OK) {
+        rc = tree_error(&l->tree, NULL, l->e, "%s", *log ? log : cyaml_strerror(result));
+    } else {
+        rc = take_values(l);
+        cyaml_free(&how, &config_schema, l->raw, 0);
+    }
+free_tree:
+    tree_free(&l->tree);
+    return rc;
+}
+
+/* Reads the whole file; *text is malloc'd. */
+static int read_text(const char *path, char **text, size_t *size, struct err *e)
+{
+    int rc;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        rc = -errno;
+        return err_sys(e, rc, "config %s", path);
+    }
+    char *buffer = malloc(FILE_MAX + 1);
+    if (!buffer) {
+        rc = err_set(e, -ENOMEM, "%s: out of memory", path);
+        goto close_file;
+    }
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        rc = err_set(e, -EINVAL, "%s:1: a folder; allowed: a YAML file", path);
+        goto free_buffer;
+    }
+    ssize_t n = read_full(fd, buffer, FILE_MAX + 1);
+    if (n < 0) {
+        rc = err_sys(e, (int)n, "config %s", path);
+        goto free_buffer;
+    }
+    if (n > (ssize_t)FILE_MAX) {
+        rc = err_set(e, -EINVAL, "%s:1: a file of more than 1MiB; allowed: up to 1MiB", path);
+        goto free_buffer;
+    }
+    fd_close(&fd);
+    *text = buffer;
+    *size = (size_t)n;
+    return 0;
+
+free_buffer:
+    free(buffer);
+close_file:
+    fd_close(&fd);
+    return rc;
+}
+
+/* The absolute folder of a file. malloc'd; NULL with errno set. */
+static char *folder_of(const char *path)
+{
+    char *folder = NULL;
+    const char *slash = strrchr(path, '/');
+    if (path[0] == '/') {
+        folder = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    } else {
+        char *cwd = getcwd(NULL, 0);
+        char *relative = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+        if (cwd && relative)
+            folder = join_path(cwd, relative);
+        else if (cwd && !slash)
+            folder = strdup(cwd);
+        free(relative);
+        free(cwd);
+    }
+    return folder;
+}
+
+int config_load(struct config *c, const char *path, struct err *e)
+{
+    struct load l = {.c = c, .file = path, .e = e};
+    char *text = NULL;
+    size_t size = 0;
+    *c = (struct config){0};
+    int rc = read_text(path, &text, &size, e);
+    if (rc)
+        return rc;
+    l.folder = folder_of(path);
+    rc = l.folder ? load_text(&l, text, size) : err_sys(e, -errno, "folder of config %s", path);
+    free(l.folder);
+    free(text);
+    if (rc)
+        config_free(c);
+    return rc;
+}
+
+void config_free(struct config *c)
+{
+    for (uint32_t i = 0; i < c->dataset_count; i++) {
+        struct dataset_source *d = &c->datasets[i];
+        for (uint32_t k = 0; d->classes && k < d->class_count; k++)
+            free((char *)d->classes[k]);
+        free((void *)d->classes);
+        for (int split = 0; split < DATASET_SPLITS; split++) {
+            free((char *)d->splits[split].images);
+            free((char *)d->splits[split].labels);
+        }
+        free((char *)d->name);
+        free((char *)d->path);
+    }
+    free(c->datasets);
+    free(c->socket);
+    free(c->cache);
+    *c = (struct config){0};
+}
