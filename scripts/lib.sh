@@ -116,7 +116,8 @@ datasets:
   - name: fashion-mnist
     path: $(yaml_quote "$1")
 EOF
-    "$BUILD/fmnistd" -c "$DAEMON_DIR/fmnistd.yaml" 2>"$DAEMON_DIR/log" >/dev/null </dev/null &
+    : >"$DAEMON_DIR/log"
+    "$BUILD/fmnistd" -c "$DAEMON_DIR/fmnistd.yaml" 2>>"$DAEMON_DIR/log" >/dev/null </dev/null &
     DAEMON_PID=$!
     # -w: "already" is not "ready".
     until grep -qw ready "$DAEMON_DIR/log"; do

@@ -179,19 +179,15 @@ static double sum_batch(const struct bench *b, const void *data, size_t bytes)
     return sum_floats(data, bytes / sizeof(float));
 }
 
-/* ---- waiting: spin, because nothing is faster where both have a CPU; give it up after a while,
- * because they may not ---------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------
+ * Spin shortly, because nothing is faster where both have a CPU; then offer the CPU, because they
+ * may not. No PAUSE: a hypervisor takes a loop of it for a lost spinlock, and the CPU away. */
 
 static void wait_until(atomic_ullong *counter, uint64_t value)
 {
-    for (unsigned spins = 0; atomic_load_explicit(counter, memory_order_acquire) < value; spins++) {
-        if (spins > 2000)
+    for (int spins = 0; atomic_load_explicit(counter, memory_order_acquire) < value; spins++)
+        if (spins > 200)
             sched_yield();
-#if defined(__x86_64__)
-        else
-            __builtin_ia32_pause();
-#endif
-    }
 }
 
 static void publish(atomic_ullong *counter, uint64_t value)
