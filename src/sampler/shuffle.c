@@ -1,9 +1,13 @@
 /* The keyed permutation of shuffle.h. Positions are passed through the network a block at a time:
  * the rounds of one position are a chain of multiplications, so that several at once are what
- * keeps the multipliers busy. Nothing is kept between calls. */
+ * keeps the multipliers busy. The block loop is plain C with fixed bounds, compiled once more for
+ * AVX2, whose 32-bit multiplication makes it three times faster. Nothing is kept between calls. */
 #include "sampler/shuffle.h"
 
 #include <stdbool.h>
+
+/* Into functions for any CPU level: only an inlined body takes on its caller's level. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum { BLOCK = 32, ROUNDS = 6, ROUNDS_SMALL = SHUFFLE_ROUNDS_MAX, SMALL = 1024 };
 
@@ -41,7 +45,7 @@ void shuffle_init(struct shuffle *s, uint64_t seed, uint64_t epoch, uint32_t cou
     }
 }
 
-static inline uint32_t hash(uint32_t v, uint32_t add, uint32_t mul)
+ALWAYS_INLINE uint32_t hash(uint32_t v, uint32_t add, uint32_t mul)
 {
     uint32_t h = (v + add) * mul;
     h ^= h >> 15;
@@ -49,13 +53,13 @@ static inline uint32_t hash(uint32_t v, uint32_t add, uint32_t mul)
 }
 
 /* v mod rows of v < 2 rows: the wrapped difference is the larger one where v < rows. */
-static inline uint32_t reduce_once(uint32_t v, uint32_t rows)
+ALWAYS_INLINE uint32_t reduce_once(uint32_t v, uint32_t rows)
 {
     uint32_t less = v - rows;
     return less < v ? less : v;
 }
 
-static inline void pass_block(const struct shuffle *s, uint32_t x[BLOCK])
+ALWAYS_INLINE void pass_block(const struct shuffle *s, uint32_t x[BLOCK])
 {
     const uint32_t bits = s->bits, rows = s->rows, mask = (UINT32_C(1) << bits) - 1;
     uint32_t low[BLOCK], high[BLOCK];
@@ -95,19 +99,45 @@ static inline uint32_t walk(const struct shuffle *s, uint32_t x)
     return x;
 }
 
-void shuffle_indices(const struct shuffle *s, uint32_t first, uint32_t stride, size_t count,
-                     uint32_t *out)
+ALWAYS_INLINE void fill_indices(const struct shuffle *s, uint32_t first, uint32_t stride,
+                                size_t count, uint32_t *out)
 {
     size_t done = 0;
     for (; done + BLOCK <= count; done += BLOCK) {
-        uint32_t *block = out + done;
-        uint32_t begin = first + (uint32_t)done * stride;
+        uint32_t block[BLOCK], begin = first + (uint32_t)done * stride;
         for (uint32_t i = 0; i < BLOCK; i++)
             block[i] = begin + i * stride;
         pass_block(s, block);
         for (int i = 0; i < BLOCK; i++)
-            block[i] = walk(s, block[i]);
+            out[done + i] = walk(s, block[i]);
     }
     for (; done < count; done++)
         out[done] = walk(s, pass_one(s, first + (uint32_t)done * stride));
+}
+
+void shuffle_indices_portable(const struct shuffle *s, uint32_t first, uint32_t stride,
+                              size_t count, uint32_t *out)
+{
+    fill_indices(s, first, stride, count, out);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void fill_indices_avx2(const struct shuffle *s,
+                                                              uint32_t first, uint32_t stride,
+                                                              size_t count, uint32_t *out)
+{
+    fill_indices(s, first, stride, count, out);
+}
+#endif
+
+void shuffle_indices(const struct shuffle *s, uint32_t first, uint32_t stride, size_t count,
+                     uint32_t *out)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        fill_indices_avx2(s, first, stride, count, out);
+        return;
+    }
+#endif
+    shuffle_indices_portable(s, first, stride, count, out);
 }

@@ -58,4 +58,8 @@ void shuffle_init(struct shuffle *s, uint64_t seed, uint64_t epoch, uint32_t cou
 void shuffle_indices(const struct shuffle *s, uint32_t first, uint32_t stride, size_t count,
                      uint32_t *out);
 
+/* The same without the CPU's wide multiplications, for comparison. */
+void shuffle_indices_portable(const struct shuffle *s, uint32_t first, uint32_t stride,
+                              size_t count, uint32_t *out);
+
 #endif

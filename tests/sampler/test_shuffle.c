@@ -90,21 +90,26 @@ START_TEST(shuffle_indices__fixed_keys__documented_vectors)
 }
 END_TEST
 
-/* The block loop and the one-by-one loop are two texts of one function. */
-START_TEST(shuffle_indices__blocks_and_singles__equal)
+/* The loops over blocks, for this CPU and for any, and the loop over single positions are three
+ * forms of one function; strides and the lengths of the last block as shards have them. */
+START_TEST(shuffle_indices__every_form__equal)
 {
     static const uint32_t counts[] = {33, 1023, 1024, 1025, 4096, 16385, 65536, 60000};
-    for (int c = 0; c < 8; c++) {
-        struct shuffle s;
-        uint32_t *p = whole(5, 6, counts[c]);
-        shuffle_init(&s, 5, 6, counts[c]);
-        for (uint32_t i = 0; i < counts[c]; i++) {
-            uint32_t index;
-            shuffle_indices(&s, i, 1, 1, &index);
-            ck_assert_uint_eq(index, p[i]);
+    static uint32_t blocks[65536], portable[65536];
+    for (int c = 0; c < 8; c++)
+        for (uint32_t stride = 1; stride <= 5; stride += 2) {
+            struct shuffle s;
+            uint32_t first = stride / 2, length = (counts[c] - first) / stride;
+            shuffle_init(&s, 5, 6, counts[c]);
+            shuffle_indices(&s, first, stride, length, blocks);
+            shuffle_indices_portable(&s, first, stride, length, portable);
+            ck_assert_mem_eq(blocks, portable, length * sizeof *blocks);
+            for (uint32_t i = 0; i < length; i++) {
+                uint32_t index;
+                shuffle_indices_portable(&s, first + i * stride, stride, 1, &index);
+                ck_assert_uint_eq(index, blocks[i]);
+            }
         }
-        free(p);
-    }
 }
 END_TEST
 
@@ -245,7 +250,7 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, shuffle_indices__fixed_keys__documented_vectors);
-    tcase_add_test(tc, shuffle_indices__blocks_and_singles__equal);
+    tcase_add_test(tc, shuffle_indices__every_form__equal);
     tcase_add_test(tc, shuffle_indices__tiny_sets__every_permutation_equally_often);
     tcase_add_test(tc, shuffle_indices__many_epochs__each_index_everywhere);
     tcase_add_test(tc, shuffle_indices__many_keys__fixed_points_are_poisson);
