@@ -19,8 +19,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define FILE_MAX    (1u << 20)
-#define SOCKET_MAX  (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
+#define FILE_MAX (1u << 20)
+/* Less than sun_path holds by the ".new" under which the listener binds before it renames. */
+#define SOCKET_MAX  (sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof ".new")
 #define WORKERS_MAX 256u
 #define KIB         UINT64_C(1024)
 #define MIB         (1024 * KIB)

@@ -90,8 +90,8 @@ const cyaml_schema_value_t config_schema = {
 
 /* In the schema's order. */
 static const struct config_key keys[] = {
-    {"socket", "the path of a Unix socket, at most 107 bytes when made absolute"},
-    {"socket_mode", "\"0600\" (this user) or \"0660\" (this user and the folder's group)"},
+    {"socket", "the path of a Unix socket, at most 103 bytes when made absolute"},
+    {"socket_mode", "\"0600\" (this user) or \"0660\" (this user and its group)"},
     {"cache", "a folder, or none"},
     {"workers", "auto, or 1 .. 256"},
     {"ring", "auto, or 64KiB .. 1GiB"},
