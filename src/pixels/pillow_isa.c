@@ -1,36 +1,85 @@
 /* Pillow's pass, compiled once a level (isa_variants.h). A block of columns keeps its sums in
- * registers over all taps; the last block of a row is laid over its neighbour rather than cut. */
+ * registers over all taps; the last block of a row is laid over its neighbour rather than cut.
+ *
+ * The wide blocks are written with intrinsics, because gcc 12 makes code several times slower of
+ * the plain loop: it widens bytes through memory. */
 #include "pixels/pillow.h"
 
 #include <string.h>
 
 #define COLUMNS 16u
+#define HALF    (1 << (PILLOW_WEIGHT_BITS - 1))
 
-typedef uint8_t levels __attribute__((vector_size(COLUMNS)));
-typedef int32_t sums __attribute__((vector_size(4 * COLUMNS)));
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
 
 static inline void weigh_block(const uint8_t *in, size_t stride, const int32_t *weights,
                                uint32_t taps, uint8_t *out)
 {
-    sums sum = {0};
-    sum += 1 << (PILLOW_WEIGHT_BITS - 1);
+    __m512i sum = _mm512_set1_epi32(HALF);
     for (uint32_t j = 0; j < taps; j++) {
-        levels v;
-        memcpy(&v, in + j * stride, sizeof v);
-        sum += __builtin_convertvector(v, sums) * weights[j];
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(in + j * stride));
+        __m512i product =
+            _mm512_mullo_epi32(_mm512_cvtepu8_epi32(v), _mm512_set1_epi32(weights[j]));
+        sum = _mm512_add_epi32(sum, product);
     }
-    sum >>= PILLOW_WEIGHT_BITS;
-    sum &= ~(sum >> 31);      /* below 0: 0 */
-    sum |= (255 - sum) >> 31; /* above 255: all ones, of which 8 bits are kept */
-    levels r = __builtin_convertvector(sum & 255, levels);
-    memcpy(out, &r, sizeof r);
+    sum = _mm512_srai_epi32(sum, PILLOW_WEIGHT_BITS);
+    sum = _mm512_max_epi32(sum, _mm512_setzero_si512());
+    _mm_storeu_si128((__m128i *)(void *)out, _mm512_cvtusepi32_epi8(sum)); /* saturates at 255 */
 }
 
+#elif defined(__AVX2__)
+#include <immintrin.h>
+
+static inline __m256i weighed(const uint8_t *in, int32_t weight)
+{
+    __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)in);
+    return _mm256_mullo_epi32(_mm256_cvtepu8_epi32(v), _mm256_set1_epi32(weight));
+}
+
+static inline void weigh_block(const uint8_t *in, size_t stride, const int32_t *weights,
+                               uint32_t taps, uint8_t *out)
+{
+    __m256i left = _mm256_set1_epi32(HALF), right = left;
+    for (uint32_t j = 0; j < taps; j++) {
+        left = _mm256_add_epi32(left, weighed(in + j * stride, weights[j]));
+        right = _mm256_add_epi32(right, weighed(in + j * stride + 8, weights[j]));
+    }
+    left = _mm256_srai_epi32(left, PILLOW_WEIGHT_BITS);
+    right = _mm256_srai_epi32(right, PILLOW_WEIGHT_BITS);
+    /* Packing works within halves of a register, hence the permutation; it saturates to 0..255. */
+    __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(left, right), 0xd8);
+    __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128((__m128i *)(void *)out, bytes);
+}
+
+#else
+
+static inline void weigh_block(const uint8_t *in, size_t stride, const int32_t *weights,
+                               uint32_t taps, uint8_t *out)
+{
+    int32_t sum[COLUMNS];
+    for (uint32_t x = 0; x < COLUMNS; x++)
+        sum[x] = HALF;
+    for (uint32_t j = 0; j < taps; j++)
+        for (uint32_t x = 0; x < COLUMNS; x++)
+            sum[x] += in[j * stride + x] * weights[j];
+    for (uint32_t x = 0; x < COLUMNS; x++) {
+        int32_t v = sum[x] >> PILLOW_WEIGHT_BITS;
+        v = v < 0 ? 0 : v;
+        out[x] = (uint8_t)(v > 255 ? 255 : v);
+    }
+}
+
+#endif
+
+/* Rows that are narrower than a block, one pixel at a time. */
 static void weigh_narrow(const uint8_t *in, size_t width, const int32_t *weights, uint32_t taps,
                          uint8_t *out)
 {
     for (size_t x = 0; x < width; x++) {
-        int32_t sum = 1 << (PILLOW_WEIGHT_BITS - 1);
+        int32_t sum = HALF;
         for (uint32_t j = 0; j < taps; j++)
             sum += in[j * width + x] * weights[j];
         sum >>= PILLOW_WEIGHT_BITS;
