@@ -314,7 +314,8 @@ int build_split(const struct build *b, struct dataset_split *s, struct err *e)
     struct input in[SOURCE_FILES];
     memset(in, 0, sizeof in);
     memset(s, 0, sizeof *s);
-    for (int i = 0; i < SOURCE_FILES; i++)
+    /* Only a file that lasts must be told from what its sources become later. */
+    for (int i = 0; b->on_disk && i < SOURCE_FILES; i++)
         source_settle(&b->files[i]);
     int rc = 0;
     for (int i = 0; rc == 0 && i < SOURCE_FILES; i++)

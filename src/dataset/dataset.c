@@ -195,15 +195,17 @@ static int find_files(struct job *j, struct err *e)
         names[SOURCE_LABELS] = j->o->known->splits[j->split].labels;
     if (!names[SOURCE_IMAGES] && !names[SOURCE_LABELS])
         return NO_SPLIT;
-    int missing = 0, absent = 0;
+    int missing = 0, absent = -1;
     for (int i = 0; i < SOURCE_FILES; i++) {
         if (!names[i])
             return err_set(e, -EINVAL, "no %s file is named", what[i]);
         int rc = source_open(&j->files[i], source->path, names[i], e);
         if (rc < 0)
             return rc;
-        if (rc == SOURCE_MISSING)
-            missing++, absent = i;
+        if (rc == SOURCE_MISSING) {
+            missing++;
+            absent = absent < 0 ? i : absent;
+        }
     }
     if (missing == SOURCE_FILES && !wanted)
         return NO_SPLIT;

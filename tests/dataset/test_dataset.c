@@ -1,0 +1,450 @@
+/* Opening datasets: shapes, names, bad files. */
+#include "dataset/known.h"
+#include "dataset/opener.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static void check_pixels(const struct dataset_split *s, struct bytes raw, size_t header)
+{
+    ck_assert_uint_eq(s->count * s->height * s->width * s->channels, raw.size - header);
+    ck_assert_mem_eq(s->images, raw.data + header, raw.size - header);
+}
+
+/* ---- what is right ------------------------------------------------------------------------- */
+
+/* Either form must be found under either name, and be the same data. */
+START_TEST(dataset_open__gz_or_not_under_either_name__same_bytes)
+{
+    static const char *const stored[] = {"train-images", "train-images.gz"};
+    struct bytes raw = idx_images(20, 6, 5);
+    uint8_t digest[16];
+    put_file("train-labels", idx_labels(20));
+    for (int name = 0; name < 2; name++)
+        for (int asked = 0; asked < 2; asked++)
+            for (int packed = 0; packed < 2; packed++) {
+                struct bytes z = gzip_make(raw.data, raw.size);
+                support_write(support_path("%s", stored[name]), packed ? z.data : raw.data,
+                              packed ? z.size : raw.size);
+                free(z.data);
+                struct dataset_source source = mine();
+                source.splits[0].images = stored[asked];
+                struct dataset *d;
+                struct err e;
+                ck_assert_msg(open_noted(&source, NULL, true, &d, &e) == 0, "%s", e.text);
+                check_pixels(&d->splits[0], raw, 16);
+                ck_assert_uint_eq(d->splits[0].height, 6);
+                ck_assert_uint_eq(d->splits[0].width, 5);
+                ck_assert_uint_eq(d->splits[1].count, 0);
+                if (name + asked + packed == 0)
+                    memcpy(digest, d->splits[0].digest, 16);
+                ck_assert_mem_eq(digest, d->splits[0].digest, 16);
+                dataset_close(d);
+                unlink(support_path("%s", stored[name]));
+            }
+    free(raw.data);
+}
+END_TEST
+
+/* Every number of channels is a shape of its own. */
+START_TEST(dataset_open__one_to_four_channels__shape_kept)
+{
+    for (uint32_t c = 1; c <= 5; c++) {
+        struct bytes raw = idx_make(0x08, 4, (uint32_t[]){7, 3, 4, c}, 1);
+        for (size_t i = 20; i < raw.size; i++)
+            raw.data[i] = (uint8_t)i;
+        support_write(support_path("train-images"), raw.data, raw.size);
+        put_file("train-labels", idx_labels(7));
+        struct dataset_source source = mine();
+        struct dataset *d;
+        struct err e;
+        int rc = open_noted(&source, NULL, true, &d, &e);
+        ck_assert_int_eq(rc, c <= 4 ? 0 : -EINVAL);
+        if (rc == 0) {
+            ck_assert_uint_eq(d->splits[0].channels, c);
+            check_pixels(&d->splits[0], raw, 20);
+        }
+        dataset_close(d);
+        free(raw.data);
+    }
+}
+END_TEST
+
+/* Labels of 4 bytes are big-endian and signed; of a table only column 0 is the class. */
+START_TEST(dataset_open__labels_of_every_kind__int32)
+{
+    const struct {
+        uint8_t type;
+        unsigned dims;
+        uint32_t columns;
+        size_t bytes;
+    } kinds[] = {{0x08, 1, 1, 1}, {0x0c, 1, 1, 4}, {0x0c, 2, 8, 4}, {0x0c, 2, 1, 4}};
+    for (size_t k = 0; k < 4; k++) {
+        struct bytes l = idx_make(kinds[k].type, kinds[k].dims,
+                                  (uint32_t[]){9000, kinds[k].columns}, kinds[k].bytes);
+        size_t at = 4 + 4 * kinds[k].dims, row = kinds[k].bytes * kinds[k].columns;
+        for (uint32_t i = 0; i < 9000; i++) {
+            if (kinds[k].bytes == 1)
+                l.data[at + i] = (uint8_t)(i * 3);
+            else
+                put_be32(l.data + at + i * row, i - 5);
+            if (kinds[k].columns > 1)
+                put_be32(l.data + at + i * row + 4, 77777);
+        }
+        put_gzip("train-labels", l);
+        put_file("train-images", idx_images(9000, 1, 2));
+        struct dataset_source source = mine();
+        struct dataset *d;
+        struct err e;
+        ck_assert_msg(open_noted(&source, NULL, true, &d, &e) == 0, "%s", e.text);
+        const struct dataset_split *s = &d->splits[0];
+        for (uint32_t i = 0; i < 9000; i++)
+            ck_assert_int_eq(s->labels[i], kinds[k].bytes == 1 ? (uint8_t)(i * 3) : (int32_t)i - 5);
+        ck_assert_int_eq(s->label_min, kinds[k].bytes == 1 ? 0 : -5);
+        ck_assert_int_eq(s->label_max, kinds[k].bytes == 1 ? 255 : 8994);
+        dataset_close(d);
+    }
+}
+END_TEST
+
+/* The digest is of the content: each of dimensions, pixels and labels must move it. */
+START_TEST(dataset_open__content_differs__digest_differs)
+{
+    uint8_t digests[4][16];
+    for (int i = 0; i < 4; i++) {
+        struct bytes images = i == 1 ? idx_images(6, 2, 8) : idx_images(6, 4, 4);
+        struct bytes labels = idx_labels(6);
+        images.data[images.size - 1] ^= i == 2;
+        labels.data[labels.size - 1] ^= i == 3;
+        put_file("train-images", images);
+        put_file("train-labels", labels);
+        struct dataset_source source = mine();
+        struct dataset *d;
+        struct err e;
+        ck_assert_int_eq(open_noted(&source, NULL, true, &d, &e), 0);
+        memcpy(digests[i], d->splits[0].digest, 16);
+        dataset_close(d);
+        for (int k = 0; k < i; k++)
+            ck_assert_mem_ne(digests[i], digests[k], 16);
+    }
+}
+END_TEST
+
+/* Workers map what they are given; a writable mapping could be changed by a stray store. */
+START_TEST(dataset_open__mapping__read_only)
+{
+    put_file("train-images", idx_images(6, 4, 4));
+    put_file("train-labels", idx_labels(6));
+    const char *caches[] = {NULL, support_path("cache")};
+    for (int i = 0; i < 2; i++) {
+        struct dataset_source source = mine();
+        struct dataset *d;
+        struct err e;
+        ck_assert_int_eq(open_noted(&source, caches[i], true, &d, &e), 0);
+        FILE *maps = fopen("/proc/self/maps", "re");
+        char line[1024], want[32];
+        bool found = false;
+        snprintf(want, sizeof want, "%lx-", (unsigned long)(uintptr_t)d->splits[0].map);
+        while (fgets(line, sizeof line, maps))
+            if (strncmp(line, want, strlen(want)) == 0) {
+                found = true;
+                ck_assert_ptr_nonnull(strstr(line, " r--s "));
+            }
+        fclose(maps);
+        ck_assert(found);
+        dataset_close(d);
+    }
+}
+END_TEST
+
+/* ---- what is wrong ------------------------------------------------------------------------- */
+
+/* The pieces fit together, or there is no dataset. */
+START_TEST(dataset_open__wrong_content__einval_says_what)
+{
+    const struct {
+        struct bytes images, labels;
+        const char *says;
+    } cases[] = {
+        {idx_images(5, 3, 3), idx_labels(6), "6 labels, but"},
+        {idx_labels(5), idx_labels(5), "uint8 of shape 5, want uint8 images"},
+        {idx_make(0x0c, 3, (uint32_t[]){5, 3, 3}, 4), idx_labels(5), "int32 of shape 5x3x3"},
+        {idx_images(5, 3, 3), idx_images(5, 3, 3), "uint8 of shape 5x3x3, want uint8 or int32"},
+        {idx_images(5, 3, 3), idx_make(0x0d, 1, (uint32_t[]){5}, 4), "float32 of shape 5"},
+        {idx_images(5, 3, 3), idx_make(0x08, 2, (uint32_t[]){5, 2}, 1), "uint8 of shape 5x2"},
+        {idx_images(5, 3, 3), idx_make(0x0c, 2, (uint32_t[]){5, 1025}, 4), "at most 1024"},
+        {idx_images(1, 4097, 1), idx_labels(1), "4096 x 4096"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_file("train-images", cases[i].images);
+        put_gzip("train-labels", cases[i].labels);
+        struct dataset_source source = mine();
+        struct err e;
+        ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+        ck_assert_text(e.text, cases[i].says);
+        ck_assert_text(e.text, "opening dataset \"mine\": train: ");
+    }
+}
+END_TEST
+
+/* A byte more or less than the header states, packed or not. */
+START_TEST(dataset_open__bytes_beyond_or_missing__einval)
+{
+    for (int packed = 0; packed < 2; packed++)
+        for (int more = -1; more <= 1; more += 2) {
+            struct bytes b = idx_images(5, 3, 3);
+            b.data = realloc(b.data, b.size + 1);
+            b.data[b.size] = 0;
+            b.size += (size_t)more;
+            (packed ? put_gzip : put_file)("train-images", b);
+            put_file("train-labels", idx_labels(5));
+            struct dataset_source source = mine();
+            struct err e;
+            ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+            ck_assert_text(e.text, "train-images");
+        }
+}
+END_TEST
+
+/* Every prefix of a file, packed or not, is an error: never a smaller dataset. */
+START_TEST(dataset_open__every_truncation__einval)
+{
+    struct bytes raw = idx_images(4, 3, 3), z = gzip_make(raw.data, raw.size);
+    put_file("train-labels", idx_labels(4));
+    struct dataset_source source = mine();
+    struct err e;
+    for (int packed = 0; packed < 2; packed++)
+        for (size_t n = 0; n < (packed ? z.size : raw.size); n++) {
+            support_write(support_path("train-images"), packed ? z.data : raw.data, n);
+            ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+        }
+    free(raw.data);
+    free(z.data);
+}
+END_TEST
+
+/* A flipped bit gives an error or, where gzip does not care (its time stamp), the same data. */
+START_TEST(dataset_open__every_bit_flip_of_a_gz__error_or_the_same_data)
+{
+    struct bytes raw = idx_images(4, 3, 3), z = gzip_make(raw.data, raw.size);
+    put_file("train-labels", idx_labels(4));
+    struct dataset_source source = mine();
+    for (size_t bit = 0; bit < 8 * z.size; bit++) {
+        z.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        support_write(support_path("train-images"), z.data, z.size);
+        z.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        struct dataset *d;
+        struct err e;
+        int rc = open_noted(&source, NULL, false, &d, &e);
+        ck_assert(rc == 0 || rc == -EINVAL);
+        if (rc == 0)
+            check_pixels(&d->splits[0], raw, 16);
+        dataset_close(d);
+    }
+    free(raw.data);
+    free(z.data);
+}
+END_TEST
+
+/* A header may state what its file cannot hold; nothing may be taken for it. */
+START_TEST(dataset_open__header_states_terabytes__refused_at_once)
+{
+    struct bytes b = idx_images(5, 3, 3);
+    put_be32(b.data + 4, 1u << 27);
+    put_be32(b.data + 8, 4096);
+    put_be32(b.data + 12, 4096);
+    put_gzip("train-images", b);
+    put_file("train-labels", idx_labels(5));
+    struct dataset_source source = mine();
+    struct err e;
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+    ck_assert_text(e.text, "cannot hold");
+}
+END_TEST
+
+/* A bomb behind a small header: the header's size is the limit. */
+START_TEST(dataset_open__bomb__einval)
+{
+    struct bytes b = {calloc(1, 64 << 20), 64 << 20}, header = idx_images(5, 3, 3);
+    memcpy(b.data, header.data, 16);
+    free(header.data);
+    put_gzip("train-images", b);
+    put_file("train-labels", idx_labels(5));
+    struct dataset_source source = mine();
+    struct err e;
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+    ck_assert_text(e.text, "more than the 61 bytes");
+}
+END_TEST
+
+/* A label without a class would index behind the class names. */
+START_TEST(dataset_open__label_beyond_the_classes__einval_says_which)
+{
+    static const char *const classes[] = {"a", "b", "c"};
+    put_file("train-images", idx_images(5, 3, 3));
+    put_file("train-labels", idx_labels(5));
+    struct dataset_source source = mine();
+    source.classes = classes;
+    source.class_count = 3;
+    struct err e;
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+    ck_assert_text(e.text, "label 3 is 3, want 0 to 2");
+}
+END_TEST
+
+/* A split that is named must be there; not being named is no error but an absence. */
+START_TEST(dataset_open__files_missing__enoent_or_left_out)
+{
+    struct dataset_source source = mine();
+    struct err e;
+    ck_assert_int_eq(try_open(&source, &e), -ENOENT);
+    ck_assert_text(e.text, "train-images");
+    put_file("train-images", idx_images(5, 3, 3));
+    ck_assert_int_eq(try_open(&source, &e), -ENOENT);
+    ck_assert_text(e.text, "train-labels");
+    source.splits[0].labels = NULL;
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+    source.splits[0].images = NULL;
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+    ck_assert_text(e.text, "no files are named");
+    source.name = "mnist";
+    ck_assert_int_eq(try_open(&source, &e), -ENOENT);
+    put_file("train-images-idx3-ubyte", idx_images(5, 3, 3));
+    ck_assert_int_eq(try_open(&source, &e), -ENOENT);
+    put_gzip("train-labels-idx1-ubyte.gz", idx_labels(5));
+    ck_assert_int_eq(try_open(&source, &e), 0);
+}
+END_TEST
+
+/* A FIFO would hold the daemon up, a folder would be read. */
+START_TEST(dataset_open__not_a_regular_file__einval)
+{
+    put_file("train-labels", idx_labels(5));
+    struct dataset_source source = mine();
+    struct err e;
+    ck_assert_int_eq(mkfifo(support_path("train-images"), 0600), 0);
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+    unlink(support_path("train-images"));
+    ck_assert_int_eq(mkdir(support_path("train-images"), 0700), 0);
+    ck_assert_int_eq(try_open(&source, &e), -EINVAL);
+}
+END_TEST
+
+/* ---- known by name ------------------------------------------------------------------------- */
+
+/* Every set of the table opens from files of its own names, with its classes, upright. */
+START_TEST(dataset_open__every_known_name__files_and_classes_follow)
+{
+    const struct known_dataset *k;
+    for (size_t n = 0; (k = known_at(n)); n++) {
+        ck_assert_ptr_eq(known_find(k->name), k);
+        struct bytes raw = idx_images(12, 4, 3);
+        for (int s = 0; s < DATASET_SPLITS; s++) {
+            support_write(support_path("%s", k->splits[s].images), raw.data, raw.size);
+            bool table = strstr(k->splits[s].labels, "idx2") != NULL;
+            struct bytes l = table ? idx_make(0x0c, 2, (uint32_t[]){12, 8}, 4) : idx_labels(12);
+            for (uint32_t i = 0; table && i < 12; i++) {
+                put_be32(l.data + 12 + 32 * i, i % 10);
+                put_be32(l.data + 12 + 32 * i + 4, 4000 + i);
+            }
+            put_gzip(k->splits[s].labels, l);
+        }
+        struct dataset_source source = {.name = k->name, .path = support_dir(), .transpose = -1};
+        for (int transpose = -1; transpose <= 1; transpose++) {
+            source.transpose = transpose;
+            struct dataset *d;
+            struct err e;
+            ck_assert_msg(open_noted(&source, support_path("cache"), true, &d, &e) == 0, "%s",
+                          e.text);
+            ck_assert_uint_eq(d->class_count, k->class_count);
+            for (uint32_t i = 0; i < k->class_count; i++)
+                ck_assert_str_eq(d->classes[i], k->classes[i]);
+            bool turned = transpose < 0 ? k->transposed : transpose;
+            for (int s = 0; s < DATASET_SPLITS; s++) {
+                const struct dataset_split *p = &d->splits[s];
+                ck_assert_uint_eq(p->height, turned ? 3 : 4);
+                ck_assert_uint_eq(p->width, turned ? 4 : 3);
+                for (uint32_t i = 0; i < 12 * 12; i++) {
+                    uint32_t image = i / 12, y = i % 12 / p->width, x = i % p->width;
+                    uint32_t at = turned ? x * 3 + y : y * 3 + x;
+                    ck_assert_uint_eq(p->images[i], raw.data[16 + image * 12 + at]);
+                }
+                for (uint32_t i = 0; i < 12; i++)
+                    ck_assert_int_eq(p->labels[i], i % 10);
+            }
+            dataset_close(d);
+        }
+        free(raw.data);
+    }
+    ck_assert_uint_eq(known_find("emnist-byclass")->class_count, 62);
+    ck_assert_uint_eq(known_find("emnist-balanced")->class_count, 47);
+    ck_assert_str_eq(known_find("emnist-bymerge")->classes[46], "t");
+    ck_assert_str_eq(known_find("emnist-letters")->classes[26], "z");
+    ck_assert_ptr_null(known_find("cifar10"));
+}
+END_TEST
+
+/* ---- the real set -------------------------------------------------------------------------- */
+
+static void check_hash(const void *data, size_t size, const char *want)
+{
+    XXH128_canonical_t h;
+    char text[33];
+    XXH128_canonicalFromHash(&h, XXH3_128bits(data, size));
+    for (int i = 0; i < 16; i++)
+        snprintf(text + 2 * i, 3, "%02x", h.digest[i]);
+    ck_assert_str_eq(text, want);
+}
+
+/* The published data, by the sums of its pixels and labels as another program read them. */
+START_TEST(dataset_open__the_real_fashion_mnist__its_digests)
+{
+    static const char folder[] = "/usr/share/datasets/fashion-mnist";
+    if (access(folder, R_OK) < 0) {
+        printf("skipped: %s is not there (Debian's dataset-fashion-mnist)\n", folder);
+        return;
+    }
+    struct dataset_source source = {.name = "fashion-mnist", .path = folder, .transpose = -1};
+    for (int i = 0; i < 3; i++) { /* built, found, in memory */
+        struct dataset *d;
+        struct err e;
+        int rc = open_noted(&source, i < 2 ? support_path("cache") : NULL, i != 2, &d, &e);
+        ck_assert_msg(rc == 0, "%s", e.text);
+        const struct dataset_split *train = &d->splits[0], *test = &d->splits[1];
+        ck_assert_uint_eq(train->count, 60000);
+        ck_assert_uint_eq(test->count, 10000);
+        check_hash(train->images, 47040000, "88873690894f7298c11b6543ae1530f3");
+        check_hash(train->labels, 240000, "66a2ed6761bebf2b1b75ba136467d3e3");
+        check_hash(test->images, 7840000, "0f6eafffbba70588acf1cd2c87a40a9b");
+        check_hash(test->labels, 40000, "6e9b05c11d8722561d45483c370bde0f");
+        dataset_close(d);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("dataset/dataset");
+    TCase *tc = tcase_create("dataset_open");
+    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, dataset_open__gz_or_not_under_either_name__same_bytes);
+    tcase_add_test(tc, dataset_open__one_to_four_channels__shape_kept);
+    tcase_add_test(tc, dataset_open__labels_of_every_kind__int32);
+    tcase_add_test(tc, dataset_open__content_differs__digest_differs);
+    tcase_add_test(tc, dataset_open__mapping__read_only);
+    tcase_add_test(tc, dataset_open__wrong_content__einval_says_what);
+    tcase_add_test(tc, dataset_open__bytes_beyond_or_missing__einval);
+    tcase_add_test(tc, dataset_open__every_truncation__einval);
+    tcase_add_test(tc, dataset_open__every_bit_flip_of_a_gz__error_or_the_same_data);
+    tcase_add_test(tc, dataset_open__header_states_terabytes__refused_at_once);
+    tcase_add_test(tc, dataset_open__bomb__einval);
+    tcase_add_test(tc, dataset_open__label_beyond_the_classes__einval_says_which);
+    tcase_add_test(tc, dataset_open__files_missing__enoent_or_left_out);
+    tcase_add_test(tc, dataset_open__not_a_regular_file__einval);
+    tcase_add_test(tc, dataset_open__every_known_name__files_and_classes_follow);
+    tcase_add_test(tc, dataset_open__the_real_fashion_mnist__its_digests);
+    suite_add_tcase(s, tc);
+    return support_run(s);
+}
