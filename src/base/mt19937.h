@@ -22,7 +22,7 @@ uint32_t mt19937_u32(struct mt19937 *mt);
 /* The next `count` words, as that many calls of mt19937_u32 would return them. */
 void mt19937_fill(struct mt19937 *mt, uint32_t *out, size_t count);
 
-/* Leaves `count` words out; about ten times cheaper than drawing them. */
+/* Leaves `count` words out; cheaper than drawing them, as only the state moves on. */
 void mt19937_skip(struct mt19937 *mt, uint64_t count);
 
 #endif
