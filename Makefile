@@ -51,7 +51,7 @@ LIBS_render  := $(LIBS_dataset) -lm -lxxhash
 LIBS_server  := $(LIBS_render) -luv -lcyaml -lyaml -ljansson $(if $(SYSTEMD),-lsystemd)
 LIBS_ctl     := -lpng -ljansson -larchive -lz -lm
 
-CFLAGS_server := $(if $(SYSTEMD),-DHAVE_SYSTEMD)
+CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 
 MODULES := base spec dataset pixels sampler ring wire render client server ctl
 SOURCES = $(wildcard src/$(1)/*.c)

@@ -35,6 +35,7 @@ static inline bool slot_layout_init(struct slot_layout *l, uint64_t batch_size,
                                     uint64_t image_bytes, uint32_t label_bytes)
 {
     uint64_t images;
+    *l = (struct slot_layout){0};
     if (batch_size > SLOT_BYTES_MAX || !size_mul(batch_size, image_bytes, &images) ||
         images > SLOT_BYTES_MAX)
         return false;

@@ -2,9 +2,9 @@
 #include "base/log.h"
 #include "server/server.h"
 
+#include <cyaml/cyaml.h>
 #include <errno.h>
 #include <getopt.h>
-#include <liburing.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -30,8 +30,8 @@ static const char usage[] =
 static void print_version(void)
 {
     printf("fmnistd %s\n", FMNIST_VERSION);
-    printf("libuv %s, zlib %s, liburing %d.%d, xxhash %u, systemd notify: %s\n",
-           uv_version_string(), zlibVersion(), IO_URING_VERSION_MAJOR, IO_URING_VERSION_MINOR,
+    printf("libuv %s, zlib %s, liburing %s, libcyaml %s, xxhash %u, systemd notify: %s\n",
+           uv_version_string(), zlibVersion(), LIBURING_VERSION, cyaml_version_str,
            XXH_versionNumber(),
 #ifdef HAVE_SYSTEMD
            "yes"

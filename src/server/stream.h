@@ -16,6 +16,7 @@
 
 #include "render/recipe.h"
 #include "ring/ring.h"
+#include "spec/token.h"
 
 #define STREAM_CHUNKS_MAX  64u /* being rendered at a time; no more workers than that per stream */
 #define STREAM_CHUNK_BYTES (64u << 10)

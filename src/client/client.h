@@ -1,0 +1,75 @@
+/* client/client.h — the library's insides: connections, handles, the last error.
+ *
+ * Threads: a handle by one thread at a time; the last error is the thread's own.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include "base/err.h"
+#include "fmnist.h"
+#include "wire/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SOCKET_PATH_SIZE 108
+
+/* Writes the thread's error text and returns `code`. */
+int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same from a struct err of the inner modules; their negative errno values become ours. */
+int fail_from(int rc, const struct err *e);
+
+/* ---- fork guard ---------------------------------------------------------------------------- */
+
+/* A page that the kernel empties in a forked child (MADV_WIPEONFORK), so that asking costs a load
+ * and not a getpid(2) a batch. Source: madvise(2). */
+struct fork_guard {
+    volatile uint32_t *page; /* owned; NULL: ask getpid */
+    int pid;
+};
+
+int fork_guard_init(struct fork_guard *g);
+void fork_guard_close(struct fork_guard *g);
+bool fork_guard_forked(const struct fork_guard *g);
+
+/* ---- a connection -------------------------------------------------------------------------- */
+
+struct connection {
+    int fd; /* owned; -1: closed */
+    uint32_t timeout_ms;
+    uint8_t head[WIRE_HEAD_SIZE]; /* of the frame being received */
+    size_t head_bytes;
+};
+
+/* Connects and shakes hands. */
+int connection_open(struct connection *c, const char *path, uint32_t timeout_ms);
+void connection_close(struct connection *c);
+
+/* Sends one frame. Blocks: at most timeout_ms. */
+int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size);
+
+/* Receives a frame's head. *fd_count descriptors may come with it; it says how many did. An error
+ * frame is taken whole, and becomes this call's result. Errors: FMNIST_ETIMEDOUT with nothing lost
+ * (call again), FMNIST_EDEAD, FMNIST_EPROTO. Blocks: at most timeout_ms. */
+int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head *h, int *fds,
+                    size_t *fd_count);
+
+/* Receives exactly `size` bytes of a body. Blocks: at most the connection's timeout_ms. */
+int connection_body(struct connection *c, void *body, size_t size);
+
+/* Sends a request and receives its whole reply, malloc'd. */
+int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
+                   uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
+                   size_t *fd_count);
+
+struct fmnist_client {
+    struct connection connection;
+    struct fork_guard guard;
+    char path[SOCKET_PATH_SIZE];
+};
+
+/* FMNIST_EFORK with its text where the handle is another process's. */
+int check_fork(const struct fork_guard *g);
+
+#endif

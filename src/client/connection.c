@@ -1,0 +1,224 @@
+/* Frames over a socket with time-outs. Does not know streams. */
+#include "client/client.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "wire/socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static uint64_t deadline_in(uint32_t timeout_ms)
+{
+    return clock_ns() + timeout_ms * UINT64_C(1000000);
+}
+
+/* Waits until the socket can be read or written. Returns FMNIST_OK also at its end: the call that
+ * follows says so. */
+static int wait_for(const struct connection *c, short events, uint64_t deadline)
+{
+    for (;;) {
+        uint64_t now = clock_ns();
+        int ms = now >= deadline ? 0 : (int)((deadline - now + 999999) / 1000000);
+        struct pollfd p = {.fd = c->fd, .events = events};
+        int n = poll(&p, 1, ms);
+        if (n > 0)
+            return FMNIST_OK;
+        if (n < 0 && errno != EINTR)
+            return fail(FMNIST_EIO, "poll: %s", strerror(errno));
+        if (n == 0 && now >= deadline)
+            return fail(FMNIST_ETIMEDOUT, "the daemon did not answer in time");
+    }
+}
+
+static int dead(void)
+{
+    return fail(FMNIST_EDEAD, "the daemon closed the connection");
+}
+
+static int receive(struct connection *c, void *data, size_t size, size_t *have, uint64_t deadline,
+                   int *fds, size_t *fd_count)
+{
+    size_t room = *fd_count;
+    *fd_count = 0;
+    while (*have < size) {
+        size_t came = room - *fd_count;
+        ssize_t n =
+            socket_receive_fds(c->fd, (char *)data + *have, size - *have, fds + *fd_count, &came);
+        if (n == -EAGAIN) {
+            int rc = wait_for(c, POLLIN, deadline);
+            if (rc)
+                return rc;
+            continue;
+        }
+        if (n == -EPROTO)
+            return fail(FMNIST_EPROTO, "descriptors were lost or not expected (is RLIMIT_NOFILE "
+                                       "reached?)");
+        if (n == 0 || n == -ECONNRESET)
+            return dead();
+        if (n < 0)
+            return fail(FMNIST_EIO, "receiving: %s", strerror((int)-n));
+        *have += (size_t)n;
+        *fd_count += came;
+    }
+    return FMNIST_OK;
+}
+
+int connection_body(struct connection *c, void *body, size_t size)
+{
+    size_t have = 0, none = 0;
+    int rc = receive(c, body, size, &have, deadline_in(c->timeout_ms), NULL, &none);
+    /* Half a body cannot be taken up again. */
+    if (rc == FMNIST_ETIMEDOUT)
+        connection_close(c);
+    return rc;
+}
+
+/* An error frame: the daemon's own words become ours. */
+static int take_error(struct connection *c, uint32_t size)
+{
+    if (size > WIRE_REQUEST_MAX + ERR_TEXT_SIZE)
+        return fail(FMNIST_EPROTO, "error frame of %u bytes", size);
+    uint8_t body[WIRE_REQUEST_MAX + ERR_TEXT_SIZE];
+    int rc = connection_body(c, body, size);
+    if (rc)
+        return rc;
+    struct wire_cursor cursor = {.at = body, .left = size};
+    int code = (int)wire_take_u32(&cursor);
+    char *text = wire_take_text(&cursor, sizeof body);
+    if (!text || code >= 0 || code < FMNIST_EIO)
+        rc = fail(FMNIST_EPROTO, "error frame that cannot be read");
+    else
+        rc = fail(code, "%s", text);
+    free(text);
+    connection_close(c);
+    return rc;
+}
+
+int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head *h, int *fds,
+                    size_t *fd_count)
+{
+    if (c->fd < 0)
+        return dead();
+    int rc =
+        receive(c, c->head, sizeof c->head, &c->head_bytes, deadline_in(timeout_ms), fds, fd_count);
+    if (rc)
+        return rc;
+    c->head_bytes = 0;
+    struct err e;
+    if (wire_get_head(h, c->head, &e))
+        return fail(FMNIST_EPROTO, "%s", e.text);
+    return h->type == WIRE_ERROR ? take_error(c, h->body_bytes) : FMNIST_OK;
+}
+
+int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size)
+{
+    if (c->fd < 0)
+        return dead();
+    uint8_t frame[WIRE_HEAD_SIZE + WIRE_REQUEST_MAX];
+    wire_put_head(frame, type, size);
+    if (size)
+        memcpy(frame + WIRE_HEAD_SIZE, body, size);
+    uint64_t deadline = deadline_in(c->timeout_ms);
+    for (size_t sent = 0, all = WIRE_HEAD_SIZE + size; sent < all;) {
+        struct iovec part = {frame + sent, all - sent};
+        ssize_t n = socket_send(c->fd, &part, 1);
+        if (n == -EAGAIN) {
+            int rc = wait_for(c, POLLOUT, deadline);
+            if (rc)
+                return rc;
+            continue;
+        }
+        if (n < 0)
+            return dead();
+        sent += (size_t)n;
+    }
+    return FMNIST_OK;
+}
+
+int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
+                   uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
+                   size_t *fd_count)
+{
+    /* A daemon that refuses us says why before it hangs up, and sending may already fail then. */
+    int sent = connection_send(c, type, body, size);
+    if (sent && sent != FMNIST_EDEAD)
+        return sent;
+    struct wire_head h;
+    size_t none = 0;
+    int rc = connection_head(c, c->timeout_ms, &h, fds, fd_count ? fd_count : &none);
+    if (rc)
+        return rc;
+    if (h.type != reply_type || h.body_bytes > WIRE_REPLY_MAX)
+        return fail(FMNIST_EPROTO, "reply of type %u with %u bytes, want type %u", h.type,
+                    h.body_bytes, reply_type);
+    *reply = malloc(h.body_bytes + 1);
+    if (!*reply)
+        return fail(FMNIST_ENOMEM, "out of memory");
+    rc = connection_body(c, *reply, h.body_bytes);
+    if (rc) {
+        free(*reply);
+        *reply = NULL;
+        return rc;
+    }
+    (*reply)[h.body_bytes] = 0;
+    *reply_size = h.body_bytes;
+    return FMNIST_OK;
+}
+
+static int dial(struct connection *c, const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof a.sun_path)
+        return fail(FMNIST_EINVAL, "socket path %s: want at most %zu characters", path,
+                    sizeof a.sun_path - 1);
+    strcpy(a.sun_path, path);
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (c->fd < 0)
+        return fail(FMNIST_ENOMEM, "socket: %s", strerror(errno));
+    uint64_t deadline = deadline_in(c->timeout_ms);
+    while (connect(c->fd, (struct sockaddr *)&a, sizeof a) < 0) {
+        if (errno == EINTR)
+            continue;
+        /* A full backlog: there is nothing to poll for, so try again. */
+        if (errno == EAGAIN && clock_ns() < deadline) {
+            poll(NULL, 0, 5);
+            continue;
+        }
+        if (errno == EAGAIN)
+            return fail(FMNIST_ETIMEDOUT, "%s: the daemon takes no connections", path);
+        return fail(FMNIST_ECONNECT,
+                    "no daemon at %s: %s. Start one with `fmnistd -c FILE`, or set FMNIST_SOCKET",
+                    path, strerror(errno));
+    }
+    return FMNIST_OK;
+}
+
+int connection_open(struct connection *c, const char *path, uint32_t timeout_ms)
+{
+    *c = (struct connection){.fd = -1, .timeout_ms = timeout_ms};
+    int rc = dial(c, path);
+    if (rc)
+        goto fail;
+    uint8_t version[4] = {WIRE_VERSION};
+    uint8_t *reply = NULL;
+    size_t size;
+    rc = connection_ask(c, WIRE_HELLO, version, sizeof version, WIRE_WELCOME, &reply, &size, NULL,
+                        NULL);
+    free(reply);
+    if (!rc)
+        return FMNIST_OK;
+fail:
+    connection_close(c);
+    return rc;
+}
+
+void connection_close(struct connection *c)
+{
+    fd_close(&c->fd);
+}

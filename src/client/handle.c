@@ -1,0 +1,275 @@
+/* Errors, the fork guard, connecting, and what can be asked without a stream. */
+#include "client/client.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT_MS 30000u
+#define GUARD_MARK         0x464d4e53u
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+static _Thread_local char last_error[ERR_TEXT_SIZE] = "";
+
+const char *fmnist_error(void)
+{
+    return last_error;
+}
+
+const char *fmnist_version(void)
+{
+    return FMNIST_VERSION;
+}
+
+int fail(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(last_error, sizeof last_error, format, args);
+    va_end(args);
+    return code;
+}
+
+int fail_from(int rc, const struct err *e)
+{
+    int code = rc == -EINVAL   ? FMNIST_EINVAL
+               : rc == -ENOMEM ? FMNIST_ENOMEM
+               : rc == -EPROTO ? FMNIST_EPROTO
+                               : FMNIST_EIO;
+    return fail(code, "%s", e->text);
+}
+
+/* ---- fork guard ---------------------------------------------------------------------------- */
+
+int fork_guard_init(struct fork_guard *g)
+{
+    g->pid = (int)getpid();
+    g->page = NULL;
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return fail(FMNIST_ENOMEM, "out of memory");
+    if (madvise(page, size, MADV_WIPEONFORK) < 0) { /* before Linux 4.14 */
+        munmap(page, size);
+        return FMNIST_OK;
+    }
+    g->page = page;
+    *g->page = GUARD_MARK;
+    return FMNIST_OK;
+}
+
+void fork_guard_close(struct fork_guard *g)
+{
+    if (g->page)
+        munmap((void *)g->page, (size_t)sysconf(_SC_PAGESIZE));
+    g->page = NULL;
+}
+
+bool fork_guard_forked(const struct fork_guard *g)
+{
+    return g->page ? *g->page != GUARD_MARK : (int)getpid() != g->pid;
+}
+
+int check_fork(const struct fork_guard *g)
+{
+    if (!fork_guard_forked(g))
+        return FMNIST_OK;
+    return fail(FMNIST_EFORK,
+                "this handle was made by process %d before fork(): connect and open again in "
+                "process %d (a token says where to go on)",
+                g->pid, (int)getpid());
+}
+
+/* ---- connecting ---------------------------------------------------------------------------- */
+
+static int default_path(char path[SOCKET_PATH_SIZE])
+{
+    const char *set = getenv("FMNIST_SOCKET");
+    const char *run = getenv("XDG_RUNTIME_DIR");
+    int n = 0;
+    if (set && *set) {
+        n = snprintf(path, SOCKET_PATH_SIZE, "%s", set);
+    } else {
+        if (run && *run)
+            n = snprintf(path, SOCKET_PATH_SIZE, "%s/fmnistd/fmnistd.sock", run);
+        if (!n || n >= SOCKET_PATH_SIZE || access(path, F_OK) < 0)
+            n = snprintf(path, SOCKET_PATH_SIZE, "/run/fmnistd/fmnistd.sock");
+    }
+    if (n >= SOCKET_PATH_SIZE)
+        return fail(FMNIST_EINVAL, "FMNIST_SOCKET has %d characters: want at most %d", n,
+                    SOCKET_PATH_SIZE - 1);
+    return FMNIST_OK;
+}
+
+static int choose_path(const struct fmnist_connect_options *o, char path[SOCKET_PATH_SIZE])
+{
+    if (!o || !o->socket)
+        return default_path(path);
+    if (snprintf(path, SOCKET_PATH_SIZE, "%s", o->socket) >= SOCKET_PATH_SIZE)
+        return fail(FMNIST_EINVAL, "socket path %s: want at most %d characters", o->socket,
+                    SOCKET_PATH_SIZE - 1);
+    return FMNIST_OK;
+}
+
+int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_client **client)
+{
+    if (!client || (options && options->size < sizeof *options))
+        return fail(FMNIST_EINVAL, "options.size: want sizeof(struct fmnist_connect_options), %zu",
+                    sizeof *options);
+    *client = NULL;
+    struct fmnist_client *c = calloc(1, sizeof *c);
+    if (!c)
+        return fail(FMNIST_ENOMEM, "out of memory");
+    c->connection.fd = -1;
+    uint32_t timeout_ms = options && options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    int rc = choose_path(options, c->path);
+    if (!rc)
+        rc = fork_guard_init(&c->guard);
+    if (!rc)
+        rc = connection_open(&c->connection, c->path, timeout_ms);
+    if (rc) {
+        fmnist_disconnect(c);
+        return rc;
+    }
+    *client = c;
+    return FMNIST_OK;
+}
+
+void fmnist_disconnect(struct fmnist_client *client)
+{
+    if (!client)
+        return;
+    connection_close(&client->connection);
+    fork_guard_close(&client->guard);
+    free(client);
+}
+
+/* ---- datasets ------------------------------------------------------------------------------ */
+
+static void free_items(struct fmnist_dataset *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free((void *)items[i].name);
+        free((void *)items[i].split);
+        for (uint32_t k = 0; items[i].class_names && k < items[i].class_count; k++)
+            free((void *)items[i].class_names[k]);
+        free((void *)items[i].class_names);
+    }
+    free(items);
+}
+
+void fmnist_datasets_free(struct fmnist_datasets *datasets)
+{
+    if (!datasets)
+        return;
+    free_items((struct fmnist_dataset *)datasets->items, datasets->count);
+    free(datasets);
+}
+
+static void take_dataset(struct wire_cursor *c, struct fmnist_dataset *d)
+{
+    d->size = sizeof *d;
+    d->name = wire_take_text(c, WIRE_REPLY_MAX);
+    d->split = wire_take_text(c, WIRE_REPLY_MAX);
+    d->count = wire_take_u64(c);
+    d->height = wire_take_u32(c);
+    d->width = wire_take_u32(c);
+    d->channels = wire_take_u32(c);
+    const void *digest = wire_take(c, sizeof d->digest);
+    if (digest)
+        memcpy(d->digest, digest, sizeof d->digest);
+    uint32_t classes = wire_take_u32(c);
+    if (classes > c->left / 4) /* each takes 4 bytes at least */
+        c->failed = true;
+    if (c->failed || !classes)
+        return;
+    const char **names = calloc(classes, sizeof *names);
+    if (!names) {
+        c->failed = true;
+        return;
+    }
+    d->class_names = names;
+    d->class_count = classes;
+    for (uint32_t i = 0; i < classes; i++)
+        names[i] = wire_take_text(c, WIRE_REPLY_MAX);
+}
+
+int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datasets)
+{
+    if (!client || !datasets)
+        return fail(FMNIST_EINVAL, "client and datasets: want no NULL");
+    *datasets = NULL;
+    int rc = check_fork(&client->guard);
+    if (rc)
+        return rc;
+    uint8_t *reply;
+    size_t size;
+    rc = connection_ask(&client->connection, WIRE_DATASETS, NULL, 0, WIRE_DATASETS_REPLY, &reply,
+                        &size, NULL, NULL);
+    if (rc)
+        return rc;
+    struct wire_cursor c = {.at = reply, .left = size};
+    uint32_t count = wire_take_u32(&c);
+    struct fmnist_datasets *d = NULL;
+    struct fmnist_dataset *items = NULL;
+    if (count <= c.left / 4) {
+        d = calloc(1, sizeof *d);
+        items = calloc(count ? count : 1, sizeof *items);
+    }
+    for (uint32_t i = 0; d && items && i < count; i++)
+        take_dataset(&c, &items[i]);
+    free(reply);
+    if (d && items && !c.failed && !c.left) {
+        d->count = count;
+        d->items = items;
+        *datasets = d;
+        return FMNIST_OK;
+    }
+    if (items)
+        free_items(items, count);
+    free(d);
+    return fail(FMNIST_EPROTO, "the list of datasets cannot be read");
+}
+
+const struct fmnist_dataset *fmnist_datasets_find(const struct fmnist_datasets *datasets,
+                                                  const char *name, const char *split)
+{
+    for (size_t i = 0; datasets && name && split && i < datasets->count; i++)
+        if (!strcmp(datasets->items[i].name, name) && !strcmp(datasets->items[i].split, split))
+            return &datasets->items[i];
+    return NULL;
+}
+
+const char *fmnist_label_text(const struct fmnist_dataset *dataset, int64_t label)
+{
+    if (!dataset || label < 0 || label >= dataset->class_count)
+        return NULL;
+    return dataset->class_names[label];
+}
+
+int fmnist_status(struct fmnist_client *client, char **json)
+{
+    if (!client || !json)
+        return fail(FMNIST_EINVAL, "client and json: want no NULL");
+    *json = NULL;
+    int rc = check_fork(&client->guard);
+    if (rc)
+        return rc;
+    uint8_t *reply;
+    size_t size;
+    rc = connection_ask(&client->connection, WIRE_STATUS, NULL, 0, WIRE_STATUS_REPLY, &reply, &size,
+                        NULL, NULL);
+    if (rc)
+        return rc;
+    struct wire_cursor c = {.at = reply, .left = size};
+    *json = wire_take_text(&c, WIRE_REPLY_MAX);
+    free(reply);
+    return *json ? FMNIST_OK : fail(FMNIST_EPROTO, "the status cannot be read");
+}
