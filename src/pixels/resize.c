@@ -235,14 +235,19 @@ size_t resize_scratch_bytes(const struct resize_plan *plan)
 
 /* ---- running it on one plane */
 
+/* An output row that shows the same source row as the one before it is copied from there. */
 static void run_nearest(const struct resize_plan *p, const uint8_t *in, uint8_t *out)
 {
     const struct resize_shape *s = &p->shape;
-    for (uint32_t y = 0; y < s->out_h; y++) {
+    for (uint32_t y = 0; y < s->out_h; y++, out += s->out_w) {
+        if (y > 0 && p->nearest_y[y] == p->nearest_y[y - 1]) {
+            memcpy(out, out - s->out_w, s->out_w);
+            continue;
+        }
         const uint8_t *row = in + (size_t)p->nearest_y[y] * s->in_w;
         bool inside = p->nearest_y[y] < s->in_h;
         for (uint32_t x = 0; x < s->out_w; x++)
-            *out++ = inside && p->nearest_x[x] < s->in_w ? row[p->nearest_x[x]] : 0;
+            out[x] = inside && p->nearest_x[x] < s->in_w ? row[p->nearest_x[x]] : 0;
     }
 }
 
