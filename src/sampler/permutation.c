@@ -89,14 +89,11 @@ static void numpy_shuffle(struct mt19937 *mt, uint32_t *p, uint32_t n)
 }
 
 /* DataLoader(shuffle=True, generator=g): the workers' base seed (two words), the order, and a
- * second randperm that nobody sees. Without p: only draw. */
+ * second randperm that nobody sees. 2 n words in all. */
 static void torch_loader_epoch(struct mt19937 *mt, uint32_t *p, uint32_t n)
 {
     mt19937_skip(mt, 2);
-    if (p)
-        torch_randperm(mt, p, n);
-    else
-        mt19937_skip(mt, n - 1);
+    torch_randperm(mt, p, n);
     mt19937_skip(mt, n - 1);
 }
 
@@ -108,6 +105,16 @@ static void run_epoch(const struct sampler *s, struct mt19937 *mt, uint32_t *p)
         torch_loader_epoch(mt, p, (uint32_t)s->count);
 }
 
+/* NumPy's rejections depend on the words, so that its epochs must be drawn one by one. */
+static void skip_epochs(const struct sampler *s, struct mt19937 *mt, uint64_t epochs)
+{
+    if (s->order == FMNIST_ORDER_TORCH_LOADER)
+        mt19937_skip(mt, 2 * s->count * epochs);
+    else
+        for (uint64_t i = 0; i < epochs; i++)
+            numpy_shuffle(mt, NULL, (uint32_t)s->count);
+}
+
 static void build_running(const struct sampler *s, uint64_t epoch, uint32_t *permutation,
                           struct permutation_state *state)
 {
@@ -116,10 +123,9 @@ static void build_running(const struct sampler *s, uint64_t epoch, uint32_t *per
         state->epoch = 0;
         state->valid = true;
     }
-    for (; state->epoch < epoch; state->epoch++)
-        run_epoch(s, &state->mt, NULL);
+    skip_epochs(s, &state->mt, epoch - state->epoch);
     run_epoch(s, &state->mt, permutation);
-    state->epoch++;
+    state->epoch = epoch + 1;
 }
 
 void permutation_build(const struct sampler *s, uint64_t epoch, uint32_t *permutation,
