@@ -322,24 +322,26 @@ static int take_values(const struct load *l)
     return rc ? rc : load_datasets(l);
 }
 
-/* libcyaml's own words, kept for the case that it refuses what schema_check let pass. */
-static void keep_log(cyaml_log_t level, void *context, const char *format, va_list args)
+/* libcyaml failed on a text that libyaml has read once and schema_check let pass. That is memory:
+ * libyaml says so to libcyaml as any error of its own. Anything else is kept in libcyaml's words.
+ */
+static int load_failed(const struct load *l, cyaml_err_t result)
 {
-    char *text = context;
-    if (level == CYAML_LOG_ERROR && !*text) {
-        vsnprintf(text, ERR_TEXT_SIZE / 2, format, args);
-        text[strcspn(text, "\n")] = '\0';
+    switch (result) {
+    case CYAML_ERR_OOM:
+    case CYAML_ERR_LIBYAML_PARSER_INIT:
+    case CYAML_ERR_LIBYAML_EVENT_INIT:
+    case CYAML_ERR_LIBYAML_PARSER:
+        return load_no_memory(l);
+    default:
+        return tree_error(&l->tree, NULL, l->e, "%s", cyaml_strerror(result));
     }
 }
 
 static int load_text(struct load *l, const char *text, size_t size)
 {
-    char log[ERR_TEXT_SIZE / 2] = "";
     const cyaml_config_t how = {
-        .log_fn = keep_log,
-        .log_ctx = log,
         .mem_fn = cyaml_mem,
-        .log_level = CYAML_LOG_ERROR,
         .flags = CYAML_CFG_NO_ALIAS,
     };
     int rc = tree_parse(&l->tree, l->file, text, size, l->e);
@@ -350,14 +352,12 @@ static int load_text(struct load *l, const char *text, size_t size)
         goto free_tree;
     cyaml_err_t result = cyaml_load_data((const uint8_t *)text, size, &how, &config_schema,
                                          (cyaml_data_t **)&l->raw, NULL);
-    if (result == CYAML_ERR_OOM) {
-        rc = load_no_memory(l);
-    } else if (result != CYAML_OK) {
-        rc = tree_error(&l->tree, NULL, l->e, "%s", *log ? log : cyaml_strerror(result));
-    } else {
-        rc = take_values(l);
-        cyaml_free(&how, &config_schema, l->raw, 0);
+    if (result != CYAML_OK) {
+        rc = load_failed(l, result);
+        goto free_tree;
     }
+    rc = take_values(l);
+    cyaml_free(&how, &config_schema, l->raw, 0);
 free_tree:
     tree_free(&l->tree);
     return rc;
