@@ -81,12 +81,14 @@ FORCE:
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
+	@echo "  CC  $@"
+	@$(CC) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
 
 define isa_rule
 $(BUILD)/obj/%.$(1).o: src/%.c $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS_ALL) -O3 $(ISA_$(1)) -DISA_VARIANT=$(1) -MMD -MP -c -o $$@ $$<
+	@echo "  CC  $$@"
+	@$$(CC) $$(CFLAGS_ALL) -O3 $(ISA_$(1)) -DISA_VARIANT=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach l,$(ISA_LEVELS),$(eval $(call isa_rule,$(l))))
 
@@ -142,7 +144,8 @@ CHECK_LIBS = $(call pkg,--libs,check)
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@echo "  CC  $@"
+	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call uses,$(1))

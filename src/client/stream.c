@@ -71,7 +71,7 @@ static int check_facts(const struct fmnist_stream *s)
               f->image_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
               f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
               f->steps <= f->sample_count && (f->steps - 1) * f->batch_size < f->sample_count &&
-              f->epoch <= (uint64_t)SPEC_EPOCH_MAX + 1 && f->step < f->steps && f->slot_count &&
+              f->epoch <= SPEC_EPOCH_MAX + 1 && f->step < f->steps && f->slot_count &&
               f->slot_count <= SLOTS_MAX && !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
 }
@@ -184,7 +184,7 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     }
     s->epoch = token ? request.token.epoch : s->facts.epoch;
     s->step = token ? request.token.step : s->facts.step;
-    s->end_epoch = s->spec.epochs ? s->spec.epoch + s->spec.epochs : (uint64_t)SPEC_EPOCH_MAX + 1;
+    s->end_epoch = s->spec.epochs ? s->spec.epoch + s->spec.epochs : SPEC_EPOCH_MAX + 1;
     *stream = s;
     return FMNIST_OK;
 }

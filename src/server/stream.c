@@ -49,8 +49,8 @@ static int set_position(struct stream *s, const struct stream_options *o, struct
     if (rc)
         return rc;
     s->base = epoch * steps + step;
-    uint64_t end = spec->epochs ? (spec->epoch + spec->epochs) * steps
-                                : ((uint64_t)SPEC_EPOCH_MAX + 1) * steps;
+    uint64_t end =
+        spec->epochs ? (spec->epoch + spec->epochs) * steps : (SPEC_EPOCH_MAX + 1) * steps;
     s->limit = end > s->base ? end - s->base : 0;
     return 0;
 }

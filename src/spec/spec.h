@@ -21,7 +21,7 @@
 #define SPEC_BATCH_MAX (1u << 24)
 #define SPEC_SIDE_MAX  4096u
 #define SPEC_WORLD_MAX 65536u
-#define SPEC_EPOCH_MAX UINT32_MAX
+#define SPEC_EPOCH_MAX UINT64_C(0xffffffff)
 #define SPEC_BYTES     256
 
 struct spec {
