@@ -368,7 +368,8 @@ int spec_check(const struct spec *s, struct err *e)
                        "hold them, want float32, float16 or bfloat16");
     if (s->epochs && s->epochs > SPEC_EPOCH_MAX + 1 - s->epoch)
         return err_set(e, -EINVAL, "epochs %llu from epoch %llu: the last epoch is %llu",
-                       (unsigned long long)s->epochs, (unsigned long long)s->epoch, SPEC_EPOCH_MAX);
+                       (unsigned long long)s->epochs, (unsigned long long)s->epoch,
+                       (unsigned long long)SPEC_EPOCH_MAX);
     return 0;
 }
 
