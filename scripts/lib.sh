@@ -152,5 +152,5 @@ stop_daemon() {
 # json_number KEY: the first number of that key in a JSON text on standard input. Enough for the
 # flat objects that fmnistctl and the benchmarks print, where neither jq nor Python need be there.
 json_number() {
-    grep -oE "\"$1\": *-?[0-9.eE+-]+" | head -n 1 | sed 's/.*: *//'
+    sed -nE "s/.*[{, ]\"$1\": *(-?[0-9][0-9.eE+-]*).*/\1/p" | head -n 1
 }
