@@ -126,10 +126,11 @@ $(BUILD)/libfmnist.a: $(CLIENT_ARCHIVES)
 	@rm -f $@
 	ar rcs $@ $(BUILD)/obj/libfmnist.o
 
-$(BUILD)/fmnist.pc: include/fmnist.h Makefile
+$(BUILD)/fmnist.pc: FORCE
 	@mkdir -p $(BUILD)
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: libfmnist' 'Description: client library of fmnistd' \
-	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lfmnist' 'Cflags: -I$${prefix}/include' > $@
+	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: libfmnist' 'Description: client library of fmnistd' \
+	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lfmnist' 'Cflags: -I$${prefix}/include' > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The example that a reader looks at first.
 $(BUILD)/softmax: docs/examples/softmax.c include/fmnist.h $(BUILD)/libfmnist.a

@@ -5,6 +5,7 @@
 #include <cyaml/cyaml.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -93,6 +94,9 @@ int main(int argc, char **argv)
     if (check_only) {
         printf("%s: %u datasets, socket %s\n", path, config.dataset_count, config.socket);
     } else {
+        /* A peer that went away, and a file that may not grow, are errors of the calls. */
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);
         rc = server_run(&config, &e);
         if (rc)
             log_error("%s", e.text);

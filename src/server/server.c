@@ -135,7 +135,8 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void note(void *data, const char *text)
 {
-    log_info("dataset \"%s\": %s", (const char *)data, text);
+    (void)data;
+    log_info("%s", text);
 }
 
 static int open_datasets(struct server *server, struct err *e)
@@ -149,7 +150,6 @@ static int open_datasets(struct server *server, struct err *e)
             .cache = c->cache,
             .use_uring = c->io_uring,
             .note = note,
-            .note_data = (void *)c->datasets[i].name,
         };
         uint64_t start = clock_ns();
         int rc = dataset_open(&c->datasets[i], &o, &server->datasets[i], e);
