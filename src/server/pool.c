@@ -27,6 +27,7 @@ struct pool {
     struct job *finished, **finished_end;
     struct stream *runnable;
     struct stream *notified;
+    uint64_t vtime_ns; /* of the stream that was served last: where a newcomer begins */
 };
 
 /* ---- lists (pool lock) --------------------------------------------------------------------- */
@@ -48,13 +49,9 @@ static void make_runnable(struct pool *p, struct stream *s)
 {
     if (s->runnable || s->closed || s->failed)
         return;
-    /* A stream that slept does not get to make up for it at the others' cost. */
-    uint64_t least = UINT64_MAX;
-    for (struct stream *other = p->runnable; other; other = other->next_runnable)
-        if (other->vtime_ns < least)
-            least = other->vtime_ns;
-    if (p->runnable && s->vtime_ns < least)
-        s->vtime_ns = least;
+    /* A stream that is new or slept does not get to make up for it at the others' cost. */
+    if (s->vtime_ns < p->vtime_ns)
+        s->vtime_ns = p->vtime_ns;
     s->runnable = true;
     s->next_runnable = p->runnable;
     p->runnable = s;
@@ -110,6 +107,8 @@ static struct stream *pick(struct pool *p)
         if (!s->watched && s->chunk_count < STREAM_CHUNKS_MAX &&
             (!best || s->vtime_ns < best->vtime_ns))
             best = s;
+    if (best && best->vtime_ns > p->vtime_ns)
+        p->vtime_ns = best->vtime_ns;
     return best;
 }
 

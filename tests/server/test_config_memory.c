@@ -25,6 +25,8 @@ static long countdown = -1; /* allocations that still succeed; -1: all */
 static int refused;
 
 #if !SANITIZED
+#define EXPORTED __attribute__((visibility("default"))) /* for the shared libraries too */
+
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
@@ -38,17 +40,17 @@ static int refuse_now(void)
     return 1;
 }
 
-void *malloc(size_t size)
+EXPORTED void *malloc(size_t size)
 {
     return refuse_now() ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+EXPORTED void *calloc(size_t count, size_t size)
 {
     return refuse_now() ? NULL : __libc_calloc(count, size);
 }
 
-void *realloc(void *old, size_t size)
+EXPORTED void *realloc(void *old, size_t size)
 {
     return refuse_now() ? NULL : __libc_realloc(old, size);
 }
