@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum state { HELLO, IDLE, OPENING, STREAMING, CLOSING };
 
@@ -20,8 +22,10 @@ struct session {
     uint64_t id;
     uid_t uid;
     pid_t pid;
-    int fd; /* owned */
+    int fd;     /* owned */
+    int pid_fd; /* owned; -1: the process cannot be watched */
     uv_poll_t poll;
+    uv_poll_t pid_poll;
     uv_timer_t timer;
     int handles; /* that libuv has not closed yet */
     enum state state;
@@ -89,7 +93,31 @@ static void end(struct session *s)
     s->stream = NULL;
     uv_close((uv_handle_t *)&s->poll, on_closed);
     uv_close((uv_handle_t *)&s->timer, on_closed);
+    if (s->pid_fd >= 0)
+        uv_close((uv_handle_t *)&s->pid_poll, on_closed);
     fd_close(&s->fd);
+    fd_close(&s->pid_fd);
+}
+
+static void on_process_end(uv_poll_t *handle, int status, int events)
+{
+    end(handle->data);
+}
+
+/* A child that the client forked keeps its socket open, so the client's death makes no hang-up:
+ * the process itself is watched. (Nothing is allowed or refused by a process id.) */
+static void watch_process(struct session *s)
+{
+    s->pid_fd = s->pid > 0 ? (int)syscall(SYS_pidfd_open, s->pid, 0) : -1;
+    if (s->pid_fd < 0)
+        return;
+    if (uv_poll_init(&s->server->loop, &s->pid_poll, s->pid_fd)) {
+        fd_close(&s->pid_fd);
+        return;
+    }
+    s->handles++;
+    s->pid_poll.data = s;
+    uv_poll_start(&s->pid_poll, UV_READABLE, on_process_end);
 }
 
 static void on_handshake_timeout(uv_timer_t *timer)
@@ -118,6 +146,7 @@ int session_new(struct server *server, int fd, uid_t uid, pid_t pid, struct err 
     s->id = ++server->next_session_id;
     s->handles = 2;
     s->poll.data = s->timer.data = s;
+    watch_process(s);
     s->next = server->sessions;
     server->sessions = s;
     server->session_count++;
