@@ -34,6 +34,28 @@ def note(text):
     print("peers: " + text, file=sys.stderr, flush=True)
 
 
+def import_torchvision():
+    """torchvision, also where its wheel has no compiled operators for this PyTorch: Resize and
+    ToTensor need none, but importing wants them declared."""
+    import importlib
+    import re
+
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for _ in range(100):
+        try:
+            return importlib.import_module("torchvision")
+        except RuntimeError as error:
+            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
+            if not missing:
+                raise
+            library.define(f"{missing[1]}(Tensor[] unused) -> Tensor")
+            for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+                del sys.modules[name]
+    raise ImportError("torchvision wants more than 100 operators")
+
+
 class Peers:
     """Every peer is a method that prepares and returns a function that reads one epoch."""
 
@@ -84,7 +106,8 @@ class Peers:
 
     def torch_dataloader(self, workers):
         import torch
-        import torchvision
+
+        torchvision = import_torchvision()
         from torchvision import transforms
 
         # The chapter's code, word for word but for download=True.
