@@ -1,0 +1,148 @@
+/* bench: reads batches as a trainer would and times it. Times are the client's own: what passes
+ * between asking for a batch and having it (p50, p99), and from the first request to the last byte
+ * read (everything else). */
+#include "ctl/verbs.h"
+
+#include "base/clock.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A histogram of nanoseconds, exact to 1/64: 64 steps for each power of two. */
+#define STEP_BITS 6
+#define STEPS     (1u << STEP_BITS)
+
+struct histogram {
+    uint64_t counts[64][STEPS];
+    uint64_t total;
+};
+
+static void histogram_add(struct histogram *h, uint64_t ns)
+{
+    unsigned power = ns < STEPS ? 0 : 63 - STEP_BITS - (unsigned)__builtin_clzll(ns) + 1;
+    uint64_t step = ns < STEPS ? ns : (ns >> (power - 1)) - STEPS;
+    h->counts[power][step]++;
+    h->total++;
+}
+
+/* The time that `share` of all took at most, in microseconds. */
+static double histogram_quantile(const struct histogram *h, double share)
+{
+    uint64_t wanted = (uint64_t)((double)h->total * share), seen = 0;
+    for (unsigned power = 0; power < 64; power++)
+        for (uint64_t step = 0; step < STEPS; step++) {
+            seen += h->counts[power][step];
+            if (seen > wanted)
+                return (double)(power ? (STEPS + step) << (power - 1) : step) / 1e3;
+        }
+    return 0;
+}
+
+/* Reads every byte, as wide as the machine can: floats as floats, everything else as words. */
+static double read_floats(const float *values, size_t count)
+{
+    float sums[64] = {0};
+    size_t i = 0;
+    for (; i + 64 <= count; i += 64)
+        for (size_t k = 0; k < 64; k++)
+            sums[k] += values[i + k];
+    double sum = 0;
+    for (; i < count; i++)
+        sum += values[i];
+    for (size_t k = 0; k < 64; k++)
+        sum += sums[k];
+    return sum;
+}
+
+static double read_bytes(const unsigned char *bytes, size_t count)
+{
+    uint64_t sums[16] = {0};
+    size_t i = 0;
+    for (; i + 128 <= count; i += 128)
+        for (size_t k = 0; k < 16; k++) {
+            uint64_t word;
+            memcpy(&word, bytes + i + 8 * k, 8);
+            sums[k] += word;
+        }
+    uint64_t sum = 0;
+    for (; i < count; i++)
+        sum += bytes[i];
+    for (size_t k = 0; k < 16; k++)
+        sum += sums[k];
+    return (double)sum;
+}
+
+struct totals {
+    uint64_t batches, images;
+    double seconds;
+    volatile double sum; /* so that the reading is not left out */
+};
+
+static int read_all(const struct invocation *in, struct fmnist_stream *stream,
+                    const struct fmnist_stream_info *info, struct histogram *h, struct totals *t)
+{
+    struct fmnist_batch batch;
+    uint64_t start = clock_ns(), before = start;
+    int rc;
+    while ((rc = ctl_next(in, stream, &t->batches, &batch)) == 1) {
+        histogram_add(h, clock_ns() - before);
+        t->images += batch.count;
+        size_t bytes = batch.count * info->image_bytes;
+        if (!in->no_read)
+            t->sum += info->dtype == FMNIST_FLOAT32 ? read_floats(batch.images, bytes / 4)
+                                                    : read_bytes(batch.images, bytes);
+        fmnist_release(stream, &batch);
+        before = clock_ns();
+    }
+    t->seconds = (double)(clock_ns() - start) / 1e9;
+    return rc;
+}
+
+static void print_result(const struct invocation *in, const struct fmnist_stream_info *info,
+                         const struct histogram *h, const struct totals *t)
+{
+    double gigabytes = (double)t->images * (double)info->image_bytes / 1e9;
+    double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);
+    if (in->json) {
+        json_t *all = json_pack(
+            "{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "images", (json_int_t)t->images, "batches",
+            (json_int_t)t->batches, "seconds", t->seconds, "images_per_second",
+            (double)t->images / t->seconds, "batches_per_second", (double)t->batches / t->seconds,
+            "gigabytes_per_second", gigabytes / t->seconds, "p50_us", p50, "p99_us", p99);
+        json_dumpf(all, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(all);
+        return;
+    }
+    printf("images                %llu\n"
+           "batches               %llu\n"
+           "seconds               %.6f\n"
+           "images_per_second     %.0f\n"
+           "batches_per_second    %.0f\n"
+           "gigabytes_per_second  %.3f\n"
+           "p50_us                %.2f\n"
+           "p99_us                %.2f\n",
+           (unsigned long long)t->images, (unsigned long long)t->batches, t->seconds,
+           (double)t->images / t->seconds, (double)t->batches / t->seconds, gigabytes / t->seconds,
+           p50, p99);
+}
+
+int verb_bench(const struct invocation *in)
+{
+    static struct histogram h;
+    struct fmnist_client *client;
+    struct fmnist_stream *stream;
+    struct fmnist_stream_info info;
+    int status = ctl_open(in, &client, &stream, &info);
+    if (status)
+        return status;
+    struct totals t = {0};
+    if (read_all(in, stream, &info, &h, &t) < 0)
+        status = EXIT_FAILED;
+    else
+        print_result(in, &info, &h, &t);
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+    return status;
+}

@@ -1,0 +1,149 @@
+/* dump: batches to an .npz, one behind the other along the first axis. Images are written as they
+ * come; labels and indices, which are small, wait for their turn. */
+#include "ctl/npz.h"
+#include "ctl/output.h"
+#include "ctl/verbs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *descr_of(uint32_t dtype)
+{
+    switch (dtype) {
+    case FMNIST_UINT8:
+        return "|u1";
+    case FMNIST_FLOAT32:
+        return "<f4";
+    case FMNIST_FLOAT16:
+        return "<f2";
+    case FMNIST_BFLOAT16:
+        return "<u2"; /* NumPy has no bfloat16: its bits */
+    case FMNIST_INT32:
+        return "<i4";
+    }
+    return "<i8";
+}
+
+/* Samples that the invocation asks for: whole epochs, or batches over their ends. */
+static uint64_t samples_asked(const struct invocation *in, const struct fmnist_stream_info *info)
+{
+    if (!in->batches)
+        return in->epochs * info->sample_count;
+    uint64_t rest = in->batches % info->steps * info->batch_size;
+    return in->batches / info->steps * info->sample_count +
+           (rest < info->sample_count ? rest : info->sample_count);
+}
+
+/* An epoch delivers whole batches only, with drop_last. */
+static uint64_t epoch_samples(const struct invocation *in, const struct fmnist_stream_info *info)
+{
+    uint64_t whole = info->steps * info->batch_size;
+    return whole < info->sample_count ? whole : info->sample_count;
+}
+
+struct dump {
+    struct npz *npz;
+    uint64_t samples, written, taken;
+    char *labels;
+    int64_t *indices;
+    uint32_t label_bytes;
+};
+
+static int begin_images(struct dump *d, const struct fmnist_stream_info *info, struct err *e)
+{
+    uint64_t nchw[] = {d->samples, info->channels, info->height, info->width};
+    uint64_t nhwc[] = {d->samples, info->height, info->width, info->channels};
+    uint32_t item = (uint32_t)(info->image_bytes / info->channels / info->height / info->width);
+    return npz_begin(d->npz, "images", descr_of(info->dtype),
+                     info->layout == FMNIST_NHWC ? nhwc : nchw, 4, item, e);
+}
+
+/* Returns 0, -ECANCELED (told by ctl_next), or another negative number with text. */
+static int copy_batches(struct dump *d, const struct invocation *in, struct fmnist_stream *stream,
+                        const struct fmnist_stream_info *info, struct err *e)
+{
+    struct fmnist_batch b;
+    int rc, wrote = 0;
+    while (!wrote && (rc = ctl_next(in, stream, &d->taken, &b)) == 1) {
+        wrote = npz_write(d->npz, b.images, b.count * info->image_bytes, e);
+        memcpy(d->labels + d->written * info->label_bytes, b.labels, b.count * info->label_bytes);
+        memcpy(d->indices + d->written, b.indices, b.count * sizeof *b.indices);
+        d->written += b.count;
+        fmnist_release(stream, &b);
+    }
+    return wrote ? wrote : rc < 0 ? -ECANCELED : rc;
+}
+
+static int finish_arrays(struct dump *d, const struct fmnist_stream_info *info, struct err *e)
+{
+    int rc = npz_begin(d->npz, "labels", descr_of(info->label_dtype), &d->samples, 1,
+                       info->label_bytes, e);
+    if (!rc)
+        rc = npz_write(d->npz, d->labels, d->samples * info->label_bytes, e);
+    if (!rc)
+        rc = npz_begin(d->npz, "indices", "<i8", &d->samples, 1, 8, e);
+    return rc ? rc : npz_write(d->npz, d->indices, d->samples * 8, e);
+}
+
+static int write_archive(struct dump *d, int fd, const struct invocation *in,
+                         struct fmnist_stream *stream, const struct fmnist_stream_info *info,
+                         struct err *e)
+{
+    int rc = npz_open(&d->npz, fd, e);
+    if (rc)
+        return rc;
+    rc = begin_images(d, info, e);
+    if (!rc)
+        rc = copy_batches(d, in, stream, info, e);
+    if (!rc)
+        rc = finish_arrays(d, info, e);
+    struct err closing;
+    int closed = npz_close(d->npz, rc ? &closing : e);
+    return rc ? rc : closed;
+}
+
+static int dump_stream(const struct invocation *in, struct fmnist_stream *stream,
+                       struct fmnist_stream_info *info)
+{
+    const char *path = in->output ? in->output : "fmnist.npz";
+    info->sample_count = epoch_samples(in, info);
+    struct dump d = {.samples = samples_asked(in, info)};
+    d.labels = calloc(d.samples, info->label_bytes);
+    d.indices = calloc(d.samples, sizeof *d.indices);
+    struct output out = {.fd = -1};
+    struct err e = {""};
+    int rc = d.labels && d.indices ? output_open(&out, path, &e)
+                                   : err_set(&e, -ENOMEM, "%llu samples: out of memory",
+                                             (unsigned long long)d.samples);
+    if (!rc)
+        rc = write_archive(&d, out.fd, in, stream, info, &e);
+    if (!rc)
+        rc = output_commit(&out, &e);
+    output_discard(&out);
+    free(d.labels);
+    free(d.indices);
+    if (rc)
+        return rc == -ECANCELED ? EXIT_FAILED : ctl_error("%s: %s", path, e.text);
+    FILE *to = out.standard_output ? stderr : stdout;
+    fprintf(to,
+            in->json ? "{\"file\": \"%s\", \"batches\": %llu, \"samples\": %llu}\n"
+                     : "%s: %llu batches, %llu samples\n",
+            path, (unsigned long long)d.taken, (unsigned long long)d.samples);
+    return EXIT_FINE;
+}
+
+int verb_dump(const struct invocation *in)
+{
+    struct fmnist_client *client;
+    struct fmnist_stream *stream;
+    struct fmnist_stream_info info;
+    int status = ctl_open(in, &client, &stream, &info);
+    if (status)
+        return status;
+    status = dump_stream(in, stream, &info);
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+    return status;
+}

@@ -1,0 +1,216 @@
+/* The options behind a verb. A spec's fields are options of the same name, checked by the library.
+ */
+#include "ctl/verbs.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values of getopt_long for options that are no field of a spec. */
+enum { FIELD = 256, EPOCHS, BATCHES, COLUMNS, NO_READ, TRAIN, TEST, SIZE, SEED, RAW };
+
+#define SPEC_OPTIONS                                                                               \
+    {"dataset", required_argument, NULL, FIELD}, {"split", required_argument, NULL, FIELD},        \
+        {"batch-size", required_argument, NULL, FIELD},                                            \
+        {"drop-last", optional_argument, NULL, FIELD}, {"resize", required_argument, NULL, FIELD}, \
+        {"height", required_argument, NULL, FIELD}, {"width", required_argument, NULL, FIELD},     \
+        {"dtype", required_argument, NULL, FIELD}, {"layout", required_argument, NULL, FIELD},     \
+        {"channels", required_argument, NULL, FIELD}, {"mean", required_argument, NULL, FIELD},    \
+        {"std", required_argument, NULL, FIELD}, {"label-dtype", required_argument, NULL, FIELD},  \
+        {"order", required_argument, NULL, FIELD}, {"seed", required_argument, NULL, FIELD},       \
+        {"epoch", required_argument, NULL, FIELD}, {"rank", required_argument, NULL, FIELD},       \
+        {"world-size", required_argument, NULL, FIELD}, {"pad", required_argument, NULL, FIELD},   \
+        {"transport", required_argument, NULL, FIELD},                                             \
+        {"epochs", required_argument, NULL, EPOCHS},                                               \
+    {                                                                                              \
+        "batches", required_argument, NULL, BATCHES                                                \
+    }
+
+#define HELP                           \
+    {                                  \
+        "help", no_argument, NULL, 'h' \
+    }
+#define END              \
+    {                    \
+        NULL, 0, NULL, 0 \
+    }
+
+static const struct option none[] = {HELP, END};
+static const struct option bench[] = {
+    SPEC_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, HELP, END};
+static const struct option dump[] = {
+    SPEC_OPTIONS, {"output", required_argument, NULL, 'o'}, HELP, END};
+static const struct option show[] = {SPEC_OPTIONS,
+                                     {"output", required_argument, NULL, 'o'},
+                                     {"columns", required_argument, NULL, COLUMNS},
+                                     HELP,
+                                     END};
+static const struct option generate[] = {{"train", required_argument, NULL, TRAIN},
+                                         {"test", required_argument, NULL, TEST},
+                                         {"size", required_argument, NULL, SIZE},
+                                         {"seed", required_argument, NULL, SEED},
+                                         {"raw", no_argument, NULL, RAW},
+                                         {"output", required_argument, NULL, 'o'},
+                                         HELP,
+                                         END};
+
+static const struct option *const tables[] = {
+    [OPTIONS_NONE] = none, [OPTIONS_BENCH] = bench,       [OPTIONS_DUMP] = dump,
+    [OPTIONS_SHOW] = show, [OPTIONS_GENERATE] = generate,
+};
+
+static const char spec_help[] =
+    "\nWhat to read (the fields of struct fmnist_spec):\n"
+    "  --dataset NAME        default fashion-mnist\n"
+    "  --split NAME          train (default) or test\n"
+    "  --batch-size N        samples, default 64\n"
+    "  --drop-last[=BOOL]    leave the short last batch out; default false\n"
+    "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,lanczos},\n"
+    "                        pillow12-{box,bilinear,hamming,bicubic,lanczos}, opencv-linear,\n"
+    "                        tf-bilinear-pad; default pillow-bilinear\n"
+    "  --height N --width N  pixels; default: as stored\n"
+    "  --dtype TYPE          float32 (default), float16, bfloat16 or uint8\n"
+    "  --layout NCHW|NHWC    default NCHW\n"
+    "  --channels N          default: as stored; 3 repeats a single channel\n"
+    "  --mean X[,X...]  --std X[,X...]   normalisation; default none\n"
+    "  --label-dtype TYPE    int64 (default), int32 or uint8\n"
+    "  --order ORDER         sequential (default), shuffle, torch, torch-loader or numpy\n"
+    "  --seed N              default 0\n"
+    "  --epoch N             the first epoch, default 0\n"
+    "  --rank N --world-size N           one shard of several; default 0 of 1\n"
+    "  --pad RULE            auto (default), wrap, drop or none\n"
+    "  --transport WAY       shm (default) or inline\n"
+    "\nHow much:\n"
+    "  --epochs N            whole epochs\n"
+    "  --batches N           batches, over the ends of epochs\n";
+
+static void print_help(const struct verb *verb)
+{
+    printf("usage: fmnistctl [--socket PATH] [--json] %s [OPTION...]\n%s.\n", verb->name,
+           verb->summary);
+    switch (verb->options) {
+    case OPTIONS_NONE:
+        break;
+    case OPTIONS_BENCH:
+        puts("\n  --no-read             do not read the images' bytes\n\n"
+             "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.");
+        break;
+    case OPTIONS_DUMP:
+        puts("\n  -o, --output FILE     default fmnist.npz; - for standard output\n\n"
+             "Default: one epoch. The file holds images, labels (as --dtype, --label-dtype) and\n"
+             "indices (int64), the batches one behind the other. bfloat16, which NumPy does not\n"
+             "have, is kept as its bits in uint16.");
+        break;
+    case OPTIONS_SHOW:
+        puts("\n  -o, --output FILE     default fmnist.png\n"
+             "  --columns N           images in a row, 1 to 64, default 8\n\n"
+             "Default: one batch. Each image has its number in the dataset and its label below.");
+        break;
+    case OPTIONS_GENERATE:
+        puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"
+             "  --train N             training images, default 60000\n"
+             "  --test N              test images, default 10000\n"
+             "  --size N              pixels of a side, 8 to 256, default 28\n"
+             "  --seed N              default 0; image i is the same for every count\n"
+             "  --raw                 plain IDX files instead of .gz\n\n"
+             "Ten clothing classes in Fashion-MNIST's order, drawn, not photographed.");
+        return;
+    }
+    if (verb->options != OPTIONS_NONE)
+        fputs(spec_help, stdout);
+}
+
+static int wrong(const char *format, const char *a, const char *b)
+{
+    ctl_error(format, a, b);
+    return 1 + EXIT_WRONG_USAGE;
+}
+
+static int number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    char *end;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || v < min || v > max) {
+        ctl_error("--%s \"%s\": want a whole number from %llu to %llu", option, text,
+                  (unsigned long long)min, (unsigned long long)max);
+        return 1 + EXIT_WRONG_USAGE;
+    }
+    *out = v;
+    return 0;
+}
+
+static int take(struct invocation *in, const struct verb *verb, int option, const char *name)
+{
+    uint64_t columns;
+    int rc = 0;
+    switch (option) {
+    case FIELD:
+        if (fmnist_spec_set(&in->spec, name, optarg ? optarg : "true"))
+            return wrong("--%s%s", fmnist_error(), "");
+        return 0;
+    case EPOCHS:
+        return number(name, optarg, 1, UINT32_MAX, &in->epochs);
+    case BATCHES:
+        return number(name, optarg, 1, UINT64_MAX / 2, &in->batches);
+    case COLUMNS:
+        rc = number(name, optarg, 1, 64, &columns);
+        in->columns = rc ? 0 : (uint32_t)columns;
+        return rc;
+    case NO_READ:
+        in->no_read = true;
+        return 0;
+    case TRAIN:
+        return number(name, optarg, 1, UINT32_MAX / 20, &in->train);
+    case TEST:
+        return number(name, optarg, 1, UINT32_MAX / 20, &in->test);
+    case SIZE:
+        return number(name, optarg, 8, 256, &in->size);
+    case SEED:
+        return number(name, optarg, 0, UINT64_MAX, &in->seed);
+    case RAW:
+        in->raw = true;
+        return 0;
+    case 'o':
+        if (!*optarg)
+            return wrong("-o: want a %s%s", "path", "");
+        in->output = optarg;
+        return 0;
+    }
+    fprintf(stderr, "fmnistctl: see fmnistctl %s --help\n", verb->name);
+    return 1 + EXIT_WRONG_USAGE;
+}
+
+int options_parse(struct invocation *in, const struct verb *verb, int argc, char **argv)
+{
+    fmnist_spec_init(&in->spec);
+    in->columns = 8;
+    in->train = 60000;
+    in->test = 10000;
+    in->size = 28;
+    bool has_output = verb->options >= OPTIONS_DUMP;
+    int option, index = -1;
+    optind = 0; /* again, for another vector */
+    while ((option = getopt_long(argc, argv, has_output ? "+ho:" : "+h", tables[verb->options],
+                                 &index)) != -1) {
+        if (option == 'h') {
+            print_help(verb);
+            return 1 + EXIT_FINE;
+        }
+        int rc = take(in, verb, option, index < 0 ? "" : tables[verb->options][index].name);
+        if (rc)
+            return rc;
+        index = -1;
+    }
+    if (optind < argc)
+        return wrong("%s: unexpected argument \"%s\"", verb->name, argv[optind]);
+    if (in->epochs && in->batches)
+        return wrong("%s: --epochs and --batches exclude each other%s", verb->name, "");
+    if (verb->options == OPTIONS_GENERATE && !in->output)
+        return wrong("%s: -o FOLDER is missing%s", verb->name, "");
+    if (!in->epochs && !in->batches) {
+        in->epochs = verb->options != OPTIONS_SHOW;
+        in->batches = verb->options == OPTIONS_SHOW;
+    }
+    return 0;
+}

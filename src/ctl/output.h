@@ -1,0 +1,30 @@
+/* ctl/output.h — a file that is there whole or not at all: written beside its place, then renamed.
+ *
+ * SIGINT and SIGTERM remove what is unfinished. Threads: one. At most OUTPUTS_MAX at a time.
+ */
+#ifndef CTL_OUTPUT_H
+#define CTL_OUTPUT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+#define OUTPUTS_MAX 4
+
+struct output {
+    char path[1024];
+    char temporary[1040];
+    int fd; /* owned, but for standard output's */
+    bool standard_output;
+};
+
+/* "-" is standard output. Errors: negative errno values. */
+int output_open(struct output *o, const char *path, struct err *e);
+
+/* Flushes to the disk and renames. On an error nothing is left. */
+int output_commit(struct output *o, struct err *e);
+
+/* Removes what is unfinished. After output_commit: does nothing. */
+void output_discard(struct output *o);
+
+#endif

@@ -1,0 +1,134 @@
+/* status and datasets: what the daemon says, for people or for programs. */
+#include "ctl/verbs.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static double mib(json_int_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static json_int_t integer(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *t = json_string_value(json_object_get(object, key));
+    return t ? t : "?";
+}
+
+static void print_client(const json_t *client)
+{
+    const json_t *s = json_object_get(client, "stream");
+    printf("client %-4lld uid %-6lld pid %-8lld", (long long)integer(client, "id"),
+           (long long)integer(client, "uid"), (long long)integer(client, "pid"));
+    if (!s) {
+        puts("  no stream");
+        return;
+    }
+    printf("  %s/%s batch %lld, %lldx%lld %s, %s, %s: epoch %lld step %lld of %lld, "
+           "%lld of %lld slots ready, ring %.1f MiB, rendered %.3f s\n",
+           text(s, "dataset"), text(s, "split"), (long long)integer(s, "batch_size"),
+           (long long)integer(s, "height"), (long long)integer(s, "width"), text(s, "dtype"),
+           text(s, "order"), text(s, "transport"), (long long)integer(s, "epoch"),
+           (long long)integer(s, "step"), (long long)integer(s, "steps"),
+           (long long)integer(s, "batches_ready"), (long long)integer(s, "slots"),
+           mib(integer(s, "ring_bytes")), json_number_value(json_object_get(s, "render_seconds")));
+}
+
+static void print_status(const json_t *all)
+{
+    const json_t *store = json_object_get(all, "sample_store");
+    printf("fmnistd %s, process %lld, up %.0f s, on %s\n", text(all, "version"),
+           (long long)integer(all, "pid"),
+           json_number_value(json_object_get(all, "uptime_seconds")), text(all, "socket"));
+    printf("workers %lld, pixels %s, clients accepted %lld, refused %lld\n",
+           (long long)integer(all, "workers"), text(all, "isa"),
+           (long long)integer(all, "clients_accepted"), (long long)integer(all, "clients_refused"));
+    printf("sample store: %.1f MiB filled, %.1f reserved of %.1f MiB, %lld shelves\n",
+           mib(integer(store, "filled_bytes")), mib(integer(store, "reserved_bytes")),
+           mib(integer(store, "budget_bytes")), (long long)integer(store, "shelves"));
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(all, "datasets"), i, item) printf(
+        "dataset %s/%s: %lld images, %.1f MiB mapped\n", text(item, "name"), text(item, "split"),
+        (long long)integer(item, "images"), mib(integer(item, "bytes")));
+    json_array_foreach(json_object_get(all, "clients"), i, item) print_client(item);
+}
+
+int verb_status(const struct invocation *in)
+{
+    struct fmnist_client *client = ctl_connect(in);
+    if (!client)
+        return EXIT_FAILED;
+    char *json;
+    int rc = fmnist_status(client, &json);
+    fmnist_disconnect(client);
+    if (rc)
+        return ctl_error("%s", fmnist_error());
+    int status = EXIT_FINE;
+    json_error_t e;
+    json_t *all = json_loads(json, 0, &e);
+    if (!all)
+        status = ctl_error("the daemon's status is no JSON: %s", e.text);
+    else if (in->json)
+        puts(json);
+    else
+        print_status(all);
+    json_decref(all);
+    free(json);
+    return status;
+}
+
+/* ---- datasets ------------------------------------------------------------------------------ */
+
+static json_t *describe(const struct fmnist_dataset *d)
+{
+    char digest[33];
+    for (int i = 0; i < 16; i++)
+        sprintf(digest + 2 * i, "%02x", d->digest[i]);
+    json_t *classes = json_array();
+    for (uint32_t i = 0; i < d->class_count; i++)
+        json_array_append_new(classes, json_string(d->class_names[i]));
+    return json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:s, s:o}", "name", d->name, "split", d->split,
+                     "images", (json_int_t)d->count, "height", (int)d->height, "width",
+                     (int)d->width, "channels", (int)d->channels, "digest", digest, "classes",
+                     classes);
+}
+
+int verb_datasets(const struct invocation *in)
+{
+    struct fmnist_client *client = ctl_connect(in);
+    if (!client)
+        return EXIT_FAILED;
+    struct fmnist_datasets *all;
+    int rc = fmnist_datasets(client, &all);
+    fmnist_disconnect(client);
+    if (rc)
+        return ctl_error("%s", fmnist_error());
+    json_t *list = json_array();
+    for (size_t i = 0; i < all->count; i++) {
+        const struct fmnist_dataset *d = &all->items[i];
+        if (in->json) {
+            json_array_append_new(list, describe(d));
+            continue;
+        }
+        printf("%-16s %-6s %9llu images of %ux%ux%u", d->name, d->split,
+               (unsigned long long)d->count, d->height, d->width, d->channels);
+        if (d->class_count)
+            printf(", %u classes: %s ... %s", d->class_count, d->class_names[0],
+                   d->class_names[d->class_count - 1]);
+        putchar('\n');
+    }
+    if (in->json) {
+        json_dumpf(list, stdout, JSON_COMPACT);
+        putchar('\n');
+    }
+    json_decref(list);
+    fmnist_datasets_free(all);
+    return EXIT_FINE;
+}

@@ -1,0 +1,72 @@
+/* ctl/verbs.h — what fmnistctl can do, and what each verb is given.
+ *
+ * A verb prints its result on standard output and its errors, through ctl_error, on standard error.
+ * It returns the exit status: 0, 1 for a failure, 2 for wrong usage.
+ * Threads: one.
+ */
+#ifndef CTL_VERBS_H
+#define CTL_VERBS_H
+
+#include "fmnist.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
+
+/* What the command line says. */
+struct invocation {
+    /* before the verb */
+    const char *socket;
+    uint32_t timeout_ms;
+    bool json;
+    /* behind it */
+    struct fmnist_spec spec;
+    uint64_t epochs; /* how much: epochs, or, where batches is not 0, so many batches */
+    uint64_t batches;
+    const char *output;
+    uint32_t columns;
+    bool no_read;
+    uint64_t train, test, size, seed; /* gen-dataset */
+    bool raw;
+};
+
+/* What a verb reads of the options. */
+enum options_kind { OPTIONS_NONE, OPTIONS_BENCH, OPTIONS_DUMP, OPTIONS_SHOW, OPTIONS_GENERATE };
+
+struct verb {
+    const char *name;
+    const char *summary; /* one line for the list of verbs */
+    enum options_kind options;
+    int (*run)(const struct invocation *in);
+};
+
+/* The verbs, ended by one without a name. */
+extern const struct verb verbs[];
+
+int verb_status(const struct invocation *in);
+int verb_datasets(const struct invocation *in);
+int verb_bench(const struct invocation *in);
+int verb_show(const struct invocation *in);
+int verb_dump(const struct invocation *in);
+int verb_gen_dataset(const struct invocation *in);
+
+/* One line on standard error, with "fmnistctl: " before it. Returns EXIT_FAILED. */
+int ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Connects as the invocation says; tells and returns NULL where that fails. */
+struct fmnist_client *ctl_connect(const struct invocation *in);
+
+/* Connects and opens the invocation's stream. Returns an exit status. */
+int ctl_open(const struct invocation *in, struct fmnist_client **client,
+             struct fmnist_stream **stream, struct fmnist_stream_info *info);
+
+/* The next batch of those that the invocation asks for: passes over the ends of epochs.
+ * Returns 1: a batch; 0: that was all; -1: an error, told. `taken` counts batches. */
+int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t *taken,
+             struct fmnist_batch *batch);
+
+/* Parses the command line behind the verb. Returns 0 to go on, or 1 + the exit status. */
+int options_parse(struct invocation *in, const struct verb *verb, int argc, char **argv);
+
+#endif
