@@ -126,7 +126,7 @@ static int dump_stream(const struct invocation *in, struct fmnist_stream *stream
     free(d.indices);
     if (rc)
         return rc == -ECANCELED ? EXIT_FAILED : ctl_error("%s: %s", path, e.text);
-    FILE *to = out.standard_output ? stderr : stdout;
+    FILE *to = strcmp(path, "-") ? stdout : stderr; /* standard output has the archive */
     fprintf(to,
             in->json ? "{\"file\": \"%s\", \"batches\": %llu, \"samples\": %llu}\n"
                      : "%s: %llu batches, %llu samples\n",

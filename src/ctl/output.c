@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char unfinished[OUTPUTS_MAX][sizeof((struct output *)0)->temporary];
@@ -43,14 +44,26 @@ static void forget(const char *path)
             in_use[i] = 0;
 }
 
+/* A device or a pipe is not to be replaced by a file. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int open_in_place(struct output *o, const char *path, struct err *e)
+{
+    o->in_place = true;
+    o->fd = !strcmp(path, "-") ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
+    return o->fd < 0 ? err_sys(e, -errno, "%s", path) : 0;
+}
+
 int output_open(struct output *o, const char *path, struct err *e)
 {
     memset(o, 0, sizeof *o);
-    o->standard_output = !strcmp(path, "-");
-    o->fd = STDOUT_FILENO;
-    if (o->standard_output)
-        return 0;
     o->fd = -1;
+    if (!strcmp(path, "-") || is_special(path))
+        return open_in_place(o, path, e);
     if (snprintf(o->path, sizeof o->path, "%s", path) >= (int)sizeof o->path)
         return err_sys(e, -ENAMETOOLONG, "%.64s...", path);
     snprintf(o->temporary, sizeof o->temporary, "%s.%d.tmp", path, (int)getpid());
@@ -65,10 +78,21 @@ int output_open(struct output *o, const char *path, struct err *e)
     return rc;
 }
 
+static int close_in_place(struct output *o)
+{
+    int rc = o->fd > STDERR_FILENO && close(o->fd) < 0 ? -errno : 0;
+    o->fd = -1;
+    return rc;
+}
+
 int output_commit(struct output *o, struct err *e)
 {
-    if (o->standard_output || o->fd < 0)
+    if (o->fd < 0)
         return 0;
+    if (o->in_place) {
+        int closed = close_in_place(o);
+        return closed ? err_sys(e, closed, "closing") : 0;
+    }
     int rc = fsync(o->fd) < 0 ? -errno : 0;
     if (close(o->fd) < 0 && !rc)
         rc = -errno;
@@ -83,8 +107,12 @@ int output_commit(struct output *o, struct err *e)
 
 void output_discard(struct output *o)
 {
-    if (o->standard_output || o->fd < 0)
+    if (o->fd < 0)
         return;
+    if (o->in_place) {
+        close_in_place(o);
+        return;
+    }
     fd_close(&o->fd);
     unlink(o->temporary);
     forget(o->temporary);

@@ -1,5 +1,6 @@
 /* ctl/output.h — a file that is there whole or not at all: written beside its place, then renamed.
  *
+ * What is no regular file (standard output, a device, a pipe) is written in place.
  * SIGINT and SIGTERM remove what is unfinished. Threads: one. At most OUTPUTS_MAX at a time.
  */
 #ifndef CTL_OUTPUT_H
@@ -14,8 +15,8 @@
 struct output {
     char path[1024];
     char temporary[1040];
-    int fd; /* owned, but for standard output's */
-    bool standard_output;
+    int fd; /* owned, but for standard output's; -1: closed */
+    bool in_place;
 };
 
 /* "-" is standard output. Errors: negative errno values. */
