@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 /* A histogram of nanoseconds, exact to 1/64: 64 steps for each power of two. */
 #define STEP_BITS 6
@@ -39,37 +38,41 @@ static double histogram_quantile(const struct histogram *h, double share)
     return 0;
 }
 
-/* Reads every byte, as wide as the machine can: floats as floats, everything else as words. */
+/* Reads every byte, floats as floats and everything else as words. Vectors by name and eight sums
+ * that do not wait for each other: what a compiler makes of the plain loop at -O2 is three times
+ * slower in the cache and would measure itself. */
+typedef float floats __attribute__((vector_size(16), aligned(4)));
+typedef uint64_t words __attribute__((vector_size(16), aligned(1)));
+
 static double read_floats(const float *values, size_t count)
 {
-    float sums[64] = {0};
+    floats sums[8] = {{0}};
     size_t i = 0;
-    for (; i + 64 <= count; i += 64)
-        for (size_t k = 0; k < 64; k++)
-            sums[k] += values[i + k];
+    for (; i + 32 <= count; i += 32)
+#pragma GCC unroll 8
+        for (size_t k = 0; k < 8; k++)
+            sums[k] += *(const floats *)(values + i + 4 * k);
     double sum = 0;
     for (; i < count; i++)
         sum += values[i];
-    for (size_t k = 0; k < 64; k++)
-        sum += sums[k];
+    for (size_t k = 0; k < 32; k++)
+        sum += sums[k / 4][k % 4];
     return sum;
 }
 
 static double read_bytes(const unsigned char *bytes, size_t count)
 {
-    uint64_t sums[16] = {0};
+    words sums[8] = {{0}};
     size_t i = 0;
     for (; i + 128 <= count; i += 128)
-        for (size_t k = 0; k < 16; k++) {
-            uint64_t word;
-            memcpy(&word, bytes + i + 8 * k, 8);
-            sums[k] += word;
-        }
+#pragma GCC unroll 8
+        for (size_t k = 0; k < 8; k++)
+            sums[k] += *(const words *)(bytes + i + 16 * k);
     uint64_t sum = 0;
     for (; i < count; i++)
         sum += bytes[i];
-    for (size_t k = 0; k < 16; k++)
-        sum += sums[k];
+    for (size_t k = 0; k < 8; k++)
+        sum += sums[k][0] + sums[k][1];
     return (double)sum;
 }
 
@@ -103,29 +106,32 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
                          const struct histogram *h, const struct totals *t)
 {
     double gigabytes = (double)t->images * (double)info->image_bytes / 1e9;
+    uint64_t epochs = t->batches / info->steps; /* whole ones */
     double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);
     if (in->json) {
-        json_t *all = json_pack(
-            "{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "images", (json_int_t)t->images, "batches",
-            (json_int_t)t->batches, "seconds", t->seconds, "images_per_second",
-            (double)t->images / t->seconds, "batches_per_second", (double)t->batches / t->seconds,
-            "gigabytes_per_second", gigabytes / t->seconds, "p50_us", p50, "p99_us", p99);
-        json_dumpf(all, stdout, JSON_COMPACT);
+        json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "images",
+                                (json_int_t)t->images, "batches", (json_int_t)t->batches, "epochs",
+                                (json_int_t)epochs, "seconds", t->seconds, "images_per_second",
+                                (double)t->images / t->seconds, "batches_per_second",
+                                (double)t->batches / t->seconds, "gigabytes_per_second",
+                                gigabytes / t->seconds, "p50_us", p50, "p99_us", p99);
+        json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(all);
         return;
     }
     printf("images                %llu\n"
            "batches               %llu\n"
+           "epochs                %llu\n"
            "seconds               %.6f\n"
            "images_per_second     %.0f\n"
            "batches_per_second    %.0f\n"
            "gigabytes_per_second  %.3f\n"
            "p50_us                %.2f\n"
            "p99_us                %.2f\n",
-           (unsigned long long)t->images, (unsigned long long)t->batches, t->seconds,
-           (double)t->images / t->seconds, (double)t->batches / t->seconds, gigabytes / t->seconds,
-           p50, p99);
+           (unsigned long long)t->images, (unsigned long long)t->batches,
+           (unsigned long long)epochs, t->seconds, (double)t->images / t->seconds,
+           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99);
 }
 
 int verb_bench(const struct invocation *in)

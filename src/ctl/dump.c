@@ -4,7 +4,10 @@
 #include "ctl/output.h"
 #include "ctl/verbs.h"
 
+#include "base/bytes.h"
+
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +29,17 @@ static const char *descr_of(uint32_t dtype)
     return "<i8";
 }
 
-/* Samples that the invocation asks for: whole epochs, or batches over their ends. */
+/* Samples that the invocation asks for: whole epochs, or batches over their ends. UINT64_MAX, which
+ * no memory holds, where the number is beyond 64 bits. */
 static uint64_t samples_asked(const struct invocation *in, const struct fmnist_stream_info *info)
 {
-    if (!in->batches)
-        return in->epochs * info->sample_count;
-    uint64_t rest = in->batches % info->steps * info->batch_size;
-    return in->batches / info->steps * info->sample_count +
-           (rest < info->sample_count ? rest : info->sample_count);
+    uint64_t epochs = in->batches ? in->batches / info->steps : in->epochs;
+    uint64_t rest = in->batches % info->steps * info->batch_size; /* of less than an epoch */
+    uint64_t samples;
+    if (!size_mul(epochs, info->sample_count, &samples) ||
+        __builtin_add_overflow(samples, rest, &samples))
+        return UINT64_MAX;
+    return samples;
 }
 
 /* An epoch delivers whole batches only, with drop_last. */
@@ -67,13 +73,20 @@ static int copy_batches(struct dump *d, const struct invocation *in, struct fmni
     struct fmnist_batch b;
     int rc, wrote = 0;
     while (!wrote && (rc = ctl_next(in, stream, &d->taken, &b)) == 1) {
+        if (b.count > d->samples - d->written)
+            return err_set(e, -EIO, "the daemon sent more samples than it announced");
         wrote = npz_write(d->npz, b.images, b.count * info->image_bytes, e);
         memcpy(d->labels + d->written * info->label_bytes, b.labels, b.count * info->label_bytes);
         memcpy(d->indices + d->written, b.indices, b.count * sizeof *b.indices);
         d->written += b.count;
         fmnist_release(stream, &b);
     }
-    return wrote ? wrote : rc < 0 ? -ECANCELED : rc;
+    if (wrote || rc < 0)
+        return wrote ? wrote : -ECANCELED;
+    if (d->written < d->samples)
+        return err_set(e, -EIO, "the stream ended behind %llu of %llu samples",
+                       (unsigned long long)d->written, (unsigned long long)d->samples);
+    return 0;
 }
 
 static int finish_arrays(struct dump *d, const struct fmnist_stream_info *info, struct err *e)
@@ -104,6 +117,23 @@ static int write_archive(struct dump *d, int fd, const struct invocation *in,
     return rc ? rc : closed;
 }
 
+/* On standard error where standard output has the archive. */
+static void print_result(const struct invocation *in, const char *path, const struct dump *d)
+{
+    FILE *to = strcmp(path, "-") ? stdout : stderr;
+    if (!in->json) {
+        fprintf(to, "%s: %llu batches, %llu samples\n", path, (unsigned long long)d->taken,
+                (unsigned long long)d->samples);
+        return;
+    }
+    json_t *name = json_string(path); /* NULL where the path is no UTF-8 */
+    json_t *all = json_pack("{s:o, s:I, s:I}", "file", name ? name : json_null(), "batches",
+                            (json_int_t)d->taken, "samples", (json_int_t)d->samples);
+    json_dumpf(all, to, JSON_COMPACT);
+    fputc('\n', to);
+    json_decref(all);
+}
+
 static int dump_stream(const struct invocation *in, struct fmnist_stream *stream,
                        struct fmnist_stream_info *info)
 {
@@ -126,11 +156,7 @@ static int dump_stream(const struct invocation *in, struct fmnist_stream *stream
     free(d.indices);
     if (rc)
         return rc == -ECANCELED ? EXIT_FAILED : ctl_error("%s: %s", path, e.text);
-    FILE *to = strcmp(path, "-") ? stdout : stderr; /* standard output has the archive */
-    fprintf(to,
-            in->json ? "{\"file\": \"%s\", \"batches\": %llu, \"samples\": %llu}\n"
-                     : "%s: %llu batches, %llu samples\n",
-            path, (unsigned long long)d.taken, (unsigned long long)d.samples);
+    print_result(in, path, &d);
     return EXIT_FINE;
 }
 

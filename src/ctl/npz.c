@@ -1,6 +1,8 @@
 /* .npy headers of our own, the ZIP around them by libarchive. */
 #include "ctl/npz.h"
 
+#include "base/bytes.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -8,16 +10,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NPY_HEADER_MAX 256
+#define NPY_HEADER_MAX  256
+#define ARRAY_BYTES_MAX (UINT64_C(1) << 62) /* an entry's size is an int64_t */
 
 struct npz {
     struct archive *archive;
+    uint64_t missing; /* bytes that the array begun last still wants */
 };
 
 static int failed(struct npz *z, struct err *e)
 {
     const char *text = archive_error_string(z->archive);
-    return err_set(e, -EIO, "%s", text ? text : strerror(archive_errno(z->archive)));
+    int number = archive_errno(z->archive);
+    if (!text || number <= 0)
+        return err_set(e, -EIO, "%s", text ? text : "writing the archive failed");
+    return err_set(e, -EIO, "%s: %s", text, strerror(number));
+}
+
+static int incomplete(const struct npz *z, struct err *e)
+{
+    return err_set(e, -EIO, "%llu bytes of an array are missing", (unsigned long long)z->missing);
 }
 
 int npz_open(struct npz **out, int fd, struct err *e)
@@ -67,10 +79,13 @@ int npz_begin(struct npz *z, const char *name, const char *descr, const uint64_t
               size_t dimensions, uint32_t item_bytes, struct err *e)
 {
     char header[NPY_HEADER_MAX], path[64];
+    if (z->missing)
+        return incomplete(z, e);
     size_t header_bytes = make_header(header, descr, shape, dimensions);
     uint64_t bytes = item_bytes;
     for (size_t i = 0; i < dimensions; i++)
-        bytes *= shape[i];
+        if (!size_mul(bytes, shape[i], &bytes) || bytes > ARRAY_BYTES_MAX)
+            return err_set(e, -EFBIG, "array \"%s\" is too large", name);
     snprintf(path, sizeof path, "%s.npy", name);
     struct archive_entry *entry = archive_entry_new();
     if (!entry)
@@ -82,18 +97,21 @@ int npz_begin(struct npz *z, const char *name, const char *descr, const uint64_t
     archive_entry_set_size(entry, (int64_t)(header_bytes + bytes));
     int rc = archive_write_header(z->archive, entry) == ARCHIVE_OK ? 0 : failed(z, e);
     archive_entry_free(entry);
+    z->missing = header_bytes + bytes;
     return rc ? rc : npz_write(z, header, header_bytes, e);
 }
 
 int npz_write(struct npz *z, const void *data, size_t size, struct err *e)
 {
+    if (size > z->missing)
+        return err_set(e, -EIO, "%llu bytes more than the array has",
+                       (unsigned long long)(size - z->missing));
     for (size_t done = 0; done < size;) {
         ssize_t n = archive_write_data(z->archive, (const char *)data + done, size - done);
-        if (n < 0)
+        if (n <= 0)
             return failed(z, e);
-        if (n == 0)
-            return err_set(e, -EIO, "%zu bytes more than the array has", size - done);
         done += (size_t)n;
+        z->missing -= (uint64_t)n;
     }
     return 0;
 }
@@ -102,7 +120,9 @@ int npz_close(struct npz *z, struct err *e)
 {
     if (!z)
         return 0;
-    int rc = archive_write_close(z->archive) == ARCHIVE_OK ? 0 : failed(z, e);
+    int rc = z->missing ? incomplete(z, e) : 0;
+    if (archive_write_close(z->archive) != ARCHIVE_OK && !rc)
+        rc = failed(z, e);
     archive_write_free(z->archive);
     free(z);
     return rc;

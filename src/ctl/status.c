@@ -86,11 +86,16 @@ int verb_status(const struct invocation *in)
 
 /* ---- datasets ------------------------------------------------------------------------------ */
 
+static void digest_text(const struct fmnist_dataset *d, char out[33])
+{
+    for (int i = 0; i < 16; i++)
+        sprintf(out + 2 * i, "%02x", d->digest[i]);
+}
+
 static json_t *describe(const struct fmnist_dataset *d)
 {
     char digest[33];
-    for (int i = 0; i < 16; i++)
-        sprintf(digest + 2 * i, "%02x", d->digest[i]);
+    digest_text(d, digest);
     json_t *classes = json_array();
     for (uint32_t i = 0; i < d->class_count; i++)
         json_array_append_new(classes, json_string(d->class_names[i]));
@@ -117,8 +122,10 @@ int verb_datasets(const struct invocation *in)
             json_array_append_new(list, describe(d));
             continue;
         }
-        printf("%-16s %-6s %9llu images of %ux%ux%u", d->name, d->split,
-               (unsigned long long)d->count, d->height, d->width, d->channels);
+        char digest[33];
+        digest_text(d, digest);
+        printf("%-16s %-6s %9llu images of %ux%ux%u, %s", d->name, d->split,
+               (unsigned long long)d->count, d->height, d->width, d->channels, digest);
         if (d->class_count)
             printf(", %u classes: %s ... %s", d->class_count, d->class_names[0],
                    d->class_names[d->class_count - 1]);
