@@ -330,14 +330,14 @@ struct pose {
 static struct pose pose_draw(uint32_t size, uint64_t *chance)
 {
     /* (1 - t^2, 2t) / (1 + t^2) is a turn by 2 atan t: no libm, whose last bit may differ. */
-    float t = between(chance, -0.045f, 0.045f);
+    float t = between(chance, -0.08f, 0.08f);
     float unit = (float)size / 2;
 
     return (struct pose){
-        .scale_x = unit * between(chance, 0.84f, 1.0f),
-        .scale_y = unit * between(chance, 0.84f, 1.0f),
-        .x = unit * between(chance, 0.93f, 1.07f),
-        .y = unit * between(chance, 0.93f, 1.07f),
+        .scale_x = unit * between(chance, 0.76f, 1.0f),
+        .scale_y = unit * between(chance, 0.76f, 1.0f),
+        .x = unit * between(chance, 0.88f, 1.12f),
+        .y = unit * between(chance, 0.88f, 1.12f),
         .cosine = (1 - t * t) / (1 + t * t),
         .sine = 2 * t / (1 + t * t),
     };
