@@ -33,7 +33,7 @@ int sheet_init(struct sheet *s, const struct sheet_shape *shape, struct err *err
         s->shape.columns = (uint32_t)shape->count;
 
     uint64_t columns = s->shape.columns;
-    uint64_t rows = (shape->count + columns - 1) / columns;
+    uint64_t rows = shape->count / columns + (shape->count % columns != 0);
     uint64_t image_width = (uint64_t)shape->width * shape->scale;
     uint64_t text_width = (uint64_t)shape->text_length * FONT_ADVANCE;
     uint64_t cell_width = (image_width > text_width ? image_width : text_width) + GAP;
