@@ -2,8 +2,11 @@
  * that makes an accuracy worth printing. */
 #include "ctl/garments.h"
 
+#include "base/bytes.h"
+#include "ctl/drawn_set.h"
 #include "support/support.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +206,48 @@ START_TEST(painter_draw__softmax_regression__as_hard_as_photographs)
 }
 END_TEST
 
+/* ---- drawn_set_write ---------------------------------------------------------------------- */
+
+/* Readers of IDX files would find another shape, or a temporary file beside the data. */
+START_TEST(drawn_set_write__raw__idx_headers_and_the_painter_s_pixels)
+{
+    struct invocation in = {.output = support_path("set"),
+                            .train = 12,
+                            .test = 3,
+                            .size = SIZE,
+                            .seed = 9,
+                            .raw = true};
+    uint8_t expected[PIXELS];
+    size_t size;
+
+    ck_assert_int_eq(drawn_set_write(&in, NULL), 0);
+    uint8_t *images = support_read(support_path("set/train-images-idx3-ubyte"), &size);
+    ck_assert_uint_eq(size, 16 + 12 * PIXELS);
+    ck_assert_uint_eq(get_be32(images), 0x803);
+    ck_assert_uint_eq(get_be32(images + 4), 12);
+    ck_assert_uint_eq(get_be32(images + 8), SIZE);
+    ck_assert_uint_eq(get_be32(images + 12), SIZE);
+    paint(9, 0, 11, SIZE, expected);
+    ck_assert_mem_eq(images + 16 + 11 * PIXELS, expected, PIXELS);
+    free(images);
+
+    uint8_t *labels = support_read(support_path("set/t10k-labels-idx1-ubyte"), &size);
+    ck_assert_uint_eq(size, 8 + 3);
+    ck_assert_uint_eq(get_be32(labels), 0x801);
+    ck_assert_uint_eq(get_be32(labels + 4), 3);
+    free(labels);
+}
+END_TEST
+
+/* A failure would leave half a data set behind, or call itself a success. */
+START_TEST(drawn_set_write__folder_cannot_be_made__failure)
+{
+    struct invocation in = {.output = support_path("no/such"), .train = 1, .test = 1, .size = SIZE};
+
+    ck_assert_int_eq(drawn_set_write(&in, NULL), -ENOENT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl/garments");
@@ -215,6 +260,8 @@ int main(void)
     tcase_add_test(tc, painter_label__ten_in_a_row__each_class_once);
     tcase_add_test(tc, painter_draw__sizes_at_the_limits__a_garment_each);
     tcase_add_test(tc, painter_draw__softmax_regression__as_hard_as_photographs);
+    tcase_add_test(tc, drawn_set_write__raw__idx_headers_and_the_painter_s_pixels);
+    tcase_add_test(tc, drawn_set_write__folder_cannot_be_made__failure);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
