@@ -1,0 +1,229 @@
+/* Whole epochs through a daemon: every image once, with its own label and its own bytes. */
+#include "e2e/harness.h"
+
+static struct daemon d;
+static struct images all;
+static struct fmnist_client *client;
+
+static void serve(const char *folder, unsigned workers)
+{
+    daemon_start(&d,
+                 "cache: cache\nworkers: %u\ndatasets:\n"
+                 "  - {name: fashion-mnist, path: %s}\n",
+                 workers, folder);
+    client = connect_to(&d);
+}
+
+static void serve_no_more(void)
+{
+    fmnist_disconnect(client);
+    daemon_stop(&d);
+}
+
+/* Every batch is where it should be, and what it should be; `seen` counts the images. */
+static void check_batch(const struct fmnist_spec *spec, const struct fmnist_stream_info *info,
+                        const struct fmnist_batch *b, uint64_t step)
+{
+    uint64_t left = info->sample_count - step * info->batch_size;
+    ck_assert_uint_eq(b->step, step);
+    ck_assert_uint_eq(b->count, left < info->batch_size ? left : info->batch_size);
+    ck_assert_uint_eq((uintptr_t)b->images % 64, 0);
+    if (spec->dtype == FMNIST_UINT8) {
+        check_bytes(&all, b);
+        return;
+    }
+    const float *images = b->images;
+    const int64_t *labels = b->labels;
+    size_t size = (size_t)all.height * all.width;
+    for (uint64_t i = 0; i < b->count; i++) {
+        ck_assert(b->indices[i] >= 0 && b->indices[i] < all.count);
+        const uint8_t *level = all.pixels + (size_t)b->indices[i] * size;
+        ck_assert_int_eq(labels[i], all.labels[b->indices[i]]);
+        for (size_t k = 0; k < size; k++)
+            if (images[i * size + k] != (float)level[k] / 255.0f)
+                ck_abort_msg("image %lld, pixel %zu is %.9g: want %u / 255",
+                             (long long)b->indices[i], k, (double)images[i * size + k], level[k]);
+    }
+}
+
+static void check_epoch(const struct fmnist_spec *spec, uint64_t epoch)
+{
+    struct fmnist_spec at = *spec;
+    at.epoch = epoch;
+    struct fmnist_stream *stream = open_stream(client, &at);
+    struct fmnist_stream_info info = info_of(stream);
+    uint8_t *seen = calloc(1, all.count);
+    struct fmnist_batch b;
+    uint64_t step = 0, samples = 0;
+    int rc;
+    for (; (rc = fmnist_next(stream, &b)) == FMNIST_OK; step++) {
+        ck_assert_uint_eq(b.epoch, epoch);
+        check_batch(spec, &info, &b, step);
+        for (uint64_t i = 0; i < b.count; i++)
+            if (seen[b.indices[i]]++)
+                ck_abort_msg("image %lld came twice", (long long)b.indices[i]);
+        samples += b.count;
+        must(fmnist_release(stream, &b));
+    }
+    ck_assert_msg(rc == FMNIST_END_OF_EPOCH, "%d: %s", rc, fmnist_error());
+    ck_assert_uint_eq(samples, info.sample_count);
+    uint64_t dropped = spec->drop_last ? all.count % info.batch_size : 0;
+    ck_assert_uint_eq(samples, all.count - dropped);
+    ck_assert_uint_eq(step, info.steps);
+    free(seen);
+    fmnist_close(stream);
+}
+
+/* An epoch without a batch is refused, not delivered empty. */
+static void check_refused(const struct fmnist_spec *spec)
+{
+    struct fmnist_stream *stream;
+    must_be(fmnist_open(client, spec, NULL, &stream), FMNIST_EINVAL, "open", __FILE__, __LINE__);
+    ck_assert_ptr_nonnull(strstr(fmnist_error(), "drop_last"));
+}
+
+static const unsigned worker_counts[] = {1, 2, 3, 8};
+static const uint32_t batch_sizes[] = {1, 7, 64, 60000, 60001};
+
+/* A lost wake-up, a slot written twice or a short last batch gone wrong shows as a missing, double
+ * or wrong image in some combination of workers, transport, batch size and drop_last. */
+START_TEST(epoch__uint8_any_workers_transport_and_batch_size__every_image_once)
+{
+    const char *folder = images_large(&all);
+    serve(folder, worker_counts[_i]);
+    for (uint32_t transport = FMNIST_SHM; transport <= FMNIST_INLINE; transport++)
+        for (size_t k = 0; k < sizeof batch_sizes / sizeof *batch_sizes; k++)
+            for (uint32_t drop = 0; drop <= 1; drop++) {
+                struct fmnist_spec spec = spec_of("fashion-mnist");
+                spec.dtype = FMNIST_UINT8;
+                spec.order = FMNIST_ORDER_SHUFFLE;
+                spec.seed = k;
+                spec.transport = transport;
+                spec.batch_size = batch_sizes[k];
+                spec.drop_last = drop;
+                if (drop && spec.batch_size > all.count)
+                    check_refused(&spec);
+                else
+                    check_epoch(&spec, drop);
+            }
+    serve_no_more();
+    images_free(&all);
+}
+END_TEST
+
+/* A float is the level divided by 255, whoever converts: a worker, or the client for inline. */
+START_TEST(epoch__float32_either_transport__level_over_255)
+{
+    serve(images_large(&all), 2);
+    for (uint32_t transport = FMNIST_SHM; transport <= FMNIST_INLINE; transport++)
+        for (size_t k = 1; k < sizeof batch_sizes / sizeof *batch_sizes; k++) {
+            struct fmnist_spec spec = spec_of("fashion-mnist");
+            spec.order = FMNIST_ORDER_TORCH;
+            spec.transport = transport;
+            spec.batch_size = batch_sizes[k];
+            check_epoch(&spec, 3);
+        }
+    serve_no_more();
+    images_free(&all);
+}
+END_TEST
+
+/* Each order is a permutation in every epoch, and the sequential one is the file's. */
+START_TEST(epoch__every_order__a_permutation_of_the_split)
+{
+    serve(images_large(&all), 2);
+    for (uint32_t order = FMNIST_ORDER_SEQUENTIAL; order <= FMNIST_ORDER_NUMPY; order++)
+        for (uint64_t epoch = 0; epoch < 3; epoch++) {
+            struct fmnist_spec spec = spec_of("fashion-mnist");
+            spec.dtype = FMNIST_UINT8;
+            spec.order = order;
+            spec.seed = 42;
+            check_epoch(&spec, epoch);
+        }
+    struct fmnist_spec spec = spec_of("fashion-mnist");
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    struct fmnist_batch b;
+    for (int64_t next = 0; fmnist_next(stream, &b) == FMNIST_OK; fmnist_release(stream, &b))
+        for (uint64_t i = 0; i < b.count; i++)
+            ck_assert_int_eq(b.indices[i], next++);
+    fmnist_close(stream);
+    serve_no_more();
+    images_free(&all);
+}
+END_TEST
+
+static uint64_t hash_two_epochs(uint32_t order, uint32_t transport)
+{
+    struct fmnist_spec spec = spec_of("fashion-mnist");
+    spec.order = order;
+    spec.seed = 7;
+    spec.transport = transport;
+    spec.batch_size = 100;
+    spec.epochs = 2;
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    uint64_t hash = 0, one;
+    do {
+        one = hash_next(stream);
+        hash = (hash ^ one) * UINT64_C(0x9e3779b97f4a7c15);
+    } while (one != FMNIST_END_OF_STREAM);
+    fmnist_close(stream);
+    return hash;
+}
+
+/* The promise itself: neither the number of workers nor the transport changes a byte. */
+START_TEST(epoch__other_workers_and_transports__same_bytes)
+{
+    const char *folder = images_large(&all);
+    uint64_t want[FMNIST_ORDER_NUMPY + 1] = {0};
+    for (size_t w = 0; w < sizeof worker_counts / sizeof *worker_counts; w++) {
+        serve(folder, worker_counts[w]);
+        for (uint32_t order = FMNIST_ORDER_SEQUENTIAL; order <= FMNIST_ORDER_NUMPY; order++)
+            for (uint32_t transport = FMNIST_SHM; transport <= FMNIST_INLINE; transport++) {
+                /* Inline with one and with eight workers is enough of the slower one. */
+                if (transport == FMNIST_INLINE && w % 3)
+                    continue;
+                uint64_t hash = hash_two_epochs(order, transport);
+                if (!want[order])
+                    want[order] = hash;
+                ck_assert_uint_eq(hash, want[order]);
+            }
+        serve_no_more();
+    }
+    for (uint32_t order = FMNIST_ORDER_SHUFFLE; order <= FMNIST_ORDER_NUMPY; order++)
+        ck_assert_uint_ne(want[order], want[order - 1]);
+    images_free(&all);
+}
+END_TEST
+
+/* The same of MNIST's own files, where a folder with them is named. */
+START_TEST(epoch__mnist_named_by_the_environment__every_image_once)
+{
+    const char *folder = getenv("FMNIST_TEST_MNIST");
+    if (!folder)
+        return;
+    images_read(&all, folder);
+    daemon_start(&d, "cache: none\ndatasets: [{name: mnist, path: %s}]\n", folder);
+    client = connect_to(&d);
+    struct fmnist_spec spec = spec_of("mnist");
+    spec.order = FMNIST_ORDER_SHUFFLE;
+    check_epoch(&spec, 0);
+    serve_no_more();
+    images_free(&all);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("epochs");
+    TCase *tc = tcase_create("epochs");
+    suite_add_tcase(suite, tc);
+    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_set_timeout(tc, 300);
+    tcase_add_loop_test(tc, epoch__uint8_any_workers_transport_and_batch_size__every_image_once, 0,
+                        4);
+    tcase_add_test(tc, epoch__float32_either_transport__level_over_255);
+    tcase_add_test(tc, epoch__every_order__a_permutation_of_the_split);
+    tcase_add_test(tc, epoch__other_workers_and_transports__same_bytes);
+    tcase_add_test(tc, epoch__mnist_named_by_the_environment__every_image_once);
+    return support_run(suite);
+}
