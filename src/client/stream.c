@@ -473,7 +473,8 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
                     sizeof *info);
     *info = (struct fmnist_stream_info){
         .size = sizeof *info,
-        .sample_count = s->facts.sample_count,
+        .sample_count =
+            s->spec.drop_last ? s->facts.steps * s->facts.batch_size : s->facts.sample_count,
         .steps = s->facts.steps,
         .batch_size = s->facts.batch_size,
         .channels = s->facts.channels,
