@@ -111,7 +111,7 @@ CLIENT_ARCHIVES := $(call uses,client)
 
 $(BUILD)/libfmnist.so.$(VERSION): $(CLIENT_ARCHIVES)
 	$(CC) -shared -o $@ -Wl,-soname,libfmnist.so.$(MAJOR) -Wl,--whole-archive $< -Wl,--no-whole-archive \
-	  -Wl,--start-group $(filter-out $<,$^) -Wl,--end-group -Wl,--exclude-libs,ALL $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL)
+	  -Wl,--start-group $(filter-out $<,$^) -Wl,--end-group $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL)
 
 $(BUILD)/libfmnist.so.$(MAJOR): $(BUILD)/libfmnist.so.$(VERSION)
 	ln -sf $(<F) $@
