@@ -42,13 +42,6 @@ static uint64_t samples_asked(const struct invocation *in, const struct fmnist_s
     return samples;
 }
 
-/* An epoch delivers whole batches only, with drop_last. */
-static uint64_t epoch_samples(const struct invocation *in, const struct fmnist_stream_info *info)
-{
-    uint64_t whole = info->steps * info->batch_size;
-    return whole < info->sample_count ? whole : info->sample_count;
-}
-
 struct dump {
     struct npz *npz;
     uint64_t samples, written, taken;
@@ -135,10 +128,9 @@ static void print_result(const struct invocation *in, const char *path, const st
 }
 
 static int dump_stream(const struct invocation *in, struct fmnist_stream *stream,
-                       struct fmnist_stream_info *info)
+                       const struct fmnist_stream_info *info)
 {
     const char *path = in->output ? in->output : "fmnist.npz";
-    info->sample_count = epoch_samples(in, info);
     struct dump d = {.samples = samples_asked(in, info)};
     d.labels = calloc(d.samples, info->label_bytes);
     d.indices = calloc(d.samples, sizeof *d.indices);
