@@ -62,6 +62,8 @@ static uint64_t chance_for(const struct garment_painter *p, uint64_t number, uns
                number);
 }
 
+/* At most one draw an expression: C leaves the order within one to the compiler, and so the
+ * bytes. */
 static float between(uint64_t *chance, float low, float high)
 {
     return low + (high - low) * ((float)(draw(chance) >> 40) * 0x1p-24f);
@@ -121,16 +123,16 @@ static void add_buttons(struct garment *g, float bottom, uint64_t *chance)
 
 static void design_tshirt(struct garment *g, uint64_t *chance)
 {
-    struct top t = {
-        .shoulder = between(chance, 0.42f, 0.56f),
-        .waist = between(chance, 0.38f, 0.52f),
-        .hem = between(chance, 0.4f, 0.54f),
-        .bottom = between(chance, 0.7f, 0.95f),
-        .sleeve =
-            chance_of(chance, 0.1f) ? between(chance, 0.5f, 0.9f) : between(chance, 0.15f, 0.42f),
-        .sleeve_width = between(chance, 0.13f, 0.2f),
-        .neck = between(chance, 0.06f, 0.24f),
-    };
+    struct top t;
+
+    t.shoulder = between(chance, 0.42f, 0.56f);
+    t.waist = between(chance, 0.38f, 0.52f);
+    t.hem = between(chance, 0.4f, 0.54f);
+    t.bottom = between(chance, 0.7f, 0.95f);
+    t.sleeve =
+        chance_of(chance, 0.1f) ? between(chance, 0.5f, 0.9f) : between(chance, 0.15f, 0.42f);
+    t.sleeve_width = between(chance, 0.13f, 0.2f);
+    t.neck = between(chance, 0.06f, 0.24f);
 
     add_top(g, &t, chance);
     if (chance_of(chance, 0.4f)) { /* a print */
@@ -142,15 +144,15 @@ static void design_tshirt(struct garment *g, uint64_t *chance)
 
 static void design_pullover(struct garment *g, uint64_t *chance)
 {
-    struct top t = {
-        .shoulder = between(chance, 0.4f, 0.54f),
-        .waist = between(chance, 0.38f, 0.54f),
-        .hem = between(chance, 0.36f, 0.52f),
-        .bottom = between(chance, 0.65f, 0.92f),
-        .sleeve = between(chance, 0.75f, 1.0f),
-        .sleeve_width = between(chance, 0.11f, 0.17f),
-        .neck = between(chance, 0.02f, 0.16f),
-    };
+    struct top t;
+
+    t.shoulder = between(chance, 0.4f, 0.54f);
+    t.waist = between(chance, 0.38f, 0.54f);
+    t.hem = between(chance, 0.36f, 0.52f);
+    t.bottom = between(chance, 0.65f, 0.92f);
+    t.sleeve = between(chance, 0.75f, 1.0f);
+    t.sleeve_width = between(chance, 0.11f, 0.17f);
+    t.neck = between(chance, 0.02f, 0.16f);
 
     add_top(g, &t, chance);
     if (chance_of(chance, 0.6f)) /* the ribbed hem */
@@ -160,35 +162,36 @@ static void design_pullover(struct garment *g, uint64_t *chance)
 
 static void design_coat(struct garment *g, uint64_t *chance)
 {
-    struct top t = {
-        .shoulder = between(chance, 0.4f, 0.54f),
-        .waist = between(chance, 0.36f, 0.52f),
-        .hem = between(chance, 0.42f, 0.62f),
-        .bottom = between(chance, 0.82f, 1.0f),
-        .sleeve = between(chance, 0.72f, 0.95f),
-        .sleeve_width = between(chance, 0.12f, 0.18f),
-        .neck = between(chance, 0.04f, 0.3f),
-    };
+    struct top t;
+
+    t.shoulder = between(chance, 0.4f, 0.54f);
+    t.waist = between(chance, 0.36f, 0.52f);
+    t.hem = between(chance, 0.42f, 0.62f);
+    t.bottom = between(chance, 0.82f, 1.0f);
+    t.sleeve = between(chance, 0.72f, 0.95f);
+    t.sleeve_width = between(chance, 0.12f, 0.18f);
+    t.neck = between(chance, 0.04f, 0.3f);
 
     add_top(g, &t, chance);
     add_buttons(g, t.bottom, chance);
-    if (chance_of(chance, 0.6f)) /* lapels */
-        add_pair(g, (struct stroke){0.2f, -0.8f, 0.03f, between(chance, -0.35f, 0), 0.07f, 0.02f,
-                                    between(chance, 0.55f, 0.85f), true});
+    if (chance_of(chance, 0.6f)) { /* lapels */
+        float end = between(chance, -0.35f, 0), tone = between(chance, 0.55f, 0.85f);
+
+        add_pair(g, (struct stroke){0.2f, -0.8f, 0.03f, end, 0.07f, 0.02f, tone, true});
+    }
 }
 
 static void design_shirt(struct garment *g, uint64_t *chance)
 {
-    struct top t = {
-        .shoulder = between(chance, 0.4f, 0.54f),
-        .waist = between(chance, 0.36f, 0.52f),
-        .hem = between(chance, 0.38f, 0.56f),
-        .bottom = between(chance, 0.7f, 0.97f),
-        .sleeve =
-            chance_of(chance, 0.3f) ? between(chance, 0.2f, 0.5f) : between(chance, 0.7f, 0.95f),
-        .sleeve_width = between(chance, 0.1f, 0.18f),
-        .neck = between(chance, 0.04f, 0.26f),
-    };
+    struct top t;
+
+    t.shoulder = between(chance, 0.4f, 0.54f);
+    t.waist = between(chance, 0.36f, 0.52f);
+    t.hem = between(chance, 0.38f, 0.56f);
+    t.bottom = between(chance, 0.7f, 0.97f);
+    t.sleeve = chance_of(chance, 0.3f) ? between(chance, 0.2f, 0.5f) : between(chance, 0.7f, 0.95f);
+    t.sleeve_width = between(chance, 0.1f, 0.18f);
+    t.neck = between(chance, 0.04f, 0.26f);
 
     add_top(g, &t, chance);
     if (chance_of(chance, 0.65f))
@@ -219,12 +222,14 @@ static void design_dress(struct garment *g, uint64_t *chance)
     float hem = between(chance, 0.26f, 0.56f), bottom = between(chance, 0.8f, 1.0f);
     float middle = between(chance, -0.3f, 0.05f);
 
-    if (chance_of(chance, 0.35f)) /* sleeves */
-        add_pair(g, (struct stroke){bust, -0.68f, bust + between(chance, 0.1f, 0.24f),
-                                    between(chance, -0.4f, 0.35f), 0.11f, 0.08f, 0.9f, false});
-    else /* straps */
+    if (chance_of(chance, 0.35f)) { /* sleeves */
+        float reach = between(chance, 0.1f, 0.24f), end = between(chance, -0.4f, 0.35f);
+
+        add_pair(g, (struct stroke){bust, -0.68f, bust + reach, end, 0.11f, 0.08f, 0.9f, false});
+    } else { /* straps */
         add_pair(g, (struct stroke){bust * 0.6f, -0.97f, bust * 0.75f, -0.6f, 0.06f, 0.08f, 0.9f,
                                     false});
+    }
     add(g, (struct stroke){0, -0.78f, 0, middle, bust, waist, 1, false});
     add(g, (struct stroke){0, middle - 0.02f, 0, bottom, waist, hem, 1, false});
     add(g, (struct stroke){0, -0.9f, 0, -0.75f, bust * 0.5f, bust * 0.3f, 0, true});
@@ -244,9 +249,9 @@ static void design_sandal(struct garment *g, uint64_t *chance)
     float lift = chance_of(chance, 0.4f) ? between(chance, 0.2f, 0.5f) : 0;
     unsigned straps = 2 + (unsigned)(draw(chance) % 4);
     float height = between(chance, 0.2f, 0.55f);
+    float toe = between(chance, 0.05f, 0.09f), heel = between(chance, 0.05f, 0.12f);
 
-    add(g, (struct stroke){-0.85f, 0.5f, 0.75f, 0.46f - lift, between(chance, 0.05f, 0.09f),
-                           between(chance, 0.05f, 0.12f), 0.9f, true});
+    add(g, (struct stroke){-0.85f, 0.5f, 0.75f, 0.46f - lift, toe, heel, 0.9f, true});
     if (lift > 0)
         add(g, (struct stroke){0.72f, 0.42f - lift, 0.74f, 0.58f, 0.12f, 0.06f, 0.8f, false});
     for (unsigned i = 0; i < straps; i++) {
@@ -264,11 +269,12 @@ static void design_sandal(struct garment *g, uint64_t *chance)
 static void design_sneaker(struct garment *g, uint64_t *chance)
 {
     float top = between(chance, -0.15f, 0.12f), toe = between(chance, 0.1f, 0.2f);
+    float sole = between(chance, 0.05f, 0.1f), tone = between(chance, 0.5f, 1.25f);
 
     add(g, (struct stroke){-0.75f, 0.38f, 0.25f, 0.22f, toe, 0.26f, 1, true});
     add(g, (struct stroke){0.05f, 0.24f, 0.68f, 0.2f, 0.2f, 0.25f, 1, true});
     add(g, (struct stroke){0.62f, top, 0.66f, 0.4f, 0.2f, 0.22f, 0.9f, false});
-    add_sole(g, between(chance, 0.05f, 0.1f), 0, between(chance, 0.5f, 1.25f));
+    add_sole(g, sole, 0, tone);
     for (unsigned i = 0; i < 3; i++) /* laces, or the maker's stripes */
         add(g, (struct stroke){-0.3f + 0.17f * (float)i, 0.08f, -0.18f + 0.17f * (float)i, 0.3f,
                                0.03f, 0.03f, between(chance, 0.3f, 1.2f), false});
@@ -277,14 +283,15 @@ static void design_sneaker(struct garment *g, uint64_t *chance)
 static void design_ankle_boot(struct garment *g, uint64_t *chance)
 {
     float shaft = between(chance, 0.24f, 0.36f), x = between(chance, 0.36f, 0.5f);
+    float sole = between(chance, 0.04f, 0.09f), tone = between(chance, 0.5f, 1);
+    float heel = chance_of(chance, 0.6f) ? between(chance, 0.1f, 0.4f) : 0;
     float top =
         chance_of(chance, 0.15f) ? between(chance, -0.4f, -0.1f) : between(chance, -0.95f, -0.45f);
 
     add(g,
         (struct stroke){-0.75f, 0.36f, 0.3f, 0.15f, between(chance, 0.12f, 0.2f), 0.3f, 1, true});
     add(g, (struct stroke){x, top, x, 0.42f, shaft, shaft * 1.1f, 1, false});
-    add_sole(g, between(chance, 0.04f, 0.09f),
-             chance_of(chance, 0.6f) ? between(chance, 0.1f, 0.4f) : 0, between(chance, 0.5f, 1));
+    add_sole(g, sole, heel, tone);
     if (chance_of(chance, 0.4f)) /* the zip, or elastic */
         add(g, (struct stroke){x, top + 0.1f, x - 0.05f, 0.2f, 0.05f, 0.05f,
                                between(chance, 0.3f, 0.7f), false});
@@ -304,9 +311,11 @@ static void design_bag(struct garment *g, uint64_t *chance)
     }
     add(g, (struct stroke){0, top, 0, middle + height, half * between(chance, 0.75f, 1.05f), half,
                            1, false});
-    if (chance_of(chance, 0.6f)) /* the flap */
-        add(g, (struct stroke){0, top, 0, top + height * between(chance, 0.3f, 1), half * 0.95f,
-                               half * 0.8f, between(chance, 0.6f, 0.9f), false});
+    if (chance_of(chance, 0.6f)) { /* the flap */
+        float end = top + height * between(chance, 0.3f, 1), tone = between(chance, 0.6f, 0.9f);
+
+        add(g, (struct stroke){0, top, 0, end, half * 0.95f, half * 0.8f, tone, false});
+    }
     if (chance_of(chance, 0.6f)) /* the clasp */
         add(g, (struct stroke){0, middle - 0.05f, 0, middle + 0.05f, 0.07f, 0.07f,
                                between(chance, 0.2f, 1.4f), true});
@@ -333,14 +342,15 @@ static struct pose pose_draw(uint32_t size, uint64_t *chance)
     float t = between(chance, -0.08f, 0.08f);
     float unit = (float)size / 2;
 
-    return (struct pose){
-        .scale_x = unit * between(chance, 0.76f, 1.0f),
-        .scale_y = unit * between(chance, 0.76f, 1.0f),
-        .x = unit * between(chance, 0.88f, 1.12f),
-        .y = unit * between(chance, 0.88f, 1.12f),
-        .cosine = (1 - t * t) / (1 + t * t),
-        .sine = 2 * t / (1 + t * t),
-    };
+    struct pose pose;
+
+    pose.scale_x = unit * between(chance, 0.76f, 1.0f);
+    pose.scale_y = unit * between(chance, 0.76f, 1.0f);
+    pose.x = unit * between(chance, 0.88f, 1.12f);
+    pose.y = unit * between(chance, 0.88f, 1.12f);
+    pose.cosine = (1 - t * t) / (1 + t * t);
+    pose.sine = 2 * t / (1 + t * t);
+    return pose;
 }
 
 static struct stroke posed(const struct stroke *s, const struct pose *p)
@@ -411,11 +421,11 @@ struct cloth {
 
 static struct cloth cloth_draw(uint64_t *chance)
 {
-    struct cloth c = {
-        .shade = between(chance, -0.35f, 0.35f),
-        .noise = between(chance, 0.02f, 0.22f),
-        .phase = between(chance, 0, 1),
-    };
+    struct cloth c = {0};
+
+    c.shade = between(chance, -0.35f, 0.35f);
+    c.noise = between(chance, 0.02f, 0.22f);
+    c.phase = between(chance, 0, 1);
 
     if (chance_of(chance, 0.35f)) {
         c.depth = between(chance, 0.1f, 0.7f);
