@@ -3,6 +3,7 @@
 #include "ctl/garments.h"
 
 #include "base/bytes.h"
+#include "base/crc32.h"
 #include "ctl/drawn_set.h"
 #include "support/support.h"
 
@@ -41,6 +42,18 @@ START_TEST(painter_draw__other_images_before__same_pixels)
         ck_assert_mem_eq(alone, behind, PIXELS);
     }
     painter_close(&painter);
+}
+END_TEST
+
+/* Another compiler, processor or version would draw other garments under the same seed. */
+START_TEST(painter_draw__first_thousand__the_bytes_they_have_always_been)
+{
+    uint8_t *pixels = malloc(1000 * PIXELS);
+
+    for (uint64_t i = 0; i < 1000; i++)
+        paint(0, 0, i, SIZE, pixels + i * PIXELS);
+    ck_assert_uint_eq(crc32_of(pixels, 1000 * PIXELS), 0xa19379ff);
+    free(pixels);
 }
 END_TEST
 
@@ -256,6 +269,7 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, painter_draw__other_images_before__same_pixels);
+    tcase_add_test(tc, painter_draw__first_thousand__the_bytes_they_have_always_been);
     tcase_add_test(tc, painter_draw__seed_split_or_index_differs__other_pixels);
     tcase_add_test(tc, painter_label__ten_in_a_row__each_class_once);
     tcase_add_test(tc, painter_draw__sizes_at_the_limits__a_garment_each);
