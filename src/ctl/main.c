@@ -91,7 +91,13 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of write, told below */
+    static char name[] = "fmnistctl"; /* getopt_long's messages begin with it */
+    if (argc > 0)
+        argv[0] = name;
+    /* A reader that left and a file that may not grow are errors of write, told where they happen.
+     */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     int status = run(argc, argv);
     if (fflush(stdout) || ferror(stdout))
         status = ctl_error("writing to standard output: %s", strerror(errno));

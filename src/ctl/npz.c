@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define NPY_HEADER_MAX  256
+#define WRITE_BYTES     (256 << 10)         /* a write(2) */
 #define ARRAY_BYTES_MAX (UINT64_C(1) << 62) /* an entry's size is an int64_t */
 
 struct npz {
@@ -43,6 +44,7 @@ int npz_open(struct npz **out, int fd, struct err *e)
     }
     if (archive_write_set_format_zip(z->archive) != ARCHIVE_OK ||
         archive_write_zip_set_compression_store(z->archive) != ARCHIVE_OK ||
+        archive_write_set_bytes_per_block(z->archive, WRITE_BYTES) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(z->archive, 1) != ARCHIVE_OK ||
         archive_write_open_fd(z->archive, fd) != ARCHIVE_OK) {
         int rc = failed(z, e);

@@ -190,6 +190,9 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     in->size = 28;
     bool has_output = verb->options >= OPTIONS_DUMP;
     int option, index = -1;
+    static char name[32]; /* getopt_long's messages begin with it */
+    snprintf(name, sizeof name, "fmnistctl %s", verb->name);
+    argv[0] = name;
     optind = 0; /* again, for another vector */
     while ((option = getopt_long(argc, argv, has_output ? "+ho:" : "+h", tables[verb->options],
                                  &index)) != -1) {
