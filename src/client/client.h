@@ -70,6 +70,6 @@ struct fmnist_client {
 };
 
 /* FMNIST_EFORK with its text where the handle is another process's. */
-int check_fork(const struct fork_guard *g);
+int guard_check(const struct fork_guard *g);
 
 #endif

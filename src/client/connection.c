@@ -48,8 +48,9 @@ static int receive(struct connection *c, void *data, size_t size, size_t *have, 
     *fd_count = 0;
     while (*have < size) {
         size_t came = room - *fd_count;
+        int *room_for_fds = fds ? fds + *fd_count : NULL;
         ssize_t n =
-            socket_receive_fds(c->fd, (char *)data + *have, size - *have, fds + *fd_count, &came);
+            socket_receive_fds(c->fd, (char *)data + *have, size - *have, room_for_fds, &came);
         if (n == -EAGAIN) {
             int rc = wait_for(c, POLLIN, deadline);
             if (rc)

@@ -77,7 +77,7 @@ bool fork_guard_forked(const struct fork_guard *g)
     return g->page ? *g->page != GUARD_MARK : (int)getpid() != g->pid;
 }
 
-int check_fork(const struct fork_guard *g)
+int guard_check(const struct fork_guard *g)
 {
     if (!fork_guard_forked(g))
         return FMNIST_OK;
@@ -206,7 +206,7 @@ int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datas
     if (!client || !datasets)
         return fail(FMNIST_EINVAL, "client and datasets: want no NULL");
     *datasets = NULL;
-    int rc = check_fork(&client->guard);
+    int rc = guard_check(&client->guard);
     if (rc)
         return rc;
     uint8_t *reply;
@@ -259,7 +259,7 @@ int fmnist_status(struct fmnist_client *client, char **json)
     if (!client || !json)
         return fail(FMNIST_EINVAL, "client and json: want no NULL");
     *json = NULL;
-    int rc = check_fork(&client->guard);
+    int rc = guard_check(&client->guard);
     if (rc)
         return rc;
     uint8_t *reply;

@@ -156,7 +156,7 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     if (!client || !spec || !stream)
         return fail(FMNIST_EINVAL, "client, spec and stream: want no NULL");
     *stream = NULL;
-    int rc = check_fork(&client->guard);
+    int rc = guard_check(&client->guard);
     struct wire_open request = {.at_token = token != NULL};
     struct err e;
     if (!rc)
@@ -305,7 +305,7 @@ static int arrive_inline(struct fmnist_stream *s, struct parts *p)
 /* Waits for the next batch, or says what stands in its place. */
 static int arrive(struct fmnist_stream *s, struct parts *p)
 {
-    int rc = check_fork(&s->guard);
+    int rc = guard_check(&s->guard);
     if (rc)
         return rc;
     if (s->step == s->facts.steps) {
@@ -394,7 +394,7 @@ int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
 {
     if (!s || !batch)
         return fail(FMNIST_EINVAL, "stream and batch: want no NULL");
-    int rc = check_fork(&s->guard);
+    int rc = guard_check(&s->guard);
     if (rc)
         return rc;
     uint64_t n = batch->slot;
@@ -498,7 +498,7 @@ int fmnist_stream_token(const struct fmnist_stream *s, struct fmnist_token *toke
 {
     if (!s || !token)
         return fail(FMNIST_EINVAL, "stream and token: want no NULL");
-    int rc = check_fork(&s->guard);
+    int rc = guard_check(&s->guard);
     if (rc)
         return rc;
     struct token t = {.epoch = s->epoch, .step = s->step};

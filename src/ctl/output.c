@@ -32,6 +32,7 @@ static int remember(const char *path)
             in_use[i] = 1;
             signal(SIGINT, remove_unfinished);
             signal(SIGTERM, remove_unfinished);
+            signal(SIGHUP, remove_unfinished);
             return 0;
         }
     return -EMFILE;

@@ -1,7 +1,8 @@
 /* ctl/output.h — a file that is there whole or not at all: written beside its place, then renamed.
  *
  * What is no regular file (standard output, a device, a pipe) is written in place.
- * SIGINT and SIGTERM remove what is unfinished. Threads: one. At most OUTPUTS_MAX at a time.
+ * SIGINT, SIGTERM and SIGHUP remove what is unfinished. Threads: one. At most OUTPUTS_MAX at a
+ * time.
  */
 #ifndef CTL_OUTPUT_H
 #define CTL_OUTPUT_H
