@@ -194,7 +194,8 @@ check-format:
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	  $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/fmnistd $(BUILD)/fmnistctl $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libfmnist.so.$(MAJOR)
@@ -202,6 +203,7 @@ install: all
 	install -m 644 $(BUILD)/libfmnist.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(BUILD)/fmnist.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/fmnist.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 docs/fmnistctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
 	rm -rf $(BUILD)

@@ -1,0 +1,178 @@
+/* The command line behind the verb: every spec field by name, defaults, and what is refused. */
+#include "ctl/verbs.h"
+#include "support/support.h"
+
+#include <string.h>
+
+#define WORDS_MAX 16
+
+static struct invocation in;
+
+static const struct verb *verb_named(const char *name)
+{
+    const struct verb *v = verbs;
+    while (v->name && strcmp(v->name, name) != 0)
+        v++;
+    ck_assert_ptr_nonnull(v->name);
+    return v;
+}
+
+/* Parses words ended by NULL, the verb first. */
+static int parse(const char *const *words)
+{
+    char *argv[WORDS_MAX + 1] = {NULL};
+    int argc = 0;
+    for (; words[argc]; argc++) {
+        ck_assert_int_lt(argc, WORDS_MAX);
+        argv[argc] = (char *)words[argc]; /* getopt_long wants it so, and writes only pointers */
+    }
+    memset(&in, 0, sizeof in);
+    return options_parse(&in, verb_named(words[0]), argc, argv);
+}
+
+#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
+
+enum { GO_ON = 0, STOP_FINE = 1 + EXIT_FINE, STOP_WRONG = 1 + EXIT_WRONG_USAGE };
+
+/* A default that moves would change what scripts read. */
+START_TEST(options_parse__no_options__defaults_of_each_verb)
+{
+    struct fmnist_spec defaults;
+    fmnist_spec_init(&defaults);
+    ck_assert_int_eq(PARSE("bench"), GO_ON);
+    ck_assert_mem_eq(&in.spec, &defaults, sizeof defaults);
+    ck_assert_uint_eq(in.epochs, 1);
+    ck_assert_uint_eq(in.batches, 0);
+    ck_assert(!in.no_read);
+    ck_assert_int_eq(PARSE("dump"), GO_ON);
+    ck_assert_uint_eq(in.epochs, 1);
+    ck_assert_ptr_null(in.output);
+    ck_assert_int_eq(PARSE("show"), GO_ON);
+    ck_assert_uint_eq(in.epochs, 0);
+    ck_assert_uint_eq(in.batches, 1);
+}
+END_TEST
+
+/* Each field of a spec is an option of the same name: one that is missing in the table is refused
+ * as unknown, one that is wrongly spelt there is refused by the library. */
+START_TEST(options_parse__every_spec_field__accepted_by_each_stream_verb)
+{
+    static const char *const fields[][2] = {
+        {"--dataset", "mnist"},     {"--split", "test"},       {"--batch-size", "7"},
+        {"--drop-last", NULL},      {"--resize", "none"},      {"--height", "32"},
+        {"--width", "33"},          {"--dtype", "uint8"},      {"--layout", "NHWC"},
+        {"--channels", "3"},        {"--mean", "0.5"},         {"--std", "0.5,0.25,0.5"},
+        {"--label-dtype", "int32"}, {"--order", "torch"},      {"--seed", "18446744073709551615"},
+        {"--epoch", "3"},           {"--rank", "0"},           {"--world-size", "2"},
+        {"--pad", "none"},          {"--transport", "inline"},
+    };
+    static const char *const stream_verbs[] = {"bench", "show", "dump"};
+    for (size_t v = 0; v < 3; v++)
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+            ck_assert_msg(PARSE(stream_verbs[v], fields[i][0], fields[i][1]) == GO_ON, "%s %s",
+                          stream_verbs[v], fields[i][0]);
+}
+END_TEST
+
+/* Values that land in another field than their name says. */
+START_TEST(options_parse__many_fields__each_in_its_place)
+{
+    ck_assert_int_eq(PARSE("dump", "--dataset", "mnist", "--split=test", "--batch-size", "7",
+                           "--height=32", "--width=33", "--dtype=float16", "--order", "shuffle",
+                           "--seed=5", "-o", "-"),
+                     GO_ON);
+    ck_assert_str_eq(in.spec.dataset, "mnist");
+    ck_assert_str_eq(in.spec.split, "test");
+    ck_assert_uint_eq(in.spec.batch_size, 7);
+    ck_assert_uint_eq(in.spec.height, 32);
+    ck_assert_uint_eq(in.spec.width, 33);
+    ck_assert_uint_eq(in.spec.dtype, FMNIST_FLOAT16);
+    ck_assert_uint_eq(in.spec.order, FMNIST_ORDER_SHUFFLE);
+    ck_assert_uint_eq(in.spec.seed, 5);
+    ck_assert_str_eq(in.output, "-");
+}
+END_TEST
+
+/* --drop-last is a switch as well as a field. */
+START_TEST(options_parse__drop_last__switch_or_value)
+{
+    ck_assert_int_eq(PARSE("bench", "--drop-last"), GO_ON);
+    ck_assert_uint_eq(in.spec.drop_last, 1);
+    ck_assert_int_eq(PARSE("bench", "--drop-last=true"), GO_ON);
+    ck_assert_uint_eq(in.spec.drop_last, 1);
+    ck_assert_int_eq(PARSE("bench", "--drop-last", "--drop-last=false"), GO_ON);
+    ck_assert_uint_eq(in.spec.drop_last, 0);
+    ck_assert_int_eq(PARSE("bench", "--drop-last=perhaps"), STOP_WRONG);
+}
+END_TEST
+
+/* --epoch is a field, --epochs how much: neither may stand for the other. */
+START_TEST(options_parse__epoch_epochs_batches__told_apart)
+{
+    ck_assert_int_eq(PARSE("bench", "--epoch", "3", "--epochs", "2"), GO_ON);
+    ck_assert_uint_eq(in.spec.epoch, 3);
+    ck_assert_uint_eq(in.epochs, 2);
+    ck_assert_uint_eq(in.batches, 0);
+    ck_assert_int_eq(PARSE("bench", "--batches", "5"), GO_ON);
+    ck_assert_uint_eq(in.epochs, 0);
+    ck_assert_uint_eq(in.batches, 5);
+    ck_assert_int_eq(PARSE("bench", "--batches", "5", "--epochs", "1"), STOP_WRONG);
+}
+END_TEST
+
+/* What strtoull takes and nobody means. */
+START_TEST(options_parse__numbers_out_of_form__wrong_usage)
+{
+    static const char *const bad[] = {
+        "", "0", "-1", "+1", " 1", "1x", "1.5", "0x10", "99999999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(PARSE("bench", "--epochs", bad[i]), STOP_WRONG);
+        ck_assert_int_eq(PARSE("bench", "--batches", bad[i]), STOP_WRONG);
+        ck_assert_int_eq(PARSE("show", "--columns", bad[i]), STOP_WRONG);
+    }
+}
+END_TEST
+
+/* A mistyped option that is passed over would measure something else. */
+START_TEST(options_parse__unknown_missing_or_extra__wrong_usage)
+{
+    ck_assert_int_eq(PARSE("bench", "--bogus"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("bench", "--height"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("bench", "--dtype", "float99"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("bench", "--batch-size", "0"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("bench", "extra"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("bench", "-o", "x"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("dump", "--no-read"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("dump", "-o", ""), STOP_WRONG);
+    ck_assert_int_eq(PARSE("status", "--seed", "1"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("datasets", "extra"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("gen-dataset"), STOP_WRONG);
+}
+END_TEST
+
+/* Help is no failure, whatever else is asked. */
+START_TEST(options_parse__help__fine_for_every_verb)
+{
+    for (const struct verb *v = verbs; v->name; v++) {
+        ck_assert_int_eq(PARSE(v->name, "--help"), STOP_FINE);
+        ck_assert_int_eq(PARSE(v->name, "-h"), STOP_FINE);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl/options");
+    TCase *tc = tcase_create("options");
+    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_add_test(tc, options_parse__no_options__defaults_of_each_verb);
+    tcase_add_test(tc, options_parse__every_spec_field__accepted_by_each_stream_verb);
+    tcase_add_test(tc, options_parse__many_fields__each_in_its_place);
+    tcase_add_test(tc, options_parse__drop_last__switch_or_value);
+    tcase_add_test(tc, options_parse__epoch_epochs_batches__told_apart);
+    tcase_add_test(tc, options_parse__numbers_out_of_form__wrong_usage);
+    tcase_add_test(tc, options_parse__unknown_missing_or_extra__wrong_usage);
+    tcase_add_test(tc, options_parse__help__fine_for_every_verb);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
