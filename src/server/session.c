@@ -303,7 +303,8 @@ static void flush(struct session *s)
         end(s);
         return;
     }
-    bool reading = empty; /* one reply at a time: nothing is read while one is under way */
+    /* One request at a time: nothing is read while one is worked on or its reply is under way. */
+    bool reading = empty && s->state != OPENING;
     if (empty && s->stream && s->stream->is_inline && s->state == STREAMING)
         empty = send_batches(s);
     if (s->state == CLOSING)
