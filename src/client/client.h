@@ -40,11 +40,15 @@ struct connection {
     uint32_t timeout_ms;
     uint8_t head[WIRE_HEAD_SIZE]; /* of the frame being received */
     size_t head_bytes;
+    bool unanswered; /* closed, because a reply came too late: it would answer the next question */
 };
 
 /* Connects and shakes hands. */
 int connection_open(struct connection *c, const char *path, uint32_t timeout_ms);
 void connection_close(struct connection *c);
+
+/* The same, telling the daemon even where a forked child has the socket too; not in that child. */
+void connection_hang_up(struct connection *c, const struct fork_guard *g);
 
 /* Sends one frame. Blocks: at most timeout_ms. */
 int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size);
@@ -58,7 +62,8 @@ int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head 
 /* Receives exactly `size` bytes of a body. Blocks: at most the connection's timeout_ms. */
 int connection_body(struct connection *c, void *body, size_t size);
 
-/* Sends a request and receives its whole reply, malloc'd. */
+/* Sends a request and receives its whole reply, malloc'd. A request that is left without its reply
+ * closes the connection. */
 int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
                    uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
                    size_t *fd_count);

@@ -142,9 +142,8 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
     return FMNIST_OK;
 }
 
-int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
-                   uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
-                   size_t *fd_count)
+static int ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
+               uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds, size_t *fd_count)
 {
     /* A daemon that refuses us says why before it hangs up, and sending may already fail then. */
     int sent = connection_send(c, type, body, size);
@@ -170,6 +169,18 @@ int connection_ask(struct connection *c, uint16_t type, const void *body, uint32
     (*reply)[h.body_bytes] = 0;
     *reply_size = h.body_bytes;
     return FMNIST_OK;
+}
+
+int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
+                   uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
+                   size_t *fd_count)
+{
+    int rc = ask(c, type, body, size, reply_type, reply, reply_size, fds, fd_count);
+    if (rc) {
+        c->unanswered = c->fd >= 0 || rc == FMNIST_ETIMEDOUT;
+        connection_close(c);
+    }
+    return rc;
 }
 
 static int dial(struct connection *c, const char *path)
@@ -217,6 +228,13 @@ int connection_open(struct connection *c, const char *path, uint32_t timeout_ms)
 fail:
     connection_close(c);
     return rc;
+}
+
+void connection_hang_up(struct connection *c, const struct fork_guard *g)
+{
+    if (c->fd >= 0 && !fork_guard_forked(g))
+        shutdown(c->fd, SHUT_RDWR);
+    connection_close(c);
 }
 
 void connection_close(struct connection *c)

@@ -146,9 +146,24 @@ void fmnist_disconnect(struct fmnist_client *client)
 {
     if (!client)
         return;
-    connection_close(&client->connection);
+    connection_hang_up(&client->connection, &client->guard);
     fork_guard_close(&client->guard);
     free(client);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+/* A question and its reply, on a new connection where the last reply came too late. */
+static int ask(struct fmnist_client *client, uint16_t type, uint16_t reply_type, uint8_t **reply,
+               size_t *size)
+{
+    struct connection *c = &client->connection;
+    int rc = guard_check(&client->guard);
+    if (!rc && c->unanswered) {
+        rc = connection_open(c, client->path, c->timeout_ms);
+        c->unanswered = rc != FMNIST_OK;
+    }
+    return rc ? rc : connection_ask(c, type, NULL, 0, reply_type, reply, size, NULL, NULL);
 }
 
 /* ---- datasets ------------------------------------------------------------------------------ */
@@ -206,13 +221,9 @@ int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datas
     if (!client || !datasets)
         return fail(FMNIST_EINVAL, "client and datasets: want no NULL");
     *datasets = NULL;
-    int rc = guard_check(&client->guard);
-    if (rc)
-        return rc;
     uint8_t *reply;
     size_t size;
-    rc = connection_ask(&client->connection, WIRE_DATASETS, NULL, 0, WIRE_DATASETS_REPLY, &reply,
-                        &size, NULL, NULL);
+    int rc = ask(client, WIRE_DATASETS, WIRE_DATASETS_REPLY, &reply, &size);
     if (rc)
         return rc;
     struct wire_cursor c = {.at = reply, .left = size};
@@ -259,13 +270,9 @@ int fmnist_status(struct fmnist_client *client, char **json)
     if (!client || !json)
         return fail(FMNIST_EINVAL, "client and json: want no NULL");
     *json = NULL;
-    int rc = guard_check(&client->guard);
-    if (rc)
-        return rc;
     uint8_t *reply;
     size_t size;
-    rc = connection_ask(&client->connection, WIRE_STATUS, NULL, 0, WIRE_STATUS_REPLY, &reply, &size,
-                        NULL, NULL);
+    int rc = ask(client, WIRE_STATUS, WIRE_STATUS_REPLY, &reply, &size);
     if (rc)
         return rc;
     struct wire_cursor c = {.at = reply, .left = size};

@@ -194,7 +194,7 @@ void fmnist_close(struct fmnist_stream *s)
     if (!s)
         return;
     ring_view_close(&s->view);
-    connection_close(&s->connection);
+    connection_hang_up(&s->connection, &s->guard);
     fork_guard_close(&s->guard);
     convert_plan_free(s->convert);
     for (uint32_t i = 0; s->inline_slots && i < s->slot_count; i++) {
@@ -260,6 +260,9 @@ static int look_at_socket(struct fmnist_stream *s)
 static int arrive_shm(struct fmnist_stream *s, struct parts *p)
 {
     if (!ring_view_ready(&s->view, s->number)) {
+        /* Held batches may keep the tail below where the daemon wants to be woken. */
+        if (s->tail != s->number)
+            connection_send(&s->connection, WIRE_KICK, NULL, 0);
         uint64_t deadline = clock_ns() + s->connection.timeout_ms * UINT64_C(1000000);
         while (!ring_view_wait(&s->view, s->number, NAP_MS)) {
             int rc = look_at_socket(s);

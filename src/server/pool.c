@@ -151,6 +151,7 @@ static bool watch(struct pool *p, struct stream *s)
 static void park(struct pool *p, struct stream *s)
 {
     make_unrunnable(p, s);
+    s->starved = false; /* without room there is a chunk under way, which will feed it */
     if (s->is_inline || s->claimed == s->limit)
         return;
     uint64_t wake_at = s->claimed - s->ring.slot_count + s->wake_room;
@@ -166,13 +167,15 @@ static void park(struct pool *p, struct stream *s)
 
 static bool worth_rendering(const struct stream *s, int64_t room)
 {
-    return room >= s->chunk_max || (room > 0 && s->limit - s->claimed <= (uint64_t)room);
+    return room >= s->chunk_max || (room > 0 && s->starved) ||
+           (room > 0 && s->limit - s->claimed <= (uint64_t)room);
 }
 
 static void render_chunk(struct pool *p, struct stream *s, uint64_t room,
                          struct render_scratch *scratch)
 {
     struct chunk *c = stream_claim(s, room);
+    s->starved = false;
     s->uses++;
     /* The client is faster than we are: let another worker help. */
     if (room - c->count >= s->wake_room)
@@ -360,6 +363,7 @@ void pool_remove(struct pool *p, struct stream *s)
 void pool_kick(struct pool *p, struct stream *s)
 {
     pthread_mutex_lock(&p->lock);
+    s->starved = true;
     make_runnable(p, s);
     pthread_mutex_unlock(&p->lock);
 }

@@ -67,6 +67,8 @@ static int make_ring(struct stream *s, const struct stream_options *o, struct er
                        "two batches of %llu bytes: limits.ring_bytes allows a ring of %llu bytes",
                        (unsigned long long)layout.bytes, (unsigned long long)o->ring_max_bytes);
     uint64_t target = s->is_inline ? INLINE_BYTES : o->ring_target_bytes;
+    if (target > o->ring_max_bytes)
+        target = o->ring_max_bytes;
     uint32_t slots = choose_slots(target, layout.bytes);
     int rc = ring_init(&s->ring, slots, layout.bytes, e);
     if (rc)

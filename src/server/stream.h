@@ -48,6 +48,7 @@ struct stream {
     bool runnable;     /* in the pool's list */
     bool watched;      /* a worker looks at its tail before it parks */
     bool parked;       /* wake_at is set in the ring */
+    bool starved;      /* the reader said that it waits: any room is worth rendering */
     bool closed;       /* no session any more */
     int failed;        /* negative: why the stream had to end */
     bool notified;     /* in the pool's list of news for the loop */
