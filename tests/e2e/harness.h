@@ -10,9 +10,11 @@
 #include "support/daemon.h"
 #include "support/support.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -224,6 +226,64 @@ static inline void check_bytes(const struct images *m, const struct fmnist_batch
                          (unsigned long long)b->epoch, (unsigned long long)b->step,
                          (unsigned long long)i, (long long)b->indices[i]);
     }
+}
+
+/* Clients that the daemon has, and batches that lie ready in all their rings. */
+struct counts {
+    unsigned clients;
+    uint64_t ready, slots;
+};
+
+static inline struct counts counts_of(struct fmnist_client *client)
+{
+    char *text;
+    must(fmnist_status(client, &text));
+    json_t *status = json_loads(text, 0, NULL), *one;
+    ck_assert_msg(status, "status is no JSON: %s", text);
+    free(text);
+    json_t *clients = json_object_get(status, "clients");
+    struct counts c = {.clients = (unsigned)json_array_size(clients)};
+    size_t i;
+    json_array_foreach(clients, i, one)
+    {
+        json_t *stream = json_object_get(one, "stream");
+        c.ready += (uint64_t)json_integer_value(json_object_get(stream, "batches_ready"));
+        c.slots += (uint64_t)json_integer_value(json_object_get(stream, "slots"));
+    }
+    json_decref(status);
+    return c;
+}
+
+struct wanted {
+    struct fmnist_client *client;
+    unsigned clients;
+};
+
+static inline bool has_clients(void *data)
+{
+    const struct wanted *w = data;
+    return counts_of(w->client).clients == w->clients;
+}
+
+/* Waits until the daemon has that many clients, the asking one included. */
+static inline void wait_for_clients(struct fmnist_client *client, unsigned clients)
+{
+    struct wanted w = {client, clients};
+    ck_assert_msg(daemon_wait_until(has_clients, &w), "%u clients, want %u",
+                  counts_of(client).clients, clients);
+}
+
+static inline bool rings_are_full(void *data)
+{
+    struct counts c = counts_of(data);
+    return c.ready == c.slots;
+}
+
+static inline int64_t milliseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 #endif
