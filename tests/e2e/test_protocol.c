@@ -1,0 +1,335 @@
+/* Peers that do not keep to the protocol: each loses its own connection and nothing else. The
+ * numbers of docs/protocol.md stand here again, because they must never change. */
+#include "e2e/harness.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { HELLO = 1, DATASETS, STATUS, OPEN, KICK, WELCOME = 101, ERROR = 106 };
+
+static struct daemon d;
+static struct images all;
+static struct fmnist_client *client;
+static struct fmnist_stream *witness; /* has to go on, whatever others do */
+static unsigned descriptors;
+
+static void serve(const char *more)
+{
+    serve_tiny(&d, more);
+    client = connect_to(&d);
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.dtype = FMNIST_UINT8;
+    witness = open_stream(client, &spec);
+    descriptors = daemon_descriptors(&d);
+}
+
+static void setup(void)
+{
+    support_setup();
+    images_make(&all, 100, 5, 4, 1);
+    serve("");
+}
+
+static void setup_limits(void)
+{
+    support_setup();
+    images_make(&all, 100, 28, 28, 1);
+    serve("limits: {clients: 6, clients_per_user: 4, ring_bytes: 4MiB, "
+          "ring_bytes_per_user: 6MiB, handshake_ms: 100}\n");
+}
+
+static bool has_descriptors(void *data)
+{
+    (void)data;
+    return daemon_descriptors(&d) == descriptors;
+}
+
+/* The daemon lives, serves, and has let go of everything. */
+static void teardown(void)
+{
+    struct fmnist_batch b;
+    wait_for_clients(client, 2);
+    ck_assert_msg(daemon_wait_until(has_descriptors, NULL), "descriptors: %u before, %u after",
+                  descriptors, daemon_descriptors(&d));
+    must(fmnist_next(witness, &b));
+    check_bytes(&all, &b);
+    fmnist_close(witness);
+    fmnist_disconnect(client);
+    daemon_stop(&d);
+    images_free(&all);
+    support_teardown();
+}
+
+static int dial(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    ck_assert_uint_lt(strlen(d.socket), sizeof a.sun_path);
+    memcpy(a.sun_path, d.socket, strlen(d.socket));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static void say(int fd, uint16_t type, const void *body, uint32_t size)
+{
+    uint8_t frame[8 + 2048] = {(uint8_t)size,         (uint8_t)(size >> 8), (uint8_t)(size >> 16),
+                               (uint8_t)(size >> 24), (uint8_t)type,        (uint8_t)(type >> 8)};
+    ck_assert_uint_le(size, 2048);
+    if (size)
+        memcpy(frame + 8, body, size);
+    /* The daemon may have hung up on the first half already. */
+    ck_assert_int_ne(send(fd, frame, 8 + size, MSG_NOSIGNAL), 0);
+}
+
+static uint32_t little(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void hear_welcome(int fd)
+{
+    uint8_t frame[64];
+    ck_assert_int_gt(recv(fd, frame, 8, MSG_WAITALL), 0);
+    ck_assert_uint_eq(frame[4], WELCOME);
+    ck_assert_int_eq(recv(fd, frame + 8, little(frame), MSG_WAITALL), (ssize_t)little(frame));
+}
+
+/* One error frame of that code, with that word in its text, and then the end. */
+static void hear_error(int fd, int code, const char *word)
+{
+    uint8_t frame[2048] = {0};
+    ssize_t n = recv(fd, frame, 8, MSG_WAITALL);
+    ck_assert_int_eq(n, 8);
+    ck_assert_uint_eq(frame[4] | frame[5] << 8, ERROR);
+    uint32_t size = little(frame);
+    ck_assert(size >= 8 && size < sizeof frame - 8);
+    ck_assert_int_eq(recv(fd, frame + 8, size, MSG_WAITALL), (ssize_t)size);
+    ck_assert_int_eq((int)little(frame + 8), code);
+    ck_assert_uint_eq(little(frame + 12), size - 8);
+    ck_assert_msg(strstr((char *)frame + 16, word), "\"%s\" has no \"%s\"", frame + 16, word);
+    ck_assert_int_le(recv(fd, frame, 1, 0), 0);
+    close(fd);
+}
+
+static int dial_and_greet(void)
+{
+    static const uint8_t version[4] = {1};
+    int fd = dial();
+    say(fd, HELLO, version, 4);
+    hear_welcome(fd);
+    return fd;
+}
+
+START_TEST(hello__another_version_or_too_short__refused)
+{
+    static const uint8_t version[4] = {2};
+    int fd = dial();
+    say(fd, HELLO, version, 4);
+    hear_error(fd, FMNIST_EPROTO, "version 2");
+    fd = dial();
+    say(fd, HELLO, version, 3);
+    hear_error(fd, FMNIST_EPROTO, "version");
+}
+END_TEST
+
+/* Every message that does not belong where it comes. */
+START_TEST(frame__out_of_turn__refused)
+{
+    static const uint8_t zeros[1024] = {0};
+    for (uint16_t type = 0; type < 120; type++) {
+        if (type != HELLO) {
+            int fd = dial();
+            say(fd, type, zeros, 4);
+            hear_error(fd, FMNIST_EPROTO, "before hello");
+        }
+        int fd = dial_and_greet();
+        say(fd, type, zeros, type == OPEN ? 1024 : 4);
+        hear_error(fd, FMNIST_EPROTO, type == OPEN ? "1024 bytes" : "without a stream");
+    }
+}
+END_TEST
+
+/* A length that no request has must be refused before a byte of it is waited for. */
+START_TEST(frame__too_long_or_reserved_bits__refused)
+{
+    static const uint8_t head[][8] = {
+        {1, 4, 0, 0, HELLO}, {255, 255, 255, 255, HELLO}, {4, 0, 0, 0, HELLO, 0, 1}};
+    static const char *const words[] = {"1025", "4294967295", "byte 6"};
+    for (size_t i = 0; i < 3; i++) {
+        int fd = dial();
+        ck_assert_int_eq(send(fd, head[i], 8, 0), 8);
+        hear_error(fd, FMNIST_EPROTO, words[i]);
+    }
+}
+END_TEST
+
+/* Frames may come byte by byte, and many in one piece. */
+START_TEST(frame__in_pieces_or_together__understood)
+{
+    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 1};
+    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, STATUS};
+    int fd = dial();
+    for (size_t i = 0; i < sizeof hello; i++)
+        ck_assert_int_eq(send(fd, hello + i, 1, 0), 1);
+    hear_welcome(fd);
+    close(fd);
+    fd = dial();
+    ck_assert_int_eq(send(fd, both, sizeof both, 0), sizeof both);
+    hear_welcome(fd);
+    uint8_t head[8];
+    ck_assert_int_eq(recv(fd, head, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(head[4], 103);
+    close(fd);
+}
+END_TEST
+
+/* Whatever bytes come, and wherever they break off. */
+START_TEST(garbage__any__ends_its_own_connection)
+{
+    uint64_t random = 99;
+    for (int i = 0; i < 1000; i++) {
+        uint8_t bytes[600];
+        for (size_t k = 0; k < sizeof bytes; k++)
+            bytes[k] = (uint8_t)(next_random(&random) >> 40);
+        int fd = i % 2 ? dial() : dial_and_greet();
+        if (i % 4 == 0) { /* a plausible open */
+            memcpy(bytes, (uint8_t[]){0x28, 1, 0, 0, OPEN, 0, 0, 0}, 8);
+            memcpy(bytes + 8, "tiny", 5);
+        }
+        send(fd, bytes, next_random(&random) % sizeof bytes, MSG_NOSIGNAL);
+        close(fd);
+    }
+}
+END_TEST
+
+/* Descriptors that are sent to the daemon must not pile up in it. */
+START_TEST(descriptors__sent_to_the_daemon__closed_and_refused)
+{
+    for (int i = 0; i < 20; i++) {
+        int fd = dial_and_greet(), fds[8];
+        for (int k = 0; k < 8; k++)
+            fds[k] = STDIN_FILENO;
+        char byte = 0, control[CMSG_SPACE(sizeof fds)];
+        struct iovec part = {&byte, 1};
+        struct msghdr m = {.msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = control,
+                           .msg_controllen = sizeof control};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof fds);
+        memcpy(CMSG_DATA(c), fds, sizeof fds);
+        ck_assert_int_eq(sendmsg(fd, &m, 0), 1);
+        hear_error(fd, FMNIST_EPROTO, "descriptors");
+    }
+}
+END_TEST
+
+/* The page that a client may write, as this process has mapped it for its newest stream. */
+static uint64_t *seat_of_newest(const uint64_t * not )
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    char line[512], rights[8];
+    unsigned long from, to;
+    uint64_t *page = NULL;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && to - from == 4096 &&
+            !strcmp(rights, "rw-s") && strstr(line, "/memfd:") && (uint64_t *)from != not )
+            page = (uint64_t *)from;
+    fclose(f);
+    return page;
+}
+
+/* A tail ahead of what was published, far ahead, or gone back is this client's end alone. */
+START_TEST(seat__wild_tail__loses_only_that_stream)
+{
+    static const uint64_t wild[] = {UINT64_MAX, UINT64_MAX / 2, 1u << 20};
+    uint64_t *mine = seat_of_newest(NULL);
+    ck_assert_ptr_nonnull(mine);
+    for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
+        struct fmnist_spec spec = spec_of("tiny");
+        struct fmnist_stream *stream = open_stream(client, &spec);
+        uint64_t *tail = seat_of_newest(mine);
+        ck_assert_ptr_nonnull(tail);
+        struct fmnist_batch b;
+        int rc;
+        do {
+            rc = fmnist_next(stream, &b);
+            if (rc == FMNIST_OK)
+                fmnist_release(stream, &b);
+            *(volatile uint64_t *)tail = wild[i];
+        } while (rc >= 0);
+        ck_assert_msg(rc == FMNIST_EPROTO || rc == FMNIST_EDEAD, "%d: %s", rc, fmnist_error());
+        fmnist_close(stream);
+    }
+}
+END_TEST
+
+static void must_limit(int rc, const char *name)
+{
+    ck_assert_msg(rc == FMNIST_ELIMIT && strstr(fmnist_error(), name), "%d, \"%s\": want %s", rc,
+                  fmnist_error(), name);
+}
+
+START_TEST(limits__rings__refused_by_name)
+{
+    struct fmnist_spec spec = spec_of("tiny");
+    struct fmnist_stream *first, *second;
+    spec.height = spec.width = 300; /* 64 images take 23 MB */
+    must_limit(fmnist_open(client, &spec, NULL, &first), "limits.ring_bytes allows");
+    spec.height = spec.width = 80; /* 1.6 MB, twice */
+    must(fmnist_open(client, &spec, NULL, &first));
+    must_limit(fmnist_open(client, &spec, NULL, &second), "limits.ring_bytes_per_user");
+    fmnist_close(first);
+}
+END_TEST
+
+START_TEST(limits__clients__refused_by_name)
+{
+    int fds[2] = {dial_and_greet(), dial_and_greet()};
+    struct fmnist_connect_options o = {.size = sizeof o, .socket = d.socket};
+    struct fmnist_client *more;
+    for (int i = 0; i < 10; i++)
+        must_limit(fmnist_connect(&o, &more), "limits.clients_per_user");
+    close(fds[0]);
+    close(fds[1]);
+}
+END_TEST
+
+/* A peer that says nothing, or half a hello, does not keep its place. */
+START_TEST(limits__no_hello__ended_in_time)
+{
+    int64_t start = milliseconds();
+    int silent = dial(), half = dial();
+    ck_assert_int_eq(send(half, "\4\0\0", 3, 0), 3);
+    hear_error(silent, FMNIST_ETIMEDOUT, "limits.handshake_ms");
+    hear_error(half, FMNIST_ETIMEDOUT, "limits.handshake_ms");
+    ck_assert_int_ge(milliseconds() - start, 90);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("protocol");
+    TCase *tc = tcase_create("protocol"), *limits = tcase_create("limits");
+    suite_add_tcase(suite, tc);
+    suite_add_tcase(suite, limits);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(limits, setup_limits, teardown);
+    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(limits, 120);
+    tcase_add_test(tc, hello__another_version_or_too_short__refused);
+    tcase_add_test(tc, frame__out_of_turn__refused);
+    tcase_add_test(tc, frame__too_long_or_reserved_bits__refused);
+    tcase_add_test(tc, frame__in_pieces_or_together__understood);
+    tcase_add_test(tc, garbage__any__ends_its_own_connection);
+    tcase_add_test(tc, descriptors__sent_to_the_daemon__closed_and_refused);
+    tcase_add_test(tc, seat__wild_tail__loses_only_that_stream);
+    tcase_add_test(limits, limits__rings__refused_by_name);
+    tcase_add_test(limits, limits__clients__refused_by_name);
+    tcase_add_test(limits, limits__no_hello__ended_in_time);
+    return support_run(suite);
+}
