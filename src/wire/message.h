@@ -29,7 +29,8 @@ enum wire_type {
     WIRE_DATASETS = 2, /* empty */
     WIRE_STATUS = 3,   /* empty */
     WIRE_OPEN = 4,     /* struct wire_open */
-    WIRE_KICK = 5,     /* empty: the tail has reached wake_at */
+    WIRE_KICK = 5,     /* empty: the tail has reached wake_at, or the reader, which holds
+                        * batches, waits for the next */
     /* daemon to client */
     WIRE_WELCOME = 101,        /* protocol version u32, daemon's version as text */
     WIRE_DATASETS_REPLY = 102, /* struct wire_dataset, count times */
