@@ -6,6 +6,7 @@
 #include "client/client.h"
 #include "client/spec_public.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "pixels/convert.h"
@@ -48,7 +49,9 @@ struct fmnist_stream {
     uint32_t slot_count;
     bool *held; /* [slot_count] */
     /* transport */
-    struct ring_view view;            /* shm */
+    struct ring_view view;            /* shm: the ring that batches come from */
+    struct ring_view left;            /* shm: the one before, while batches of it are held */
+    uint64_t left_at;                 /* they are those before this number */
     struct slot_layout layout;        /* shm */
     struct convert_plan *convert;     /* inline */
     struct inline_slot *inline_slots; /* inline: [slot_count] */
@@ -184,6 +187,7 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     }
     s->epoch = token ? request.token.epoch : s->facts.epoch;
     s->step = token ? request.token.step : s->facts.step;
+    s->number = s->tail = s->epoch * s->facts.steps + s->step;
     s->end_epoch = s->spec.epochs ? s->spec.epoch + s->spec.epochs : SPEC_EPOCH_MAX + 1;
     *stream = s;
     return FMNIST_OK;
@@ -194,6 +198,7 @@ void fmnist_close(struct fmnist_stream *s)
     if (!s)
         return;
     ring_view_close(&s->view);
+    ring_view_close(&s->left);
     connection_hang_up(&s->connection, &s->guard);
     fork_guard_close(&s->guard);
     convert_plan_free(s->convert);
@@ -238,44 +243,117 @@ static void set_parts(struct parts *p, const struct slot_header *h, const struct
     p->indices = (const int64_t *)(at + l->indices_at);
 }
 
-/* The ring gave nothing: does the daemon live? Waits for its word where the ring is shut. */
+/* ---- going over to another ring ------------------------------------------------------------ */
+
+static int send_leave(struct fmnist_stream *s, enum wire_leave which)
+{
+    uint8_t body[4];
+    put_le32(body, which);
+    return connection_send(&s->connection, WIRE_LEAVE, body, sizeof body);
+}
+
+/* Nothing of the ring before is held any more. */
+static void leave_ring(struct fmnist_stream *s)
+{
+    ring_view_close(&s->left);
+    send_leave(s, WIRE_LEAVE_OLD); /* a daemon that is gone is the next call's to tell */
+}
+
+/* Neighbours kept us waiting, so there is a ring of our own from batch `at` on. */
+static int take_offer(struct fmnist_stream *s, uint64_t at, const int fds[2])
+{
+    if (s->left.header)
+        return fail(FMNIST_EPROTO, "a ring was offered before the last one was left");
+    if (at != s->number)
+        return send_leave(s, WIRE_LEAVE_OFFERED);
+    struct ring_view offered;
+    struct err e;
+    int rc = ring_view_init(&offered, fds[0], fds[1], s->slot_count, s->layout.bytes, &e);
+    if (rc)
+        return fail_from(rc, &e);
+    s->left = s->view;
+    s->left_at = at;
+    s->view = offered;
+    if (s->tail == at)
+        leave_ring(s);
+    return FMNIST_OK;
+}
+
+static int receive_offer(struct fmnist_stream *s, const struct wire_head *h, const int *fds,
+                         size_t fd_count)
+{
+    uint8_t body[8];
+    if (h->type != WIRE_OFFER || h->body_bytes != sizeof body || fd_count != 2)
+        return fail(FMNIST_EPROTO, "frame of type %u with %u bytes is not expected", h->type,
+                    h->body_bytes);
+    int rc = connection_body(&s->connection, body, sizeof body);
+    return rc ? rc : take_offer(s, get_le64(body), fds);
+}
+
+/* ---- arriving through shared memory -------------------------------------------------------- */
+
+/* The ring gave nothing: does the daemon live, has it something to say? */
 static int look_at_socket(struct fmnist_stream *s)
 {
     if (s->connection.fd < 0)
         return fail(FMNIST_EDEAD, "the daemon closed the connection");
     struct pollfd p = {.fd = s->connection.fd, .events = POLLIN};
-    if (poll(&p, 1, ring_view_closed(&s->view) ? (int)NAP_MS : 0) <= 0)
+    bool closed = ring_view_closed(&s->view);
+    if (poll(&p, 1, closed ? (int)NAP_MS : 0) <= 0)
         return FMNIST_OK;
-    if (ring_view_ready(&s->view, s->number))
+    if (!closed && ring_view_ready(&s->view, s->number))
         return FMNIST_OK; /* published before the end: that is delivered first */
     struct wire_head h;
-    size_t none = 0;
-    int rc = connection_head(&s->connection, NAP_MS, &h, NULL, &none);
+    int fds[2] = {-1, -1};
+    size_t fd_count = 2;
+    int rc = connection_head(&s->connection, NAP_MS, &h, fds, &fd_count);
     if (!rc)
-        rc = fail(FMNIST_EPROTO, "frame of type %u is not expected", h.type);
-    connection_close(&s->connection);
+        rc = receive_offer(s, &h, fds, fd_count);
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    if (rc)
+        connection_close(&s->connection);
     return rc;
+}
+
+static bool is_there(const struct fmnist_stream *s)
+{
+    return ring_view_ready(&s->view, s->number) && !ring_view_closed(&s->view);
+}
+
+static int wait_for_batch(struct fmnist_stream *s)
+{
+    uint64_t deadline = clock_ns() + s->connection.timeout_ms * UINT64_C(1000000);
+    while (!is_there(s)) {
+        ring_view_announce(&s->view);
+        /* Batches that we or our neighbours hold may keep the daemon from going on. */
+        if (s->tail != s->number || ring_view_shared(&s->view))
+            connection_send(&s->connection, WIRE_KICK, NULL, 0);
+        ring_view_wait(&s->view, s->number, NAP_MS);
+        if (is_there(s))
+            break;
+        int rc = look_at_socket(s);
+        if (rc)
+            return rc;
+        if (clock_ns() >= deadline && !is_there(s))
+            return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", s->connection.timeout_ms);
+    }
+    return FMNIST_OK;
 }
 
 static int arrive_shm(struct fmnist_stream *s, struct parts *p)
 {
-    if (!ring_view_ready(&s->view, s->number)) {
-        /* Held batches may keep the tail below where the daemon wants to be woken. */
-        if (s->tail != s->number)
-            connection_send(&s->connection, WIRE_KICK, NULL, 0);
-        uint64_t deadline = clock_ns() + s->connection.timeout_ms * UINT64_C(1000000);
-        while (!ring_view_wait(&s->view, s->number, NAP_MS)) {
-            int rc = look_at_socket(s);
-            if (rc)
-                return rc;
-            if (clock_ns() >= deadline && !ring_view_ready(&s->view, s->number))
-                return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", s->connection.timeout_ms);
-        }
+    if (!is_there(s) && !(ring_view_spin(&s->view, s->number) && is_there(s))) {
+        int rc = wait_for_batch(s);
+        if (rc)
+            return rc;
     }
     const struct slot_header *h = ring_view_slot(&s->view, s->number);
     set_parts(p, h, &s->layout);
     return check_batch(s, h);
 }
+
+/* ---- arriving on the socket ---------------------------------------------------------------- */
 
 static int arrive_inline(struct fmnist_stream *s, struct parts *p)
 {
@@ -393,6 +471,17 @@ int fmnist_next(struct fmnist_stream *s, struct fmnist_batch *batch)
     return FMNIST_OK;
 }
 
+/* Tells the rings how far the tail has come. */
+static void give_back(struct fmnist_stream *s)
+{
+    bool old = s->left.header && s->tail < s->left_at;
+    if (s->left.header && !old)
+        leave_ring(s);
+    /* A daemon that is gone is the next call's to tell. */
+    if (ring_view_release(old ? &s->left : &s->view, s->tail))
+        connection_send(&s->connection, WIRE_KICK, NULL, 0);
+}
+
 int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
 {
     if (!s || !batch)
@@ -409,9 +498,8 @@ int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
         return FMNIST_OK; /* an older one is still held */
     while (s->tail < s->number && !s->held[s->tail % s->slot_count])
         s->tail++;
-    /* A daemon that is gone is the next call's to tell. */
-    if (!s->convert && ring_view_release(&s->view, s->tail))
-        connection_send(&s->connection, WIRE_KICK, NULL, 0);
+    if (!s->convert)
+        give_back(s);
     return FMNIST_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -180,6 +181,7 @@ int recipe_new(struct recipe **out, const struct spec *spec, const struct datase
     struct recipe *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");
+    atomic_init(&r->users, 1);
     r->spec = *spec;
     r->split = split;
     r->kitchen = kitchen;
@@ -202,9 +204,15 @@ int recipe_new(struct recipe **out, const struct spec *spec, const struct datase
     return 0;
 }
 
+struct recipe *recipe_share(struct recipe *r)
+{
+    atomic_fetch_add(&r->users, 1);
+    return r;
+}
+
 void recipe_free(struct recipe *r)
 {
-    if (!r)
+    if (!r || atomic_fetch_sub(&r->users, 1) > 1)
         return;
     convert_plan_free(r->convert);
     shelf_put(r->shelf);

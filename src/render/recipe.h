@@ -5,7 +5,8 @@
  *
  * Shape: a batch is a slot (ring/slot.h's parts, passed as pointers): images in final form, or in
  * narrow form (samples as kept: uint8 or float32, [in_channels][h][w]) for the inline transport.
- * Threads: a recipe is immutable; rendering threads bring a scratch each.
+ * Threads: a recipe is immutable but for the count of its owners; rendering threads bring a scratch
+ * each.
  */
 #ifndef RENDER_RECIPE_H
 #define RENDER_RECIPE_H
@@ -23,6 +24,7 @@ struct kitchen {
 };
 
 struct recipe {
+    _Atomic uint32_t users;
     struct spec spec; /* canonical: every default resolved */
     struct kitchen *kitchen;
     const struct dataset_split *split;
@@ -42,6 +44,11 @@ struct recipe {
  * Owns: the caller; end with recipe_free. */
 int recipe_new(struct recipe **out, const struct spec *spec, const struct dataset *dataset,
                struct kitchen *kitchen, bool narrow, struct err *e);
+
+/* One more owner of the recipe. */
+struct recipe *recipe_share(struct recipe *r);
+
+/* Ends one owner's hold; frees it with the last. Accepts NULL. */
 void recipe_free(struct recipe *r);
 
 /* Where one batch goes. */

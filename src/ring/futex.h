@@ -10,11 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the futex is a number's low word");
-
-static inline const uint32_t *futex_word(const _Atomic uint64_t *number)
+static inline const uint32_t *futex_word(const _Atomic uint32_t *word)
 {
-    return (const uint32_t *)number;
+    return (const uint32_t *)word;
 }
 
 /* Sleeps while *word == seen, at most timeout_ms. Not private: the word is shared by processes. */

@@ -49,7 +49,8 @@ close_fd:
     return rc;
 }
 
-int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, struct err *e)
+int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t first,
+              struct err *e)
 {
     assert(slot_count > 0 && slot_bytes % 64 == 0);
     memset(r, 0, sizeof *r);
@@ -70,9 +71,10 @@ int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, struct e
     r->header->magic = RING_MAGIC;
     r->header->slot_count = slot_count;
     r->header->slot_bytes = slot_bytes;
-    atomic_init(&r->header->head, 0);
+    atomic_init(&r->header->head, first);
+    atomic_init(&r->header->signal, 0);
+    atomic_init(&r->header->readers, 0);
     atomic_init(&r->header->wake_at, RING_NOT_PARKED);
-    atomic_init(&r->header->closed, 0);
     if (fcntl(r->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) <
         0) {
         rc = err_sys(e, -errno, "sealing a ring");
@@ -106,18 +108,29 @@ uint64_t ring_head(const struct ring *r)
 void ring_publish(struct ring *r, uint64_t head)
 {
     assert(head > atomic_load(&r->header->head));
-    atomic_store(&r->header->head, head);
+    atomic_store_explicit(&r->header->head, head, memory_order_release);
+    atomic_fetch_add(&r->header->signal, 1);
+}
+
+void ring_wake(struct ring *r)
+{
+    futex_wake_all(futex_word(&r->header->signal));
+}
+
+void ring_nudge(struct ring *r)
+{
+    atomic_fetch_add(&r->header->signal, 1);
+    ring_wake(r);
+}
+
+void ring_set_readers(struct ring *r, uint32_t count)
+{
+    atomic_store(&r->header->readers, count);
 }
 
 void ring_park(struct ring *r, uint64_t tail)
 {
     atomic_store(&r->header->wake_at, tail);
-}
-
-void ring_shut(struct ring *r)
-{
-    atomic_store(&r->header->closed, 1);
-    futex_wake_all(futex_word(&r->header->head));
 }
 
 int seat_init(struct seat *s, uint64_t tail, struct err *e)
@@ -132,6 +145,7 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e)
     s->tail = tail;
     atomic_init(&s->page->tail, tail);
     atomic_init(&s->page->waiting, 0);
+    atomic_init(&s->page->closed, 0);
     if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         rc = err_sys(e, -errno, "sealing a seat");
         seat_close(s);
@@ -140,8 +154,15 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e)
     return 0;
 }
 
+void seat_shut(struct seat *s)
+{
+    if (s->page)
+        atomic_store(&s->page->closed, 1);
+}
+
 void seat_close(struct seat *s)
 {
+    seat_shut(s);
     if (s->page) {
         munmap(s->page, RING_SEAT_SIZE);
         fd_close(&s->fd);
@@ -160,10 +181,7 @@ int seat_update(struct seat *s, uint64_t head)
     return 0;
 }
 
-bool seat_wake(const struct seat *s, struct ring *r)
+bool seat_waits(const struct seat *s)
 {
-    if (!atomic_load(&s->page->waiting))
-        return false;
-    futex_wake_all(futex_word(&r->header->head));
-    return true;
+    return atomic_load(&s->page->waiting);
 }

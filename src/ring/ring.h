@@ -8,21 +8,24 @@
  *   seat    one page a reader: what that reader may write, its tail and whether it sleeps.
  *           (F_SEAL_SHRINK|GROW|SEAL)
  *
- * Batches are numbered from 0 without end; batch n lies in slot n % slot_count.
+ * Batches have running numbers (epoch * steps + step); batch n lies in slot n % slot_count. Several
+ * readers may sit at one ring, each with a seat; `tail` is the smallest of theirs.
  *
  * Invariant: tail <= next <= head <= tail + slot_count, where
- *   head  batches published          (in the ring; the daemon's)
- *   tail  batches given back, in order (in the seat; the reader's, and not to be trusted)
+ *   head  number behind the last batch published    (in the ring; the daemon's)
+ *   tail  number of the first batch not given back  (in the seat; the reader's, not to be trusted)
  *
  *     writer                                     reader
  *     wait for tail + slot_count > n             wait for head > n
  *     fill slot n                                read slot n
  *     ring_publish(n + 1)  head = n + 1          seat: tail = n + 1
- *       a seat waits? FUTEX_WAKE on head           tail >= wake_at? one message to the daemon
+ *       a seat waits? FUTEX_WAKE on signal         tail >= wake_at? one message to the daemon
  *     full? wake_at = tail + k, look again
  *
  * A flag and the number behind it are stored and loaded in opposite orders on the two sides, all
- * sequentially consistent, so of two sides that are about to sleep one sees the other.
+ * sequentially consistent, so of two sides that are about to sleep one sees the other. The futex
+ * is a word of its own, `signal`, which changes with every publication and with every other reason
+ * to look up (ring_nudge): a reader that is about to sleep misses neither.
  *
  * Threads: ring_publish and ring_park by one thread at a time; a view by its owner.
  * Source: memfd_create(2), fcntl(2) "File sealing", futex(2).
@@ -47,14 +50,18 @@ struct ring_header {
     uint32_t slot_count;
     uint64_t slot_bytes;
     /* daemon */
-    _Alignas(64) _Atomic uint64_t head;    /* its low word is the futex */
+    _Alignas(64) _Atomic uint64_t head;
+    _Atomic uint32_t signal;               /* the futex */
+    _Atomic uint32_t readers;              /* seats at this ring */
     _Alignas(64) _Atomic uint64_t wake_at; /* the tail at which the daemon wants a message */
-    _Atomic uint32_t closed;               /* nothing will be published any more */
 };
 
 struct ring_seat_page {
+    /* reader */
     _Atomic uint64_t tail;
-    _Atomic uint32_t waiting; /* the reader sleeps, or is about to, on head */
+    _Atomic uint32_t waiting; /* it sleeps, or is about to, on the ring's signal */
+    /* daemon; for the reader's eyes only */
+    _Alignas(64) _Atomic uint32_t closed; /* the seat is taken away: no slot is kept for it */
 };
 
 /* ---- the daemon's side --------------------------------------------------------------------- */
@@ -67,9 +74,10 @@ struct ring {
     int fd; /* owned */
 };
 
-/* Makes a ring with all its pages. Errors: -ENOMEM, -EMFILE, with text. Blocks: as long as the
- * kernel needs to clear the pages. */
-int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, struct err *e);
+/* Makes a ring with all its pages, whose first batch will be number `first`. Errors: -ENOMEM,
+ * -EMFILE, with text. Blocks: as long as the kernel needs to clear the pages. */
+int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t first,
+              struct err *e);
 
 /* Unmaps; readers keep their mapping. Accepts a zeroed ring. */
 void ring_close(struct ring *r);
@@ -85,8 +93,11 @@ void ring_publish(struct ring *r, uint64_t head);
  * Look at the tails again afterwards: one may have moved just before. */
 void ring_park(struct ring *r, uint64_t tail);
 
-/* Tells the readers that nothing more will come, and wakes them. */
-void ring_shut(struct ring *r);
+/* Tells the readers how many they are. */
+void ring_set_readers(struct ring *r, uint32_t count);
+
+/* Makes every reader that waits look up: at the head, at its seat, at its socket. Never blocks. */
+void ring_nudge(struct ring *r);
 
 struct seat {
     struct ring_seat_page *page; /* owned mapping */
@@ -95,13 +106,22 @@ struct seat {
 };
 
 int seat_init(struct seat *s, uint64_t tail, struct err *e);
+
+/* Tells the reader that it has no seat any more; a ring_nudge lets it look. Accepts a seat that was
+ * never made. */
+void seat_shut(struct seat *s);
+
+/* The same, and unmaps. */
 void seat_close(struct seat *s);
 
 /* Takes over the reader's tail, once. Errors: -EPROTO where it went back or beyond `head`. */
 int seat_update(struct seat *s, uint64_t head);
 
-/* Wakes the ring's readers if this seat's reader sleeps. Returns whether it did. Never blocks. */
-bool seat_wake(const struct seat *s, struct ring *r);
+/* Whether the seat's reader sleeps, or is about to: the ring then wants a ring_wake. */
+bool seat_waits(const struct seat *s);
+
+/* Wakes the ring's readers. Never blocks. */
+void ring_wake(struct ring *r);
 
 /* ---- the reader's side --------------------------------------------------------------------- */
 
@@ -125,11 +145,21 @@ const struct slot_header *ring_view_slot(const struct ring_view *v, uint64_t num
 /* Whether batch `number` is published. */
 bool ring_view_ready(const struct ring_view *v, uint64_t number);
 
-/* Whether the daemon has shut the ring. */
+/* Whether the daemon has taken the seat away: what lies in the slots may change from then on. */
 bool ring_view_closed(const struct ring_view *v);
 
-/* Waits for batch `number`, at most timeout_ms. Returns whether it is there; false also on a
- * closed ring, an early wake-up or a signal. Blocks: spins a few microseconds, then sleeps. */
+/* Whether other readers sit at the ring too. */
+bool ring_view_shared(const struct ring_view *v);
+
+/* Looks for batch `number` for a few microseconds: cheaper than a sleep. Returns whether it is
+ * there. */
+bool ring_view_spin(const struct ring_view *v, uint64_t number);
+
+/* Says that the reader is about to sleep: before a message that says so too, and before a wait. */
+void ring_view_announce(struct ring_view *v);
+
+/* Sleeps until batch `number` is there, at most timeout_ms. Returns whether it is; false also
+ * where the seat was taken away, on a nudge or a signal. Blocks. */
 bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms);
 
 /* Gives every batch before `tail` back. Returns whether the daemon wants a message now. */

@@ -81,7 +81,7 @@ bool ring_view_ready(const struct ring_view *v, uint64_t number)
 
 bool ring_view_closed(const struct ring_view *v)
 {
-    return atomic_load(&v->header->closed);
+    return atomic_load_explicit(&v->seat->closed, memory_order_acquire);
 }
 
 static void relax(void)
@@ -93,7 +93,12 @@ static void relax(void)
 #endif
 }
 
-static bool spin(const struct ring_view *v, uint64_t number)
+bool ring_view_shared(const struct ring_view *v)
+{
+    return atomic_load_explicit(&v->header->readers, memory_order_relaxed) > 1;
+}
+
+bool ring_view_spin(const struct ring_view *v, uint64_t number)
 {
     uint64_t end = clock_ns() + SPIN_NS;
     do
@@ -106,14 +111,16 @@ static bool spin(const struct ring_view *v, uint64_t number)
     return false;
 }
 
+void ring_view_announce(struct ring_view *v)
+{
+    atomic_store(&v->seat->waiting, 1);
+}
+
 bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
 {
-    if (ring_view_ready(v, number) || spin(v, number))
-        return true;
-    atomic_store(&v->seat->waiting, 1);
-    uint64_t head = atomic_load(&v->header->head);
-    if (head <= number && !ring_view_closed(v))
-        futex_wait(futex_word(&v->header->head), (uint32_t)head, timeout_ms);
+    uint32_t signal = atomic_load(&v->header->signal);
+    if (!ring_view_ready(v, number) && !ring_view_closed(v))
+        futex_wait(futex_word(&v->header->signal), signal, timeout_ms);
     atomic_store(&v->seat->waiting, 0);
     return ring_view_ready(v, number);
 }

@@ -25,8 +25,9 @@ struct pool {
     uint32_t sleeping;
     struct job *jobs, **jobs_end;
     struct job *finished, **finished_end;
+    struct stream *streams; /* all that have readers */
     struct stream *runnable;
-    struct stream *notified;
+    struct reader *notified;
     uint64_t vtime_ns; /* of the stream that was served last: where a newcomer begins */
 };
 
@@ -69,32 +70,57 @@ static void make_unrunnable(struct pool *p, struct stream *s)
     s->runnable = false;
 }
 
-static void tell_loop(struct pool *p, struct stream *s)
+static void tell_loop(struct pool *p, struct reader *r)
 {
-    if (s->notified || s->closed)
+    if (r->notified)
         return;
-    s->notified = true;
-    s->next_notified = p->notified;
-    p->notified = s;
+    r->notified = true;
+    r->next_notified = p->notified;
+    p->notified = r;
     p->notify(p->notify_data);
 }
 
-static void forget_news(struct pool *p, struct stream *s)
+static void forget_news(struct pool *p, struct reader *r)
 {
-    if (!s->notified)
+    if (!r->notified)
         return;
-    struct stream **at = &p->notified;
-    while (*at != s)
+    struct reader **at = &p->notified;
+    while (*at != r)
         at = &(*at)->next_notified;
-    *at = s->next_notified;
-    s->notified = false;
+    *at = r->next_notified;
+    r->notified = false;
 }
 
 static void fail_stream(struct pool *p, struct stream *s, int rc)
 {
     s->failed = rc;
     make_unrunnable(p, s);
-    tell_loop(p, s);
+    for (struct reader *r = s->readers; r; r = r->next)
+        tell_loop(p, r);
+}
+
+static void remove_stream(struct pool *p, struct stream *s)
+{
+    make_unrunnable(p, s);
+    struct stream **at = &p->streams;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+}
+
+/* The stream's room; readers that have failed are told of. */
+static uint64_t look(struct pool *p, struct stream *s)
+{
+    uint64_t room = stream_room(s);
+    for (struct reader *r = s->readers; r; r = r->next)
+        if (r->failed)
+            tell_loop(p, r);
+    return room;
+}
+
+static bool worth_rendering(const struct stream *s, uint64_t room)
+{
+    return room >= s->chunk_max || (room > 0 && (s->starved || s->limit - s->claimed <= room));
 }
 
 /* ---- one worker ---------------------------------------------------------------------------- */
@@ -112,63 +138,61 @@ static struct stream *pick(struct pool *p)
     return best;
 }
 
-/* Gives a use up; returns whether the stream is the caller's to free (without the lock). */
-static bool drop_use(struct stream *s)
+/* Gives a use up, and frees what left meanwhile. Called with the lock; gives it up for a stream's
+ * end. */
+static void drop_use(struct pool *p, struct stream *s)
 {
     assert(s->uses > 0);
-    return --s->uses == 0 && s->closed;
+    if (--s->uses)
+        return;
+    while (s->departed) {
+        struct reader *r = s->departed;
+        s->departed = r->next;
+        reader_free(r);
+    }
+    if (!s->closed)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    stream_free(s);
+    pthread_mutex_lock(&p->lock);
 }
 
-/* Looks for room a little longer before the stream parks. Called with the lock, gives it up
- * meanwhile. Returns whether the stream is still there. */
-static bool watch(struct pool *p, struct stream *s)
+/* Looks for room a little longer before the stream parks: at the slowest reader's tail. Called with
+ * the lock, gives it up meanwhile. */
+static void watch(struct pool *p, struct stream *s)
 {
-    s->uses++;
+    const struct reader *slowest = stream_slowest(s);
+    if (!slowest || s->is_inline || s->chunk_count)
+        return;
     s->watched = true;
-    uint64_t claimed = s->claimed;
-    uint32_t slots = s->ring.slot_count;
-    uint64_t want = s->limit - claimed < s->chunk_max ? s->limit - claimed : s->chunk_max;
-    const _Atomic uint64_t *tail = &s->seat.page->tail;
+    uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
+    uint64_t enough = s->claimed + want - s->ring.slot_count;
+    const _Atomic uint64_t *tail = &slowest->seat.page->tail;
     pthread_mutex_unlock(&p->lock);
     uint64_t end = clock_ns() + WATCH_NS;
     bool room = false;
     while (!room && clock_ns() < end)
         for (int i = 0; i < 64 && !room; i++)
             /* Not trusted: stream_room checks what it says before anything follows from it. */
-            room = atomic_load_explicit(tail, memory_order_acquire) + slots >= claimed + want;
+            room = atomic_load_explicit(tail, memory_order_acquire) >= enough;
     pthread_mutex_lock(&p->lock);
     s->watched = false;
-    if (drop_use(s)) {
-        pthread_mutex_unlock(&p->lock);
-        stream_free(s);
-        pthread_mutex_lock(&p->lock);
-        return false;
-    }
-    return !s->closed;
 }
 
-/* The ring is full: leaves the list until the client, or the loop's sending, makes room. */
+/* The ring is full: leaves the list until a reader, or the loop's sending, makes room. */
 static void park(struct pool *p, struct stream *s)
 {
     make_unrunnable(p, s);
     s->starved = false; /* without room there is a chunk under way, which will feed it */
-    if (s->is_inline || s->claimed == s->limit)
+    if (s->is_inline || s->claimed >= s->limit)
         return;
     uint64_t wake_at = s->claimed - s->ring.slot_count + s->wake_room;
     ring_park(&s->ring, wake_at);
     s->parked = true;
-    /* The client may have moved its tail before it could see wake_at. */
-    int64_t room = stream_room(s);
-    if (room < 0)
-        fail_stream(p, s, (int)room);
-    else if (s->tail >= wake_at)
+    /* A reader may have moved its tail before it could see wake_at. */
+    look(p, s);
+    if (s->tail >= wake_at)
         make_runnable(p, s);
-}
-
-static bool worth_rendering(const struct stream *s, int64_t room)
-{
-    return room >= s->chunk_max || (room > 0 && s->starved) ||
-           (room > 0 && s->limit - s->claimed <= (uint64_t)room);
 }
 
 static void render_chunk(struct pool *p, struct stream *s, uint64_t room,
@@ -176,57 +200,51 @@ static void render_chunk(struct pool *p, struct stream *s, uint64_t room,
 {
     struct chunk *c = stream_claim(s, room);
     s->starved = false;
-    s->uses++;
     /* The client is faster than we are: let another worker help. */
     if (room - c->count >= s->wake_room)
         wake_worker(p);
     pthread_mutex_unlock(&p->lock);
     uint64_t start = clock_ns();
     int rc = stream_render(s, c, scratch);
-    uint64_t spent = clock_ns() - start;
+    uint64_t now = clock_ns();
 
     pthread_mutex_lock(&p->lock);
-    s->vtime_ns += spent;
-    s->render_ns += spent;
-    bool moved = false;
+    s->vtime_ns += (now - start) / (s->reader_count ? s->reader_count : 1);
+    s->render_ns += now - start;
+    bool moved = false, wake = false;
     if (rc)
         fail_stream(p, s, rc);
     else
-        moved = stream_finish(s, c);
-    if (moved && s->is_inline)
-        tell_loop(p, s);
+        moved = stream_finish(s, c, now);
+    for (struct reader *r = s->readers; r && moved; r = r->next)
+        if (r->is_inline)
+            tell_loop(p, r);
+        else
+            wake = wake || seat_waits(&r->seat);
+    if (!wake)
+        return;
     pthread_mutex_unlock(&p->lock);
-
-    if (moved && !s->is_inline)
-        seat_wake(&s->seat, &s->ring);
+    ring_wake(&s->ring);
     pthread_mutex_lock(&p->lock);
-    if (drop_use(s)) {
-        pthread_mutex_unlock(&p->lock);
-        stream_free(s);
-        pthread_mutex_lock(&p->lock);
-    }
 }
 
 static void serve_stream(struct pool *p, struct stream *s, struct render_scratch *scratch)
 {
+    s->uses++;
     if (s->parked) {
         ring_park(&s->ring, RING_NOT_PARKED);
         s->parked = false;
     }
-    int64_t room = stream_room(s);
-    if (room >= 0 && !worth_rendering(s, room) && !s->is_inline && s->claimed < s->limit &&
-        s->chunk_count == 0) {
-        if (!watch(p, s))
-            return;
-        room = s->failed ? 0 : stream_room(s);
+    uint64_t room = look(p, s);
+    if (!worth_rendering(s, room) && s->claimed < s->limit) {
+        watch(p, s);
+        room = look(p, s);
     }
-    if (room < 0) {
-        fail_stream(p, s, (int)room);
-    } else if (!s->closed && !s->failed && worth_rendering(s, room)) {
-        render_chunk(p, s, (uint64_t)room, scratch);
-    } else {
+    if (!s->closed && !s->failed && worth_rendering(s, room))
+        render_chunk(p, s, room, scratch);
+    else
         park(p, s);
-    }
+    drop_use(p, s);
 }
 
 static void *work(void *data)
@@ -320,15 +338,13 @@ void pool_stop(struct pool *p)
     if (!p)
         return;
     join_workers(p);
-    assert(!p->runnable && !p->notified);
-    for (struct job *job = p->finished, *next; job; job = next) {
-        next = job->next;
-        job->done(job);
-    }
-    for (struct job *job = p->jobs, *next; job; job = next) {
-        next = job->next;
-        job->done(job);
-    }
+    struct job *lists[] = {p->finished, p->jobs};
+    for (size_t i = 0; i < 2; i++)
+        for (struct job *job = lists[i], *next; job; job = next) {
+            next = job->next;
+            job->done(job);
+        }
+    assert(!p->streams && !p->notified);
     pool_free(p);
 }
 
@@ -340,69 +356,115 @@ void pool_run(struct pool *p, struct job *job)
     pthread_mutex_unlock(&p->lock);
 }
 
-void pool_add(struct pool *p, struct stream *s)
+struct stream *pool_seat(struct pool *p, struct stream *s, struct reader *r,
+                         const struct stream *except)
 {
     pthread_mutex_lock(&p->lock);
-    make_runnable(p, s);
+    struct stream *at = p->streams;
+    while (at && (at == except || !stream_can_seat(at, s)))
+        at = at->next;
+    if (!at && s->ring.header) {
+        s->next = p->streams;
+        p->streams = s;
+        at = s;
+    }
+    if (at) {
+        stream_seat(at, r, clock_ns());
+        make_runnable(p, at);
+    }
     pthread_mutex_unlock(&p->lock);
+    return at;
 }
 
-void pool_remove(struct pool *p, struct stream *s)
+void pool_leave(struct pool *p, struct reader *r)
 {
+    if (!r)
+        return;
     pthread_mutex_lock(&p->lock);
-    make_unrunnable(p, s);
-    forget_news(p, s);
-    s->closed = true;
-    ring_shut(&s->ring);
+    struct stream *s = r->stream;
+    forget_news(p, r);
+    stream_unseat(s, r);
+    if (s->closed)
+        remove_stream(p, s);
+    else if (worth_rendering(s, look(p, s)))
+        make_runnable(p, s);
+    /* It may sleep on a ring that goes on without it. */
+    seat_shut(&r->seat);
+    ring_nudge(&s->ring);
     bool mine = s->uses == 0;
+    if (!mine) {
+        r->next = s->departed;
+        s->departed = r;
+    }
+    bool last = s->closed;
     pthread_mutex_unlock(&p->lock);
-    if (mine)
+    if (!mine)
+        return;
+    reader_free(r);
+    if (last)
         stream_free(s);
 }
 
-void pool_kick(struct pool *p, struct stream *s)
+static uint64_t wait_for_room(struct pool *p, struct reader *r, bool starved)
 {
     pthread_mutex_lock(&p->lock);
-    s->starved = true;
-    make_runnable(p, s);
+    struct stream *s = r->stream;
+    s->starved = s->starved || starved;
+    if (worth_rendering(s, look(p, s)))
+        make_runnable(p, s);
+    uint64_t patience = stream_wait(s, r, clock_ns());
     pthread_mutex_unlock(&p->lock);
+    return patience;
 }
 
-struct progress pool_progress(struct pool *p, struct stream *s)
+uint64_t pool_kick(struct pool *p, struct reader *r)
+{
+    return wait_for_room(p, r, true);
+}
+
+uint64_t pool_patience(struct pool *p, struct reader *r)
+{
+    return wait_for_room(p, r, false);
+}
+
+struct progress pool_progress(struct pool *p, struct reader *r)
 {
     pthread_mutex_lock(&p->lock);
+    const struct stream *s = r->stream;
     struct progress progress = {
-        .tail = s->tail,
-        .head = s->head,
+        .tail = r->tail,
+        .head = s->head < r->limit ? s->head : r->limit,
+        .rendered = s->head - s->first,
         .render_ns = s->render_ns,
-        .failed = s->failed,
+        .readers = s->reader_count,
+        .failed = r->failed ? r->failed : s->failed,
     };
     pthread_mutex_unlock(&p->lock);
     return progress;
 }
 
-void pool_sent(struct pool *p, struct stream *s, uint64_t tail)
+void pool_sent(struct pool *p, struct reader *r, uint64_t tail)
 {
     pthread_mutex_lock(&p->lock);
-    s->tail = tail;
-    if (worth_rendering(s, stream_room(s)))
-        make_runnable(p, s);
+    r->tail = tail;
+    if (worth_rendering(r->stream, look(p, r->stream)))
+        make_runnable(p, r->stream);
     pthread_mutex_unlock(&p->lock);
 }
 
-void pool_dispatch(struct pool *p, void (*news)(struct stream *s))
+void pool_dispatch(struct pool *p, void (*news)(struct reader *r))
 {
     pthread_mutex_lock(&p->lock);
     struct job *finished = p->finished;
     p->finished = NULL;
     p->finished_end = &p->finished;
     while (p->notified) {
-        struct stream *s = p->notified;
-        p->notified = s->next_notified;
-        s->notified = false;
-        /* Only the loop thread closes streams, so s stays while it is told. */
+        struct reader *r = p->notified;
+        p->notified = r->next_notified;
+        r->notified = false;
+        /* Only the loop thread frees readers that are told of, so r stays meanwhile. */
         pthread_mutex_unlock(&p->lock);
-        news(s);
+        news(r);
         pthread_mutex_lock(&p->lock);
     }
     pthread_mutex_unlock(&p->lock);

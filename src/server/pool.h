@@ -1,9 +1,9 @@
 /* server/pool.h — the worker threads, and which stream they render for.
  *
  * A worker takes, in this order: a job (something that the loop must not block on), or a chunk of
- * the runnable stream that has had the least rendering time. A stream whose ring is full leaves
- * the list and asks its client for a message (ring_park); with nothing to do a worker sleeps, so
- * an idle daemon uses no CPU.
+ * the runnable stream that has had the least rendering time for each of its readers. A stream whose
+ * ring is full leaves the list and asks its readers for a message (ring_park); with nothing to do a
+ * worker sleeps, so an idle daemon uses no CPU.
  *
  * Threads: every function may be called from the loop thread; workers call back only through
  * `notify`, which must be safe from any thread (uv_async_send is).
@@ -26,35 +26,46 @@ struct job {
 int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), void *data,
                struct err *e);
 
-/* Ends the workers after what they are at, and frees the pool. Streams must have been closed;
- * jobs that nobody ran are handed to `done` first. */
+/* Ends the workers after what they are at, and frees the pool. Sessions must have been closed;
+ * every job is handed to `done` first, whether somebody ran it or not. */
 void pool_stop(struct pool *p);
 
 void pool_run(struct pool *p, struct job *job);
 
-/* From here on workers render for the stream. */
-void pool_add(struct pool *p, struct stream *s);
+/* Seats the reader, whose first batch is s->first: at another stream of the same bytes that is near
+ * enough, but not at `except` (may be NULL); else at `s`, once it has a ring. From then on workers
+ * render for it. Returns where it sits; NULL: nowhere, `s` needs a ring first. `s` stays the
+ * caller's where the reader sits elsewhere. Any thread. */
+struct stream *pool_seat(struct pool *p, struct stream *s, struct reader *r,
+                         const struct stream *except);
 
-/* The session has ended: rendering stops, and the stream is freed once no worker is in it. */
-void pool_remove(struct pool *p, struct stream *s);
+/* The reader leaves its stream. It is freed, and with the last one its stream, once no worker is
+ * at them. Accepts NULL. */
+void pool_leave(struct pool *p, struct reader *r);
 
-/* The client says that it gave slots back. */
-void pool_kick(struct pool *p, struct stream *s);
+/* The client says that it gave slots back, or that it waits. Returns how much longer a neighbour
+ * may keep it waiting, as reader_patience_ns. */
+uint64_t pool_kick(struct pool *p, struct reader *r);
 
-/* How far a stream has come. */
+/* The same question, without news of the client's. */
+uint64_t pool_patience(struct pool *p, struct reader *r);
+
+/* How far a reader has come. */
 struct progress {
-    uint64_t tail;      /* batches given back (shm) or sent (inline) */
-    uint64_t head;      /* batches published */
-    uint64_t render_ns; /* spent by workers */
-    int failed;         /* 0, or why the stream had to end */
+    uint64_t tail;     /* the first batch not given back (shm) or not sent (inline) */
+    uint64_t head;     /* behind the last batch that it can have: published, and before its limit */
+    uint64_t rendered; /* batches of the stream, so far */
+    uint64_t render_ns; /* spent by workers on them */
+    uint32_t readers;   /* at the stream */
+    int failed;         /* 0, or why the reader had to end */
 };
-struct progress pool_progress(struct pool *p, struct stream *s);
+struct progress pool_progress(struct pool *p, struct reader *r);
 
 /* Inline: batches before `tail` were sent. */
-void pool_sent(struct pool *p, struct stream *s, uint64_t tail);
+void pool_sent(struct pool *p, struct reader *r, uint64_t tail);
 
-/* After `notify`: calls job->done for finished jobs, and `news` for every stream that failed
- * (s->failed < 0) or, inline, has more to send. Loop thread. */
-void pool_dispatch(struct pool *p, void (*news)(struct stream *s));
+/* After `notify`: calls job->done for finished jobs, and `news` for every reader that failed or,
+ * inline, has more to send. Loop thread. */
+void pool_dispatch(struct pool *p, void (*news)(struct reader *r));
 
 #endif

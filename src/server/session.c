@@ -1,6 +1,7 @@
 /* A connection's state machine. Does not accept connections (server.c) nor render (pool.c). */
 #include "server/session.h"
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "wire/message.h"
 #include "wire/socket.h"
@@ -39,20 +40,25 @@ struct session {
     size_t out_fd_count;
     bool end_when_sent;
 
-    struct open_job *opening;
-    struct stream *stream; /* owned, through the pool */
-    uint64_t sent;         /* inline: number of the batch under way */
-    uint64_t sent_bytes;   /* inline: of its frame */
+    struct seat_job *seating; /* under way: opening, or moving away from a neighbour */
+    struct reader *reader;    /* owned, through the pool; NULL: no stream */
+    struct reader *offered;   /* the same, of the ring that the client has been offered */
+    bool stays;               /* no memory for a ring of its own */
+    uint64_t sent_bytes;      /* inline: of the frame under way, batch reader->tail */
 };
 
-/* Opening makes memory and permutations: a worker does it. */
-struct open_job {
+/* Finding a reader its place makes memory and permutations: a worker does it. */
+struct seat_job {
     struct job job;
     struct server *server;
-    struct session *session; /* NULL: it ended meanwhile */
-    struct wire_open request;
-    struct stream_options options;
-    struct stream *stream;
+    struct session *session;  /* NULL: it ended meanwhile */
+    struct wire_open request; /* opening */
+    const struct dataset *dataset;
+    struct stream *stream;       /* where the reader wants to begin; no ring yet */
+    const struct stream *except; /* moving: where it sits (only compared) */
+    uint64_t first, limit;       /* the reader's batches */
+    uint32_t slots;
+    struct reader *reader; /* the result, seated */
     int rc;
     struct err err;
 };
@@ -86,11 +92,11 @@ static void end(struct session *s)
         return;
     s->state = CLOSING;
     unlink_session(s);
-    if (s->opening)
-        s->opening->session = NULL;
-    if (s->stream)
-        pool_remove(s->server->pool, s->stream);
-    s->stream = NULL;
+    if (s->seating)
+        s->seating->session = NULL;
+    pool_leave(s->server->pool, s->offered);
+    pool_leave(s->server->pool, s->reader);
+    s->reader = s->offered = NULL;
     uv_close((uv_handle_t *)&s->poll, on_closed);
     uv_close((uv_handle_t *)&s->timer, on_closed);
     if (s->pid_fd >= 0)
@@ -231,11 +237,12 @@ static bool send_reply(struct session *s)
 static size_t gather_frames(struct session *s, uint64_t head, struct iovec *parts,
                             uint8_t heads[][WIRE_HEAD_SIZE])
 {
-    const struct recipe *r = s->stream->recipe;
+    const struct stream *stream = s->reader->stream;
+    const struct recipe *r = stream->recipe;
     uint64_t skip = s->sent_bytes;
     size_t n = 0, frames = 0;
-    for (uint64_t i = s->sent; i < head && n + 2 <= INLINE_PARTS; i++, frames++) {
-        struct slot_header *slot = ring_slot(&s->stream->ring, i);
+    for (uint64_t i = s->reader->tail; i < head && n + 2 <= INLINE_PARTS; i++, frames++) {
+        struct slot_header *slot = ring_slot(&stream->ring, i);
         struct slot_layout layout;
         slot_layout_init(&layout, slot->count, r->image_bytes, r->label_bytes);
         wire_put_head(heads[frames], WIRE_BATCH, (uint32_t)layout.bytes);
@@ -254,31 +261,32 @@ static size_t gather_frames(struct session *s, uint64_t head, struct iovec *part
 /* Moves the position behind `n` sent bytes. */
 static void advance_frames(struct session *s, uint64_t n)
 {
-    const struct recipe *r = s->stream->recipe;
+    const struct stream *stream = s->reader->stream;
+    uint64_t at = s->reader->tail;
     s->sent_bytes += n;
-    for (;;) {
+    while (s->sent_bytes) {
         struct slot_layout layout;
-        slot_layout_init(&layout, ring_slot(&s->stream->ring, s->sent)->count, r->image_bytes,
-                         r->label_bytes);
+        slot_layout_init(&layout, ring_slot(&stream->ring, at)->count, stream->recipe->image_bytes,
+                         stream->recipe->label_bytes);
         if (s->sent_bytes < WIRE_HEAD_SIZE + layout.bytes)
-            return;
+            break;
         s->sent_bytes -= WIRE_HEAD_SIZE + layout.bytes;
-        s->sent++;
-        if (!s->sent_bytes)
-            return;
+        at++;
     }
+    if (at != s->reader->tail)
+        pool_sent(s->server->pool, s->reader, at);
 }
 
 /* Returns whether everything published is sent. */
 static bool send_batches(struct session *s)
 {
     for (;;) {
-        uint64_t head = pool_progress(s->server->pool, s->stream).head;
-        if (s->sent == head)
+        struct progress p = pool_progress(s->server->pool, s->reader);
+        if (p.tail == p.head)
             return true;
         struct iovec parts[INLINE_PARTS];
         uint8_t heads[INLINE_PARTS][WIRE_HEAD_SIZE];
-        size_t n = gather_frames(s, head, parts, heads);
+        size_t n = gather_frames(s, p.head, parts, heads);
         ssize_t sent = socket_send(s->fd, parts, n);
         if (sent == -EAGAIN)
             return false;
@@ -286,10 +294,7 @@ static bool send_batches(struct session *s)
             end(s);
             return false;
         }
-        uint64_t before = s->sent;
         advance_frames(s, (uint64_t)sent);
-        if (s->sent != before)
-            pool_sent(s->server->pool, s->stream, s->sent);
     }
 }
 
@@ -305,7 +310,7 @@ static void flush(struct session *s)
     }
     /* One request at a time: nothing is read while one is worked on or its reply is under way. */
     bool reading = empty && s->state != OPENING;
-    if (empty && s->stream && s->stream->is_inline && s->state == STREAMING)
+    if (empty && s->state == STREAMING && s->reader->is_inline)
         empty = send_batches(s);
     if (s->state == CLOSING)
         return;
@@ -338,30 +343,115 @@ static int public_code(int rc)
     return FMNIST_EIO;
 }
 
-static void run_open(struct job *job)
+/* A reader's share of its ring. */
+static uint64_t ring_share(const struct server *server, struct reader *r)
 {
-    struct open_job *o = (struct open_job *)job;
-    o->rc = stream_new(&o->stream, &o->options, &o->err);
+    return r ? stream_bytes(r->stream) / pool_progress(server->pool, r).readers : 0;
 }
 
 static uint64_t ring_bytes_of(const struct server *server, uid_t uid)
 {
     uint64_t bytes = 0;
     for (const struct session *s = server->sessions; s; s = s->next)
-        if (s->uid == uid && s->stream)
-            bytes += stream_bytes(s->stream);
+        if (s->uid == uid)
+            bytes += ring_share(server, s->reader) + ring_share(server, s->offered);
     return bytes;
 }
 
-static void reply_opened(struct session *s)
+static void check_memory(struct seat_job *j)
 {
-    struct stream *stream = s->stream;
+    uint64_t allowed = j->server->config->limits.ring_bytes_per_user;
+    uid_t uid = j->session->uid;
+    if (ring_bytes_of(j->server, uid) + ring_share(j->server, j->reader) > allowed)
+        j->rc = err_set(&j->err, -E2BIG,
+                        "a ring of %llu bytes: limits.ring_bytes_per_user is %llu bytes for all "
+                        "rings of uid %u",
+                        (unsigned long long)stream_bytes(j->reader->stream),
+                        (unsigned long long)allowed, (unsigned)uid);
+}
+
+static int slots_for(const struct seat_job *j, uint32_t *slots, struct err *e)
+{
+    const struct config *c = j->server->config;
+    return stream_choose_slots(j->stream, c->ring_bytes, c->limits.ring_bytes, slots, e);
+}
+
+static int seat(struct seat_job *j)
+{
+    struct pool *pool = j->server->pool;
+    j->first = j->stream->first;
+    int rc = reader_new(&j->reader, j->stream->is_inline, j->first, j->limit, &j->err);
+    if (!rc && pool_seat(pool, j->stream, j->reader, j->except))
+        return 0;
+    if (!rc)
+        rc = stream_make_ring(j->stream, j->slots, &j->err);
+    if (!rc && pool_seat(pool, j->stream, j->reader, j->except) == j->stream)
+        j->stream = NULL;
+    if (rc) {
+        reader_free(j->reader);
+        j->reader = NULL;
+    }
+    return rc;
+}
+
+static void run_seat(struct job *job)
+{
+    struct seat_job *j = (struct seat_job *)job;
+    if (!j->stream) {
+        struct stream_options o = {
+            .spec = &j->request.spec,
+            .dataset = j->dataset,
+            .kitchen = &j->server->kitchen,
+            .token = j->request.at_token ? &j->request.token : NULL,
+        };
+        j->rc = stream_new(&j->stream, &o, &j->limit, &j->err);
+        if (!j->rc)
+            j->rc = slots_for(j, &j->slots, &j->err);
+    }
+    if (!j->rc)
+        j->rc = seat(j);
+    stream_free(j->stream); /* unless the reader sits at it */
+    j->stream = NULL;
+}
+
+static struct seat_job *seat_job_new(struct session *s, void (*done)(struct job *job))
+{
+    struct seat_job *j = calloc(1, sizeof *j);
+    if (!j)
+        return NULL;
+    j->job.run = run_seat;
+    j->job.done = done;
+    j->server = s->server;
+    j->session = s;
+    return j;
+}
+
+/* Takes the result. Returns false where the session has ended, or a limit or an error is against
+ * it: j->rc and j->err say which. */
+static bool seat_job_done(struct seat_job *j)
+{
+    if (j->session)
+        j->session->seating = NULL;
+    if (!j->rc && !j->reader)
+        j->rc = err_set(&j->err, -EIO, "the daemon is shutting down");
+    if (!j->rc && j->session)
+        check_memory(j);
+    if (j->session && !j->rc)
+        return true;
+    stream_free(j->stream);
+    pool_leave(j->server->pool, j->reader);
+    return false;
+}
+
+static void fill_opened(struct wire_opened *m, const struct reader *reader, uint64_t first)
+{
+    const struct stream *stream = reader->stream;
     const struct recipe *r = stream->recipe;
-    struct wire_opened m = {
+    *m = (struct wire_opened){
         .sample_count = r->sampler.shard_count,
         .steps = r->sampler.steps,
-        .epoch = stream->base / r->sampler.steps,
-        .step = stream->base % r->sampler.steps,
+        .epoch = first / r->sampler.steps,
+        .step = first % r->sampler.steps,
         .image_bytes = r->image_bytes,
         .batch_size = r->slot_samples,
         .channels = r->shape.channels,
@@ -369,87 +459,151 @@ static void reply_opened(struct session *s)
         .width = r->shape.width,
         .in_channels = r->shape.in_channels,
         .float_samples = r->shape.float_samples,
-        .slot_count = stream->is_inline ? 1 : stream->ring.slot_count,
+        .slot_count = reader->is_inline ? 1 : stream->ring.slot_count,
     };
-    memcpy(m.digest, r->digest, sizeof m.digest);
-    memcpy(m.identity, r->identity, sizeof m.identity);
-    uint8_t body[WIRE_OPENED_SIZE];
-    wire_put_opened(body, &m);
-    if (!stream->is_inline) {
-        s->out_fds[0] = stream->ring.fd;
-        s->out_fds[1] = stream->seat.fd;
-        s->out_fd_count = 2;
-    }
-    s->state = STREAMING;
-    begin_reply(s, WIRE_OPENED);
-    wire_add(&s->out, body, sizeof body);
-    pool_add(s->server->pool, stream);
-    finish_reply(s);
+    memcpy(m->digest, r->digest, sizeof m->digest);
+    memcpy(m->identity, r->identity, sizeof m->identity);
+}
+
+static void lend_descriptors(struct session *s, const struct reader *reader)
+{
+    s->out_fds[0] = reader->stream->ring.fd;
+    s->out_fds[1] = reader->seat.fd;
+    s->out_fd_count = 2;
 }
 
 static void open_done(struct job *job)
 {
-    struct open_job *o = (struct open_job *)job;
-    struct session *s = o->session;
-    if (!s) {
-        stream_free(o->stream);
-        free(o);
-        return;
+    struct seat_job *j = (struct seat_job *)job;
+    struct session *s = j->session;
+    if (seat_job_done(j)) {
+        uint8_t body[WIRE_OPENED_SIZE];
+        struct wire_opened m;
+        fill_opened(&m, j->reader, j->first);
+        wire_put_opened(body, &m);
+        s->reader = j->reader;
+        s->reader->owner = s;
+        s->state = STREAMING;
+        if (!s->reader->is_inline)
+            lend_descriptors(s, s->reader);
+        begin_reply(s, WIRE_OPENED);
+        wire_add(&s->out, body, sizeof body);
+        finish_reply(s);
+    } else if (s) {
+        session_close(s, public_code(j->rc), j->err.text);
     }
-    s->opening = NULL;
-    const struct config_limits *limits = &o->server->config->limits;
-    if (!o->rc && !o->stream)
-        o->rc = err_set(&o->err, -EIO, "the daemon is shutting down");
-    if (!o->rc &&
-        ring_bytes_of(o->server, s->uid) + stream_bytes(o->stream) > limits->ring_bytes_per_user)
-        o->rc = err_set(&o->err, -E2BIG,
-                        "a ring of %llu bytes: limits.ring_bytes_per_user is %llu bytes for all "
-                        "rings of uid %u",
-                        (unsigned long long)stream_bytes(o->stream),
-                        (unsigned long long)limits->ring_bytes_per_user, (unsigned)s->uid);
-    if (o->rc) {
-        stream_free(o->stream);
-        session_close(s, public_code(o->rc), o->err.text);
-    } else {
-        s->stream = o->stream;
-        s->stream->owner = s;
-        reply_opened(s);
-    }
-    free(o);
+    free(j);
 }
 
 static void handle_open(struct session *s, const uint8_t *body, size_t size)
 {
-    struct open_job *o = calloc(1, sizeof *o);
-    if (!o) {
+    struct seat_job *j = seat_job_new(s, open_done);
+    if (!j) {
         session_close(s, FMNIST_ENOMEM, "out of memory");
         return;
     }
-    int rc = wire_get_open(&o->request, body, size, &o->err);
-    const struct dataset *dataset = rc ? NULL : server_dataset(s->server, o->request.spec.dataset);
-    if (!rc && !dataset)
-        rc = err_set(&o->err, -ENOENT, "no dataset \"%s\": see fmnistctl datasets",
-                     o->request.spec.dataset);
+    int rc = wire_get_open(&j->request, body, size, &j->err);
+    j->dataset = rc ? NULL : server_dataset(s->server, j->request.spec.dataset);
+    if (!rc && !j->dataset)
+        rc = err_set(&j->err, -ENOENT, "no dataset \"%s\": see fmnistctl datasets",
+                     j->request.spec.dataset);
     if (rc) {
-        session_close(s, public_code(rc), o->err.text);
-        free(o);
+        session_close(s, public_code(rc), j->err.text);
+        free(j);
         return;
     }
-    o->job.run = run_open;
-    o->job.done = open_done;
-    o->server = s->server;
-    o->session = s;
-    o->options = (struct stream_options){
-        .spec = &o->request.spec,
-        .dataset = dataset,
-        .kitchen = &s->server->kitchen,
-        .token = o->request.at_token ? &o->request.token : NULL,
-        .ring_target_bytes = s->server->config->ring_bytes,
-        .ring_max_bytes = s->server->config->limits.ring_bytes,
-    };
-    s->opening = o;
+    s->seating = j;
     s->state = OPENING;
-    pool_run(s->server->pool, &o->job);
+    pool_run(s->server->pool, &j->job);
+}
+
+/* ---- moving away from a neighbour ---------------------------------------------------------- */
+
+/* The reader waits where its new place begins, and for a neighbour still. */
+static bool wants_to_move(const struct session *s, uint64_t first)
+{
+    return pool_patience(s->server->pool, s->reader) == 0 &&
+           pool_progress(s->server->pool, s->reader).head == first;
+}
+
+static void move_done(struct job *job)
+{
+    struct seat_job *j = (struct seat_job *)job;
+    struct session *s = j->session;
+    if (!seat_job_done(j)) {
+        if (s) {
+            log_info("client %llu stays with slower neighbours: %s", (unsigned long long)s->id,
+                     j->err.text);
+            s->stays = true;
+        }
+    } else if (!wants_to_move(s, j->first) || s->out.size) {
+        pool_leave(s->server->pool, j->reader);
+    } else {
+        s->offered = j->reader;
+        s->offered->owner = s;
+        uint8_t body[8];
+        put_le64(body, j->first);
+        lend_descriptors(s, s->offered);
+        begin_reply(s, WIRE_OFFER);
+        wire_add(&s->out, body, sizeof body);
+        struct stream *old = s->reader->stream;
+        finish_reply(s);
+        if (s->state != CLOSING)
+            ring_nudge(&old->ring);
+    }
+    free(j);
+}
+
+static void move(struct session *s)
+{
+    struct seat_job *j = seat_job_new(s, move_done);
+    if (!j)
+        return;
+    struct stream *stream = s->reader->stream;
+    uint64_t first = pool_progress(s->server->pool, s->reader).head;
+    if (stream_fork(&j->stream, stream, first, &j->err)) {
+        free(j);
+        return;
+    }
+    j->except = stream;
+    j->limit = s->reader->limit;
+    j->slots = stream->ring.slot_count;
+    s->seating = j;
+    pool_run(s->server->pool, &j->job);
+}
+
+static void on_patience_end(uv_timer_t *timer);
+
+/* Waits with the client as long as a neighbour may keep it waiting, and then moves it. */
+static void be_patient(struct session *s, uint64_t patience_ns)
+{
+    if (patience_ns == READER_PATIENT || s->seating || s->offered || s->stays)
+        return;
+    if (patience_ns == 0)
+        move(s);
+    else
+        uv_timer_start(&s->timer, on_patience_end, (patience_ns + 999999) / 1000000, 0);
+}
+
+static void on_patience_end(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+    be_patient(s, pool_patience(s->server->pool, s->reader));
+}
+
+static void handle_kick(struct session *s)
+{
+    if (s->offered)
+        pool_kick(s->server->pool, s->offered);
+    be_patient(s, pool_kick(s->server->pool, s->reader));
+}
+
+static void handle_leave(struct session *s, const uint8_t *body)
+{
+    struct reader *left = get_le32(body) == WIRE_LEAVE_OLD ? s->reader : s->offered;
+    s->reader = left == s->reader ? s->offered : s->reader;
+    s->offered = NULL;
+    pool_leave(s->server->pool, left);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */
@@ -528,7 +682,9 @@ static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, 
     else if (s->state == IDLE && type == WIRE_OPEN)
         handle_open(s, body, size);
     else if (s->state == STREAMING && type == WIRE_KICK && size == 0)
-        pool_kick(s->server->pool, s->stream);
+        handle_kick(s);
+    else if (s->offered && type == WIRE_LEAVE && size == 4 && get_le32(body) <= WIRE_LEAVE_OFFERED)
+        handle_leave(s, body);
     else {
         static const char *const states[] = {"before hello", "without a stream",
                                              "while opening a stream", "with a stream"};
@@ -605,10 +761,12 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 
 /* ---- from outside -------------------------------------------------------------------------- */
 
-void session_news(struct stream *stream)
+void session_news(struct reader *reader)
 {
-    struct session *s = stream->owner;
-    int failed = pool_progress(s->server->pool, stream).failed;
+    struct session *s = reader->owner;
+    if (!s)
+        return; /* it is being seated: what there is comes with that */
+    int failed = pool_progress(s->server->pool, reader).failed;
     if (failed == -EPROTO)
         session_close(s, FMNIST_EPROTO, "the client broke its page: its tail went back or ahead");
     else if (failed)
@@ -628,7 +786,6 @@ void session_facts(const struct session *s, struct session_facts *f)
         .id = s->id,
         .uid = s->uid,
         .pid = s->pid,
-        .ring_bytes = s->stream ? stream_bytes(s->stream) : 0,
-        .stream = s->stream,
+        .reader = s->reader,
     };
 }

@@ -1,12 +1,17 @@
 /* server/session.h — one connection: its requests, its replies, its stream.
  *
  *     HELLO ──hello──► IDLE ──open──► OPENING ──job done──► STREAMING
- *       │ handshake_ms    │ datasets, status                   │ kicks (shm), batches (inline)
- *       └────────── anything wrong: one error frame, then the end ──────────┘
+ *       │ handshake_ms    │ datasets, status                   │ kicks, offers (shm), batches
+ * (inline) └────────── anything wrong: one error frame, then the end ──────────┘
  *
  * A session has at most one reply under way and reads nothing more until that is sent, so a client
  * that sends requests and never reads costs one reply. Whatever a client does wrong ends its own
  * session only.
+ *
+ * A session that waits for a neighbour at its ring longer than it may (reader.h) is moved: a worker
+ * finds or makes another ring of the same bytes, beginning where the session waits, and the client
+ * is offered it (WIRE_OFFER). The session keeps both places until the client says which it left
+ * (WIRE_LEAVE), so that no batch which it holds changes.
  *
  * Threads: the loop thread.
  */
@@ -24,8 +29,8 @@ int session_new(struct server *server, int fd, uid_t uid, pid_t pid, struct err 
  * far as that goes without waiting. */
 void session_close(struct session *s, int code, const char *why);
 
-/* News of the session's stream: it failed, or has more to send. */
-void session_news(struct stream *stream);
+/* News of a session's reader: it failed, or has more to send. */
+void session_news(struct reader *reader);
 
 /* Walking them, for the status. */
 struct session *session_next(const struct session *s);
@@ -34,8 +39,7 @@ struct session_facts {
     uint64_t id;
     uid_t uid;
     pid_t pid;
-    uint64_t ring_bytes;
-    struct stream *stream; /* NULL: none */
+    struct reader *reader; /* NULL: no stream */
 };
 void session_facts(const struct session *s, struct session_facts *f);
 

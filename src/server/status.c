@@ -28,23 +28,24 @@ static json_t *describe_datasets(const struct server *server)
     return all;
 }
 
-static json_t *describe_stream(struct server *server, struct stream *stream)
+static json_t *describe_stream(struct server *server, struct reader *reader)
 {
+    const struct stream *stream = reader->stream;
     const struct recipe *r = stream->recipe;
     const struct spec *s = &r->spec;
-    struct progress p = pool_progress(server->pool, stream);
-    uint64_t at = stream->base + p.tail;
+    struct progress p = pool_progress(server->pool, reader);
     return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
-                     "s:o, s:f}",
+                     "s:o, s:i, s:o, s:f}",
                      "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size,
                      "resize", spec_name("resize", s->resize), "height", (int)s->height, "width",
                      (int)s->width, "dtype", spec_name("dtype", s->dtype), "order",
                      spec_name("order", s->order), "seed", number(s->seed), "transport",
-                     spec_name("transport", s->transport), "epoch", number(at / r->sampler.steps),
-                     "step", number(at % r->sampler.steps), "steps", number(r->sampler.steps),
-                     "batches_ready", number(p.head - p.tail), "slots",
-                     (int)stream->ring.slot_count, "ring_bytes", number(stream_bytes(stream)),
-                     "render_seconds", (double)p.render_ns / 1e9);
+                     spec_name("transport", s->transport), "epoch",
+                     number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps),
+                     "steps", number(r->sampler.steps), "batches_ready", number(p.head - p.tail),
+                     "slots", (int)stream->ring.slot_count, "ring_bytes",
+                     number(stream_bytes(stream)), "readers", (int)p.readers, "batches_rendered",
+                     number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
 }
 
 static json_t *describe_clients(struct server *server)
@@ -55,8 +56,8 @@ static json_t *describe_clients(struct server *server)
         session_facts(s, &f);
         json_t *client =
             json_pack("{s:o, s:i, s:i}", "id", number(f.id), "uid", (int)f.uid, "pid", (int)f.pid);
-        if (f.stream)
-            json_object_set_new(client, "stream", describe_stream(server, f.stream));
+        if (f.reader)
+            json_object_set_new(client, "stream", describe_stream(server, f.reader));
         json_array_append_new(all, client);
     }
     return all;

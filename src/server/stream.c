@@ -33,7 +33,8 @@ static int check_token(const struct recipe *r, const struct token *t, struct err
 }
 
 /* Where the stream begins and ends. */
-static int set_position(struct stream *s, const struct stream_options *o, struct err *e)
+static int set_position(struct stream *s, const struct stream_options *o, uint64_t *limit,
+                        struct err *e)
 {
     const struct spec *spec = o->spec;
     uint64_t steps = s->recipe->sampler.steps;
@@ -48,49 +49,23 @@ static int set_position(struct stream *s, const struct stream_options *o, struct
     int rc = sampler_check_epoch(&s->recipe->sampler, epoch, e);
     if (rc)
         return rc;
-    s->base = epoch * steps + step;
+    s->first = epoch * steps + step;
     uint64_t end =
         spec->epochs ? (spec->epoch + spec->epochs) * steps : (SPEC_EPOCH_MAX + 1) * steps;
-    s->limit = end > s->base ? end - s->base : 0;
+    *limit = end > s->first ? end : s->first;
     return 0;
 }
 
-static int make_ring(struct stream *s, const struct stream_options *o, struct err *e)
-{
-    const struct recipe *r = s->recipe;
-    struct slot_layout layout;
-    if (!slot_layout_init(&layout, r->slot_samples, r->image_bytes, r->label_bytes))
-        return err_set(e, -E2BIG, "a batch of %u images of %llu bytes: want at most 4 GiB",
-                       r->slot_samples, (unsigned long long)r->image_bytes);
-    if (layout.bytes * SLOTS_MIN > o->ring_max_bytes)
-        return err_set(e, -E2BIG,
-                       "two batches of %llu bytes: limits.ring_bytes allows a ring of %llu bytes",
-                       (unsigned long long)layout.bytes, (unsigned long long)o->ring_max_bytes);
-    uint64_t target = s->is_inline ? INLINE_BYTES : o->ring_target_bytes;
-    if (target > o->ring_max_bytes)
-        target = o->ring_max_bytes;
-    uint32_t slots = choose_slots(target, layout.bytes);
-    int rc = ring_init(&s->ring, slots, layout.bytes, e);
-    if (rc)
-        return rc;
-    uint64_t chunk = (STREAM_CHUNK_BYTES + layout.bytes - 1) / layout.bytes;
-    s->chunk_max = (uint32_t)(chunk < slots / 2 ? chunk : slots / 2);
-    s->wake_room = slots / 2;
-    return s->is_inline ? 0 : seat_init(&s->seat, 0, e);
-}
-
-int stream_new(struct stream **out, const struct stream_options *o, struct err *e)
+int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e)
 {
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
     s->is_inline = o->spec->transport == FMNIST_INLINE;
-    s->ring.fd = s->seat.fd = -1;
+    s->ring.fd = -1;
     int rc = recipe_new(&s->recipe, o->spec, o->dataset, o->kitchen, s->is_inline, e);
     if (!rc)
-        rc = set_position(s, o, e);
-    if (!rc)
-        rc = make_ring(s, o, e);
+        rc = set_position(s, o, limit, e);
     if (rc) {
         stream_free(s);
         return rc;
@@ -99,12 +74,67 @@ int stream_new(struct stream **out, const struct stream_options *o, struct err *
     return 0;
 }
 
+int stream_fork(struct stream **out, const struct stream *from, uint64_t first, struct err *e)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(e, -ENOMEM, "out of memory");
+    s->recipe = recipe_share(from->recipe);
+    s->is_inline = from->is_inline;
+    s->first = first;
+    s->ring.fd = -1;
+    s->ring.slot_count = from->ring.slot_count; /* what the reader is prepared for */
+    *out = s;
+    return 0;
+}
+
+static int slot_bytes(const struct stream *s, uint64_t *bytes, struct err *e)
+{
+    const struct recipe *r = s->recipe;
+    struct slot_layout layout;
+    if (!slot_layout_init(&layout, r->slot_samples, r->image_bytes, r->label_bytes))
+        return err_set(e, -E2BIG, "a batch of %u images of %llu bytes: want at most 4 GiB",
+                       r->slot_samples, (unsigned long long)r->image_bytes);
+    *bytes = layout.bytes;
+    return 0;
+}
+
+int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t max_bytes,
+                        uint32_t *slots, struct err *e)
+{
+    uint64_t bytes;
+    int rc = slot_bytes(s, &bytes, e);
+    if (rc)
+        return rc;
+    if (bytes * SLOTS_MIN > max_bytes)
+        return err_set(e, -E2BIG,
+                       "two batches of %llu bytes: limits.ring_bytes allows a ring of %llu bytes",
+                       (unsigned long long)bytes, (unsigned long long)max_bytes);
+    uint64_t target = s->is_inline ? INLINE_BYTES : target_bytes;
+    *slots = choose_slots(target < max_bytes ? target : max_bytes, bytes);
+    return 0;
+}
+
+int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
+{
+    uint64_t bytes;
+    int rc = slot_bytes(s, &bytes, e);
+    if (!rc)
+        rc = ring_init(&s->ring, slots, bytes, s->first, e);
+    if (rc)
+        return rc;
+    uint64_t chunk = (STREAM_CHUNK_BYTES + bytes - 1) / bytes;
+    s->chunk_max = (uint32_t)(chunk < slots / 2 ? chunk : slots / 2);
+    s->wake_room = slots / 2;
+    s->tail = s->limit = s->head = s->claimed = s->first;
+    return 0;
+}
+
 void stream_free(struct stream *s)
 {
     if (!s)
         return;
-    assert(s->uses == 0 && !s->runnable && !s->notified);
-    seat_close(&s->seat);
+    assert(s->uses == 0 && !s->runnable && !s->readers && !s->departed);
     ring_close(&s->ring);
     recipe_free(s->recipe);
     free(s);
@@ -115,25 +145,87 @@ uint64_t stream_bytes(const struct stream *s)
     return s->ring.map_bytes;
 }
 
-int64_t stream_room(struct stream *s)
+/* ---- readers ------------------------------------------------------------------------------- */
+
+bool stream_can_seat(const struct stream *s, const struct stream *like)
 {
-    if (!s->is_inline) {
-        int rc = seat_update(&s->seat, s->head);
-        if (rc)
-            return rc;
-        s->tail = s->seat.tail;
-    }
-    uint64_t end = s->tail + s->ring.slot_count;
-    if (end > s->limit)
-        end = s->limit;
-    return end > s->claimed ? (int64_t)(end - s->claimed) : 0;
+    uint32_t slots = like->ring.slot_count;
+    return !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
+           (!slots || slots == s->ring.slot_count) &&
+           !memcmp(s->recipe->digest, like->recipe->digest, sizeof s->recipe->digest) &&
+           like->first <= s->head && like->first + s->ring.slot_count >= s->claimed;
 }
+
+void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns)
+{
+    r->stream = s;
+    r->joined_ns = now_ns;
+    r->next = s->readers;
+    s->readers = r;
+    ring_set_readers(&s->ring, ++s->reader_count);
+}
+
+void stream_unseat(struct stream *s, struct reader *r)
+{
+    struct reader **at = &s->readers;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    r->stream = NULL;
+    ring_set_readers(&s->ring, --s->reader_count);
+    s->closed = s->reader_count == 0;
+}
+
+const struct reader *stream_slowest(const struct stream *s)
+{
+    const struct reader *slowest = NULL;
+    for (const struct reader *r = s->readers; r; r = r->next)
+        if (reader_is_active(r) && (!slowest || r->tail < slowest->tail))
+            slowest = r;
+    return slowest;
+}
+
+uint64_t stream_room(struct stream *s)
+{
+    uint64_t tail = UINT64_MAX, limit = 0;
+    for (struct reader *r = s->readers; r; r = r->next) {
+        if (!r->is_inline && !r->failed) {
+            r->failed = seat_update(&r->seat, s->head < r->limit ? s->head : r->limit);
+            r->tail = r->seat.tail;
+        }
+        if (!reader_is_active(r))
+            continue;
+        tail = r->tail < tail ? r->tail : tail;
+        limit = r->limit > limit ? r->limit : limit;
+    }
+    if (tail == UINT64_MAX)
+        tail = limit = s->claimed;
+    s->tail = tail;
+    s->limit = limit;
+    uint64_t end = tail + s->ring.slot_count;
+    if (end > limit)
+        end = limit;
+    return end > s->claimed ? end - s->claimed : 0;
+}
+
+uint64_t stream_wait(struct stream *s, struct reader *r, uint64_t now_ns)
+{
+    /* Nothing is under way, and its own tail would let us go on, were it alone. */
+    if (seat_waits(&r->seat) && reader_is_active(r) && stream_room(s) == 0 && s->chunk_count == 0 &&
+        s->claimed < r->limit && r->tail + s->ring.slot_count > s->claimed)
+        reader_block(r, now_ns);
+    else
+        reader_unblock(r, now_ns);
+    return reader_patience_ns(r, now_ns);
+}
+
+/* ---- rendering ----------------------------------------------------------------------------- */
 
 struct chunk *stream_claim(struct stream *s, uint64_t room)
 {
     assert(s->chunk_count < STREAM_CHUNKS_MAX);
     uint64_t steps = s->recipe->sampler.steps;
-    uint64_t count = steps - (s->base + s->claimed) % steps; /* a chunk has one epoch */
+    uint64_t count = steps - s->claimed % steps; /* a chunk has one epoch */
     if (count > room)
         count = room;
     if (count > s->chunk_max)
@@ -153,8 +245,8 @@ static struct batch_target open_slot(const struct stream *s, uint64_t number)
     struct slot_header *h = ring_slot(&s->ring, number);
     *h = (struct slot_header){
         .number = number,
-        .epoch = (s->base + number) / steps,
-        .step = (s->base + number) % steps,
+        .epoch = number / steps,
+        .step = number % steps,
     };
     h->count = sampler_batch_count(&r->sampler, h->step);
     struct slot_layout layout;
@@ -178,7 +270,7 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
             n = sizeof targets / sizeof *targets;
         for (uint32_t i = 0; i < n; i++)
             targets[i] = open_slot(s, c->first + done + i);
-        uint64_t at = s->base + c->first + done;
+        uint64_t at = c->first + done;
         int rc = recipe_render(s->recipe, scratch, at / steps, at % steps, n, targets);
         if (rc)
             return rc;
@@ -187,7 +279,7 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
     return 0;
 }
 
-bool stream_finish(struct stream *s, struct chunk *c)
+bool stream_finish(struct stream *s, struct chunk *c, uint64_t now_ns)
 {
     c->done = true;
     uint64_t head = s->head;
@@ -201,5 +293,7 @@ bool stream_finish(struct stream *s, struct chunk *c)
         return false;
     s->head = head;
     ring_publish(&s->ring, head);
+    for (struct reader *r = s->readers; r; r = r->next)
+        reader_unblock(r, now_ns);
     return true;
 }

@@ -1,21 +1,25 @@
-/* server/stream.h — one client's stream: what it wants, its ring, and how far rendering has come.
+/* server/stream.h — a run of batches being rendered into a ring, and the readers that sit at it.
  *
- * A stream numbers its batches from 0 at the position where it was opened; number n is batch
- * (base + n) % steps of epoch (base + n) / steps. Workers claim runs of numbers (chunks), render
- * them into the ring at the same time, and the stream publishes them in order.
+ * Batch n of a stream is step n % steps of epoch n / steps. Workers claim runs of numbers (chunks),
+ * render them into the ring at the same time, and the stream publishes them in order.
  *
- *          taken back            published             claimed           limit
- *     0 ──────┴── held or waiting ──┴── being rendered ──┴── to do ────────┘
- *             tail                  head                 claimed  <= tail + slot_count
+ *     given back by all     published             claimed           limit
+ *     ─────┴── held or waiting ──┴── being rendered ──┴── to do ───────┘
+ *          tail                  head                 claimed  <= tail + slot_count
+ *
+ * `tail` is the smallest of the active readers' tails, `limit` the largest of their limits. Readers
+ * of the same bytes may sit at one stream as long as they are near each other; a reader may sit
+ * down at any number whose slot is not promised to a later batch yet. An inline reader sits alone:
+ * what its socket takes at once puts it ahead of any other.
  *
  * Threads: the pool's lock guards everything below "pool lock". A worker that renders or wakes
- * holds a use; the stream is freed by whoever gives up the last use after stream_close.
+ * holds a use; the stream is freed by whoever gives up the last use after the last reader left.
  */
 #ifndef SERVER_STREAM_H
 #define SERVER_STREAM_H
 
 #include "render/recipe.h"
-#include "ring/ring.h"
+#include "server/reader.h"
 #include "spec/token.h"
 
 #define STREAM_CHUNKS_MAX  64u /* being rendered at a time; no more workers than that per stream */
@@ -30,34 +34,33 @@ struct chunk {
 struct stream {
     /* immutable */
     struct recipe *recipe;
-    struct ring ring;
     bool is_inline;
-    uint64_t base;      /* epoch * steps + step where the stream was opened */
-    uint64_t limit;     /* numbers to deliver; UINT64_MAX: no end */
+    uint64_t first;     /* number of the first batch */
+    struct ring ring;   /* from stream_make_ring on */
     uint32_t chunk_max; /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
     uint32_t wake_room; /* free slots worth a wake-up */
 
     /* pool lock */
-    struct seat seat; /* shm: the reader's page */
+    struct stream *next; /* in the pool */
+    struct reader *readers;
+    uint32_t reader_count;
+    struct reader *departed; /* that left while a worker looked at a tail */
     uint64_t tail;
+    uint64_t limit;
     uint64_t head;
     uint64_t claimed;
     struct chunk chunks[STREAM_CHUNKS_MAX]; /* oldest first, circular */
     uint32_t chunk_first, chunk_count;
     unsigned uses;
     bool runnable;     /* in the pool's list */
-    bool watched;      /* a worker looks at its tail before it parks */
+    bool watched;      /* a worker looks at a tail before it parks */
     bool parked;       /* wake_at is set in the ring */
-    bool starved;      /* the reader said that it waits: any room is worth rendering */
-    bool closed;       /* no session any more */
+    bool starved;      /* a reader said that it waits: any room is worth rendering */
+    bool closed;       /* no reader any more */
     int failed;        /* negative: why the stream had to end */
-    bool notified;     /* in the pool's list of news for the loop */
-    uint64_t vtime_ns; /* rendering time so far, for fairness */
+    uint64_t vtime_ns; /* rendering time so far by reader, for fairness */
     uint64_t render_ns;
     struct stream *next_runnable;
-    struct stream *next_notified;
-
-    void *owner; /* the session; the loop thread's */
 };
 
 /* What to open. */
@@ -65,22 +68,48 @@ struct stream_options {
     const struct spec *spec;
     const struct dataset *dataset;
     struct kitchen *kitchen;
-    const struct token *token;  /* NULL: at spec->epoch */
-    uint64_t ring_target_bytes; /* the size that a ring should have */
-    uint64_t ring_max_bytes;    /* the size that it must not exceed */
+    const struct token *token; /* NULL: at spec->epoch */
 };
 
-/* Resolves the spec and makes the ring. Errors: those of recipe_new; -ESTALE for a token of another
- * stream; -E2BIG where two slots exceed ring_max_bytes. Blocks: makes memory. */
-int stream_new(struct stream **out, const struct stream_options *o, struct err *e);
+/* Resolves the spec; `limit` becomes the number behind the last batch that it asks for. The stream
+ * has no ring yet. Errors: those of recipe_new; -ESTALE for a token of another stream. */
+int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e);
+
+/* The same bytes as `s`, from number `first` on, for a ring of as many slots; no ring yet.
+ * Errors: -ENOMEM. */
+int stream_fork(struct stream **out, const struct stream *s, uint64_t first, struct err *e);
+
+/* The slots that a ring of about `target_bytes` has, at most max_bytes.
+ * Errors: -E2BIG where two slots exceed max_bytes. */
+int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t max_bytes,
+                        uint32_t *slots, struct err *e);
+
+/* Errors: -ENOMEM, -EMFILE. Blocks: makes memory. */
+int stream_make_ring(struct stream *s, uint32_t slots, struct err *e);
+
+/* Accepts NULL. */
 void stream_free(struct stream *s);
 
 /* Bytes of the ring: what counts against a user's limit. */
 uint64_t stream_bytes(const struct stream *s);
 
-/* Free slots that may be claimed now, having looked at the tail. Negative: the reader broke its
- * page (-EPROTO). Pool lock. */
-int64_t stream_room(struct stream *s);
+/* Whether a reader that wants what `like` begins with may sit here instead. Pool lock. */
+bool stream_can_seat(const struct stream *s, const struct stream *like);
+
+/* Seats a reader, or takes it out; a stream without readers is closed. Pool lock. */
+void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns);
+void stream_unseat(struct stream *s, struct reader *r);
+
+/* Number of batches that may be claimed now, having looked at every tail: a reader that broke its
+ * page has failed afterwards (-EPROTO) and is not looked at any more. Pool lock. */
+uint64_t stream_room(struct stream *s);
+
+/* The active reader whose tail keeps the others waiting; NULL: none is active. Pool lock. */
+const struct reader *stream_slowest(const struct stream *s);
+
+/* Notes whether the reader waits for a neighbour, having looked; returns what reader_patience_ns
+ * says. Pool lock. */
+uint64_t stream_wait(struct stream *s, struct reader *r, uint64_t now_ns);
 
 /* Claims up to `room` batches of one epoch. Pool lock. Returns the chunk's place. */
 struct chunk *stream_claim(struct stream *s, uint64_t room);
@@ -90,6 +119,6 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
 
 /* Marks the chunk done and publishes what is now in order. Returns whether the head moved.
  * Pool lock. */
-bool stream_finish(struct stream *s, struct chunk *c);
+bool stream_finish(struct stream *s, struct chunk *c, uint64_t now_ns);
 
 #endif

@@ -29,15 +29,23 @@ enum wire_type {
     WIRE_DATASETS = 2, /* empty */
     WIRE_STATUS = 3,   /* empty */
     WIRE_OPEN = 4,     /* struct wire_open */
-    WIRE_KICK = 5,     /* empty: the tail has reached wake_at, or the reader, which holds
-                        * batches, waits for the next */
+    WIRE_KICK = 5,     /* empty: the tail has reached wake_at, or the reader waits and holds
+                        * batches or has neighbours */
+    WIRE_LEAVE = 6,    /* u32, enum wire_leave: answers WIRE_OFFER */
     /* daemon to client */
     WIRE_WELCOME = 101,        /* protocol version u32, daemon's version as text */
     WIRE_DATASETS_REPLY = 102, /* struct wire_dataset, count times */
     WIRE_STATUS_REPLY = 103,   /* JSON text */
     WIRE_OPENED = 104,         /* struct wire_opened; shm: with two descriptors, ring and seat */
     WIRE_BATCH = 105,          /* inline: a slot laid out for its own count (ring/slot.h) */
-    WIRE_ERROR = 106           /* fmnist_result i32, text */
+    WIRE_ERROR = 106,          /* fmnist_result i32, text */
+    WIRE_OFFER = 107           /* u64: from that batch on there is a ring of the reader's own; with
+                                * two descriptors, ring and seat, as large as those before */
+};
+
+enum wire_leave {
+    WIRE_LEAVE_OLD = 0,    /* it went over, and holds nothing of the ring it had */
+    WIRE_LEAVE_OFFERED = 1 /* it is past that batch, and stays where it is */
 };
 
 struct wire_head {

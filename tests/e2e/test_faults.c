@@ -97,7 +97,9 @@ START_TEST(client_killed__holding_every_slot__its_ring_comes_back)
     struct fmnist_spec spec = small_spec();
     struct fmnist_stream *stream = open_stream(client, &spec), *more = NULL;
     read_and_check(stream, 50);
+    spec.seed = 1; /* rings of their own, that is */
     pid_t pid = fork_holder(spec, false);
+    spec.seed = 2;
     must_be(fmnist_open(client, &spec, NULL, &more), FMNIST_ELIMIT, "a third ring", __FILE__,
             __LINE__);
     read_and_check(stream, 200);

@@ -282,6 +282,7 @@ START_TEST(limits__rings__refused_by_name)
     must_limit(fmnist_open(client, &spec, NULL, &first), "limits.ring_bytes allows");
     spec.height = spec.width = 80; /* 1.6 MB, twice */
     must(fmnist_open(client, &spec, NULL, &first));
+    spec.order = FMNIST_ORDER_SHUFFLE; /* other batches: a second ring */
     must_limit(fmnist_open(client, &spec, NULL, &second), "limits.ring_bytes_per_user");
     fmnist_close(first);
 }

@@ -1,0 +1,59 @@
+/* A reader's own bookkeeping. Does not know who else sits at the ring: that is stream.c's. */
+#include "server/reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int reader_new(struct reader **out, bool is_inline, uint64_t first, uint64_t limit, struct err *e)
+{
+    struct reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(e, -ENOMEM, "out of memory");
+    r->is_inline = is_inline;
+    r->tail = first;
+    r->limit = limit;
+    r->seat.fd = -1;
+    int rc = is_inline ? 0 : seat_init(&r->seat, first, e);
+    if (rc) {
+        free(r);
+        return rc;
+    }
+    *out = r;
+    return 0;
+}
+
+void reader_free(struct reader *r)
+{
+    if (!r)
+        return;
+    assert(!r->stream && !r->notified);
+    seat_close(&r->seat);
+    free(r);
+}
+
+void reader_block(struct reader *r, uint64_t now_ns)
+{
+    if (!r->blocked_since_ns)
+        r->blocked_since_ns = now_ns;
+}
+
+void reader_unblock(struct reader *r, uint64_t now_ns)
+{
+    if (r->blocked_since_ns)
+        r->blocked_ns += now_ns - r->blocked_since_ns;
+    r->blocked_since_ns = 0;
+}
+
+uint64_t reader_patience_ns(const struct reader *r, uint64_t now_ns)
+{
+    if (!r->blocked_since_ns)
+        return READER_PATIENT;
+    uint64_t this_time = now_ns - r->blocked_since_ns;
+    uint64_t in_all = r->blocked_ns + this_time;
+    uint64_t allowed = READER_GRACE_NS + (now_ns - r->joined_ns) / READER_SHARE;
+    if (this_time >= READER_WAIT_NS || in_all >= allowed)
+        return 0;
+    uint64_t a = READER_WAIT_NS - this_time, b = allowed - in_all;
+    return a < b ? a : b;
+}

@@ -1,0 +1,66 @@
+/* server/reader.h — one client's place at a stream: its seat, how far it has come, how patient it
+ * may be with its neighbours.
+ *
+ * Sharing never couples: a reader that waits although its own tail has room waits for a neighbour.
+ * That may cost it READER_WAIT_NS at a time, and READER_GRACE_NS plus one READER_SHARE-th of its
+ * time at the stream in all; then it is offered a ring of its own (session.c), where the same
+ * bytes are rendered again.
+ *
+ * Threads: made by a worker, then under the pool's lock; `owner` is the loop thread's.
+ */
+#ifndef SERVER_READER_H
+#define SERVER_READER_H
+
+#include "ring/ring.h"
+
+#include <stdbool.h>
+
+#define READER_WAIT_NS  UINT64_C(5000000)
+#define READER_GRACE_NS UINT64_C(50000000)
+#define READER_SHARE    50u
+
+#define READER_PATIENT UINT64_MAX /* it waits for no neighbour */
+
+struct stream;
+
+struct reader {
+    struct stream *stream; /* where it sits; set by stream_seat */
+    struct reader *next;   /* at the stream */
+    bool is_inline;
+    struct seat seat; /* shm: the page that the client writes */
+    uint64_t tail;    /* number of the first batch not given back (shm) or not sent (inline) */
+    uint64_t limit;   /* number behind its last batch; tail == limit: it wants nothing more */
+    bool starved;     /* it said that it waits: any room is worth rendering */
+    int failed;       /* negative: why it had to end */
+
+    uint64_t joined_ns;        /* when it sat down */
+    uint64_t blocked_since_ns; /* 0: no neighbour keeps it waiting */
+    uint64_t blocked_ns;       /* what they have cost it before */
+
+    struct reader *next_notified;
+    bool notified; /* in the pool's list of news for the loop */
+
+    void *owner; /* the session */
+};
+
+/* A reader whose first batch is number `first` and whose last comes before `limit`.
+ * Errors: -ENOMEM, -EMFILE. */
+int reader_new(struct reader **out, bool is_inline, uint64_t first, uint64_t limit, struct err *e);
+
+/* Accepts NULL. The reader must have left its stream. */
+void reader_free(struct reader *r);
+
+/* Whether it keeps slots, or wants more. */
+static inline bool reader_is_active(const struct reader *r)
+{
+    return !r->failed && r->tail < r->limit;
+}
+
+/* A neighbour keeps it waiting from now on, or does no more. */
+void reader_block(struct reader *r, uint64_t now_ns);
+void reader_unblock(struct reader *r, uint64_t now_ns);
+
+/* How much longer a neighbour may keep it waiting; 0: no longer, READER_PATIENT: none does. */
+uint64_t reader_patience_ns(const struct reader *r, uint64_t now_ns);
+
+#endif
