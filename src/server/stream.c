@@ -153,7 +153,8 @@ bool stream_can_seat(const struct stream *s, const struct stream *like)
     return !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
            (!slots || slots == s->ring.slot_count) &&
            !memcmp(s->recipe->digest, like->recipe->digest, sizeof s->recipe->digest) &&
-           like->first <= s->head && like->first + s->ring.slot_count >= s->claimed;
+           like->first >= s->first && like->first <= s->head &&
+           like->first + s->ring.slot_count >= s->claimed;
 }
 
 void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns)

@@ -173,6 +173,28 @@ START_TEST(newcomer__near_or_far__same_bytes)
 }
 END_TEST
 
+/* A ring that began a few batches later has none of those before. */
+START_TEST(newcomer__before_the_ring_began__same_bytes)
+{
+    struct fmnist_spec spec = shared_spec(FMNIST_SHM);
+    struct fmnist_stream *scout = open_stream(client, &spec), *later, *sooner;
+    struct fmnist_token tokens[2];
+    uint32_t at[] = {events - 12, events - 7}; /* so near the run's end that no ring gets full */
+    expect(scout, 0, at[0]);
+    must(fmnist_stream_token(scout, &tokens[0]));
+    expect(scout, at[0], at[1]);
+    must(fmnist_stream_token(scout, &tokens[1]));
+    fmnist_close(scout);
+    wait_for_clients(client, 1);
+    must(fmnist_open(client, &spec, &tokens[1], &later));
+    must(fmnist_open(client, &spec, &tokens[0], &sooner));
+    expect(sooner, at[0], events);
+    expect(later, at[1], events);
+    fmnist_close(sooner);
+    fmnist_close(later);
+}
+END_TEST
+
 /* ---- no coupling --------------------------------------------------------------------------- */
 
 /* A neighbour that never reads: the others end their run all the same, and so does it, later. */
@@ -349,6 +371,7 @@ int main(void)
     tcase_add_test(t, equal_specs__one_ends_early__others_go_on_in_the_ring);
     tcase_add_test(t, other_seed__rings_apart);
     tcase_add_test(t, newcomer__near_or_far__same_bytes);
+    tcase_add_test(t, newcomer__before_the_ring_began__same_bytes);
     tcase_add_test(t, neighbour_sleeps__others_go_on);
     tcase_add_test(t, neighbour_sleeps__held_views_do_not_change);
     tcase_add_loop_test(t, many_clients__naps_pauses_deaths_and_seeks__every_byte_as_alone, 0, 3);

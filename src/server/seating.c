@@ -1,0 +1,295 @@
+/* Where a session reads: finding a reader its place, and moving it away from slower neighbours.
+ * Making memory and permutations takes time, so a worker does it, as a job. */
+#include "base/bytes.h"
+#include "server/session_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct seat_job {
+    struct job job;
+    struct server *server;
+    struct session *session;  /* NULL: it ended meanwhile */
+    struct wire_open request; /* opening */
+    const struct dataset *dataset;
+    struct stream *stream;       /* where the reader wants to begin; no ring yet */
+    const struct stream *except; /* moving: where it sits (only compared) */
+    uint64_t first, limit;       /* the reader's batches */
+    uint32_t slots;
+    struct reader *reader; /* the result, seated */
+    int rc;
+    struct err err;
+};
+
+/* A reader's share of its ring. */
+static uint64_t ring_share(const struct server *server, struct reader *r)
+{
+    return r ? stream_bytes(r->stream) / pool_progress(server->pool, r).readers : 0;
+}
+
+static uint64_t ring_bytes_of(const struct server *server, uid_t uid)
+{
+    uint64_t bytes = 0;
+    for (const struct session *s = server->sessions; s; s = s->next)
+        if (s->uid == uid)
+            bytes += ring_share(server, s->reader) + ring_share(server, s->offered);
+    return bytes;
+}
+
+static void check_memory(struct seat_job *j)
+{
+    uint64_t allowed = j->server->config->limits.ring_bytes_per_user;
+    uid_t uid = j->session->uid;
+    if (ring_bytes_of(j->server, uid) + ring_share(j->server, j->reader) > allowed)
+        j->rc = err_set(&j->err, -E2BIG,
+                        "a ring of %llu bytes: limits.ring_bytes_per_user is %llu bytes for all "
+                        "rings of uid %u",
+                        (unsigned long long)stream_bytes(j->reader->stream),
+                        (unsigned long long)allowed, (unsigned)uid);
+}
+
+static int slots_for(const struct seat_job *j, uint32_t *slots, struct err *e)
+{
+    const struct config *c = j->server->config;
+    return stream_choose_slots(j->stream, c->ring_bytes, c->limits.ring_bytes, slots, e);
+}
+
+static int seat(struct seat_job *j)
+{
+    struct pool *pool = j->server->pool;
+    j->first = j->stream->first;
+    int rc = reader_new(&j->reader, j->stream->is_inline, j->first, j->limit, &j->err);
+    if (!rc && pool_seat(pool, j->stream, j->reader, j->except))
+        return 0;
+    if (!rc)
+        rc = stream_make_ring(j->stream, j->slots, &j->err);
+    if (!rc && pool_seat(pool, j->stream, j->reader, j->except) == j->stream)
+        j->stream = NULL;
+    if (rc) {
+        reader_free(j->reader);
+        j->reader = NULL;
+    }
+    return rc;
+}
+
+static void run_seat(struct job *job)
+{
+    struct seat_job *j = (struct seat_job *)job;
+    if (!j->stream) {
+        struct stream_options o = {
+            .spec = &j->request.spec,
+            .dataset = j->dataset,
+            .kitchen = &j->server->kitchen,
+            .token = j->request.at_token ? &j->request.token : NULL,
+        };
+        j->rc = stream_new(&j->stream, &o, &j->limit, &j->err);
+        if (!j->rc)
+            j->rc = slots_for(j, &j->slots, &j->err);
+    }
+    if (!j->rc)
+        j->rc = seat(j);
+    stream_free(j->stream); /* unless the reader sits at it */
+    j->stream = NULL;
+}
+
+static struct seat_job *seat_job_new(struct session *s, void (*done)(struct job *job))
+{
+    struct seat_job *j = calloc(1, sizeof *j);
+    if (!j)
+        return NULL;
+    j->job.run = run_seat;
+    j->job.done = done;
+    j->server = s->server;
+    j->session = s;
+    return j;
+}
+
+/* Takes the result. Returns false where the session has ended, or a limit or an error is against
+ * it: j->rc and j->err say which. */
+static bool seat_job_done(struct seat_job *j)
+{
+    if (j->session)
+        j->session->seating = NULL;
+    if (!j->rc && !j->reader)
+        j->rc = err_set(&j->err, -EIO, "the daemon is shutting down");
+    if (!j->rc && j->session)
+        check_memory(j);
+    if (j->session && !j->rc)
+        return true;
+    stream_free(j->stream);
+    pool_leave(j->server->pool, j->reader);
+    return false;
+}
+
+static void fill_opened(struct wire_opened *m, const struct reader *reader, uint64_t first)
+{
+    const struct stream *stream = reader->stream;
+    const struct recipe *r = stream->recipe;
+    *m = (struct wire_opened){
+        .sample_count = r->sampler.shard_count,
+        .steps = r->sampler.steps,
+        .epoch = first / r->sampler.steps,
+        .step = first % r->sampler.steps,
+        .image_bytes = r->image_bytes,
+        .batch_size = r->slot_samples,
+        .channels = r->shape.channels,
+        .height = r->shape.height,
+        .width = r->shape.width,
+        .in_channels = r->shape.in_channels,
+        .float_samples = r->shape.float_samples,
+        .slot_count = reader->is_inline ? 1 : stream->ring.slot_count,
+    };
+    memcpy(m->digest, r->digest, sizeof m->digest);
+    memcpy(m->identity, r->identity, sizeof m->identity);
+}
+
+static void lend_descriptors(struct session *s, const struct reader *reader)
+{
+    s->out_fds[0] = reader->stream->ring.fd;
+    s->out_fds[1] = reader->seat.fd;
+    s->out_fd_count = 2;
+}
+
+static void open_done(struct job *job)
+{
+    struct seat_job *j = (struct seat_job *)job;
+    struct session *s = j->session;
+    if (seat_job_done(j)) {
+        uint8_t body[WIRE_OPENED_SIZE];
+        struct wire_opened m;
+        fill_opened(&m, j->reader, j->first);
+        wire_put_opened(body, &m);
+        s->reader = j->reader;
+        s->reader->owner = s;
+        s->state = STREAMING;
+        if (!s->reader->is_inline)
+            lend_descriptors(s, s->reader);
+        session_begin_reply(s, WIRE_OPENED);
+        wire_add(&s->out, body, sizeof body);
+        session_finish_reply(s);
+    } else if (s) {
+        session_close(s, session_code(j->rc), j->err.text);
+    }
+    free(j);
+}
+
+void seating_open(struct session *s, const uint8_t *body, size_t size)
+{
+    struct seat_job *j = seat_job_new(s, open_done);
+    if (!j) {
+        session_close(s, FMNIST_ENOMEM, "out of memory");
+        return;
+    }
+    int rc = wire_get_open(&j->request, body, size, &j->err);
+    j->dataset = rc ? NULL : server_dataset(s->server, j->request.spec.dataset);
+    if (!rc && !j->dataset)
+        rc = err_set(&j->err, -ENOENT, "no dataset \"%s\": see fmnistctl datasets",
+                     j->request.spec.dataset);
+    if (rc) {
+        session_close(s, session_code(rc), j->err.text);
+        free(j);
+        return;
+    }
+    s->seating = j;
+    s->state = OPENING;
+    pool_run(s->server->pool, &j->job);
+}
+
+/* ---- moving away from a neighbour ---------------------------------------------------------- */
+
+/* The reader waits where its new place begins, and for a neighbour still. */
+static bool wants_to_move(const struct session *s, uint64_t first)
+{
+    return pool_patience(s->server->pool, s->reader) == 0 &&
+           pool_progress(s->server->pool, s->reader).head == first;
+}
+
+static void move_done(struct job *job)
+{
+    struct seat_job *j = (struct seat_job *)job;
+    struct session *s = j->session;
+    if (!seat_job_done(j)) {
+        if (s) {
+            log_info("client %llu stays with slower neighbours: %s", (unsigned long long)s->id,
+                     j->err.text);
+            s->stays = true;
+        }
+    } else if (!wants_to_move(s, j->first) || s->out.size) {
+        pool_leave(s->server->pool, j->reader);
+    } else {
+        s->offered = j->reader;
+        s->offered->owner = s;
+        uint8_t body[8];
+        put_le64(body, j->first);
+        lend_descriptors(s, s->offered);
+        session_begin_reply(s, WIRE_OFFER);
+        wire_add(&s->out, body, sizeof body);
+        struct stream *old = s->reader->stream;
+        session_finish_reply(s);
+        if (s->state != CLOSING)
+            ring_nudge(&old->ring);
+    }
+    free(j);
+}
+
+static void move(struct session *s)
+{
+    struct seat_job *j = seat_job_new(s, move_done);
+    if (!j)
+        return;
+    struct stream *stream = s->reader->stream;
+    uint64_t first = pool_progress(s->server->pool, s->reader).head;
+    if (stream_fork(&j->stream, stream, first, &j->err)) {
+        free(j);
+        return;
+    }
+    j->except = stream;
+    j->limit = s->reader->limit;
+    j->slots = stream->ring.slot_count;
+    s->seating = j;
+    pool_run(s->server->pool, &j->job);
+}
+
+static void on_patience_end(uv_timer_t *timer);
+
+/* Waits with the client as long as a neighbour may keep it waiting, and then moves it. */
+static void be_patient(struct session *s, uint64_t patience_ns)
+{
+    if (patience_ns == READER_PATIENT || s->seating || s->offered || s->stays)
+        return;
+    if (patience_ns == 0)
+        move(s);
+    else
+        uv_timer_start(&s->timer, on_patience_end, (patience_ns + 999999) / 1000000, 0);
+}
+
+static void on_patience_end(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+    be_patient(s, pool_patience(s->server->pool, s->reader));
+}
+
+void seating_kick(struct session *s)
+{
+    if (s->offered)
+        pool_kick(s->server->pool, s->offered);
+    be_patient(s, pool_kick(s->server->pool, s->reader));
+}
+
+void seating_leave(struct session *s, enum wire_leave which)
+{
+    struct reader *left = which == WIRE_LEAVE_OLD ? s->reader : s->offered;
+    s->reader = left == s->reader ? s->offered : s->reader;
+    s->offered = NULL;
+    pool_leave(s->server->pool, left);
+}
+
+void seating_end(struct session *s)
+{
+    if (s->seating)
+        s->seating->session = NULL;
+    pool_leave(s->server->pool, s->offered);
+    pool_leave(s->server->pool, s->reader);
+    s->reader = s->offered = NULL;
+}

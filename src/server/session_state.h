@@ -1,0 +1,71 @@
+/* server/session_state.h — a session's insides, for the files that make it up: session.c (the
+ * connection), seating.c (the streams it reads), inline.c (batches on its socket).
+ *
+ * Threads: the loop thread.
+ */
+#ifndef SERVER_SESSION_STATE_H
+#define SERVER_SESSION_STATE_H
+
+#include "server/session.h"
+#include "wire/message.h"
+
+enum state { HELLO, IDLE, OPENING, STREAMING, CLOSING };
+
+struct session {
+    struct server *server;
+    struct session *next;
+    uint64_t id;
+    uid_t uid;
+    pid_t pid;
+    int fd;     /* owned */
+    int pid_fd; /* owned; -1: the process cannot be watched */
+    uv_poll_t poll;
+    uv_poll_t pid_poll;
+    uv_timer_t timer;
+    int handles; /* that libuv has not closed yet */
+    enum state state;
+
+    uint8_t in[WIRE_HEAD_SIZE + WIRE_REQUEST_MAX];
+    size_t in_bytes;
+
+    struct wire_buffer out; /* the reply under way, head included */
+    size_t out_sent;
+    int out_fds[2]; /* borrowed from the stream; travel with the first byte */
+    size_t out_fd_count;
+    bool end_when_sent;
+
+    struct seat_job *seating; /* under way: opening, or moving away from a neighbour */
+    struct reader *reader;    /* owned, through the pool; NULL: no stream */
+    struct reader *offered;   /* the same, of the ring that the client has been offered */
+    bool stays;               /* no memory for a ring of its own */
+    uint64_t sent_bytes;      /* inline: of the frame under way, batch reader->tail */
+};
+
+/* The fmnist_result that a negative errno value of the inner modules is to a client. */
+int session_code(int rc);
+
+/* A reply, made with wire_add on s->out between the two. The last one sends it, as far as that goes
+ * now; the session may be CLOSING afterwards. */
+void session_begin_reply(struct session *s, uint16_t type);
+void session_finish_reply(struct session *s);
+
+/* Ends the session without a word. */
+void session_end(struct session *s);
+
+/* ---- seating.c ----------------------------------------------------------------------------- */
+
+/* Requests: OPEN, KICK, LEAVE. */
+void seating_open(struct session *s, const uint8_t *body, size_t size);
+void seating_kick(struct session *s);
+void seating_leave(struct session *s, enum wire_leave which);
+
+/* The session ends: whatever it reads or is about to read goes back. */
+void seating_end(struct session *s);
+
+/* ---- inline.c ------------------------------------------------------------------------------ */
+
+/* Sends published batches. Returns whether all of them are sent; the session may be CLOSING
+ * afterwards. */
+bool inline_send(struct session *s);
+
+#endif
