@@ -41,6 +41,7 @@ struct resize_plan {
     size_t method_bytes;
     struct pillow_axis pillow_x, pillow_y;
     uint32_t *nearest_x, *nearest_y;
+    uint32_t inside_x, inside_y; /* positions that show a source pixel: all before these */
     struct opencv_axis opencv_x, opencv_y;
     struct tf_geometry geometry;
     struct tf_axis tf_x, tf_y;
@@ -101,6 +102,14 @@ static int plan_pillow(struct resize_plan *p, uint32_t rule, enum pillow_filter 
     return r;
 }
 
+/* Positions only grow, so those beyond the source are the last ones. */
+static uint32_t count_inside(const uint32_t *index, uint32_t n_in, uint32_t n_out)
+{
+    while (n_out > 0 && index[n_out - 1] >= n_in)
+        n_out--;
+    return n_out;
+}
+
 static int plan_nearest(struct resize_plan *p)
 {
     const struct resize_shape *s = &p->shape;
@@ -111,6 +120,8 @@ static int plan_nearest(struct resize_plan *p)
         return -ENOMEM;
     pillow_nearest(s->in_w, s->out_w, p->nearest_x);
     pillow_nearest(s->in_h, s->out_h, p->nearest_y);
+    p->inside_x = count_inside(p->nearest_x, s->in_w, s->out_w);
+    p->inside_y = count_inside(p->nearest_y, s->in_h, s->out_h);
     return 0;
 }
 
@@ -236,19 +247,28 @@ size_t resize_scratch_bytes(const struct resize_plan *plan)
 /* ---- running it on one plane */
 
 /* An output row that shows the same source row as the one before it is copied from there. */
-static void run_nearest(const struct resize_plan *p, const uint8_t *in, uint8_t *out)
+static void run_nearest(const struct resize_plan *p, const uint8_t *in, uint8_t *restrict out)
 {
     const struct resize_shape *s = &p->shape;
-    for (uint32_t y = 0; y < s->out_h; y++, out += s->out_w) {
+    const uint32_t *restrict index = p->nearest_x;
+    for (uint32_t y = 0; y < p->inside_y; y++, out += s->out_w) {
         if (y > 0 && p->nearest_y[y] == p->nearest_y[y - 1]) {
             memcpy(out, out - s->out_w, s->out_w);
             continue;
         }
         const uint8_t *row = in + (size_t)p->nearest_y[y] * s->in_w;
-        bool inside = p->nearest_y[y] < s->in_h;
-        for (uint32_t x = 0; x < s->out_w; x++)
-            out[x] = inside && p->nearest_x[x] < s->in_w ? row[p->nearest_x[x]] : 0;
+        uint32_t x = 0;
+        for (; x + 4 <= p->inside_x; x += 4) {
+            out[x] = row[index[x]];
+            out[x + 1] = row[index[x + 1]];
+            out[x + 2] = row[index[x + 2]];
+            out[x + 3] = row[index[x + 3]];
+        }
+        for (; x < p->inside_x; x++)
+            out[x] = row[index[x]];
+        memset(out + x, 0, s->out_w - x);
     }
+    memset(out, 0, (size_t)(s->out_h - p->inside_y) * s->out_w);
 }
 
 /* Horizontal passes run on mirrored planes. a, b and c are pieces of the scratch.  */

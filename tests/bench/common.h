@@ -71,7 +71,8 @@ struct reader {
 static inline void set_field(struct fmnist_spec *spec, const char *option, const char *value)
 {
     if (strncmp(option, "--", 2) || !value || fmnist_spec_set(spec, option + 2, value))
-        fail("%s %s: %s", option, value ? value : "", value ? fmnist_error() : "a value is missing");
+        fail("%s %s: %s", option, value ? value : "",
+             value ? fmnist_error() : "a value is missing");
 }
 
 static inline void reader_open(struct reader *r, const struct fmnist_spec *spec)
