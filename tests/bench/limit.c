@@ -2,11 +2,13 @@
  *
  * One process gathers resized 32x32 uint8 samples in shuffled order, prefetching those to come,
  * and converts them; another adds up every value. Between them is a shared ring of batches with
- * two counters (f32, u8) or a Unix stream socket (socket), and nothing else: no protocol, no
- * checks, no second client. Nothing that delivers the same batches to another process by the same
- * way can be faster.
+ * two counters (f32, u8) or a Unix stream socket (socket, socket-u8), and nothing else: no
+ * protocol, no checks, no second client. Nothing that delivers the same batches to another process
+ * by the same way can be faster.
  *
- * usage: limit [f32 | u8 | socket] [--batch-size N] [--samples N] [--repeats N] [--message-bytes N]
+ * usage: limit [f32 | u8 | socket | socket-u8] [--batch-size N] [--samples N] [--repeats N]
+ *              [--message-bytes N]
+ *
  * Prints one JSON object: the seconds of each epoch, and the best.
  *
  * Self-contained on purpose, random pixels included: the cost does not depend on them, and a
@@ -44,9 +46,9 @@
 #pragma GCC optimize("O3") /* before GCC 12, O2 does not vectorise; GCC 12's hardly does */
 #endif
 
-enum mode { MODE_F32, MODE_U8, MODE_SOCKET };
+enum mode { MODE_F32, MODE_U8, MODE_SOCKET, MODE_SOCKET_U8 };
 
-static const char *const mode_names[] = {"f32", "u8", "socket"};
+static const char *const mode_names[] = {"f32", "u8", "socket", "socket-u8"};
 
 struct options {
     enum mode mode;
@@ -75,6 +77,16 @@ struct bench {
     struct shared *shared;
     int socket[2]; /* writer, reader */
 };
+
+static bool is_u8(const struct bench *b)
+{
+    return b->options.mode == MODE_U8 || b->options.mode == MODE_SOCKET_U8;
+}
+
+static bool by_socket(const struct bench *b)
+{
+    return b->options.mode == MODE_SOCKET || b->options.mode == MODE_SOCKET_U8;
+}
 
 static void fail(const char *what)
 {
@@ -157,7 +169,7 @@ static size_t render(const struct bench *b, uint32_t step, uint8_t *to)
                 __builtin_prefetch(coming + line);
         }
         const uint8_t *sample = b->store + (size_t)b->order[i] * SAMPLE_BYTES;
-        if (b->options.mode == MODE_U8)
+        if (is_u8(b))
             memcpy(to, sample, SAMPLE_BYTES);
         else
             convert_sample(sample, (float *)(void *)to);
@@ -174,7 +186,7 @@ static size_t batch_bytes(const struct bench *b, uint32_t step)
 
 static double sum_batch(const struct bench *b, const void *data, size_t bytes)
 {
-    if (b->options.mode == MODE_U8)
+    if (is_u8(b))
         return (double)sum_levels(data, bytes);
     return sum_floats(data, bytes / sizeof(float));
 }
@@ -235,7 +247,7 @@ static void consume(struct bench *b)
         double sum = 0;
         for (uint32_t step = 0; step < b->steps; step++, batch++) {
             size_t bytes = batch_bytes(b, step);
-            if (b->options.mode == MODE_SOCKET) {
+            if (by_socket(b)) {
                 receive_all(b->socket[1], private, bytes);
                 sum += sum_batch(b, private, bytes);
             } else {
@@ -256,7 +268,7 @@ static double produce_epoch(struct bench *b, uint32_t epoch, uint8_t *private)
     uint64_t batch = (uint64_t)epoch * b->steps;
     double began = now();
     for (uint32_t step = 0; step < b->steps; step++, batch++) {
-        if (b->options.mode == MODE_SOCKET) {
+        if (by_socket(b)) {
             send_all(b->socket[0], private, render(b, step, private), b->options.message_bytes);
             continue;
         }
@@ -301,7 +313,7 @@ static void *pages(size_t bytes, int flags)
 static void set_up(struct bench *b, uint64_t *random)
 {
     const struct options *o = &b->options;
-    b->image_bytes = o->mode == MODE_U8 ? SAMPLE_BYTES : SAMPLE_BYTES * sizeof(float);
+    b->image_bytes = is_u8(b) ? SAMPLE_BYTES : SAMPLE_BYTES * sizeof(float);
     b->slot_bytes = b->image_bytes * o->batch_size;
     b->slot_count = (uint32_t)(RING_BYTES / b->slot_bytes);
     if (b->slot_count < 4)
@@ -316,17 +328,16 @@ static void set_up(struct bench *b, uint64_t *random)
     b->order = pages(o->samples * sizeof *b->order, MAP_PRIVATE);
     for (uint32_t i = 0; i < o->samples; i++)
         b->order[i] = i;
-    b->ring =
-        pages(b->slot_bytes * b->slot_count, o->mode == MODE_SOCKET ? MAP_PRIVATE : MAP_SHARED);
+    b->ring = pages(b->slot_bytes * b->slot_count, by_socket(b) ? MAP_PRIVATE : MAP_SHARED);
     b->shared = pages(sizeof *b->shared, MAP_SHARED);
-    if (o->mode == MODE_SOCKET && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->socket) < 0)
+    if (by_socket(b) && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->socket) < 0)
         fail("socketpair");
 }
 
 static void check_sum(const struct bench *b)
 {
     double want = (double)sum_levels(b->store, (size_t)b->options.samples * SAMPLE_BYTES);
-    if (b->options.mode != MODE_U8)
+    if (!is_u8(b))
         want /= 255;
     double off = b->shared->sum / want - 1;
     if (off < -1e-4 || off > 1e-4) {
@@ -369,8 +380,9 @@ static struct options parse(char **args)
         } else if (strcmp(name, "--message-bytes") == 0) {
             o.message_bytes = number(name, value, 1u << 30);
         } else {
-            fprintf(stderr, "usage: limit [f32 | u8 | socket] [--batch-size N] [--samples N] "
-                            "[--repeats N] [--message-bytes N]\n");
+            fprintf(stderr,
+                    "usage: limit [f32 | u8 | socket | socket-u8] [--batch-size N] [--samples N] "
+                    "[--repeats N] [--message-bytes N]\n");
             exit(64);
         }
     }

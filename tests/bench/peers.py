@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The same epoch with what people use today: PyTorch's DataLoader and arrays in memory.
+"""The same epoch with what people use today, each in the best configuration that was found.
 
 One epoch of the training split, shuffled, 32x32 float32, every value read (summed); the best of
-several repetitions. Prints one JSON object: {"results": [...], "skipped": [...]}.
+several repetitions. All but the DataLoader get images that were resized beforehand, which is not
+timed. Prints one JSON object: {"results": [...], "skipped": [...]}.
 
-    peers.py --data FOLDER [--only NAME[,NAME]] [--batch-size 64] [--repeats 3]
+    peers.py --data FOLDER [--only NAME[,NAME]] [--batch-size 64] [--repeats 3] [--seconds S]
 
-FOLDER holds the IDX files, plain or .gz. What is not installed is skipped, with a word.
+FOLDER holds the IDX files, plain or .gz. What is not installed is skipped, with a word. An epoch
+that takes longer than S seconds is cut there and reckoned from the batches that were read.
 """
 import argparse
 import gzip
@@ -57,7 +59,8 @@ def import_torchvision():
 
 
 class Peers:
-    """Every peer is a method that prepares and returns a function that reads one epoch."""
+    """Every peer is a method that prepares and returns a generator function: one epoch, which
+    yields the sum of each batch."""
 
     def __init__(self, data, batch_size):
         self.data = data
@@ -116,30 +119,30 @@ class Peers:
             root=self.torchvision_root(), train=True, transform=trans, download=False)
         loader = torch.utils.data.DataLoader(
             train, self.batch, shuffle=True, num_workers=workers)
-        return lambda: sum(float(X.sum()) for X, y in loader)
+        return lambda: (float(X.sum()) for X, y in loader)
 
-    def torch_loop(self, fetch):
+    def torch_loop(self, threads, fetch):
         """Batches of a shuffled epoch; fetch(indices) returns a tensor."""
         import torch
 
+        torch.set_num_threads(threads)
         count = len(self.levels())
 
         def epoch():
             order = torch.randperm(count)
-            total = 0.0
             for first in range(0, count, self.batch):
-                total += float(fetch(order[first:first + self.batch]).sum())
-            return total
+                yield float(fetch(order[first:first + self.batch]).sum())
         return epoch
 
-    def torch_index_select_f32(self):
+    def torch_index_select_f32(self, threads):
         import torch
 
         X = torch.from_numpy(self.floats())
         out = torch.empty((self.batch, SIDE, SIDE))
-        return self.torch_loop(lambda i: torch.index_select(X, 0, i, out=out[:len(i)]))
+        return self.torch_loop(
+            threads, lambda i: torch.index_select(X, 0, i, out=out[:len(i)]))
 
-    def torch_index_select_u8(self):
+    def torch_index_select_u8(self, threads):
         import torch
 
         X = torch.from_numpy(self.levels())
@@ -149,13 +152,13 @@ class Peers:
         def fetch(i):
             part = torch.index_select(X, 0, i, out=narrow[:len(i)])
             return torch.mul(part, 1 / 255, out=out[:len(i)])
-        return self.torch_loop(fetch)
+        return self.torch_loop(threads, fetch)
 
-    def torch_plain_index(self):
+    def torch_plain_index(self, threads):
         import torch
 
         X = torch.from_numpy(self.floats())
-        return self.torch_loop(lambda i: X[i])
+        return self.torch_loop(threads, lambda i: X[i])
 
     # ---- NumPy
 
@@ -167,10 +170,8 @@ class Peers:
 
         def epoch():
             order = random.permutation(count)
-            total = 0.0
             for first in range(0, count, self.batch):
-                total += float(fetch(order[first:first + self.batch]).sum())
-            return total
+                yield float(fetch(order[first:first + self.batch]).sum())
         return epoch
 
     def numpy_take_f32(self):
@@ -194,17 +195,123 @@ class Peers:
             return np.multiply(narrow[:len(i)], scale, out=out[:len(i)])
         return self.numpy_loop(fetch)
 
+    # ---- TensorFlow
+
+    def tf_data(self, gather):
+        """Cached after the resize; batches widened in parallel. Or: shuffled numbers, by which a
+        batch is gathered at a time."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        import tensorflow as tf
+
+        X = self.levels()
+        count = len(X)
+        if gather:
+            whole = tf.constant(X)
+            data = tf.data.Dataset.range(count)
+
+            def fetch(i):
+                return tf.cast(tf.gather(whole, i), tf.float32) / 255
+        else:
+            data = tf.data.Dataset.from_tensor_slices(X).cache()
+
+            def fetch(x):
+                return tf.cast(x, tf.float32) / 255
+        data = (data.shuffle(count).batch(self.batch)
+                .map(fetch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE))
+        return lambda: (float(X.sum()) for X in data.as_numpy_iterator())
+
+    # ---- SPDL
+
+    def spdl(self):
+        import numpy as np
+        from spdl.pipeline import PipelineBuilder
+
+        X = self.levels()
+        count, scale = len(X), np.float32(1 / 255)
+        random = np.random.default_rng(1)
+
+        def indices():
+            order = random.permutation(count)
+            for first in range(0, count, self.batch):
+                yield order[first:first + self.batch]
+
+        def fetch(i):
+            return X[i] * scale
+
+        def epoch():
+            pipeline = (PipelineBuilder().add_source(indices()).pipe(fetch, concurrency=2)
+                        .add_sink(16).build(num_threads=2))
+            with pipeline.auto_stop():
+                for batch in pipeline:
+                    yield float(batch.sum())
+        return epoch
+
+    # ---- DALI
+
+    def dali(self):
+        import numpy as np
+        from nvidia.dali import fn, pipeline_def, types
+
+        X = self.levels()
+        random = np.random.default_rng(1)
+        steps = len(X) // self.batch  # a pipeline has one batch size: the short last one is left out
+        random_order = {}
+
+        def fetch(step):
+            if step == 0 or "order" not in random_order:
+                random_order["order"] = random.permutation(len(X))
+            first = step % steps * self.batch
+            return X[random_order["order"][first:first + self.batch]]
+
+        @pipeline_def(batch_size=self.batch, num_threads=2, device_id=None, prefetch_queue_depth=2)
+        def pipeline():
+            images = fn.external_source(fetch, batch=True, dtype=types.UINT8)
+            return fn.cast(images, dtype=types.FLOAT) / 255.0
+
+        pipe = pipeline()
+        pipe.build()
+
+        def epoch():
+            for _ in range(steps):
+                (batch,) = pipe.run()
+                yield float(batch.as_array().sum())
+        return epoch
+
+    # ---- FFCV
+
+    def ffcv(self):
+        import ffcv  # its wheel needs a compiler, OpenCV's and libjpeg-turbo's headers
+
+        raise ImportError(f"ffcv {ffcv.__version__}: no configuration of it was measured here")
+
     def peers(self):
-        dataloaders = [(f"torch-dataloader-w{workers}",
-                        lambda workers=workers: self.torch_dataloader(workers))
-                       for workers in (0, 1, 2, 4)]
-        return dict(dataloaders + [
-            ("torch-index-select-f32", self.torch_index_select_f32),
-            ("torch-index-select-u8", self.torch_index_select_u8),
-            ("torch-plain-index", self.torch_plain_index),
-            ("numpy-take-f32", self.numpy_take_f32),
-            ("numpy-take-u8", self.numpy_take_u8),
-        ])
+        all = {f"torch-dataloader-w{n}": lambda n=n: self.torch_dataloader(n) for n in (0, 1, 2, 4)}
+        for n in (1, 2):
+            all[f"torch-index-select-f32-t{n}"] = lambda n=n: self.torch_index_select_f32(n)
+            all[f"torch-index-select-u8-t{n}"] = lambda n=n: self.torch_index_select_u8(n)
+            all[f"torch-plain-index-t{n}"] = lambda n=n: self.torch_plain_index(n)
+        all.update({
+            "numpy-take-f32": self.numpy_take_f32,
+            "numpy-take-u8": self.numpy_take_u8,
+            "tf-data-cached": lambda: self.tf_data(gather=False),
+            "tf-data-gather": lambda: self.tf_data(gather=True),
+            "spdl": self.spdl,
+            "dali": self.dali,
+            "ffcv": self.ffcv,
+        })
+        return all
+
+
+def time_epoch(epoch, steps, limit):
+    """Seconds for an epoch of `steps` batches, reckoned from those read within `limit`."""
+    read, began = 0, time.perf_counter()
+    for _ in epoch():
+        read += 1
+        if time.perf_counter() - began > limit:
+            break
+    seconds = time.perf_counter() - began
+    # A cut short last batch, or one that is left out, is still the epoch.
+    return seconds if read >= steps - 1 else seconds * steps / read
 
 
 def main():
@@ -213,6 +320,7 @@ def main():
     parser.add_argument("--only", default="", help="names, separated by commas; default: all")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=60, help="the longest that an epoch is read")
     args = parser.parse_args()
 
     bench = Peers(args.data, args.batch_size)
@@ -227,15 +335,12 @@ def main():
         for name in chosen:
             try:
                 epoch = peers[name]()
+                steps = -(-len(bench.levels()) // args.batch_size)
+                seconds = [time_epoch(epoch, steps, args.seconds) for _ in range(args.repeats)]
             except ImportError as error:
                 note(f"{name}: skipped, {error}")
                 skipped.append({"name": name, "why": str(error)})
                 continue
-            seconds = []
-            for _ in range(args.repeats):
-                began = time.perf_counter()
-                epoch()
-                seconds.append(time.perf_counter() - began)
             note(f"{name}: {min(seconds):.3f} s")
             results.append({"name": name, "batch_size": args.batch_size,
                             "seconds": round(min(seconds), 6),
