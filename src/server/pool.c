@@ -405,26 +405,26 @@ void pool_leave(struct pool *p, struct reader *r)
         stream_free(s);
 }
 
-static uint64_t wait_for_room(struct pool *p, struct reader *r, bool starved)
+static uint64_t wait_for_room(struct pool *p, struct reader *r, bool starved, bool busy)
 {
     pthread_mutex_lock(&p->lock);
     struct stream *s = r->stream;
     s->starved = s->starved || starved;
     if (worth_rendering(s, look(p, s)))
         make_runnable(p, s);
-    uint64_t patience = stream_wait(s, r, clock_ns());
+    uint64_t patience = stream_wait(s, r, busy, clock_ns());
     pthread_mutex_unlock(&p->lock);
     return patience;
 }
 
 uint64_t pool_kick(struct pool *p, struct reader *r)
 {
-    return wait_for_room(p, r, true);
+    return wait_for_room(p, r, true, false);
 }
 
-uint64_t pool_patience(struct pool *p, struct reader *r)
+uint64_t pool_patience(struct pool *p, struct reader *r, bool busy)
 {
-    return wait_for_room(p, r, false);
+    return wait_for_room(p, r, false, busy);
 }
 
 struct progress pool_progress(struct pool *p, struct reader *r)

@@ -47,8 +47,8 @@ void pool_leave(struct pool *p, struct reader *r);
  * may keep it waiting, as reader_patience_ns. */
 uint64_t pool_kick(struct pool *p, struct reader *r);
 
-/* The same question, without news of the client's. */
-uint64_t pool_patience(struct pool *p, struct reader *r);
+/* The same question, without news of the client's; `busy`: by the rule for busy CPUs. */
+uint64_t pool_patience(struct pool *p, struct reader *r, bool busy);
 
 /* How far a reader has come. */
 struct progress {

@@ -45,15 +45,34 @@ void reader_unblock(struct reader *r, uint64_t now_ns)
     r->blocked_since_ns = 0;
 }
 
+uint64_t reader_lost_ns(const struct reader *r, uint64_t now_ns)
+{
+    return r->blocked_ns + (r->blocked_since_ns ? now_ns - r->blocked_since_ns : 0);
+}
+
+static uint64_t difference(uint64_t allowed, uint64_t used)
+{
+    return used < allowed ? allowed - used : 0;
+}
+
+/* What it may lose in all. */
+static uint64_t allowance(const struct reader *r, uint64_t now_ns)
+{
+    return READER_GRACE_NS + (now_ns - r->joined_ns) / READER_SHARE;
+}
+
 uint64_t reader_patience_ns(const struct reader *r, uint64_t now_ns)
 {
     if (!r->blocked_since_ns)
         return READER_PATIENT;
-    uint64_t this_time = now_ns - r->blocked_since_ns;
-    uint64_t in_all = r->blocked_ns + this_time;
-    uint64_t allowed = READER_GRACE_NS + (now_ns - r->joined_ns) / READER_SHARE;
-    if (this_time >= READER_WAIT_NS || in_all >= allowed)
-        return 0;
-    uint64_t a = READER_WAIT_NS - this_time, b = allowed - in_all;
-    return a < b ? a : b;
+    uint64_t now = difference(READER_WAIT_NS, now_ns - r->blocked_since_ns);
+    uint64_t in_all = difference(allowance(r, now_ns), reader_lost_ns(r, now_ns));
+    return now < in_all ? now : in_all;
+}
+
+uint64_t reader_busy_patience_ns(const struct reader *r, uint64_t least_ns, uint64_t now_ns)
+{
+    if (!r->blocked_since_ns)
+        return READER_PATIENT;
+    return difference(allowance(r, now_ns) + least_ns, reader_lost_ns(r, now_ns));
 }

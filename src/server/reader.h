@@ -3,8 +3,10 @@
  *
  * Sharing never couples: a reader that waits although its own tail has room waits for a neighbour.
  * That may cost it READER_WAIT_NS at a time, and READER_GRACE_NS plus one READER_SHARE-th of its
- * time at the stream in all; then it is offered a ring of its own (session.c), where the same
- * bytes are rendered again.
+ * time at the stream in all; then it is offered a ring of its own (seating.c), where the same
+ * bytes are rendered again. Where every CPU is taken, readers wait for CPUs and not for each other,
+ * and rendering twice would make that worse: there, what counts is what a reader has waited more
+ * than that neighbour which waited least.
  *
  * Threads: made by a worker, then under the pool's lock; `owner` is the loop thread's.
  */
@@ -60,7 +62,13 @@ static inline bool reader_is_active(const struct reader *r)
 void reader_block(struct reader *r, uint64_t now_ns);
 void reader_unblock(struct reader *r, uint64_t now_ns);
 
+/* What neighbours have cost it so far. */
+uint64_t reader_lost_ns(const struct reader *r, uint64_t now_ns);
+
 /* How much longer a neighbour may keep it waiting; 0: no longer, READER_PATIENT: none does. */
 uint64_t reader_patience_ns(const struct reader *r, uint64_t now_ns);
+
+/* The same where every CPU is taken and the luckiest neighbour has lost `least_ns`. */
+uint64_t reader_busy_patience_ns(const struct reader *r, uint64_t least_ns, uint64_t now_ns);
 
 #endif

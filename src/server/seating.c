@@ -201,8 +201,9 @@ void seating_open(struct session *s, const uint8_t *body, size_t size)
 /* The reader waits where its new place begins, and for a neighbour still. */
 static bool wants_to_move(const struct session *s, uint64_t first)
 {
-    return pool_patience(s->server->pool, s->reader) == 0 &&
-           pool_progress(s->server->pool, s->reader).head == first;
+    struct pool *pool = s->server->pool;
+    return pool_patience(pool, s->reader, cpus_are_busy(&s->server->busy_history)) == 0 &&
+           pool_progress(pool, s->reader).head == first;
 }
 
 static void move_done(struct job *job)
@@ -220,6 +221,7 @@ static void move_done(struct job *job)
     } else {
         s->offered = j->reader;
         s->offered->owner = s;
+        log_debug("client %llu is offered a ring of its own", (unsigned long long)s->id);
         uint8_t body[8];
         put_le64(body, j->first);
         lend_descriptors(s, s->offered);
@@ -258,6 +260,10 @@ static void be_patient(struct session *s, uint64_t patience_ns)
 {
     if (patience_ns == READER_PATIENT || s->seating || s->offered || s->stays)
         return;
+    if (patience_ns == 0 && cpus_are_busy(&s->server->busy_history))
+        patience_ns = pool_patience(s->server->pool, s->reader, true);
+    if (patience_ns > READER_WAIT_NS)
+        patience_ns = READER_WAIT_NS; /* the CPUs may be free by then */
     if (patience_ns == 0)
         move(s);
     else
@@ -267,7 +273,7 @@ static void be_patient(struct session *s, uint64_t patience_ns)
 static void on_patience_end(uv_timer_t *timer)
 {
     struct session *s = timer->data;
-    be_patient(s, pool_patience(s->server->pool, s->reader));
+    be_patient(s, pool_patience(s->server->pool, s->reader, false));
 }
 
 void seating_kick(struct session *s)

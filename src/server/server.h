@@ -34,6 +34,7 @@ struct server {
     bool stopping;
     uint64_t accepted, refused; /* since the start */
     uint64_t next_session_id;
+    uint32_t busy_history; /* of cpus_are_busy */
     int spare_fd; /* given up for a moment to turn a client away when descriptors run out */
 };
 
@@ -43,6 +44,10 @@ int server_run(const struct config *config, struct err *e);
 
 /* The CPUs that this process may use, by its affinity. At least 1. */
 uint32_t usable_cpus(void);
+
+/* Whether others than this thread keep all of them occupied now, or did at most of the last looks,
+ * which `history` keeps (0 at first). Source: proc(5), loadavg. */
+bool cpus_are_busy(uint32_t *history);
 
 /* The state as JSON text (docs/protocol.md). Returns malloc'd text, NULL when out of memory. */
 char *server_status(struct server *s);

@@ -209,7 +209,16 @@ uint64_t stream_room(struct stream *s)
     return end > s->claimed ? end - s->claimed : 0;
 }
 
-uint64_t stream_wait(struct stream *s, struct reader *r, uint64_t now_ns)
+static uint64_t least_lost_ns(const struct stream *s, const struct reader *but, uint64_t now_ns)
+{
+    uint64_t least = UINT64_MAX / 2;
+    for (const struct reader *r = s->readers; r; r = r->next)
+        if (r != but && reader_is_active(r) && reader_lost_ns(r, now_ns) < least)
+            least = reader_lost_ns(r, now_ns);
+    return least;
+}
+
+uint64_t stream_wait(struct stream *s, struct reader *r, bool busy, uint64_t now_ns)
 {
     /* Nothing is under way, and its own tail would let us go on, were it alone. */
     if (seat_waits(&r->seat) && reader_is_active(r) && stream_room(s) == 0 && s->chunk_count == 0 &&
@@ -217,7 +226,8 @@ uint64_t stream_wait(struct stream *s, struct reader *r, uint64_t now_ns)
         reader_block(r, now_ns);
     else
         reader_unblock(r, now_ns);
-    return reader_patience_ns(r, now_ns);
+    return busy ? reader_busy_patience_ns(r, least_lost_ns(s, r, now_ns), now_ns)
+                : reader_patience_ns(r, now_ns);
 }
 
 /* ---- rendering ----------------------------------------------------------------------------- */

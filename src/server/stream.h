@@ -107,9 +107,9 @@ uint64_t stream_room(struct stream *s);
 /* The active reader whose tail keeps the others waiting; NULL: none is active. Pool lock. */
 const struct reader *stream_slowest(const struct stream *s);
 
-/* Notes whether the reader waits for a neighbour, having looked; returns what reader_patience_ns
- * says. Pool lock. */
-uint64_t stream_wait(struct stream *s, struct reader *r, uint64_t now_ns);
+/* Notes whether the reader waits for a neighbour, having looked; returns its patience, by the rule
+ * for busy CPUs or the other (reader.h). Pool lock. */
+uint64_t stream_wait(struct stream *s, struct reader *r, bool busy, uint64_t now_ns);
 
 /* Claims up to `room` batches of one epoch. Pool lock. Returns the chunk's place. */
 struct chunk *stream_claim(struct stream *s, uint64_t room);
