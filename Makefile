@@ -195,7 +195,7 @@ check-format:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/share/man/man1
+	  $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/fmnistd $(BUILD)/fmnistctl $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libfmnist.so.$(MAJOR)
@@ -204,6 +204,7 @@ install: all
 	install -m 644 $(BUILD)/fmnist.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/fmnist.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 docs/fmnistctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/fmnistd.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
 	rm -rf $(BUILD)

@@ -265,18 +265,38 @@ const char *fmnist_label_text(const struct fmnist_dataset *dataset, int64_t labe
     return dataset->class_names[label];
 }
 
+static int ask_text(struct fmnist_client *client, uint16_t type, uint16_t reply_type, char **text)
+{
+    uint8_t *reply;
+    size_t size;
+    int rc = ask(client, type, reply_type, &reply, &size);
+    if (rc)
+        return rc;
+    struct wire_cursor c = {.at = reply, .left = size};
+    *text = wire_take_text(&c, WIRE_REPLY_MAX);
+    free(reply);
+    return *text ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's reply cannot be read");
+}
+
 int fmnist_status(struct fmnist_client *client, char **json)
 {
     if (!client || !json)
         return fail(FMNIST_EINVAL, "client and json: want no NULL");
     *json = NULL;
-    uint8_t *reply;
-    size_t size;
-    int rc = ask(client, WIRE_STATUS, WIRE_STATUS_REPLY, &reply, &size);
-    if (rc)
-        return rc;
-    struct wire_cursor c = {.at = reply, .left = size};
-    *json = wire_take_text(&c, WIRE_REPLY_MAX);
-    free(reply);
-    return *json ? FMNIST_OK : fail(FMNIST_EPROTO, "the status cannot be read");
+    return ask_text(client, WIRE_STATUS, WIRE_STATUS_REPLY, json);
+}
+
+int fmnist_reload(struct fmnist_client *client, char **text)
+{
+    if (!client)
+        return fail(FMNIST_EINVAL, "client: want no NULL");
+    char *changes = NULL;
+    if (text)
+        *text = NULL;
+    int rc = ask_text(client, WIRE_RELOAD, WIRE_RELOADED, &changes);
+    if (text)
+        *text = changes;
+    else
+        free(changes);
+    return rc;
 }

@@ -1,4 +1,4 @@
-/* status and datasets: what the daemon says, for people or for programs. */
+/* status, reload and datasets: what the daemon says, for people or for programs. */
 #include "ctl/verbs.h"
 
 #include <jansson.h>
@@ -82,6 +82,21 @@ int verb_status(const struct invocation *in)
     json_decref(all);
     free(json);
     return status;
+}
+
+int verb_reload(const struct invocation *in)
+{
+    struct fmnist_client *client = ctl_connect(in);
+    if (!client)
+        return EXIT_FAILED;
+    char *text;
+    int rc = fmnist_reload(client, &text);
+    fmnist_disconnect(client);
+    if (rc)
+        return ctl_error("%s", fmnist_error());
+    fputs(text, stdout);
+    free(text);
+    return EXIT_FINE;
 }
 
 /* ---- datasets ------------------------------------------------------------------------------ */

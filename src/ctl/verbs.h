@@ -46,6 +46,7 @@ extern const struct verb verbs[];
 
 int verb_status(const struct invocation *in);
 int verb_datasets(const struct invocation *in);
+int verb_reload(const struct invocation *in);
 int verb_bench(const struct invocation *in);
 int verb_show(const struct invocation *in);
 int verb_dump(const struct invocation *in);

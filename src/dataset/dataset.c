@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,8 +318,20 @@ int dataset_open(const struct dataset_source *source, const struct dataset_optio
         dataset_close(d);
         return err_prefix(e, rc, "opening dataset \"%s\"", source->name);
     }
+    atomic_init(&d->users, 1);
     *out = d;
     return 0;
+}
+
+struct dataset *dataset_get(struct dataset *d)
+{
+    atomic_fetch_add(&d->users, 1);
+    return d;
+}
+
+bool dataset_put(struct dataset *d)
+{
+    return atomic_fetch_sub(&d->users, 1) == 1;
 }
 
 void dataset_close(struct dataset *d)

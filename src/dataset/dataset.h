@@ -8,7 +8,7 @@
  * Invariant: the digest is XXH3-128 of the content (dimensions, images, labels), so the same data
  * has the same digest whatever its files were called and however they were compressed.
  * Threads: opening may be called from any thread, several datasets at a time; an open dataset is
- * immutable. Memory: the mapping; page cache, shared.
+ * immutable but for the count of its users. Memory: the mapping; page cache, shared.
  */
 #ifndef DATASET_DATASET_H
 #define DATASET_DATASET_H
@@ -53,6 +53,7 @@ struct dataset_split {
 };
 
 struct dataset {
+    _Atomic uint32_t users; /* dataset_open gives one */
     char name[DATASET_NAME_SIZE];
     struct dataset_split splits[DATASET_SPLITS];
     char **classes; /* owned; [class_count] */
@@ -78,6 +79,11 @@ struct dataset_options {
  * Blocks: reads, inflates and writes files. */
 int dataset_open(const struct dataset_source *source, const struct dataset_options *options,
                  struct dataset **out, struct err *e);
+
+/* One more user of an open dataset, and one less. dataset_put returns whether that was the last:
+ * whoever gave it ends the dataset with dataset_close. Thread: any. */
+struct dataset *dataset_get(struct dataset *d);
+bool dataset_put(struct dataset *d);
 
 /* Unmaps and frees. Accepts NULL. */
 void dataset_close(struct dataset *d);

@@ -171,7 +171,7 @@ static int make_plans(struct recipe *r, bool narrow, struct err *e)
     return 0;
 }
 
-int recipe_new(struct recipe **out, const struct spec *spec, const struct dataset *dataset,
+int recipe_new(struct recipe **out, const struct spec *spec, struct dataset *dataset,
                struct kitchen *kitchen, bool narrow, struct err *e)
 {
     const struct dataset_split *split = find_split(dataset, spec->split);
@@ -183,6 +183,7 @@ int recipe_new(struct recipe **out, const struct spec *spec, const struct datase
         return err_set(e, -ENOMEM, "out of memory");
     atomic_init(&r->users, 1);
     r->spec = *spec;
+    r->dataset = dataset_get(dataset);
     r->split = split;
     r->kitchen = kitchen;
     resolve_order(&r->spec);
@@ -210,11 +211,21 @@ struct recipe *recipe_share(struct recipe *r)
     return r;
 }
 
+void kitchen_put_dataset(struct kitchen *k, struct dataset *d)
+{
+    if (!d || !dataset_put(d))
+        return;
+    for (int i = 0; i < DATASET_SPLITS; i++)
+        store_forget(k->store, &d->splits[i]);
+    dataset_close(d);
+}
+
 void recipe_free(struct recipe *r)
 {
     if (!r || atomic_fetch_sub(&r->users, 1) > 1)
         return;
     convert_plan_free(r->convert);
     shelf_put(r->shelf);
+    kitchen_put_dataset(r->kitchen, r->dataset);
     free(r);
 }

@@ -23,10 +23,15 @@ struct kitchen {
     struct store *store;
 };
 
+/* Gives one use of a dataset up; the last one ends it, and what the store keeps of it.
+ * Thread: any. Accepts NULL. */
+void kitchen_put_dataset(struct kitchen *k, struct dataset *d);
+
 struct recipe {
     _Atomic uint32_t users;
     struct spec spec; /* canonical: every default resolved */
     struct kitchen *kitchen;
+    struct dataset *dataset; /* owned use */
     const struct dataset_split *split;
     struct sampler sampler;
     struct shelf *shelf;          /* owned reference */
@@ -39,10 +44,10 @@ struct recipe {
     uint8_t identity[16];  /* the same with the shards taken together: the token's */
 };
 
-/* `narrow`: for the inline transport. The dataset outlives the recipe.
+/* `narrow`: for the inline transport. The recipe keeps a use of the dataset.
  * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENOMEM.
  * Owns: the caller; end with recipe_free. */
-int recipe_new(struct recipe **out, const struct spec *spec, const struct dataset *dataset,
+int recipe_new(struct recipe **out, const struct spec *spec, struct dataset *dataset,
                struct kitchen *kitchen, bool narrow, struct err *e);
 
 /* One more owner of the recipe. */

@@ -72,22 +72,32 @@ void store_free(struct store *s)
     free(s);
 }
 
-/* Frees shelves that nobody uses, the least recently used first, until `bytes` fit or none is
- * left. */
+static uint64_t room_of(const struct store *s)
+{
+    return s->budget > s->reserved ? s->budget - s->reserved : 0;
+}
+
+/* Frees the least recently used shelf that has room and that nobody uses. */
+static bool drop_shelf(struct store *s)
+{
+    struct shelf **last = NULL;
+    for (struct shelf **at = &s->first; *at; at = &(*at)->next)
+        if (!(*at)->users && (*at)->bytes)
+            last = at;
+    if (!last)
+        return false;
+    struct shelf *victim = *last;
+    *last = victim->next;
+    s->reserved -= victim->bytes;
+    shelf_free(victim);
+    return true;
+}
+
+/* Drops shelves until `bytes` fit or none is left. */
 static void make_room(struct store *s, uint64_t bytes)
 {
-    while (s->budget - s->reserved < bytes) {
-        struct shelf **last = NULL;
-        for (struct shelf **at = &s->first; *at; at = &(*at)->next)
-            if (!(*at)->users && (*at)->bytes)
-                last = at;
-        if (!last)
-            return;
-        struct shelf *victim = *last;
-        *last = victim->next;
-        s->reserved -= victim->bytes;
-        shelf_free(victim);
-    }
+    while (room_of(s) < bytes && drop_shelf(s))
+        ;
 }
 
 /* Reserves room for as many samples as the budget holds. Keeping none is no error. */
@@ -97,7 +107,7 @@ static void reserve_room(struct store *s, struct shelf *shelf)
     if (!size_mul(shelf->sample_bytes, shelf->split->count, &wanted))
         wanted = UINT64_MAX;
     make_room(s, wanted);
-    uint64_t room = s->budget - s->reserved;
+    uint64_t room = room_of(s);
     uint64_t kept = wanted <= room ? shelf->split->count : room / shelf->sample_bytes;
     if (kept == 0)
         return;
@@ -183,6 +193,32 @@ void shelf_put(struct shelf *shelf)
     assert(shelf->users > 0);
     shelf->users--;
     pthread_mutex_unlock(&shelf->store->lock);
+}
+
+void store_forget(struct store *s, const struct dataset_split *split)
+{
+    pthread_mutex_lock(&s->lock);
+    for (struct shelf **at = &s->first; *at;) {
+        struct shelf *shelf = *at;
+        if (shelf->split != split) {
+            at = &shelf->next;
+            continue;
+        }
+        assert(shelf->users == 0);
+        *at = shelf->next;
+        s->reserved -= shelf->bytes;
+        shelf_free(shelf);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_resize(struct store *s, uint64_t budget_bytes)
+{
+    pthread_mutex_lock(&s->lock);
+    s->budget = budget_bytes;
+    while (s->reserved > s->budget && drop_shelf(s))
+        ;
+    pthread_mutex_unlock(&s->lock);
 }
 
 size_t shelf_sample_bytes(const struct shelf *shelf)

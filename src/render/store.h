@@ -6,7 +6,8 @@
  * holds, and the others are rendered each time. A shelf that nobody uses stays until another needs
  * its room. A rule that only copies keeps nothing: its samples are the dataset's own pages.
  *
- * Invariant: the sum of all shelves' capacities is at most the budget.
+ * Invariant: the sum of all shelves' capacities is at most the budget, or what shelves in use took
+ * under a larger one.
  * Threads: any. A sample is claimed by one worker with a compare-and-swap; another that needs it
  * meanwhile renders its own copy instead of waiting.
  * Memory: anonymous pages, touched only as samples are filled in.
@@ -29,6 +30,13 @@ void store_free(struct store *s);
 int store_get(struct store *s, const struct dataset_split *split, uint32_t rule, uint32_t height,
               uint32_t width, struct shelf **out, struct err *e);
 void shelf_put(struct shelf *shelf);
+
+/* Frees the split's shelves, which nobody may be using: the split is about to end. */
+void store_forget(struct store *s, const struct dataset_split *split);
+
+/* Another budget. Shelves that nobody uses go until it holds the rest; one in use keeps its room
+ * until it is given back and another needs it. */
+void store_resize(struct store *s, uint64_t budget_bytes);
 
 size_t shelf_sample_bytes(const struct shelf *shelf);
 size_t shelf_scratch_bytes(const struct shelf *shelf);

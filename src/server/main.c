@@ -18,7 +18,8 @@
 static const char usage[] =
     "usage: fmnistd [-c FILE] [--check-config]\n"
     "Serves image datasets of the MNIST family as minibatches to training processes.\n"
-    "Runs in the foreground until SIGTERM or SIGINT; logs to standard error.\n"
+    "Runs in the foreground until SIGTERM or SIGINT; SIGHUP reads the config file again. Logs to\n"
+    "standard error.\n"
     "\n"
     "  -c, --config FILE    the config file; default " DEFAULT_CONFIG "\n"
     "      --check-config   read and check the config file, then exit\n"
@@ -97,7 +98,7 @@ int main(int argc, char **argv)
         /* A peer that went away, and a file that may not grow, are errors of the calls. */
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
-        rc = server_run(&config, &e);
+        rc = server_run(&config, path, &e);
         if (rc)
             log_error("%s", e.text);
     }

@@ -13,15 +13,24 @@
  * would cost both sides a trip through the kernel. */
 #define WATCH_NS 30000u
 
+/* One place for a worker. A worker whose index is not below `wanted` ends after its chunk. */
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    uint32_t index;
+    /* lock */
+    enum { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;
+};
+
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work;
-    pthread_t *threads;
-    uint32_t thread_count;
+    struct worker workers[POOL_WORKERS_MAX];
     void (*notify)(void *data);
     void *notify_data;
     /* lock */
-    bool stopping;
+    uint32_t wanted; /* workers */
+    bool any_ended;  /* to be joined */
     uint32_t sleeping;
     struct job *jobs, **jobs_end;
     struct job *finished, **finished_end;
@@ -249,10 +258,11 @@ static void serve_stream(struct pool *p, struct stream *s, struct render_scratch
 
 static void *work(void *data)
 {
-    struct pool *p = data;
+    struct worker *self = data;
+    struct pool *p = self->pool;
     struct render_scratch *scratch = render_scratch_new();
     pthread_mutex_lock(&p->lock);
-    while (!p->stopping) {
+    while (self->index < p->wanted) {
         struct job *job = p->jobs;
         struct stream *s = job ? NULL : pick(p);
         if (job) {
@@ -272,62 +282,120 @@ static void *work(void *data)
             p->sleeping--;
         }
     }
+    self->state = WORKER_ENDED;
+    p->any_ended = true;
+    wake_worker(p); /* the wake-up that was ours may have been meant for work */
     pthread_mutex_unlock(&p->lock);
     render_scratch_free(scratch);
+    p->notify(p->notify_data);
     return NULL;
 }
 
 /* ---- from the loop ------------------------------------------------------------------------- */
 
-static void join_workers(struct pool *p)
+static void want_workers(struct pool *p, uint32_t count)
 {
     pthread_mutex_lock(&p->lock);
-    p->stopping = true;
+    p->wanted = count;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
-    for (uint32_t i = 0; i < p->thread_count; i++)
-        pthread_join(p->threads[i], NULL);
+}
+
+static void join_worker(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+    w->state = WORKER_NONE;
+}
+
+/* Joins the workers that have ended: they hold no lock and are about to return. */
+static void join_ended(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool any = p->any_ended;
+    p->any_ended = false;
+    pthread_mutex_unlock(&p->lock);
+    for (uint32_t i = 0; any && i < POOL_WORKERS_MAX; i++) {
+        pthread_mutex_lock(&p->lock);
+        bool ended = p->workers[i].state == WORKER_ENDED;
+        pthread_mutex_unlock(&p->lock);
+        if (ended)
+            join_worker(&p->workers[i]);
+    }
+}
+
+static void end_workers(struct pool *p)
+{
+    want_workers(p, 0);
+    for (uint32_t i = 0; i < POOL_WORKERS_MAX; i++)
+        if (p->workers[i].state != WORKER_NONE)
+            join_worker(&p->workers[i]);
 }
 
 static void pool_free(struct pool *p)
 {
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
-    free(p->threads);
     free(p);
+}
+
+/* Starts the worker of that place, unless it runs. Returns 0 or a negative errno value. */
+static int start_worker(struct pool *p, uint32_t index)
+{
+    struct worker *w = &p->workers[index];
+    pthread_mutex_lock(&p->lock);
+    bool runs = w->state == WORKER_RUNS; /* and goes on: it looks at `wanted` under the lock */
+    bool ended = w->state == WORKER_ENDED;
+    w->state = WORKER_RUNS;
+    pthread_mutex_unlock(&p->lock);
+    if (runs)
+        return 0;
+    if (ended)
+        pthread_join(w->thread, NULL);
+    w->pool = p;
+    w->index = index;
+    int rc = pthread_create(&w->thread, NULL, work, w);
+    if (rc)
+        w->state = WORKER_NONE;
+    return -rc;
+}
+
+int pool_resize(struct pool *p, uint32_t workers, struct err *e)
+{
+    assert(workers >= 1 && workers <= POOL_WORKERS_MAX);
+    uint32_t before = p->wanted; /* only this thread writes it */
+    want_workers(p, workers);
+    /* Signals are the loop thread's. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = 0;
+    uint32_t i = before < workers ? before : workers;
+    for (; i < workers && !rc; i++)
+        rc = start_worker(p, i);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!rc)
+        return 0;
+    want_workers(p, before);
+    return err_sys(e, rc, "starting worker %u of %u", i, workers);
 }
 
 int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), void *data,
                struct err *e)
 {
     struct pool *p = calloc(1, sizeof *p);
-    if (p)
-        p->threads = calloc(workers, sizeof *p->threads);
-    if (!p || !p->threads) {
-        free(p);
+    if (!p)
         return err_set(e, -ENOMEM, "out of memory");
-    }
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     p->jobs_end = &p->jobs;
     p->finished_end = &p->finished;
     p->notify = notify;
     p->notify_data = data;
-    /* Signals are the loop thread's. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = 0;
-    while (p->thread_count < workers && !rc) {
-        rc = pthread_create(&p->threads[p->thread_count], NULL, work, p);
-        p->thread_count += !rc;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = pool_resize(p, workers, e);
     if (rc) {
-        uint32_t started = p->thread_count;
-        join_workers(p);
+        end_workers(p);
         pool_free(p);
-        return err_sys(e, -rc, "starting worker %u of %u", started + 1, workers);
+        return rc;
     }
     *out = p;
     return 0;
@@ -337,7 +405,7 @@ void pool_stop(struct pool *p)
 {
     if (!p)
         return;
-    join_workers(p);
+    end_workers(p);
     struct job *lists[] = {p->finished, p->jobs};
     for (size_t i = 0; i < 2; i++)
         for (struct job *job = lists[i], *next; job; job = next) {
@@ -454,6 +522,7 @@ void pool_sent(struct pool *p, struct reader *r, uint64_t tail)
 
 void pool_dispatch(struct pool *p, void (*news)(struct reader *r))
 {
+    join_ended(p);
     pthread_mutex_lock(&p->lock);
     struct job *finished = p->finished;
     p->finished = NULL;

@@ -13,6 +13,8 @@
 
 #include "server/stream.h"
 
+#define POOL_WORKERS_MAX 256u
+
 struct pool;
 
 /* Work for a worker that ends up on the loop again. Owns: the caller; it must live until `done`. */
@@ -25,6 +27,11 @@ struct job {
 /* Starts `workers` threads. Errors: -EAGAIN, -ENOMEM. */
 int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), void *data,
                struct err *e);
+
+/* Makes it that many workers, 1 .. POOL_WORKERS_MAX. Those that are too many end between chunks,
+ * and pool_dispatch joins them. On an error the old number stays. Errors: -EAGAIN, with text.
+ * Blocks: at most for a worker that is about to return. */
+int pool_resize(struct pool *p, uint32_t workers, struct err *e);
 
 /* Ends the workers after what they are at, and frees the pool. Sessions must have been closed;
  * every job is handed to `done` first, whether somebody ran it or not. */

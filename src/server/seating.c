@@ -10,12 +10,13 @@
 struct seat_job {
     struct job job;
     struct server *server;
-    struct session *session;  /* NULL: it ended meanwhile */
-    struct wire_open request; /* opening */
-    const struct dataset *dataset;
-    struct stream *stream;       /* where the reader wants to begin; no ring yet */
-    const struct stream *except; /* moving: where it sits (only compared) */
-    uint64_t first, limit;       /* the reader's batches */
+    struct session *session;             /* NULL: it ended meanwhile */
+    struct wire_open request;            /* opening */
+    struct dataset *dataset;             /* opening: a use */
+    uint64_t ring_bytes, ring_max_bytes; /* of the config, which a reload may change */
+    struct stream *stream;               /* where the reader wants to begin; no ring yet */
+    const struct stream *except;         /* moving: where it sits (only compared) */
+    uint64_t first, limit;               /* the reader's batches */
     uint32_t slots;
     struct reader *reader; /* the result, seated */
     int rc;
@@ -51,8 +52,7 @@ static void check_memory(struct seat_job *j)
 
 static int slots_for(const struct seat_job *j, uint32_t *slots, struct err *e)
 {
-    const struct config *c = j->server->config;
-    return stream_choose_slots(j->stream, c->ring_bytes, c->limits.ring_bytes, slots, e);
+    return stream_choose_slots(j->stream, j->ring_bytes, j->ring_max_bytes, slots, e);
 }
 
 static int seat(struct seat_job *j)
@@ -102,6 +102,8 @@ static struct seat_job *seat_job_new(struct session *s, void (*done)(struct job 
     j->job.done = done;
     j->server = s->server;
     j->session = s;
+    j->ring_bytes = s->server->config->ring_bytes;
+    j->ring_max_bytes = s->server->config->limits.ring_bytes;
     return j;
 }
 
@@ -109,6 +111,7 @@ static struct seat_job *seat_job_new(struct session *s, void (*done)(struct job 
  * it: j->rc and j->err say which. */
 static bool seat_job_done(struct seat_job *j)
 {
+    kitchen_put_dataset(&j->server->kitchen, j->dataset);
     if (j->session)
         j->session->seating = NULL;
     if (!j->rc && !j->reader)
@@ -182,8 +185,8 @@ void seating_open(struct session *s, const uint8_t *body, size_t size)
         return;
     }
     int rc = wire_get_open(&j->request, body, size, &j->err);
-    j->dataset = rc ? NULL : server_dataset(s->server, j->request.spec.dataset);
-    if (!rc && !j->dataset)
+    struct dataset *dataset = rc ? NULL : server_dataset(s->server, j->request.spec.dataset);
+    if (!rc && !dataset)
         rc = err_set(&j->err, -ENOENT, "no dataset \"%s\": see fmnistctl datasets",
                      j->request.spec.dataset);
     if (rc) {
@@ -191,6 +194,7 @@ void seating_open(struct session *s, const uint8_t *body, size_t size)
         free(j);
         return;
     }
+    j->dataset = dataset_get(dataset); /* a reload may remove it meanwhile */
     s->seating = j;
     s->state = OPENING;
     pool_run(s->server->pool, &j->job);

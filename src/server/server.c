@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "pixels/isa.h"
+#include "server/cpus.h"
 #include "server/notify.h"
+#include "server/reload.h"
 #include "server/session.h"
 
 #include <errno.h>
@@ -16,7 +18,7 @@
 /* user_namespaces(7): what an unmapped uid looks like from here. */
 #define OVERFLOW_UID 65534u
 
-const struct dataset *server_dataset(const struct server *s, const char *name)
+struct dataset *server_dataset(const struct server *s, const char *name)
 {
     for (uint32_t i = 0; i < s->config->dataset_count; i++)
         if (!strcmp(s->datasets[i]->name, name))
@@ -122,6 +124,7 @@ static void stop(struct server *server)
         session_close(server->sessions, FMNIST_EDEAD, "the daemon is shutting down");
     uv_close((uv_handle_t *)&server->sigterm, NULL);
     uv_close((uv_handle_t *)&server->sigint, NULL);
+    uv_close((uv_handle_t *)&server->sighup, NULL);
     uv_stop(&server->loop);
 }
 
@@ -129,6 +132,13 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     log_info("%s: ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
     stop(handle->data);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    log_info("SIGHUP: reading %s again", server->config_path);
+    reload_start(server, NULL, NULL);
 }
 
 /* ---- start and end ------------------------------------------------------------------------- */
@@ -139,28 +149,37 @@ static void note(void *data, const char *text)
     log_info("%s", text);
 }
 
+int server_open_dataset(const struct config *c, const struct dataset_source *source,
+                        struct dataset **out, struct err *e)
+{
+    struct dataset_options o = {.cache = c->cache, .use_uring = c->io_uring, .note = note};
+    uint64_t start = clock_ns();
+    int rc = dataset_open(source, &o, out, e);
+    if (rc)
+        return rc;
+    const struct dataset_split *s = (*out)->splits;
+    log_info("dataset \"%s\": %llu train, %llu test images in %.1f ms", source->name,
+             (unsigned long long)s[DATASET_TRAIN].count, (unsigned long long)s[DATASET_TEST].count,
+             (double)(clock_ns() - start) / 1e6);
+    return 0;
+}
+
 static int open_datasets(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
     server->datasets = calloc(c->dataset_count, sizeof(struct dataset *));
     if (!server->datasets)
         return err_set(e, -ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < c->dataset_count; i++) {
-        struct dataset_options o = {
-            .cache = c->cache,
-            .use_uring = c->io_uring,
-            .note = note,
-        };
-        uint64_t start = clock_ns();
-        int rc = dataset_open(&c->datasets[i], &o, &server->datasets[i], e);
-        if (rc)
-            return rc;
-        const struct dataset_split *s = server->datasets[i]->splits;
-        log_info("dataset \"%s\": %llu train, %llu test images in %.1f ms", c->datasets[i].name,
-                 (unsigned long long)s[DATASET_TRAIN].count,
-                 (unsigned long long)s[DATASET_TEST].count, (double)(clock_ns() - start) / 1e6);
-    }
-    return 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < c->dataset_count && !rc; i++)
+        rc = server_open_dataset(c, &c->datasets[i], &server->datasets[i], e);
+    return rc;
+}
+
+uint32_t workers_wanted(const struct config *c)
+{
+    uint32_t cpus = c->workers ? c->workers : usable_cpus();
+    return cpus < POOL_WORKERS_MAX ? cpus : POOL_WORKERS_MAX;
 }
 
 static int start_parts(struct server *server, struct err *e)
@@ -173,17 +192,19 @@ static int start_parts(struct server *server, struct err *e)
     int rc = open_datasets(server, e);
     if (rc)
         return rc;
-    server->worker_count = c->workers ? c->workers : usable_cpus();
+    server->worker_count = workers_wanted(c);
     return pool_start(&server->pool, server->worker_count, notify_loop, &server->news, e);
 }
 
 static int start_loop(struct server *server, struct err *e)
 {
-    server->news.data = server->sigterm.data = server->sigint.data = server;
+    server->news.data = server->sigterm.data = server->sigint.data = server->sighup.data = server;
     server->listener.poll.data = server;
     int rc = uv_signal_start(&server->sigterm, on_signal, SIGTERM);
     if (!rc)
         rc = uv_signal_start(&server->sigint, on_signal, SIGINT);
+    if (!rc)
+        rc = uv_signal_start(&server->sighup, on_hangup, SIGHUP);
     if (rc)
         return err_set(e, rc, "watching signals: %s", uv_strerror(rc));
     return listener_start(&server->listener, &server->loop, on_connection, e);
@@ -199,6 +220,8 @@ static int init_loop(struct server *server, struct err *e)
         rc = uv_signal_init(&server->loop, &server->sigterm);
     if (!rc)
         rc = uv_signal_init(&server->loop, &server->sigint);
+    if (!rc)
+        rc = uv_signal_init(&server->loop, &server->sighup);
     return rc ? err_set(e, rc, "event loop: %s", uv_strerror(rc)) : 0;
 }
 
@@ -213,16 +236,17 @@ static void close_all(struct server *server)
     uv_run(&server->loop, UV_RUN_DEFAULT); /* until the loop is empty */
     uv_loop_close(&server->loop);
     for (uint32_t i = 0; server->datasets && i < server->config->dataset_count; i++)
-        dataset_close(server->datasets[i]);
+        kitchen_put_dataset(&server->kitchen, server->datasets[i]);
     free(server->datasets);
     store_free(server->kitchen.store);
     orders_free(server->kitchen.orders);
     fd_close(&server->spare_fd);
 }
 
-int server_run(const struct config *config, struct err *e)
+int server_run(struct config *config, const char *path, struct err *e)
 {
-    struct server server = {.config = config, .started_ns = clock_ns(), .spare_fd = -1};
+    struct server server = {
+        .config = config, .config_path = path, .started_ns = clock_ns(), .spare_fd = -1};
     server.listener.fd = server.listener.lock_fd = -1;
     struct err isa;
     if (isa_choose(&isa))

@@ -15,18 +15,22 @@
 #include <uv.h>
 
 struct session;
+struct reload_job;
 
 struct server {
     /* immutable after start */
-    const struct config *config;
-    struct dataset **datasets; /* [config->dataset_count] */
     struct kitchen kitchen;
-    uint32_t worker_count;
     uint64_t started_ns;
+    const char *config_path;
     /* loop thread */
+    struct config *config;     /* what is in force; a reload exchanges its contents */
+    struct dataset **datasets; /* [config->dataset_count], a use of each */
+    uint32_t worker_count;
+    struct reload_job *reload; /* under way; NULL: none */
+    bool reload_again;         /* another SIGHUP came meanwhile */
     uv_loop_t loop;
     uv_async_t news; /* from the workers */
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sighup;
     struct listener listener;
     struct pool *pool;
     struct session *sessions; /* all that are connected */
@@ -39,11 +43,16 @@ struct server {
 };
 
 /* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.
+ * SIGHUP reads the file at `path` again, whose contents `config` has (server/reload.h).
  * Returns 0 after an orderly end. Errors: negative errno values, with text. */
-int server_run(const struct config *config, struct err *e);
+int server_run(struct config *config, const char *path, struct err *e);
 
-/* The CPUs that this process may use, by its affinity. At least 1. */
-uint32_t usable_cpus(void);
+/* Opens one dataset as the config says, and logs how long that took. Thread: any. Blocks. */
+int server_open_dataset(const struct config *c, const struct dataset_source *source,
+                        struct dataset **out, struct err *e);
+
+/* The workers that a config asks for. */
+uint32_t workers_wanted(const struct config *c);
 
 /* Whether others than this thread keep all of them occupied now, or did at most of the last looks,
  * which `history` keeps (0 at first). Source: proc(5), loadavg. */
@@ -53,6 +62,6 @@ bool cpus_are_busy(uint32_t *history);
 char *server_status(struct server *s);
 
 /* The dataset of that name, or NULL. */
-const struct dataset *server_dataset(const struct server *s, const char *name);
+struct dataset *server_dataset(const struct server *s, const char *name);
 
 #endif

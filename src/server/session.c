@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "server/reload.h"
 #include "wire/socket.h"
 
 #include <assert.h>
@@ -42,6 +43,9 @@ void session_end(struct session *s)
     s->state = CLOSING;
     unlink_session(s);
     seating_end(s);
+    if (s->reload)
+        reload_forget(s->reload);
+    s->reload = NULL;
     uv_close((uv_handle_t *)&s->poll, on_closed);
     uv_close((uv_handle_t *)&s->timer, on_closed);
     if (s->pid_fd >= 0)
@@ -119,6 +123,8 @@ int session_code(int rc)
         return FMNIST_ETOKEN;
     case -E2BIG:
         return FMNIST_ELIMIT;
+    case -EBUSY:
+        return FMNIST_EBUSY;
     case -ENOMEM:
     case -EMFILE:
     case -ENFILE:
@@ -284,6 +290,33 @@ static void handle_status(struct session *s)
     session_finish_reply(s);
 }
 
+static void reload_done(void *data, int rc, const char *text)
+{
+    struct session *s = data;
+    s->reload = NULL;
+    s->state = IDLE;
+    if (rc) {
+        session_close(s, session_code(rc), text);
+        return;
+    }
+    session_begin_reply(s, WIRE_RELOADED);
+    wire_add_text(&s->out, text);
+    session_finish_reply(s);
+}
+
+/* The config is the daemon's own user's and root's. */
+static void handle_reload(struct session *s)
+{
+    if (s->uid != 0 && s->uid != geteuid()) {
+        session_close(s, FMNIST_ELIMIT, "only root and the daemon's own user may reload");
+        return;
+    }
+    s->state = OPENING;
+    s->reload = reload_start(s->server, reload_done, s);
+    if (!s->reload)
+        session_close(s, FMNIST_ENOMEM, "out of memory");
+}
+
 static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, size_t size)
 {
     if (s->state == HELLO && type == WIRE_HELLO)
@@ -292,6 +325,8 @@ static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, 
         handle_datasets(s);
     else if (s->state == IDLE && type == WIRE_STATUS && size == 0)
         handle_status(s);
+    else if (s->state == IDLE && type == WIRE_RELOAD && size == 0)
+        handle_reload(s);
     else if (s->state == IDLE && type == WIRE_OPEN)
         seating_open(s, body, size);
     else if (s->state == STREAMING && type == WIRE_KICK && size == 0)

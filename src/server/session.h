@@ -1,8 +1,9 @@
 /* server/session.h — one connection: its requests, its replies, its stream.
  *
  *     HELLO ──hello──► IDLE ──open──► OPENING ──job done──► STREAMING
- *       │ handshake_ms    │ datasets, status                   │ kicks, offers (shm), batches
- * (inline) └────────── anything wrong: one error frame, then the end ──────────┘
+ *       │ handshake_ms    │ datasets, status, reload           │ kicks, offers (shm),
+ *       │                 │                                    │ batches (inline)
+ *       └────────── anything wrong: one error frame, then the end ──────────┘
  *
  * A session has at most one reply under way and reads nothing more until that is sent, so a client
  * that sends requests and never reads costs one reply. Whatever a client does wrong ends its own

@@ -9,7 +9,7 @@
 #include "server/session.h"
 #include "wire/message.h"
 
-enum state { HELLO, IDLE, OPENING, STREAMING, CLOSING };
+enum state { HELLO, IDLE, OPENING, STREAMING, CLOSING }; /* OPENING: or reloading */
 
 struct session {
     struct server *server;
@@ -39,6 +39,8 @@ struct session {
     struct reader *offered;   /* the same, of the ring that the client has been offered */
     bool stays;               /* no memory for a ring of its own */
     uint64_t sent_bytes;      /* inline: of the frame under way, batch reader->tail */
+
+    struct reload_job *reload; /* that this session asked for */
 };
 
 /* The fmnist_result that a negative errno value of the inner modules is to a client. */

@@ -66,7 +66,7 @@ struct stream {
 /* What to open. */
 struct stream_options {
     const struct spec *spec;
-    const struct dataset *dataset;
+    struct dataset *dataset;
     struct kitchen *kitchen;
     const struct token *token; /* NULL: at spec->epoch */
 };

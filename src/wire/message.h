@@ -32,6 +32,7 @@ enum wire_type {
     WIRE_KICK = 5,     /* empty: the tail has reached wake_at, or the reader waits and holds
                         * batches or has neighbours */
     WIRE_LEAVE = 6,    /* u32, enum wire_leave: answers WIRE_OFFER */
+    WIRE_RELOAD = 8,   /* empty; the daemon's own user and root only */
     /* daemon to client */
     WIRE_WELCOME = 101,        /* protocol version u32, daemon's version as text */
     WIRE_DATASETS_REPLY = 102, /* struct wire_dataset, count times */
@@ -39,8 +40,9 @@ enum wire_type {
     WIRE_OPENED = 104,         /* struct wire_opened; shm: with two descriptors, ring and seat */
     WIRE_BATCH = 105,          /* inline: a slot laid out for its own count (ring/slot.h) */
     WIRE_ERROR = 106,          /* fmnist_result i32, text */
-    WIRE_OFFER = 107           /* u64: from that batch on there is a ring of the reader's own; with
+    WIRE_OFFER = 107,          /* u64: from that batch on there is a ring of the reader's own; with
                                 * two descriptors, ring and seat, as large as those before */
+    WIRE_RELOADED = 109        /* text: what changed, and what needs a restart */
 };
 
 enum wire_leave {
