@@ -49,7 +49,7 @@ LIBS_dataset := -lz -luring -lxxhash
 LIBS_pixels  := -lm
 LIBS_render  := $(LIBS_dataset) -lm -lxxhash
 LIBS_server  := $(LIBS_render) -luv -lcyaml -lyaml -ljansson $(if $(SYSTEMD),-lsystemd)
-LIBS_ctl     := -lpng -ljansson -larchive -lz -lm
+LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 

@@ -140,8 +140,10 @@ static int wait_for_batch(struct fmnist_stream *s)
 
 static int arrive_shm(struct fmnist_stream *s, struct parts *p)
 {
-    if (!is_there(s) && !(ring_view_spin(&s->view, s->number) && is_there(s))) {
-        int rc = wait_for_batch(s);
+    if (!is_there(s)) {
+        uint64_t start = clock_ns();
+        int rc = ring_view_spin(&s->view, s->number) && is_there(s) ? FMNIST_OK : wait_for_batch(s);
+        ring_view_note_wait(&s->view, clock_ns() - start); /* for the daemon's status */
         if (rc)
             return rc;
     }

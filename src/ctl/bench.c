@@ -4,6 +4,7 @@
 #include "ctl/verbs.h"
 
 #include "base/clock.h"
+#include "ctl/verdict.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -79,6 +80,7 @@ static double read_bytes(const unsigned char *bytes, size_t count)
 struct totals {
     uint64_t batches, images;
     double seconds;
+    double waited;       /* inside fmnist_next */
     volatile double sum; /* so that the reading is not left out */
 };
 
@@ -89,7 +91,9 @@ static int read_all(const struct invocation *in, struct fmnist_stream *stream,
     uint64_t start = clock_ns(), before = start;
     int rc;
     while ((rc = ctl_next(in, stream, &t->batches, &batch)) == 1) {
-        histogram_add(h, clock_ns() - before);
+        uint64_t took = clock_ns() - before;
+        histogram_add(h, took);
+        t->waited += (double)took / 1e9;
         t->images += batch.count;
         size_t bytes = batch.count * info->image_bytes;
         if (!in->no_read)
@@ -107,14 +111,19 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
 {
     double gigabytes = (double)t->images * (double)info->image_bytes / 1e9;
     uint64_t epochs = t->batches / info->steps; /* whole ones */
+    struct flow flow = {
+        .seconds = t->seconds, .waited = t->waited, .busy = -1, .batches = (double)t->batches};
+    char verdict[256];
+    verdict_text(&flow, verdict, sizeof verdict);
     double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);
     if (in->json) {
-        json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "images",
+        json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "images",
                                 (json_int_t)t->images, "batches", (json_int_t)t->batches, "epochs",
                                 (json_int_t)epochs, "seconds", t->seconds, "images_per_second",
                                 (double)t->images / t->seconds, "batches_per_second",
                                 (double)t->batches / t->seconds, "gigabytes_per_second",
-                                gigabytes / t->seconds, "p50_us", p50, "p99_us", p99);
+                                gigabytes / t->seconds, "p50_us", p50, "p99_us", p99,
+                                "waited_seconds", t->waited, "verdict", verdict);
         json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(all);
@@ -128,10 +137,12 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
            "batches_per_second    %.0f\n"
            "gigabytes_per_second  %.3f\n"
            "p50_us                %.2f\n"
-           "p99_us                %.2f\n",
+           "p99_us                %.2f\n"
+           "waited_seconds        %.6f\n"
+           "%s\n",
            (unsigned long long)t->images, (unsigned long long)t->batches,
            (unsigned long long)epochs, t->seconds, (double)t->images / t->seconds,
-           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99);
+           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99, t->waited, verdict);
 }
 
 int verb_bench(const struct invocation *in)

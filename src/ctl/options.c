@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Values of getopt_long for options that are no field of a spec. */
-enum { FIELD = 256, EPOCHS, BATCHES, COLUMNS, NO_READ, TRAIN, TEST, SIZE, SEED, RAW };
+enum { FIELD = 256, EPOCHS, BATCHES, COLUMNS, NO_READ, TRAIN, TEST, SIZE, SEED, RAW, ONCE };
 
 #define SPEC_OPTIONS                                                                               \
     {"dataset", required_argument, NULL, FIELD}, {"split", required_argument, NULL, FIELD},        \
@@ -37,6 +37,8 @@ enum { FIELD = 256, EPOCHS, BATCHES, COLUMNS, NO_READ, TRAIN, TEST, SIZE, SEED, 
     }
 
 static const struct option none[] = {HELP, END};
+static const struct option top[] = {
+    {"once", no_argument, NULL, ONCE}, {"pages", required_argument, NULL, BATCHES}, HELP, END};
 static const struct option bench[] = {
     SPEC_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, HELP, END};
 static const struct option dump[] = {
@@ -56,8 +58,8 @@ static const struct option generate[] = {{"train", required_argument, NULL, TRAI
                                          END};
 
 static const struct option *const tables[] = {
-    [OPTIONS_NONE] = none, [OPTIONS_BENCH] = bench,       [OPTIONS_DUMP] = dump,
-    [OPTIONS_SHOW] = show, [OPTIONS_GENERATE] = generate,
+    [OPTIONS_NONE] = none, [OPTIONS_TOP] = top,   [OPTIONS_BENCH] = bench,
+    [OPTIONS_DUMP] = dump, [OPTIONS_SHOW] = show, [OPTIONS_GENERATE] = generate,
 };
 
 static const char spec_help[] =
@@ -92,6 +94,13 @@ static void print_help(const struct verb *verb)
     switch (verb->options) {
     case OPTIONS_NONE:
         break;
+    case OPTIONS_TOP:
+        puts("\n  --once                one page of plain text, over one second\n"
+             "  --pages N             so many, one a second\n\n"
+             "Default: refreshed each second until q or Ctrl-C; plain text where standard output\n"
+             "is no terminal. waits %: how much of its time the stream's reader waited for a "
+             "batch.");
+        return;
     case OPTIONS_BENCH:
         puts("\n  --no-read             do not read the images' bytes\n\n"
              "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.");
@@ -157,6 +166,9 @@ static int take(struct invocation *in, const struct verb *verb, int option, cons
         rc = number(name, optarg, 1, 64, &columns);
         in->columns = rc ? 0 : (uint32_t)columns;
         return rc;
+    case ONCE:
+        in->batches = 1;
+        return 0;
     case NO_READ:
         in->no_read = true;
         return 0;
@@ -211,7 +223,7 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
         return wrong("%s: --epochs and --batches exclude each other%s", verb->name, "");
     if (verb->options == OPTIONS_GENERATE && !in->output)
         return wrong("%s: -o FOLDER is missing%s", verb->name, "");
-    if (!in->epochs && !in->batches) {
+    if (!in->epochs && !in->batches && verb->options != OPTIONS_TOP) {
         in->epochs = verb->options != OPTIONS_SHOW;
         in->batches = verb->options == OPTIONS_SHOW;
     }

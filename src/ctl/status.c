@@ -31,13 +31,15 @@ static void print_client(const json_t *client)
         return;
     }
     printf("  %s/%s batch %lld, %lldx%lld %s, %s, %s: epoch %lld step %lld of %lld, "
-           "%lld of %lld slots ready, ring %.1f MiB, rendered %.3f s\n",
+           "%lld of %lld slots ready, ring %.1f MiB, rendered %.3f s, waited %.3f of %.1f s\n",
            text(s, "dataset"), text(s, "split"), (long long)integer(s, "batch_size"),
            (long long)integer(s, "height"), (long long)integer(s, "width"), text(s, "dtype"),
            text(s, "order"), text(s, "transport"), (long long)integer(s, "epoch"),
            (long long)integer(s, "step"), (long long)integer(s, "steps"),
            (long long)integer(s, "batches_ready"), (long long)integer(s, "slots"),
-           mib(integer(s, "ring_bytes")), json_number_value(json_object_get(s, "render_seconds")));
+           mib(integer(s, "ring_bytes")), json_number_value(json_object_get(s, "render_seconds")),
+           json_number_value(json_object_get(s, "waited_seconds")),
+           json_number_value(json_object_get(s, "seconds")));
 }
 
 static void print_status(const json_t *all)
@@ -52,6 +54,13 @@ static void print_status(const json_t *all)
     printf("sample store: %.1f MiB filled, %.1f reserved of %.1f MiB, %lld shelves\n",
            mib(integer(store, "filled_bytes")), mib(integer(store, "reserved_bytes")),
            mib(integer(store, "budget_bytes")), (long long)integer(store, "shelves"));
+    const json_t *memory = json_object_get(all, "memory");
+    printf(
+        "memory: datasets %.1f MiB mapped, samples %.1f, rings %.1f, permutations %.1f; resident "
+        "%.1f\n",
+        mib(integer(memory, "datasets_bytes")), mib(integer(memory, "samples_bytes")),
+        mib(integer(memory, "rings_bytes")), mib(integer(memory, "permutations_bytes")),
+        mib(integer(memory, "resident_bytes")));
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(all, "datasets"), i, item) printf(

@@ -8,6 +8,7 @@ const struct verb verbs[] = {
     {"status", "the daemon: workers, memory, clients and their streams", OPTIONS_NONE, verb_status},
     {"datasets", "what is served: counts, sizes, classes", OPTIONS_NONE, verb_datasets},
     {"reload", "have the daemon read its config file again", OPTIONS_NONE, verb_reload},
+    {"top", "each stream live: its speed, and which side is the bottleneck", OPTIONS_TOP, verb_top},
     {"bench", "read batches as a trainer would, and time it", OPTIONS_BENCH, verb_bench},
     {"show", "draw a batch's images with their labels as a PNG", OPTIONS_SHOW, verb_show},
     {"dump", "write batches to an .npz file", OPTIONS_DUMP, verb_dump},

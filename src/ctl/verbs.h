@@ -22,8 +22,8 @@ struct invocation {
     bool json;
     /* behind it */
     struct fmnist_spec spec;
-    uint64_t epochs; /* how much: epochs, or, where batches is not 0, so many batches */
-    uint64_t batches;
+    uint64_t epochs;  /* how much: epochs, or, where batches is not 0, so many batches */
+    uint64_t batches; /* top: pages */
     const char *output;
     uint32_t columns;
     bool no_read;
@@ -32,7 +32,14 @@ struct invocation {
 };
 
 /* What a verb reads of the options. */
-enum options_kind { OPTIONS_NONE, OPTIONS_BENCH, OPTIONS_DUMP, OPTIONS_SHOW, OPTIONS_GENERATE };
+enum options_kind {
+    OPTIONS_NONE,
+    OPTIONS_TOP,
+    OPTIONS_BENCH,
+    OPTIONS_DUMP,
+    OPTIONS_SHOW,
+    OPTIONS_GENERATE
+};
 
 struct verb {
     const char *name;
@@ -47,6 +54,7 @@ extern const struct verb verbs[];
 int verb_status(const struct invocation *in);
 int verb_datasets(const struct invocation *in);
 int verb_reload(const struct invocation *in);
+int verb_top(const struct invocation *in);
 int verb_bench(const struct invocation *in);
 int verb_show(const struct invocation *in);
 int verb_dump(const struct invocation *in);

@@ -169,3 +169,13 @@ const uint32_t *permutation_indices(const struct permutation *p)
 {
     return p->indices;
 }
+
+uint64_t orders_bytes(struct orders *o)
+{
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&o->lock);
+    for (const struct permutation *p = o->first; p; p = p->next)
+        bytes += p->count * sizeof(uint32_t);
+    pthread_mutex_unlock(&o->lock);
+    return bytes;
+}

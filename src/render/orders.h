@@ -25,6 +25,9 @@ void orders_free(struct orders *o);
 struct permutation *orders_get(struct orders *o, const struct sampler *s, uint64_t epoch);
 void orders_put(struct orders *o, struct permutation *p);
 
+/* Bytes of all permutations that are kept or in use. */
+uint64_t orders_bytes(struct orders *o);
+
 const uint32_t *permutation_indices(const struct permutation *p);
 
 #endif

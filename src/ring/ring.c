@@ -181,6 +181,12 @@ int seat_update(struct seat *s, uint64_t head)
     return 0;
 }
 
+void seat_waited_add(struct seat_waited *sum, const struct seat *s)
+{
+    sum->waits += atomic_load_explicit(&s->page->waits, memory_order_relaxed);
+    sum->waited_ns += atomic_load_explicit(&s->page->waited_ns, memory_order_relaxed);
+}
+
 bool seat_waits(const struct seat *s)
 {
     return atomic_load(&s->page->waiting);

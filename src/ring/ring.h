@@ -59,7 +59,9 @@ struct ring_header {
 struct ring_seat_page {
     /* reader */
     _Atomic uint64_t tail;
-    _Atomic uint32_t waiting; /* it sleeps, or is about to, on the ring's signal */
+    _Atomic uint32_t waiting;   /* it sleeps, or is about to, on the ring's signal */
+    _Atomic uint64_t waits;     /* times that a batch was not there yet, */
+    _Atomic uint64_t waited_ns; /* and how long that took: its own statement */
     /* daemon; for the reader's eyes only */
     _Alignas(64) _Atomic uint32_t closed; /* the seat is taken away: no slot is kept for it */
 };
@@ -117,6 +119,13 @@ void seat_close(struct seat *s);
 /* Takes over the reader's tail, once. Errors: -EPROTO where it went back or beyond `head`. */
 int seat_update(struct seat *s, uint64_t head);
 
+/* What the reader says about its waiting; nothing but numbers to show follows from it. */
+struct seat_waited {
+    uint64_t waits;
+    uint64_t waited_ns;
+};
+void seat_waited_add(struct seat_waited *sum, const struct seat *s);
+
 /* Whether the seat's reader sleeps, or is about to: the ring then wants a ring_wake. */
 bool seat_waits(const struct seat *s);
 
@@ -161,6 +170,9 @@ void ring_view_announce(struct ring_view *v);
 /* Sleeps until batch `number` is there, at most timeout_ms. Returns whether it is; false also
  * where the seat was taken away, on a nudge or a signal. Blocks. */
 bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms);
+
+/* Notes one wait for a batch that was not there. */
+void ring_view_note_wait(struct ring_view *v, uint64_t ns);
 
 /* Gives every batch before `tail` back. Returns whether the daemon wants a message now. */
 bool ring_view_release(struct ring_view *v, uint64_t tail);

@@ -125,6 +125,12 @@ bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
     return ring_view_ready(v, number);
 }
 
+void ring_view_note_wait(struct ring_view *v, uint64_t ns)
+{
+    atomic_fetch_add_explicit(&v->seat->waits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&v->seat->waited_ns, ns, memory_order_relaxed);
+}
+
 bool ring_view_release(struct ring_view *v, uint64_t tail)
 {
     atomic_store(&v->seat->tail, tail);

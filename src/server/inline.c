@@ -1,4 +1,5 @@
 /* Batches on the socket: a frame is a slot as it lies in the ring. */
+#include "base/clock.h"
 #include "server/session_state.h"
 #include "wire/socket.h"
 
@@ -50,10 +51,23 @@ static void advance_frames(struct session *s, uint64_t n)
         pool_sent(s->server->pool, s->reader, at);
 }
 
+/* Keeps the time in which the client could have had more than there was. */
+static void note_empty(struct session *s, bool empty)
+{
+    if (empty && !s->empty_since_ns) {
+        s->empty_since_ns = clock_ns();
+        s->waited.waits++;
+    } else if (!empty && s->empty_since_ns) {
+        s->waited.waited_ns += clock_ns() - s->empty_since_ns;
+        s->empty_since_ns = 0;
+    }
+}
+
 bool inline_send(struct session *s)
 {
     for (;;) {
         struct progress p = pool_progress(s->server->pool, s->reader);
+        note_empty(s, p.tail == p.head && p.tail < s->reader->limit);
         if (p.tail == p.head)
             return true;
         struct iovec parts[PARTS_MAX];

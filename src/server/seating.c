@@ -1,6 +1,7 @@
 /* Where a session reads: finding a reader its place, and moving it away from slower neighbours.
  * Making memory and permutations takes time, so a worker does it, as a job. */
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "server/session_state.h"
 
 #include <errno.h>
@@ -165,6 +166,8 @@ static void open_done(struct job *job)
         wire_put_opened(body, &m);
         s->reader = j->reader;
         s->reader->owner = s;
+        s->first = j->first;
+        s->opened_ns = clock_ns();
         s->state = STREAMING;
         if (!s->reader->is_inline)
             lend_descriptors(s, s->reader);
@@ -290,6 +293,8 @@ void seating_kick(struct session *s)
 void seating_leave(struct session *s, enum wire_leave which)
 {
     struct reader *left = which == WIRE_LEAVE_OLD ? s->reader : s->offered;
+    if (left == s->reader)
+        seat_waited_add(&s->waited, &left->seat);
     s->reader = left == s->reader ? s->offered : s->reader;
     s->offered = NULL;
     pool_leave(s->server->pool, left);

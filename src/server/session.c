@@ -2,6 +2,7 @@
 #include "server/session_state.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "server/reload.h"
 #include "wire/socket.h"
@@ -436,4 +437,16 @@ void session_facts(const struct session *s, struct session_facts *f)
         .pid = s->pid,
         .reader = s->reader,
     };
+    if (!s->reader)
+        return;
+    uint64_t now = clock_ns();
+    struct seat_waited w = s->waited;
+    if (!s->reader->is_inline)
+        seat_waited_add(&w, &s->reader->seat);
+    else if (s->empty_since_ns)
+        w.waited_ns += now - s->empty_since_ns;
+    f->first = s->first;
+    f->stream_ns = now - s->opened_ns;
+    f->waited_ns = w.waited_ns < f->stream_ns ? w.waited_ns : f->stream_ns;
+    f->waits = w.waits;
 }

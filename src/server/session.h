@@ -41,6 +41,10 @@ struct session_facts {
     uid_t uid;
     pid_t pid;
     struct reader *reader; /* NULL: no stream */
+    uint64_t first;        /* the stream's first batch */
+    uint64_t stream_ns;    /* since it was opened */
+    uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or that there was */
+    uint64_t waits;        /* nothing to send (inline) */
 };
 void session_facts(const struct session *s, struct session_facts *f);
 

@@ -40,6 +40,10 @@ struct session {
     bool stays;               /* no memory for a ring of its own */
     uint64_t sent_bytes;      /* inline: of the frame under way, batch reader->tail */
 
+    uint64_t opened_ns, first; /* when the stream was opened, and with which batch */
+    struct seat_waited waited; /* inline: for batches to send; shm: at seats it has left */
+    uint64_t empty_since_ns;   /* inline: everything published is sent; 0: it is not */
+
     struct reload_job *reload; /* that this session asked for */
 };
 

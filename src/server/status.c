@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "pixels/isa.h"
 #include "server/session.h"
+#include "server/usage.h"
 
 #include <jansson.h>
 #include <unistd.h>
@@ -28,24 +29,31 @@ static json_t *describe_datasets(const struct server *server)
     return all;
 }
 
-static json_t *describe_stream(struct server *server, struct reader *reader)
+static json_t *describe_stream(struct server *server, const struct session_facts *f)
 {
+    struct reader *reader = f->reader;
     const struct stream *stream = reader->stream;
     const struct recipe *r = stream->recipe;
     const struct spec *s = &r->spec;
     struct progress p = pool_progress(server->pool, reader);
-    return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
-                     "s:o, s:i, s:o, s:f}",
-                     "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size,
-                     "resize", spec_name("resize", s->resize), "height", (int)s->height, "width",
-                     (int)s->width, "dtype", spec_name("dtype", s->dtype), "order",
-                     spec_name("order", s->order), "seed", number(s->seed), "transport",
-                     spec_name("transport", s->transport), "epoch",
-                     number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps),
-                     "steps", number(r->sampler.steps), "batches_ready", number(p.head - p.tail),
-                     "slots", (int)stream->ring.slot_count, "ring_bytes",
-                     number(stream_bytes(stream)), "readers", (int)p.readers, "batches_rendered",
-                     number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
+        "s:o, s:i, s:o, s:f}",
+        "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size, "resize",
+        spec_name("resize", s->resize), "height", (int)s->height, "width", (int)s->width, "dtype",
+        spec_name("dtype", s->dtype), "order", spec_name("order", s->order), "seed",
+        number(s->seed), "transport", spec_name("transport", s->transport), "epoch",
+        number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps), "steps",
+        number(r->sampler.steps), "batches_ready", number(p.head - p.tail), "slots",
+        (int)stream->ring.slot_count, "ring_bytes", number(stream_bytes(stream)), "readers",
+        (int)p.readers, "batches_rendered", number(p.rendered), "render_seconds",
+        (double)p.render_ns / 1e9);
+    json_object_update_new(all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
+                                          number(p.tail - f->first), "epoch_samples",
+                                          number(r->sampler.shard_count), "seconds",
+                                          (double)f->stream_ns / 1e9, "waited_seconds",
+                                          (double)f->waited_ns / 1e9, "waits", number(f->waits)));
+    return all;
 }
 
 static json_t *describe_clients(struct server *server)
@@ -57,7 +65,7 @@ static json_t *describe_clients(struct server *server)
         json_t *client =
             json_pack("{s:o, s:i, s:i}", "id", number(f.id), "uid", (int)f.uid, "pid", (int)f.pid);
         if (f.reader)
-            json_object_set_new(client, "stream", describe_stream(server, f.reader));
+            json_object_set_new(client, "stream", describe_stream(server, &f));
         json_array_append_new(all, client);
     }
     return all;
@@ -78,6 +86,8 @@ char *server_status(struct server *server)
         describe_datasets(server), "clients", describe_clients(server));
     if (!all)
         return NULL;
+    json_object_set_new(all, "memory", usage_memory(server));
+    json_object_set_new(all, "cpu_seconds", json_real(usage_cpu_seconds()));
     char *text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
     return text;
