@@ -242,9 +242,10 @@ FMNIST_API int fmnist_status(struct fmnist_client *client, char **json);
 /* Has the daemon read its config file again. The daemon's own user and root only.
  * On success *text (may be NULL) has a line for each thing that changed or needs a restart.
  * Errors: FMNIST_EINVAL, FMNIST_ENOENT, FMNIST_EIO where the new config is wrong or a dataset of it
- * cannot be opened, with file and line: the old one stays, whole; FMNIST_ELIMIT for other users; FMNIST_EBUSY while another reload is
- * under way. A refusal ends the client's connection: connect again to ask more.
- * Blocks: until new datasets are open, at most timeout_ms. Owns: the caller; free(3) *text. */
+ * cannot be opened, with file and line: the old one stays, whole; FMNIST_ELIMIT for other users;
+ * FMNIST_EBUSY while another reload is under way. A refusal ends the client's connection: connect
+ * again to ask more. Blocks: until new datasets are open, at most timeout_ms. Owns: the caller;
+ * free(3) *text. */
 FMNIST_API int fmnist_reload(struct fmnist_client *client, char **text);
 
 /* ---- reading ------------------------------------------------------------------------------- */

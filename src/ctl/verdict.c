@@ -57,10 +57,11 @@ void verdict_text(const struct flow *f, char *text, size_t size)
                  percent, headroom);
         break;
     case SIDE_ELSEWHERE:
-        snprintf(text, size,
-                 "the reader waits %.0f %%, but the workers are busy only %.0f %%: other programs "
-                 "take the CPUs, or hand-over takes the time (larger batches help)",
-                 percent, 100 * f->busy);
+        snprintf(
+            text, size,
+            "the reader waits %.0f %%, the workers are busy %.0f %%: CPUs are short, or batches "
+            "too small",
+            percent, 100 * f->busy);
         break;
     }
 }
