@@ -43,6 +43,7 @@ struct fmnist_stream {
     /* transport */
     struct ring_view view;            /* shm: the ring that batches come from */
     struct ring_view left;            /* shm: the one before, while batches of it are held */
+    uint64_t untold_ns;               /* waited at a shared ring since the last message */
     uint64_t left_at;                 /* they are those before this number */
     struct slot_layout layout;        /* shm */
     struct convert_plan *convert;     /* inline */

@@ -224,7 +224,7 @@ static void render_chunk(struct pool *p, struct stream *s, uint64_t room,
     if (rc)
         fail_stream(p, s, rc);
     else
-        moved = stream_finish(s, c, now);
+        moved = stream_finish(s, c);
     for (struct reader *r = s->readers; r && moved; r = r->next)
         if (r->is_inline)
             tell_loop(p, r);

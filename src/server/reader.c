@@ -32,16 +32,33 @@ void reader_free(struct reader *r)
     free(r);
 }
 
+/* What the seat says that was waited since the last look; never more than the time since. */
+static uint64_t take_statement(struct reader *r, uint64_t now_ns)
+{
+    struct seat_waited w = {0};
+    seat_waited_add(&w, &r->seat);
+    uint64_t waited = w.waited_ns - r->stated_ns, elapsed = now_ns - r->looked_ns;
+    r->stated_ns = w.waited_ns;
+    r->looked_ns = now_ns;
+    return waited < elapsed ? waited : elapsed;
+}
+
 void reader_block(struct reader *r, uint64_t now_ns)
 {
-    if (!r->blocked_since_ns)
+    uint64_t waited = take_statement(r, now_ns);
+    r->blocked_ns += waited;
+    if (waited || !r->blocked_since_ns)
         r->blocked_since_ns = now_ns;
 }
 
-void reader_unblock(struct reader *r, uint64_t now_ns)
+void reader_acquit(struct reader *r, uint64_t now_ns)
 {
-    if (r->blocked_since_ns)
-        r->blocked_ns += now_ns - r->blocked_since_ns;
+    take_statement(r, now_ns);
+    r->blocked_since_ns = 0;
+}
+
+void reader_unblock(struct reader *r)
+{
     r->blocked_since_ns = 0;
 }
 
@@ -74,5 +91,7 @@ uint64_t reader_busy_patience_ns(const struct reader *r, uint64_t least_ns, uint
 {
     if (!r->blocked_since_ns)
         return READER_PATIENT;
-    return difference(allowance(r, now_ns) + least_ns, reader_lost_ns(r, now_ns));
+    uint64_t now = difference(READER_BUSY_NS, now_ns - r->blocked_since_ns);
+    uint64_t in_all = difference(allowance(r, now_ns) + least_ns, reader_lost_ns(r, now_ns));
+    return now < in_all ? now : in_all;
 }

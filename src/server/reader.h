@@ -6,7 +6,7 @@
  * time at the stream in all; then it is offered a ring of its own (seating.c), where the same
  * bytes are rendered again. Where every CPU is taken, readers wait for CPUs and not for each other,
  * and rendering twice would make that worse: there, what counts is what a reader has waited more
- * than that neighbour which waited least.
+ * than that neighbour which waited least, and READER_BUSY_NS at a time.
  *
  * Threads: made by a worker, then under the pool's lock; `owner` is the loop thread's.
  */
@@ -20,6 +20,7 @@
 #define READER_WAIT_NS  UINT64_C(5000000)
 #define READER_GRACE_NS UINT64_C(50000000)
 #define READER_SHARE    50u
+#define READER_BUSY_NS  UINT64_C(100000000)
 
 #define READER_PATIENT UINT64_MAX /* it waits for no neighbour */
 
@@ -36,6 +37,8 @@ struct reader {
     int failed;       /* negative: why it had to end */
 
     uint64_t joined_ns;        /* when it sat down */
+    uint64_t looked_ns;        /* when it was last seen whether it waits for a neighbour, */
+    uint64_t stated_ns;        /* and how long its seat said then that it had waited */
     uint64_t blocked_since_ns; /* 0: no neighbour keeps it waiting */
     uint64_t blocked_ns;       /* what they have cost it before */
 
@@ -58,9 +61,15 @@ static inline bool reader_is_active(const struct reader *r)
     return !r->failed && r->tail < r->limit;
 }
 
-/* A neighbour keeps it waiting from now on, or does no more. */
+/* It waits for a neighbour now. What its seat says that it has waited since the last look counts
+ * too: readers send no message for short waits, only for their sum. */
 void reader_block(struct reader *r, uint64_t now_ns);
-void reader_unblock(struct reader *r, uint64_t now_ns);
+
+/* It was seen not to wait for a neighbour: what it has waited was for something else. */
+void reader_acquit(struct reader *r, uint64_t now_ns);
+
+/* A batch came. */
+void reader_unblock(struct reader *r);
 
 /* What neighbours have cost it so far. */
 uint64_t reader_lost_ns(const struct reader *r, uint64_t now_ns);

@@ -160,7 +160,7 @@ bool stream_can_seat(const struct stream *s, const struct stream *like)
 void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns)
 {
     r->stream = s;
-    r->joined_ns = now_ns;
+    r->joined_ns = r->looked_ns = now_ns;
     r->next = s->readers;
     s->readers = r;
     ring_set_readers(&s->ring, ++s->reader_count);
@@ -225,7 +225,7 @@ uint64_t stream_wait(struct stream *s, struct reader *r, bool busy, uint64_t now
         s->claimed < r->limit && r->tail + s->ring.slot_count > s->claimed)
         reader_block(r, now_ns);
     else
-        reader_unblock(r, now_ns);
+        reader_acquit(r, now_ns);
     return busy ? reader_busy_patience_ns(r, least_lost_ns(s, r, now_ns), now_ns)
                 : reader_patience_ns(r, now_ns);
 }
@@ -290,7 +290,7 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
     return 0;
 }
 
-bool stream_finish(struct stream *s, struct chunk *c, uint64_t now_ns)
+bool stream_finish(struct stream *s, struct chunk *c)
 {
     c->done = true;
     uint64_t head = s->head;
@@ -305,6 +305,6 @@ bool stream_finish(struct stream *s, struct chunk *c, uint64_t now_ns)
     s->head = head;
     ring_publish(&s->ring, head);
     for (struct reader *r = s->readers; r; r = r->next)
-        reader_unblock(r, now_ns);
+        reader_unblock(r);
     return true;
 }

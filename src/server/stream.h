@@ -119,6 +119,6 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
 
 /* Marks the chunk done and publishes what is now in order. Returns whether the head moved.
  * Pool lock. */
-bool stream_finish(struct stream *s, struct chunk *c, uint64_t now_ns);
+bool stream_finish(struct stream *s, struct chunk *c);
 
 #endif

@@ -13,13 +13,19 @@ static void setup(void)
     struct err e;
     support_setup();
     ck_assert_int_eq(reader_new(&reader, false, 100, 200, &e), 0);
-    reader->joined_ns = 1000 * MS;
+    reader->joined_ns = reader->looked_ns = 1000 * MS;
 }
 
 static void teardown(void)
 {
     reader_free(reader);
     support_teardown();
+}
+
+/* The client has waited, and says so. */
+static void state(uint64_t ns)
+{
+    atomic_fetch_add(&reader->seat.page->waited_ns, ns);
 }
 
 START_TEST(reader__whole_life__active_until_its_limit)
@@ -40,9 +46,29 @@ START_TEST(patience__no_neighbour_keeps_it__without_end)
     ck_assert_uint_eq(reader_patience_ns(reader, 1001 * MS), READER_PATIENT);
     ck_assert_uint_eq(reader_busy_patience_ns(reader, 0, 1001 * MS), READER_PATIENT);
     reader_block(reader, 1001 * MS);
-    reader_unblock(reader, 1002 * MS);
+    reader_unblock(reader);
     ck_assert_uint_eq(reader_patience_ns(reader, 1003 * MS), READER_PATIENT);
-    ck_assert_uint_eq(reader_lost_ns(reader, 1003 * MS), 1 * MS);
+}
+END_TEST
+
+/* What it waited while no neighbour kept it waiting is nobody's fault. */
+START_TEST(patience__waits_for_rendering__are_not_counted)
+{
+    state(400 * MS);
+    reader_acquit(reader, 1500 * MS);
+    ck_assert_uint_eq(reader_lost_ns(reader, 1500 * MS), 0);
+    reader_block(reader, 1500 * MS);
+    ck_assert_uint_eq(reader_lost_ns(reader, 1500 * MS), 0);
+    ck_assert_uint_eq(reader_patience_ns(reader, 1500 * MS), READER_WAIT_NS);
+}
+END_TEST
+
+/* A seat may say anything: no more counts than the time that has passed. */
+START_TEST(patience__absurd_statement__is_cut)
+{
+    state(UINT64_MAX / 2);
+    reader_block(reader, 1002 * MS);
+    ck_assert_uint_eq(reader_lost_ns(reader, 1002 * MS), 2 * MS);
 }
 END_TEST
 
@@ -66,7 +92,8 @@ START_TEST(patience__many_short_waits__end_at_their_sum)
         now += 3 * MS;
         if (reader_patience_ns(reader, now) == 0)
             break;
-        reader_unblock(reader, now);
+        reader_unblock(reader);
+        state(3 * MS);
         lost += 3 * MS;
         ck_assert_uint_lt(lost, 100 * MS);
     }
@@ -78,13 +105,15 @@ END_TEST
 /* On busy CPUs a wait as long as the neighbours' own is nobody's fault; a longer one is. */
 START_TEST(busy_patience__counts_beyond_the_luckiest_neighbour)
 {
-    reader_block(reader, 1000 * MS);
     uint64_t now = 1500 * MS;
+    state(500 * MS);
+    reader_block(reader, now);
     ck_assert_uint_eq(reader_patience_ns(reader, now), 0);
     uint64_t allowed = READER_GRACE_NS + 500 * MS / READER_SHARE;
     ck_assert_uint_eq(reader_busy_patience_ns(reader, 500 * MS, now), allowed);
     ck_assert_uint_eq(reader_busy_patience_ns(reader, 480 * MS, now), allowed - 20 * MS);
     ck_assert_uint_eq(reader_busy_patience_ns(reader, 0, now), 0);
+    ck_assert_uint_eq(reader_busy_patience_ns(reader, 500 * MS, now + READER_BUSY_NS), 0);
 }
 END_TEST
 
@@ -95,6 +124,8 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, reader__whole_life__active_until_its_limit);
     tcase_add_test(t, patience__no_neighbour_keeps_it__without_end);
+    tcase_add_test(t, patience__waits_for_rendering__are_not_counted);
+    tcase_add_test(t, patience__absurd_statement__is_cut);
     tcase_add_test(t, patience__one_long_wait__ends_at_its_bound);
     tcase_add_test(t, patience__many_short_waits__end_at_their_sum);
     tcase_add_test(t, busy_patience__counts_beyond_the_luckiest_neighbour);
