@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +72,23 @@ static struct baseline take_baseline(void)
     return b;
 }
 
+static void *end_at_once(void *unused)
+{
+    return unused;
+}
+
+/* ThreadSanitizer starts a thread of its own beside a forked process's first one. */
+static void warm_up_threads(void)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, end_at_once, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
 void support_setup(void)
 {
+    if (SANITIZED)
+        warm_up_threads();
     const char *tmp = getenv("TMPDIR");
     snprintf(dir, sizeof dir, "%s/fmnist-test-XXXXXX", tmp ? tmp : "/tmp");
     ck_assert_msg(mkdtemp(dir), "mkdtemp %s: %s", dir, strerror(errno));
@@ -153,20 +169,23 @@ void *support_golden(const char *name, size_t *size)
     return support_read(path, size);
 }
 
-/* malloc's per-thread cache would count what was freed as still in use. Only a new process can be
- * told to go without it. */
-static void run_without_malloc_cache(void)
+/* malloc's per-thread cache would count what was freed as still in use, and so would the arena and
+ * the stack that glibc keeps of a thread that has ended. Only a new process can be told to go
+ * without them. */
+static void run_without_caches(void)
 {
     if (SANITIZED || getenv("GLIBC_TUNABLES"))
         return;
-    setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
+    setenv("GLIBC_TUNABLES",
+           "glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1:glibc.pthread.stack_cache_size=0",
+           1);
     char *argv[] = {program_invocation_name, NULL};
     execv("/proc/self/exe", argv);
 }
 
 int support_run(Suite *suite)
 {
-    run_without_malloc_cache();
+    run_without_caches();
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
