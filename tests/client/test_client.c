@@ -37,6 +37,11 @@ struct lie {
     bool is_inline;
     uint32_t frame_off; /* inline: bytes that the batch's frame has more than it should */
     void (*slot)(struct slot_header *h);
+    bool offers; /* the ring stays empty and another is offered, like this: */
+    uint64_t offer_at;
+    size_t offer_fd_count;
+    uint32_t offer_body_off;
+    uint32_t offer_slots_off;
 };
 
 static struct fake {
@@ -106,6 +111,35 @@ static void serve_inline(int fd, const struct lie *lie)
     free(slot);
 }
 
+/* Lets go of a seat without taking it away from the reader. */
+static void forget_seat(struct seat *seat)
+{
+    munmap(seat->page, RING_SEAT_SIZE);
+    close(seat->fd);
+}
+
+/* A ring of the reader's own, with batch 0 in it. */
+static void serve_offer(int fd, const struct lie *lie)
+{
+    struct slot_layout l;
+    struct ring ring;
+    struct seat seat;
+    struct err e;
+    honest_layout(&l);
+    if (ring_init(&ring, SLOTS + lie->offer_slots_off, l.bytes, 0, &e) || seat_init(&seat, 0, &e))
+        abort();
+    ring_slot(&ring, 0)->count = BATCH;
+    if (lie->slot)
+        lie->slot(ring_slot(&ring, 0));
+    ring_publish(&ring, 1);
+    int fds[3] = {ring.fd, seat.fd, seat.fd};
+    uint8_t body[64] = {0};
+    put_le64(body, lie->offer_at);
+    send_frame(fd, WIRE_OFFER, body, 8 + lie->offer_body_off, fds, lie->offer_fd_count);
+    ring_close(&ring);
+    forget_seat(&seat);
+}
+
 static void serve_open(int fd, const struct lie *lie)
 {
     struct wire_opened m = honest_facts(lie->is_inline);
@@ -114,11 +148,12 @@ static void serve_open(int fd, const struct lie *lie)
     struct seat seat;
     struct err e;
     honest_layout(&l);
-    if (ring_init(&ring, SLOTS, l.bytes, &e) || seat_init(&seat, 0, &e))
+    if (ring_init(&ring, SLOTS, l.bytes, 0, &e) || seat_init(&seat, 0, &e))
         abort();
     struct slot_header *first = ring_slot(&ring, 0);
     first->count = BATCH;
-    ring_publish(&ring, 1);
+    if (!lie->offers)
+        ring_publish(&ring, 1);
     if (lie->ring)
         lie->ring(&ring);
     if (lie->slot)
@@ -144,10 +179,12 @@ static void serve_open(int fd, const struct lie *lie)
                lie->fd_count);
     if (lie->is_inline)
         serve_inline(fd, lie);
+    if (lie->offers)
+        serve_offer(fd, lie);
     if (other >= 0)
         close(other);
     ring_close(&ring);
-    seat_close(&seat);
+    forget_seat(&seat);
 }
 
 /* One connection: greets, opens, and stays until the client goes. */
@@ -193,7 +230,7 @@ static struct fmnist_client *start_fake(const struct lie *lie)
     ck_assert_int_eq(bind(fake.listener, (struct sockaddr *)&a, sizeof a), 0);
     ck_assert_int_eq(listen(fake.listener, 4), 0);
     ck_assert_int_eq(pthread_create(&fake.thread, NULL, serve, NULL), 0);
-    struct fmnist_connect_options o = {.size = sizeof o, .socket = fake.path, .timeout_ms = 20000};
+    struct fmnist_connect_options o = {.size = sizeof o, .socket = fake.path, .timeout_ms = 5000};
     struct fmnist_client *client;
     ck_assert_msg(fmnist_connect(&o, &client) == FMNIST_OK, "%s", fmnist_error());
     return client;
@@ -331,6 +368,30 @@ static const struct lie lies[] = {
     {.name = "inline: batch's step", .is_inline = true, .slot = wrong_step, .next_rc = P},
     {.name = "inline: batch one long", .is_inline = true, .slot = count_more, .next_rc = P},
     {.name = "inline: batch of 2^64 - 1", .is_inline = true, .slot = count_huge, .next_rc = P},
+    /* offers */
+    {.name = "offer", .fd_count = 2, .offers = true, .offer_fd_count = 2},
+    {.name = "offer: none", .fd_count = 2, .offers = true, .offer_fd_count = 0, .next_rc = P},
+    {.name = "offer: one", .fd_count = 2, .offers = true, .offer_fd_count = 1, .next_rc = P},
+    {.name = "offer: three", .fd_count = 2, .offers = true, .offer_fd_count = 3, .next_rc = P},
+    {.name = "offer: longer body",
+     .fd_count = 2,
+     .offers = true,
+     .offer_fd_count = 2,
+     .offer_body_off = 8,
+     .next_rc = P},
+    {.name = "offer: larger ring",
+     .fd_count = 2,
+     .offers = true,
+     .offer_fd_count = 2,
+     .offer_slots_off = 1,
+     .next_rc = P},
+    {.name = "offer: another batch",
+     .fd_count = 2,
+     .offers = true,
+     .offer_fd_count = 2,
+     .slot = wrong_number,
+     .next_rc = P},
+    {.name = "inline: offer", .is_inline = true, .offers = true, .frame_off = 64, .next_rc = P},
     {.name = "inline: frame too long", .is_inline = true, .frame_off = 64, .next_rc = P},
 };
 #undef P
@@ -430,6 +491,9 @@ START_TEST(spec_set__public__as_the_fields_say)
 }
 END_TEST
 
+/* In the environment from the start: setenv(3) allocates. */
+static char socket_variable[256] = "FMNIST_SOCKET=/nonexistent/s";
+
 /* Where there is no daemon, the text says which path was tried and what to do. */
 START_TEST(connect__wrong_socket_variable__said_with_the_path)
 {
@@ -449,18 +513,18 @@ START_TEST(connect__wrong_socket_variable__said_with_the_path)
         {long_path, FMNIST_EINVAL, "at most 107"},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        setenv("FMNIST_SOCKET", values[i].value, 1);
+        snprintf(socket_variable, sizeof socket_variable, "FMNIST_SOCKET=%s", values[i].value);
         struct fmnist_client *client;
         int rc = fmnist_connect(NULL, &client);
         ck_assert_msg(rc == values[i].rc, "%s: %d %s", values[i].value, rc, fmnist_error());
         ck_assert_msg(strstr(fmnist_error(), values[i].says) != NULL, "%s", fmnist_error());
     }
-    unsetenv("FMNIST_SOCKET");
 }
 END_TEST
 
 int main(void)
 {
+    putenv(socket_variable);
     Suite *suite = suite_create("client/client");
     TCase *tc = tcase_create("client");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
