@@ -5,10 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static void mark_cut(struct err *e, size_t wanted)
+void err_make_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static void finish(struct err *e, size_t wanted)
 {
     if (wanted >= sizeof e->text)
         memcpy(e->text + sizeof e->text - 4, "...", 4);
+    err_make_line(e->text);
 }
 
 static size_t format_text(struct err *e, const char *format, va_list args)
@@ -23,7 +31,7 @@ int err_set(struct err *e, int code, const char *format, ...)
         return code;
     va_list args;
     va_start(args, format);
-    mark_cut(e, format_text(e, format, args));
+    finish(e, format_text(e, format, args));
     va_end(args);
     return code;
 }
@@ -40,7 +48,7 @@ int err_sys(struct err *e, int code, const char *format, ...)
         int m = snprintf(e->text + n, sizeof e->text - n, ": %s", strerror(-code));
         n += m < 0 ? 0 : (size_t)m;
     }
-    mark_cut(e, n);
+    finish(e, n);
     return code;
 }
 
@@ -57,6 +65,6 @@ int err_prefix(struct err *e, int code, const char *format, ...)
         int m = snprintf(e->text + n, sizeof e->text - n, ": %s", inner.text);
         n += m < 0 ? 0 : (size_t)m;
     }
-    mark_cut(e, n);
+    finish(e, n);
     return code;
 }

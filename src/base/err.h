@@ -30,4 +30,9 @@ int err_sys(struct err *e, int code, const char *format, ...) __attribute__((for
 int err_prefix(struct err *e, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Replaces control characters by '?'. Names in a text come from files, sockets and environments:
+ * none of them may begin a line of its own in a log, or speak to a terminal. The functions above
+ * do it. */
+void err_make_line(char *text);
+
 #endif

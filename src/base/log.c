@@ -1,6 +1,8 @@
 /* The log: formats a line on the stack and writes it once. Does not rotate, colour or buffer. */
 #include "base/log.h"
 
+#include "base/err.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -44,6 +46,8 @@ void log_line(enum log_level level, const char *format, ...)
     n = m < 0 ? n : n + m;
     if ((size_t)n > sizeof line - 2)
         n = sizeof line - 2;
+    line[n] = 0;
+    err_make_line(line);
     line[n++] = '\n';
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)n);
     (void)ignored;

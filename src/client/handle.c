@@ -34,6 +34,7 @@ int fail(int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(last_error, sizeof last_error, format, args);
     va_end(args);
+    err_make_line(last_error);
     return code;
 }
 

@@ -98,6 +98,19 @@ START_TEST(err_prefix__many_times__cut_and_marked)
 }
 END_TEST
 
+/* A name that a client or a file chose must not begin a line of its own in a log. */
+START_TEST(err_all__control_characters__one_line)
+{
+    struct err e;
+    err_set(&e, -EINVAL, "a\nb\r\x1b[31m\x7f é");
+    ck_assert_str_eq(e.text, "a?b??[31m? é");
+    err_prefix(&e, -EINVAL, "\t%s", "\n");
+    ck_assert_str_eq(e.text, "??: a?b??[31m? é");
+    err_sys(&e, -ENOENT, "\n");
+    ck_assert_str_eq(e.text, "?: No such file or directory");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/err");
@@ -110,6 +123,7 @@ int main(void)
     tcase_add_test(tc, err_sys__long_context__cut_and_marked);
     tcase_add_test(tc, err_prefix__twice__outermost_first);
     tcase_add_test(tc, err_prefix__many_times__cut_and_marked);
+    tcase_add_test(tc, err_all__control_characters__one_line);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -109,6 +109,18 @@ START_TEST(log_line__too_long__cut_with_its_newline)
 }
 END_TEST
 
+/* One call is one line, whatever a client calls its dataset. */
+START_TEST(log_line__control_characters__one_line)
+{
+    struct capture c = capture_begin();
+    log_line(LOG_LEVEL_ERROR, "no \"%s\"", "x\n12:00:00.000 info: fake\x1b[31m");
+    char *text = capture_end(&c);
+    expect_match(text,
+                 "^[0-9:]{8}\\.[0-9]{3} error: no \"x\\?12:00:00.000 info: fake\\?\\[31m\"\n$");
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/log");
@@ -118,6 +130,7 @@ int main(void)
     tcase_add_test(tc, log_line__levels__above_are_dropped);
     tcase_add_test(tc, log_line__under_the_journal__priorities_and_no_time);
     tcase_add_test(tc, log_line__too_long__cut_with_its_newline);
+    tcase_add_test(tc, log_line__control_characters__one_line);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -509,7 +509,7 @@ START_TEST(connect__wrong_socket_variable__said_with_the_path)
         {"/nonexistent/s", FMNIST_ECONNECT, "/nonexistent/s"},
         {"/dev/null", FMNIST_ECONNECT, "/dev/null"},
         {"/", FMNIST_ECONNECT, "no daemon at /"},
-        {"not a path \x01\xff", FMNIST_ECONNECT, "no daemon at"},
+        {"not a path\n \x01\xff", FMNIST_ECONNECT, "no daemon at"},
         {long_path, FMNIST_EINVAL, "at most 107"},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -518,6 +518,7 @@ START_TEST(connect__wrong_socket_variable__said_with_the_path)
         int rc = fmnist_connect(NULL, &client);
         ck_assert_msg(rc == values[i].rc, "%s: %d %s", values[i].value, rc, fmnist_error());
         ck_assert_msg(strstr(fmnist_error(), values[i].says) != NULL, "%s", fmnist_error());
+        ck_assert(!strpbrk(fmnist_error(), "\n\r\x01\x1b"));
     }
 }
 END_TEST

@@ -44,6 +44,7 @@ START_TEST(open__field_out_of_range__refused_by_name)
 {
     REFUSED(dataset, "absent", FMNIST_ENOENT, "absent");
     REFUSED(split, "test", FMNIST_ENOENT, "test");
+    REFUSED(dataset, "x\n00:00:00.000 info: fake", FMNIST_ENOENT, "\"x?00:00:00.000 info: fake\"");
     REFUSED(dataset, "", FMNIST_EINVAL, "dataset");
     REFUSED(batch_size, 0, FMNIST_EINVAL, "batch-size");
     REFUSED(batch_size, (1u << 24) + 1, FMNIST_EINVAL, "batch-size");
