@@ -5,6 +5,7 @@
 #include "ring/ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,6 +21,10 @@ static int map_exactly(int fd, uint64_t bytes, int protection, void **out, struc
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != bytes)
         return err_set(e, -EPROTO, "shared memory has %lld bytes, the daemon said %llu",
                        (long long)st.st_size, (unsigned long long)bytes);
+    /* Without the seal its owner could cut it short later: a SIGBUS here. */
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || !(seals & F_SEAL_SHRINK))
+        return err_set(e, -EPROTO, "shared memory that can shrink was sent: want F_SEAL_SHRINK");
     void *map = mmap(NULL, bytes, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
     if (map == MAP_FAILED)
         return err_sys(e, -ENOMEM, "mapping %llu bytes", (unsigned long long)bytes);

@@ -44,7 +44,10 @@ int wire_get_open(struct wire_open *m, const uint8_t *body, size_t bytes, struct
     if (bytes != WIRE_OPEN_SIZE)
         return err_set(e, -EPROTO, "open has %zu bytes, want %d", bytes, WIRE_OPEN_SIZE);
     const uint8_t *p = body + SPEC_BYTES;
-    m->at_token = get_le32(p) != 0;
+    if (get_le32(p) > 1 || get_le32(p + 4))
+        return err_set(e, -EPROTO, "open has %u, %u behind the spec, want 0 or 1, and 0",
+                       get_le32(p), get_le32(p + 4));
+    m->at_token = get_le32(p);
     m->token.epoch = get_le64(p + 8);
     m->token.step = get_le64(p + 16);
     memcpy(m->token.identity, p + 24, 16);

@@ -10,6 +10,7 @@
 #include "wire/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct lie {
     size_t fd_count;              /* that travel with opened */
     bool swap_fds;
     long ring_size_off; /* bytes that the ring's memory has more or less */
+    bool unsealed;      /* the ring's memory can shrink later */
     uint32_t body_off;  /* bytes that opened has more */
     uint16_t type;      /* of the reply; 0: opened */
     int open_rc;        /* what fmnist_open must answer */
@@ -162,10 +164,12 @@ static void serve_open(int fd, const struct lie *lie)
         lie->facts(&m);
     int other = -1;
     int fds[3] = {ring.fd, seat.fd, seat.fd};
-    if (lie->ring_size_off) {
-        other = memfd_create("other", MFD_CLOEXEC);
+    if (lie->ring_size_off || lie->unsealed) {
+        other = memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (ftruncate(other, (off_t)ring.map_bytes + lie->ring_size_off) < 0 ||
             pwrite(other, ring.header, RING_HEADER_SIZE, 0) < 0)
+            abort();
+        if (!lie->unsealed && fcntl(other, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
             abort();
         fds[0] = other;
     }
@@ -320,6 +324,7 @@ static const struct lie lies[] = {
     {.name = "ring one byte short", .fd_count = 2, .ring_size_off = -1, .open_rc = P},
     {.name = "ring one page short", .fd_count = 2, .ring_size_off = -4096, .open_rc = P},
     {.name = "ring one page long", .fd_count = 2, .ring_size_off = 4096, .open_rc = P},
+    {.name = "ring that can shrink", .fd_count = 2, .unsealed = true, .open_rc = P},
     /* the ring's header */
     {.name = "magic", .fd_count = 2, .ring = wrong_magic, .open_rc = P},
     {.name = "header's slot count", .fd_count = 2, .ring = header_slot_count, .open_rc = P},

@@ -108,6 +108,18 @@ START_TEST(wire_get_open__every_other_length__eproto_unread)
 }
 END_TEST
 
+START_TEST(wire_get_open__other_words_behind_the_spec__eproto)
+{
+    struct wire_open m = make_open(false), back;
+    for (int i = 0; i < 64; i++) {
+        uint8_t bytes[WIRE_OPEN_SIZE];
+        wire_put_open(bytes, &m);
+        bytes[SPEC_BYTES + i / 8] ^= (uint8_t)(1 << i % 8);
+        ck_assert_int_eq(wire_get_open(&back, bytes, sizeof bytes, NULL), i ? -EPROTO : 0);
+    }
+}
+END_TEST
+
 static struct wire_opened make_opened(void)
 {
     struct wire_opened m = {
@@ -292,6 +304,7 @@ int main(void)
     tcase_add_test(tc, wire_get_head__any_reserved_bit__eproto);
     tcase_add_test(tc, wire_open__round_trip__the_same);
     tcase_add_test(tc, wire_get_open__every_other_length__eproto_unread);
+    tcase_add_test(tc, wire_get_open__other_words_behind_the_spec__eproto);
     tcase_add_test(tc, wire_opened__round_trip__the_same_at_its_offsets);
     tcase_add_test(tc, wire_get_opened__every_other_length__eproto_unread);
     tcase_add_test(tc, wire_take__every_truncation__failed_and_nothing_beyond);
