@@ -310,6 +310,12 @@ struct fmnist_batch {
  */
 FMNIST_API int fmnist_next(struct fmnist_stream *stream, struct fmnist_batch *batch);
 
+/* Waits until fmnist_next would not: a batch is there, or the epoch's end, or an error to tell.
+ * For callers that have other things to look at while they wait. Consumes nothing.
+ * Returns: FMNIST_OK. Errors: FMNIST_ETIMEDOUT, FMNIST_EDEAD, FMNIST_EPROTO, FMNIST_EFORK.
+ * Blocks: at most timeout_ms, up to INT32_MAX. */
+FMNIST_API int fmnist_wait(struct fmnist_stream *stream, uint32_t timeout_ms);
+
 /* Gives a view back: its memory may change from now on. Errors: FMNIST_EINVAL for a batch that is
  * not held. Never blocks. */
 FMNIST_API int fmnist_release(struct fmnist_stream *stream, const struct fmnist_batch *batch);
@@ -333,6 +339,11 @@ FMNIST_API int fmnist_next_into(struct fmnist_stream *stream, const struct fmnis
 
 /* The position behind the last batch handed out by next or next_into. */
 FMNIST_API int fmnist_stream_token(const struct fmnist_stream *stream, struct fmnist_token *token);
+
+/* A position of the caller's: that of the batch (epoch, step), step 0 .. info.steps, where
+ * info.steps means "behind the epoch's last". For callers that read ahead of what they hand on. */
+FMNIST_API int fmnist_stream_token_at(const struct fmnist_stream *stream, uint64_t epoch,
+                                      uint64_t step, struct fmnist_token *token);
 
 #ifdef __cplusplus
 }

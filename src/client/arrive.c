@@ -126,7 +126,7 @@ static bool has_to_tell(const struct fmnist_stream *s)
     return s->tail != s->number || s->untold_ns >= UNTOLD_MS * UINT64_C(1000000);
 }
 
-static void doze(struct fmnist_stream *s)
+static void doze(struct fmnist_stream *s, uint32_t nap_ms)
 {
     uint64_t start = clock_ns();
     ring_view_announce(&s->view);
@@ -135,35 +135,40 @@ static void doze(struct fmnist_stream *s)
         connection_send(&s->connection, WIRE_KICK, NULL, 0);
         s->untold_ns = 0;
     }
-    ring_view_wait(&s->view, s->number, shared && !tell ? UNTOLD_MS : NAP_MS);
+    ring_view_wait(&s->view, s->number, shared && !tell && UNTOLD_MS < nap_ms ? UNTOLD_MS : nap_ms);
     uint64_t waited = clock_ns() - start;
     ring_view_note_wait(&s->view, waited);
     if (shared)
         s->untold_ns += waited;
 }
 
-static int wait_for_batch(struct fmnist_stream *s)
+static int wait_for_batch(struct fmnist_stream *s, uint32_t timeout_ms)
 {
-    uint64_t deadline = clock_ns() + s->connection.timeout_ms * UINT64_C(1000000);
+    uint64_t deadline = clock_ns() + timeout_ms * UINT64_C(1000000);
     for (;;) {
-        doze(s);
+        doze(s, timeout_ms < NAP_MS ? timeout_ms : NAP_MS);
         if (is_there(s))
             return FMNIST_OK;
         int rc = look_at_socket(s);
         if (rc)
             return rc;
         if (clock_ns() >= deadline && !is_there(s))
-            return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", s->connection.timeout_ms);
+            return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", timeout_ms);
     }
+}
+
+static int await_shm(struct fmnist_stream *s, uint32_t timeout_ms)
+{
+    if (is_there(s) || (ring_view_spin(&s->view, s->number) && is_there(s)))
+        return FMNIST_OK;
+    return wait_for_batch(s, timeout_ms);
 }
 
 static int arrive_shm(struct fmnist_stream *s, struct parts *p)
 {
-    if (!is_there(s) && !(ring_view_spin(&s->view, s->number) && is_there(s))) {
-        int rc = wait_for_batch(s);
-        if (rc)
-            return rc;
-    }
+    int rc = await_shm(s, s->connection.timeout_ms);
+    if (rc)
+        return rc;
     const struct slot_header *h = ring_view_slot(&s->view, s->number);
     set_parts(p, h, &s->layout);
     return check_batch(s, h);
@@ -214,6 +219,23 @@ int stream_arrive(struct fmnist_stream *s, struct parts *p)
     if (s->number - s->tail == s->slot_count)
         return fail(FMNIST_EBUSY, "all %u slots are held: release a batch first", s->slot_count);
     return s->convert ? arrive_inline(s, p) : arrive_shm(s, p);
+}
+
+int fmnist_wait(struct fmnist_stream *s, uint32_t timeout_ms)
+{
+    if (!s)
+        return fail(FMNIST_EINVAL, "stream: want no NULL");
+    int rc = guard_check(&s->guard);
+    bool comes =
+        s->step < s->facts.steps && s->epoch < s->end_epoch && s->number - s->tail < s->slot_count;
+    if (rc || !comes)
+        return rc;
+    if (!s->convert)
+        return await_shm(s, timeout_ms);
+    struct pollfd p = {.fd = s->connection.fd, .events = POLLIN};
+    if (p.fd < 0 || poll(&p, 1, (int)timeout_ms) > 0)
+        return FMNIST_OK;
+    return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", timeout_ms);
 }
 
 void stream_give_back(struct fmnist_stream *s)

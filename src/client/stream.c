@@ -339,12 +339,24 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
 
 int fmnist_stream_token(const struct fmnist_stream *s, struct fmnist_token *token)
 {
+    if (!s)
+        return fail(FMNIST_EINVAL, "stream and token: want no NULL");
+    return fmnist_stream_token_at(s, s->epoch, s->step, token);
+}
+
+int fmnist_stream_token_at(const struct fmnist_stream *s, uint64_t epoch, uint64_t step,
+                           struct fmnist_token *token)
+{
     if (!s || !token)
         return fail(FMNIST_EINVAL, "stream and token: want no NULL");
     int rc = guard_check(&s->guard);
     if (rc)
         return rc;
-    struct token t = {.epoch = s->epoch, .step = s->step};
+    if (step > s->facts.steps || epoch > SPEC_EPOCH_MAX + 1)
+        return fail(FMNIST_EINVAL, "position (%llu, %llu): want a step of 0 to %llu",
+                    (unsigned long long)epoch, (unsigned long long)step,
+                    (unsigned long long)s->facts.steps);
+    struct token t = {.epoch = epoch, .step = step};
     memcpy(t.identity, s->facts.identity, sizeof t.identity);
     token_encode(&t, token);
     return FMNIST_OK;

@@ -113,6 +113,31 @@ START_TEST(resume__info__the_tokens_position)
 END_TEST
 
 /* The same at random positions of an epoch of 60,000 that the ring wraps many times. */
+/* A reader that fetches ahead keeps the position of what it handed on, whichever it is. */
+START_TEST(token_at__every_position__the_token_that_was_taken_there)
+{
+    struct fmnist_spec spec = small_spec(FMNIST_ORDER_SHUFFLE, FMNIST_SHM);
+    struct fmnist_stream *ahead = open_stream(client, &spec);
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    struct fmnist_token at;
+    struct fmnist_batch batch;
+    for (uint64_t step = 0; step <= 11; step++) {
+        struct fmnist_token taken = token_of(stream);
+        must(fmnist_stream_token_at(ahead, 0, step, &at));
+        ck_assert_mem_eq(&at, &taken, sizeof at);
+        must(fmnist_wait(stream, 5000));
+        if (step < 11) {
+            must(fmnist_next(stream, &batch));
+            ck_assert_uint_eq(batch.step, step); /* waiting took none away */
+            must(fmnist_release(stream, &batch));
+        }
+    }
+    ck_assert_int_eq(fmnist_stream_token_at(ahead, 0, 12, &at), FMNIST_EINVAL);
+    fmnist_close(stream);
+    fmnist_close(ahead);
+}
+END_TEST
+
 START_TEST(resume__random_positions_of_a_large_epoch__same_bytes)
 {
     struct images large;
@@ -281,6 +306,7 @@ int main(void)
     tcase_add_test(tc, resume__every_position_of_small_epochs__same_events);
     tcase_add_test(tc, resume__positions_of_a_stream_that_ends__same_events);
     tcase_add_test(tc, resume__info__the_tokens_position);
+    tcase_add_test(tc, token_at__every_position__the_token_that_was_taken_there);
     tcase_add_test(tc, resume__random_positions_of_a_large_epoch__same_bytes);
     tcase_add_test(tc, resume__token_of_another_spec__refused);
     tcase_add_test(tc, resume__token_of_another_dataset__refused);
