@@ -1,6 +1,7 @@
 # fmnistd: build, test, measure.
 #
 #   make                 the daemon, the client library, fmnistctl
+#   make python          the Python package's extension (PYTHONPATH=src/python finds it)
 #   make test            every C test, on this build
 #   make bench           the figures of README.md, measured here
 #   make fuzz            the parsers' fuzzers, FUZZ_SECONDS each (needs clang)
@@ -68,7 +69,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all test bench fuzz install clean check-format
+.PHONY: all python test bench fuzz install clean check-format
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a \
      $(BUILD)/fmnist.pc $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE),, $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
@@ -135,6 +136,19 @@ $(BUILD)/fmnist.pc: FORCE
 # The example that a reader looks at first.
 $(BUILD)/softmax: docs/examples/softmax.c include/fmnist.h $(BUILD)/libfmnist.a
 	$(CC) $(CFLAGS_ALL) -O3 -o $@ $< $(BUILD)/libfmnist.a $(LDFLAGS_ALL) -lm
+
+# ---- the Python package's extension: one file for every CPython from 3.11 on
+
+PYTHON ?= python3
+PYTHON_EXTENSION := $(BUILD)/python/fmnist/_native.abi3.so
+PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')
+
+python: $(PYTHON_EXTENSION)
+
+CFLAGS_python = -isystem $(PYTHON_INCLUDE) -DPy_LIMITED_API=0x030b0000
+$(PYTHON_EXTENSION): $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SOURCES,python/native)) $(BUILD)/libfmnist.a
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $^ -Wl,--exclude-libs,ALL $(LDFLAGS_ALL)
 
 # ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e the library alone
 

@@ -1,0 +1,31 @@
+"""fmnist: shuffled, resized minibatches of (Fashion-)MNIST from fmnistd.
+
+    import fmnist
+    for images, labels in fmnist.open(batch_size=64, resize="pillow-bilinear", height=32, width=32):
+        ...                                       # NumPy arrays of your own; one epoch
+
+fmnist.torch, fmnist.jax, fmnist.tensorflow and fmnist.mxnet speak each framework's language.
+"""
+import os as _os
+
+# In a source tree the extension lies where make puts it.
+_tree = _os.path.dirname(_os.path.dirname(_os.path.dirname(_os.path.dirname(
+    _os.path.abspath(__file__)))))
+_built = _os.path.join(_tree, _os.environ.get("BUILD", "build"), "python", "fmnist")
+if _os.path.isdir(_built):
+    __path__.append(_built)
+
+try:
+    from fmnist import _native
+except ImportError as error:
+    raise ImportError(
+        f"fmnist's extension is not built ({error}): run `make python` in {_tree}, "
+        f"or `pip install ./src/python` there") from None
+
+from fmnist import errors
+from fmnist.core import Dataset, Info, Stream, datasets, open, status
+from fmnist.daemon import Daemon
+from fmnist.errors import Error
+
+__version__ = _native.version
+__all__ = ["Daemon", "Dataset", "Error", "Info", "Stream", "datasets", "errors", "open", "status"]

@@ -1,0 +1,128 @@
+/* The module: errors, and what a daemon can be asked without a stream. */
+#include "native.h"
+
+#include <stdlib.h>
+
+PyTypeObject *native_stream_type, *native_lease_type, *native_view_type;
+
+PyObject *raise_error(int code, const char *text)
+{
+    PyObject *errors = PyImport_ImportModule("fmnist.errors");
+    PyObject *error = errors ? PyObject_CallMethod(errors, "of", "is", code, text) : NULL;
+    if (error)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    Py_XDECREF(errors);
+    return NULL;
+}
+
+static PyObject *class_names(const struct fmnist_dataset *d)
+{
+    PyObject *names = PyTuple_New(d->class_count);
+    for (uint32_t i = 0; names && i < d->class_count; i++) {
+        PyObject *name = PyUnicode_FromString(d->class_names[i]);
+        if (!name || PyTuple_SetItem(names, i, name) < 0)
+            Py_CLEAR(names);
+    }
+    return names;
+}
+
+static PyObject *dataset_list(const struct fmnist_datasets *datasets)
+{
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < datasets->count; i++) {
+        const struct fmnist_dataset *d = &datasets->items[i];
+        PyObject *names = class_names(d);
+        PyObject *item =
+            names ? Py_BuildValue("(ssKIIINy#)", d->name, d->split, (unsigned long long)d->count,
+                                  d->height, d->width, d->channels, names, d->digest,
+                                  (Py_ssize_t)sizeof d->digest)
+                  : NULL;
+        if (!item || PyList_Append(list, item) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+/* What is asked of a daemon on a connection of its own. */
+struct question {
+    struct fmnist_connect_options options;
+    struct fmnist_datasets *datasets;
+    char *status;
+};
+
+static int ask(struct question *q, bool status)
+{
+    struct fmnist_client *client;
+    int rc = fmnist_connect(&q->options, &client);
+    if (rc)
+        return rc;
+    rc = status ? fmnist_status(client, &q->status) : fmnist_datasets(client, &q->datasets);
+    fmnist_disconnect(client);
+    return rc;
+}
+
+static bool ask_daemon(struct question *q, PyObject *args, bool status)
+{
+    q->options.size = sizeof q->options;
+    if (!PyArg_ParseTuple(args, "zI", &q->options.socket, &q->options.timeout_ms))
+        return false;
+    int rc;
+    Py_BEGIN_ALLOW_THREADS rc = ask(q, status);
+    Py_END_ALLOW_THREADS if (rc) raise_error(rc, fmnist_error());
+    return rc == FMNIST_OK;
+}
+
+static PyObject *native_datasets(PyObject *module, PyObject *args)
+{
+    struct question q = {0};
+    if (!ask_daemon(&q, args, false))
+        return NULL;
+    PyObject *list = dataset_list(q.datasets);
+    fmnist_datasets_free(q.datasets);
+    return list;
+}
+
+static PyObject *native_status(PyObject *module, PyObject *args)
+{
+    struct question q = {0};
+    if (!ask_daemon(&q, args, true))
+        return NULL;
+    PyObject *text = PyUnicode_FromString(q.status);
+    free(q.status);
+    return text;
+}
+
+static PyMethodDef methods[] = {
+    {"datasets", native_datasets, METH_VARARGS,
+     "datasets(socket, timeout_ms) -> [(name, split, count, height, width, channels, class_names, "
+     "digest)]"},
+    {"status", native_status, METH_VARARGS, "status(socket, timeout_ms) -> JSON text"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "fmnist._native", .m_doc = "libfmnist, for fmnist.core.",
+    .m_size = -1,          .m_methods = methods,
+};
+
+static bool add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **type)
+{
+    *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    return *type && PyModule_AddType(module, *type) == 0;
+}
+
+PyMODINIT_FUNC PyInit__native(void);
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module && add_type(module, &native_stream_spec, &native_stream_type) &&
+        add_type(module, &native_lease_spec, &native_lease_type) &&
+        add_type(module, &native_view_spec, &native_view_type) &&
+        PyModule_AddStringConstant(module, "version", fmnist_version()) == 0)
+        return module;
+    Py_XDECREF(module);
+    return NULL;
+}

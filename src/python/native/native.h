@@ -1,0 +1,49 @@
+/* python/native/native.h — fmnist._native, the binding of libfmnist.
+ *
+ * The least that Python cannot do: waiting without the interpreter lock, copying blocks of batches
+ * into the caller's memory, and views whose lease ends with the last array over them. What a
+ * stream is, how arrays are made and where an epoch goes on is fmnist/core.py's.
+ *
+ * Threads: everything here runs under the interpreter lock but for the calls of libfmnist that
+ * wait. A stream in such a call is `busy`: a second reader is refused, and views that die
+ * meanwhile are given back behind it.
+ */
+#ifndef PYTHON_NATIVE_NATIVE_H
+#define PYTHON_NATIVE_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "fmnist.h"
+
+#include <stdbool.h>
+
+/* Sets the exception of fmnist/errors.py that belongs to the code. Returns NULL. */
+PyObject *raise_error(int code, const char *text);
+
+/* ---- streams ------------------------------------------------------------------------------- */
+
+struct native_stream {
+    PyObject_HEAD struct fmnist_stream *stream; /* owned; NULL: closed */
+    struct fmnist_stream_info info;
+    uint32_t timeout_ms;
+    bool busy;    /* in a call without the interpreter lock */
+    bool closing; /* closed by the user; the last view ends it */
+    uint32_t view_count;
+    struct fmnist_batch *returned; /* [info.slot_count] views that died while busy */
+    uint32_t returned_count;
+};
+
+/* Gives a batch back, now or behind the call that is under way; closes where that was the last. */
+void native_stream_return(struct native_stream *s, const struct fmnist_batch *batch);
+
+/* ---- views --------------------------------------------------------------------------------- */
+
+/* A tuple (epoch, step, count, images, labels, indices); the last three are fmnist._native.View.
+ * Takes over the batch: it is given back when the last of the three is gone, on errors too. */
+PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch);
+
+extern PyType_Spec native_stream_spec, native_lease_spec, native_view_spec;
+extern PyTypeObject *native_stream_type, *native_lease_type, *native_view_type;
+
+#endif

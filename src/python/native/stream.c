@@ -1,0 +1,346 @@
+/* fmnist._native.Stream: one open stream. */
+#include "native.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLICE_MS 100u /* how long a Ctrl-C may have to wait */
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void end(struct native_stream *s)
+{
+    fmnist_close(s->stream);
+    s->stream = NULL;
+    free(s->returned);
+    s->returned = NULL;
+}
+
+void native_stream_return(struct native_stream *s, const struct fmnist_batch *batch)
+{
+    s->view_count--;
+    if (s->busy)
+        s->returned[s->returned_count++] = *batch;
+    else if (s->closing && !s->view_count)
+        end(s);
+    else
+        fmnist_release(s->stream, batch); /* refused in a forked child: it is the parent's */
+}
+
+static PyObject *stream_close(PyObject *self, PyObject *unused)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    s->closing = true;
+    if (s->stream && !s->busy && !s->view_count)
+        end(s);
+    Py_RETURN_NONE;
+}
+
+/* Views hold a reference, so that none is left here. */
+static void stream_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    end((struct native_stream *)self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* ---- the beginning ------------------------------------------------------------------------- */
+
+/* Fields come as pairs of texts; their strings live as long as the tuple. */
+static int set_fields(struct fmnist_spec *spec, PyObject *fields)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_Size(fields); i++) {
+        const char *name, *value;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(fields, i), "ss", &name, &value))
+            return -1;
+        int rc = fmnist_spec_set(spec, name, value);
+        if (rc) {
+            raise_error(rc, fmnist_error());
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int connect_and_open(const struct fmnist_connect_options *options,
+                            const struct fmnist_spec *spec, const struct fmnist_token *token,
+                            struct fmnist_stream **stream)
+{
+    struct fmnist_client *client;
+    int rc = fmnist_connect(options, &client);
+    if (rc)
+        return rc;
+    rc = fmnist_open(client, spec, token, stream);
+    fmnist_disconnect(client); /* the stream has its own connection */
+    return rc;
+}
+
+static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    struct fmnist_connect_options options = {.size = sizeof options};
+    PyObject *fields;
+    const char *token_bytes;
+    Py_ssize_t token_size;
+    if (s->stream) {
+        PyErr_SetString(PyExc_RuntimeError, "the stream is open already");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(args, "zIO!z#", &options.socket, &options.timeout_ms, &PyTuple_Type,
+                          &fields, &token_bytes, &token_size))
+        return -1;
+    struct fmnist_spec spec;
+    fmnist_spec_init(&spec);
+    if (set_fields(&spec, fields))
+        return -1;
+    struct fmnist_token token;
+    if (token_bytes && token_size != sizeof token) {
+        PyErr_Format(PyExc_ValueError, "the token has %zd bytes, want %zu", token_size,
+                     sizeof token);
+        return -1;
+    }
+    if (token_bytes)
+        memcpy(&token, token_bytes, sizeof token);
+    int rc;
+    Py_BEGIN_ALLOW_THREADS rc =
+        connect_and_open(&options, &spec, token_bytes ? &token : NULL, &s->stream);
+    Py_END_ALLOW_THREADS if (rc)
+    {
+        raise_error(rc, fmnist_error());
+        return -1;
+    }
+    s->timeout_ms = options.timeout_ms;
+    s->info.size = sizeof s->info;
+    fmnist_stream_info(s->stream, &s->info);
+    s->returned = calloc(s->info.slot_count, sizeof *s->returned);
+    if (s->returned)
+        return 0;
+    end(s);
+    PyErr_NoMemory();
+    return -1;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+static bool usable(const struct native_stream *s)
+{
+    if (s->stream && !s->closing && !s->busy)
+        return true;
+    PyErr_SetString(PyExc_RuntimeError,
+                    s->busy ? "another thread is reading this stream: open one for each thread"
+                            : "the stream is closed");
+    return false;
+}
+
+static void leave_call(struct native_stream *s)
+{
+    s->busy = false;
+    for (uint32_t i = 0; i < s->returned_count; i++)
+        fmnist_release(s->stream, &s->returned[i]);
+    s->returned_count = 0;
+    if (s->closing && !s->view_count)
+        end(s);
+}
+
+/* Waits in slices, between which signals are heard. Returns 0, or -1 with an exception. */
+static int await_batch(struct native_stream *s)
+{
+    int rc = fmnist_wait(s->stream, 0);
+    for (uint32_t waited = 0; rc == FMNIST_ETIMEDOUT && waited < s->timeout_ms;
+         waited += SLICE_MS) {
+        s->busy = true;
+        Py_BEGIN_ALLOW_THREADS rc = fmnist_wait(s->stream, SLICE_MS);
+        Py_END_ALLOW_THREADS if (rc && rc != FMNIST_ETIMEDOUT) raise_error(rc, fmnist_error());
+        leave_call(s);
+        if (PyErr_CheckSignals())
+            return -1;
+        if (!s->stream) {
+            PyErr_SetString(PyExc_RuntimeError, "the stream was closed while it was waited for");
+            return -1;
+        }
+    }
+    if (rc == FMNIST_ETIMEDOUT) {
+        char text[64];
+        PyOS_snprintf(text, sizeof text, "no batch within %u ms", s->timeout_ms);
+        raise_error(rc, text);
+    } else if (rc && !PyErr_Occurred()) {
+        raise_error(rc, fmnist_error());
+    }
+    return rc ? -1 : 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* Where the next batch of a block goes. */
+struct block {
+    char *images, *labels, *indices;
+    size_t images_bytes, labels_bytes, indices_bytes;
+};
+
+static int copy_batch(struct native_stream *s, struct block *b, struct fmnist_batch *batch)
+{
+    const struct fmnist_into into = {
+        .size = sizeof into,
+        .images = b->images,
+        .images_bytes = b->images_bytes,
+        .labels = b->labels,
+        .labels_bytes = b->labels_bytes,
+        .indices = (int64_t *)b->indices,
+        .indices_bytes = b->indices_bytes,
+    };
+    int rc = fmnist_next_into(s->stream, &into, batch);
+    if (rc)
+        return rc;
+    const struct {
+        char **at;
+        size_t *left;
+        uint64_t bytes;
+    } parts[] = {
+        {&b->images, &b->images_bytes, batch->count * s->info.image_bytes},
+        {&b->labels, &b->labels_bytes, batch->count * s->info.label_bytes},
+        {&b->indices, &b->indices_bytes, batch->count * sizeof(int64_t)},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!*parts[i].at)
+            continue;
+        *parts[i].at += parts[i].bytes;
+        *parts[i].left -= parts[i].bytes;
+    }
+    return FMNIST_OK;
+}
+
+/* Copies as many batches as are ready, `limit` at most. *done says how many. */
+static int copy_ready(struct native_stream *s, struct block *b, uint32_t limit, uint32_t *done)
+{
+    int rc = FMNIST_OK;
+    struct fmnist_batch batch;
+    while (!rc && *done < limit && fmnist_wait(s->stream, 0) == FMNIST_OK) {
+        rc = copy_batch(s, b, &batch);
+        *done += rc == FMNIST_OK;
+    }
+    return rc;
+}
+
+/* fill(limit, images, bytes, labels, bytes, indices, bytes) -> batches; addresses, 0: left out.
+ * After an exception the stream has gone on by what was copied: info() says where it is. */
+static PyObject *stream_fill(PyObject *self, PyObject *args)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    unsigned limit, done = 0;
+    unsigned long long images, labels, indices;
+    Py_ssize_t sizes[3];
+    if (!PyArg_ParseTuple(args, "IKnKnKn", &limit, &images, &sizes[0], &labels, &sizes[1], &indices,
+                          &sizes[2]) ||
+        !usable(s))
+        return NULL;
+    struct block b = {(char *)(uintptr_t)images,  (char *)(uintptr_t)labels,
+                      (char *)(uintptr_t)indices, (size_t)sizes[0],
+                      (size_t)sizes[1],           (size_t)sizes[2]};
+    int rc = FMNIST_OK;
+    while (!rc && done < limit) {
+        if (await_batch(s))
+            return NULL;
+        s->busy = true;
+        Py_BEGIN_ALLOW_THREADS rc = copy_ready(s, &b, limit, &done);
+        Py_END_ALLOW_THREADS if (rc < 0) raise_error(rc, fmnist_error());
+        leave_call(s);
+        if (rc < 0)
+            return NULL;
+        if (!s->stream || s->closing)
+            break;
+    }
+    return PyLong_FromUnsignedLong(done);
+}
+
+/* view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end */
+static PyObject *stream_view(PyObject *self, PyObject *unused)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    struct fmnist_batch batch;
+    if (!usable(s) || await_batch(s))
+        return NULL;
+    int rc = fmnist_next(s->stream, &batch); /* it is there: no wait */
+    if (rc < 0)
+        return raise_error(rc, fmnist_error());
+    if (rc > 0)
+        Py_RETURN_NONE;
+    return view_batch(s, &batch);
+}
+
+/* skip(count): batches that nobody wants, without a copy */
+static PyObject *stream_skip(PyObject *self, PyObject *args)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    struct fmnist_batch batch;
+    unsigned count;
+    if (!PyArg_ParseTuple(args, "I", &count) || !usable(s))
+        return NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (await_batch(s))
+            return NULL;
+        int rc = fmnist_next(s->stream, &batch);
+        if (rc < 0)
+            return raise_error(rc, fmnist_error());
+        if (rc == FMNIST_OK)
+            fmnist_release(s->stream, &batch);
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
+static PyObject *stream_token(PyObject *self, PyObject *args)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    unsigned long long epoch, step;
+    struct fmnist_token token;
+    if (!PyArg_ParseTuple(args, "KK", &epoch, &step) || !usable(s))
+        return NULL;
+    int rc = fmnist_stream_token_at(s->stream, epoch, step, &token);
+    if (rc)
+        return raise_error(rc, fmnist_error());
+    return PyBytes_FromStringAndSize((const char *)token.bytes, sizeof token.bytes);
+}
+
+static PyObject *stream_info(PyObject *self, PyObject *unused)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    struct fmnist_stream_info *i = &s->info;
+    if (!usable(s))
+        return NULL;
+    fmnist_stream_info(s->stream, i);
+    return Py_BuildValue("(KKIIIIIIIIIKIKKy#)", (unsigned long long)i->sample_count,
+                         (unsigned long long)i->steps, i->batch_size, i->channels, i->height,
+                         i->width, i->dtype, i->layout, i->label_dtype, i->transport, i->slot_count,
+                         (unsigned long long)i->image_bytes, i->label_bytes,
+                         (unsigned long long)i->epoch, (unsigned long long)i->step, i->digest,
+                         (Py_ssize_t)sizeof i->digest);
+}
+
+static PyMethodDef methods[] = {
+    {"fill", stream_fill, METH_VARARGS,
+     "fill(limit, images, bytes, labels, bytes, indices, bytes) -> batches copied"},
+    {"view", stream_view, METH_NOARGS,
+     "view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end"},
+    {"skip", stream_skip, METH_VARARGS, "skip(count)"},
+    {"token", stream_token, METH_VARARGS, "token(epoch, step) -> 48 bytes"},
+    {"info", stream_info, METH_NOARGS, "info() -> the fields of struct fmnist_stream_info"},
+    {"close", stream_close, METH_NOARGS, "close(): views that are alive stay valid"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "Stream(socket, timeout_ms, ((field, value), ...), token or None)"},
+    {Py_tp_init, stream_init},
+    {Py_tp_dealloc, stream_dealloc},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+PyType_Spec native_stream_spec = {
+    .name = "fmnist._native.Stream",
+    .basicsize = sizeof(struct native_stream),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
+};
