@@ -1,0 +1,73 @@
+"""A daemon of the tests' own on a socket in a temporary folder, and the files as they are."""
+
+import gzip
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+DATASET = pathlib.Path(os.environ.get("FMNIST_DATA", "/usr/share/datasets/fashion-mnist"))
+
+
+def idx(name):
+    numpy = pytest.importorskip("numpy")
+    path = DATASET / name
+    data = path.read_bytes() if path.exists() else gzip.open(f"{path}.gz").read()
+    dimensions = numpy.frombuffer(data, ">u4", data[3], 4)
+    return numpy.frombuffer(data, "u1", offset=4 + 4 * data[3]).reshape(dimensions)
+
+
+@pytest.fixture(scope="session")
+def raw_train():
+    return idx("train-images-idx3-ubyte"), idx("train-labels-idx1-ubyte")
+
+
+@pytest.fixture(scope="session")
+def raw_test():
+    return idx("t10k-images-idx3-ubyte"), idx("t10k-labels-idx1-ubyte")
+
+
+@pytest.fixture(scope="session")
+def daemon_process(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("daemon")
+    config = folder / "fmnistd.yaml"
+    config.write_text(
+        f"socket: '{folder}/fmnistd.sock'\n"
+        f"cache: '{folder}/cache'\n"
+        f"workers: auto\ndatasets:\n  - name: fashion-mnist\n    path: '{DATASET}'\n")
+    (folder / "cache").mkdir()
+    process = subprocess.Popen(
+        [BUILD / "fmnistd", "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True)
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if " ready" in line:
+            break
+    else:
+        pytest.fail("fmnistd did not start:\n" + "".join(seen))
+    yield folder / "fmnistd.sock"
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def daemon(daemon_process, monkeypatch):
+    """The daemon, found as every client finds it. The socket's path."""
+    monkeypatch.setenv("FMNIST_SOCKET", str(daemon_process))
+    return daemon_process
+
+
+@pytest.fixture
+def matplotlib_agg():
+    """Matplotlib that draws nowhere."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    yield
+    pyplot.close("all")

@@ -1,0 +1,217 @@
+"""The framework-neutral core: positions, ownership, leases, and what goes wrong."""
+
+import gc
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import fmnist
+from fmnist import errors
+
+
+def stream(**options):
+    return fmnist.open(**{"resize": "none", "dtype": "uint8", "indices": True, "order": "shuffle",
+                          **options})
+
+
+def numbers(batches):
+    return np.concatenate([indices for _, _, indices in batches])
+
+
+@pytest.fixture
+def own_daemon():
+    """A daemon that the test may stop or kill."""
+    with fmnist.Daemon() as daemon:
+        yield daemon
+        daemon.process.send_signal(signal.SIGCONT)
+
+
+def test_datasets__names_sizes_classes(daemon):
+    train, test = fmnist.datasets()
+    assert (train.name, train.split, train.count) == ("fashion-mnist", "train", 60000)
+    assert (test.split, test.count, test.height, test.channels) == ("test", 10000, 28, 1)
+    assert train.class_names[9] == "Ankle boot"
+    assert fmnist.status()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 5000])
+@pytest.mark.parametrize("zero_copy", [False, True])
+def test_epoch__every_sample_once_with_its_pixels(daemon, raw_test, batch_size, zero_copy):
+    seen = []
+    for X, y, indices in stream(split="test", batch_size=batch_size, zero_copy=zero_copy):
+        assert X.shape == (len(y), 1, 28, 28)
+        assert (X[:, 0] == raw_test[0][indices]).all() and (y == raw_test[1][indices]).all()
+        seen += indices.tolist()
+    assert sorted(seen) == list(range(10000))
+
+
+def test_owned__list_and_in_place__own_memory(daemon):
+    s = stream(split="test", batch_size=3)
+    first = list(s)
+    s.seek(0)
+    for X, y, indices in s:
+        X += 1
+        y[:] = 0
+    s.seek(0)
+    assert all((a == b).all() for x, y in zip(first, s) for a, b in zip(x, y))
+
+
+def test_zero_copy__written_to__refused(daemon):
+    X, _, _ = next(iter(stream(zero_copy=True)))
+    with pytest.raises(ValueError, match="read-only"):
+        X += 1
+    with pytest.raises(ValueError):
+        X.flags.writeable = True
+
+
+def test_zero_copy__every_slot_held__said_and_goes_on(daemon, raw_train):
+    s = stream(zero_copy=True)
+    held, batches = [], iter(s)
+    with pytest.raises(errors.EverySlotHeld, match="held"):
+        for batch in batches:
+            held.append(batch)
+    assert len(held) == s.info.slot_count
+    assert all((X[:, 0] == raw_train[0][i]).all() for X, _, i in held)
+    position = s.step
+    del held[:-1]  # slots come back in the order they were filled
+    gc.collect()
+    assert next(iter(s))[2].shape == (64,) and s.step == position + 1
+
+
+def test_zero_copy__a_slice_outlives_stream__stays_valid(daemon, raw_train):
+    s = stream(zero_copy=True)
+    X, _, indices = next(iter(s))
+    part, want = X[5, 0], raw_train[0][indices[5]].copy()
+    s.close()
+    del s, X, indices
+    gc.collect()
+    with_others = numbers(stream())  # whoever may reuse the memory does
+    assert (part == want).all() and len(with_others) == 60000
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+@pytest.mark.parametrize("zero_copy", [False, True])
+def test_token__inside_a_block__goes_on_behind_what_was_handed_out(daemon, batch_size, zero_copy):
+    options = dict(split="test", batch_size=batch_size, zero_copy=zero_copy, seed=4)
+    whole = numbers(list(map(lambda b: [a.copy() for a in b], stream(**options))))
+    s = stream(**options)
+    batches = iter(s)
+    for _ in range(5):
+        next(batches)
+    token, state, copy = s.token(), s.state_dict(), pickle.loads(pickle.dumps(s))
+    for other in (stream(token=token, **options), copy):
+        assert (other.epoch, other.step) == (0, 5)
+        rest = numbers([[a.copy() for a in b] for b in other])
+        assert (rest == whole[5 * batch_size:]).all()
+    next(batches)
+    s.load_state_dict(state)
+    assert s.step == 5
+    with pytest.raises(RuntimeError, match="newer iterator"):
+        list(batches)
+    with pytest.raises(errors.TokenError):
+        stream(token=token, **{**options, "seed": 5})
+
+
+def test_epochs__each_iteration_the_next(daemon):
+    s = stream(split="test", epoch=3)
+    a, b = numbers(s), numbers(s)
+    assert (s.epoch, s.step) == (5, 0) and (a != b).any()
+    assert (b == numbers(stream(split="test", epoch=4))).all()
+
+
+def _child(s, queue):
+    queue.put(numbers(s).tolist())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers__a_stream_handed_over__its_own_connection(daemon, method):
+    s = stream(split="test", batch_size=100)
+    batches = iter(s)
+    next(batches)
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    child = context.Process(target=_child, args=(s, queue))
+    child.start()
+    theirs = queue.get(timeout=60)
+    child.join()
+    assert child.exitcode == 0 and numbers(batches).tolist() == theirs
+
+
+def test_interrupt__while_waiting__raised_soon_and_nothing_lost(own_daemon):
+    s = stream(socket=own_daemon.socket, batch_size=1000, resize="pillow-bilinear",
+               height=64, width=64)
+    want = numbers(s)
+    s.seek(0)
+    batches = iter(s)
+    got = [next(batches)]
+    own_daemon.process.send_signal(signal.SIGSTOP)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        for batch in batches:
+            got.append(batch)
+        time.sleep(5)
+    assert time.monotonic() - began < 3
+    own_daemon.process.send_signal(signal.SIGCONT)
+    got += list(s)
+    assert (numbers(got) == want).all()
+
+
+def test_timeout__daemon_stalls__said(own_daemon):
+    s = stream(socket=own_daemon.socket, batch_size=1000, timeout=0.3)
+    batches = iter(s)
+    next(batches)
+    own_daemon.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(errors.Timeout, match="no batch within 300 ms"):
+        list(batches)
+
+
+def test_daemon_killed__told_apart(own_daemon):
+    s = stream(socket=own_daemon.socket)
+    batches = iter(s)
+    next(batches)
+    own_daemon.process.kill()
+    own_daemon.process.wait()
+    with pytest.raises((errors.DaemonDied, errors.NoDaemon)):
+        list(batches)
+
+
+def test_no_daemon__one_sentence_with_the_command(tmp_path):
+    with pytest.raises(errors.NoDaemon, match=r"no daemon at .*fmnistd -c FILE.*daemon=\"auto\""):
+        fmnist.open(socket=str(tmp_path / "none.sock"))
+
+
+@pytest.mark.parametrize("options, kind, text", [
+    (dict(dataset="mnist-of-mars"), errors.NotFound, "mnist-of-mars"),
+    (dict(batch_size=0), errors.InvalidSpec, "batch-size"),
+    (dict(order="backwards"), errors.InvalidSpec, "order"),
+    (dict(no_such=1), errors.InvalidSpec, "no_such|no-such"),
+])
+def test_spec__wrong__the_librarys_words(daemon, options, kind, text):
+    with pytest.raises(kind, match=text):
+        fmnist.open(**options)
+
+
+@pytest.mark.parametrize("end", ["pass", "raise SystemExit(3)",
+                                 "import os; os.kill(os.getpid(), 9)"])
+def test_auto__parent_ends__daemon_and_folder_gone(end, tmp_path):
+    program = ("import fmnist, fmnist.daemon as d, sys\n"
+               "next(iter(fmnist.open(daemon='auto')))\n"
+               "print(d._own.process.pid, d._own.folder, flush=True)\n" + end)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("FMNIST_AUTO_SOCKET", None)
+    said = subprocess.run([sys.executable, "-c", program], env=environment, text=True,
+                          stdout=subprocess.PIPE, timeout=60).stdout.split()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and (os.path.exists(said[1]) or
+                                           os.path.exists(f"/proc/{said[0]}/cwd")):
+        time.sleep(0.02)
+    assert not os.path.exists(said[1]) and not os.path.exists(f"/proc/{said[0]}/cwd")

@@ -1,0 +1,180 @@
+"""The whole: LeNet by plain PyTorch code ends with the same bits, whichever loader feeds it."""
+
+import copy
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader, Dataset, DistributedSampler  # noqa: E402
+
+from fmnist.torch import Loader  # noqa: E402
+
+EPOCHS = 3
+
+
+class Chapter(Dataset):
+    """What torchvision's FashionMNIST with Resize((32, 32)) and ToTensor gives, by the same calls
+    of Pillow and PyTorch (torchvision has no CPU build beside this PyTorch)."""
+
+    def __init__(self, images, labels):
+        self.images, self.labels = images, labels
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        from PIL import Image
+
+        image = Image.fromarray(self.images[i]).resize((32, 32), Image.Resampling.BILINEAR)
+        image = torch.from_numpy(np.array(image)).view(32, 32, 1).permute(2, 0, 1).contiguous()
+        return image.to(torch.float32).div(255), int(self.labels[i])
+
+
+def ours(**options):
+    return Loader(**{"height": 32, "width": 32, "shuffle": True, **options})
+
+
+class Training:
+    """LeNet with a dropout, so that the random numbers between batches count too."""
+
+    def __init__(self, seed):
+        torch.manual_seed(seed)
+        self.net = nn.Sequential(
+            nn.Conv2d(1, 6, 5), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(),
+            nn.AvgPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Dropout(0.1),
+            nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10))
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.5, momentum=0.9)
+        self.losses = []
+
+    def step(self, X, y):
+        loss = nn.functional.cross_entropy(self.net(X), y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.losses.append(loss.item())
+
+    def weights(self):
+        return [p.detach().numpy().tobytes() for p in self.net.parameters()]
+
+    def state(self):
+        return copy.deepcopy({"net": self.net.state_dict(), "random": torch.get_rng_state(),
+                              "optimizer": self.optimizer.state_dict(), "losses": self.losses})
+
+    def go_on_from(self, state):
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.losses = list(state["losses"])
+        torch.set_rng_state(state["random"])
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(loader, seed=42, epochs=EPOCHS):
+    training = Training(seed)
+    for _ in range(epochs):
+        for X, y in loader:
+            training.step(X, y)
+    return training
+
+
+def test_lenet__three_epochs__same_losses_and_weights(daemon, raw_train):
+    theirs = run(DataLoader(Chapter(*raw_train), 64, shuffle=True))
+    mine = run(ours())
+    assert len(mine.losses) == EPOCHS * 938
+    assert mine.losses == theirs.losses and mine.weights() == theirs.weights()
+
+
+@pytest.mark.parametrize("batch_size", [64, 16])
+def test_lenet__killed_and_resumed__as_if_never(daemon, tmp_path, batch_size):
+    options = dict(split="test", batch_size=batch_size)
+    whole = run(ours(**options))
+    checkpoint = tmp_path / "checkpoint.pt"
+    program = f"""
+import os, sys, torch
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+from test_torch_training import Training, ours
+torch.set_num_threads(2)
+training, loader = Training(42), ours(**{options!r})
+for epoch in range(2):
+    for step, (X, y) in enumerate(loader):
+        training.step(X, y)
+        if (epoch, step) == (1, 20):
+            torch.save(dict(training.state(), loader=loader.state_dict()), {str(checkpoint)!r})
+        if (epoch, step) == (1, 23):
+            os.kill(os.getpid(), 9)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], timeout=120)
+    assert killed.returncode == -9
+    state = torch.load(checkpoint, weights_only=False)
+    training, loader = Training(1), ours(**options)
+    training.go_on_from(state)
+    loader.load_state_dict(state["loader"])
+    for _ in range(2):
+        for X, y in loader:
+            training.step(X, y)
+    assert training.losses == whole.losses and training.weights() == whole.weights()
+
+
+WORKER = """
+import json, sys
+sys.path.insert(0, {folder!r})
+import torch, torch.distributed as dist
+from test_torch_training import ddp_run
+dist.init_process_group("gloo")
+print("RESULT", json.dumps([dist.get_rank(), *ddp_run({which!r})]), flush=True)
+dist.destroy_process_group()
+"""
+
+
+def ddp_run(which):
+    """Two epochs of the test split by DistributedDataParallel; called in each process."""
+    torch.set_num_threads(1)
+    training = Training(5)
+    net = nn.parallel.DistributedDataParallel(training.net)
+    training.net = net
+    if which == "ours":
+        loader = sampler = ours(split="test", batch_size=32, seed=3)
+    else:
+        from conftest import idx
+
+        data = Chapter(idx("t10k-images-idx3-ubyte"), idx("t10k-labels-idx1-ubyte"))
+        sampler = DistributedSampler(data, seed=3)
+        loader = DataLoader(data, 32, sampler=sampler)
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        for X, y in loader:
+            training.step(X, y)
+    return training.losses, hashlib.sha256(b"".join(training.weights())).hexdigest()
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ddp__gloo_under_torchrun__as_DistributedSampler(daemon, tmp_path, world_size):
+    results = {}
+    for which in ("theirs", "ours"):
+        program = tmp_path / f"{which}.py"
+        program.write_text(WORKER.format(folder=str(pathlib.Path(__file__).parent), which=which))
+        done = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone",
+             f"--nproc-per-node={world_size}", str(program)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr[-3000:]
+        lines = [line.split("RESULT ", 1)[1] for line in done.stdout.splitlines()
+                 if "RESULT " in line]
+        results[which] = sorted(map(json.loads, lines))
+    assert len(results["ours"]) == world_size and results["ours"] == results["theirs"]
