@@ -77,9 +77,9 @@ class Training:
 
 
 @pytest.fixture(autouse=True)
-def two_threads():
+def one_thread():
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
@@ -92,14 +92,16 @@ def run(loader, seed=42, epochs=EPOCHS):
     return training
 
 
-def test_lenet__three_epochs__same_losses_and_weights(daemon, raw_train):
-    theirs = run(DataLoader(Chapter(*raw_train), 64, shuffle=True))
-    mine = run(ours())
-    assert len(mine.losses) == EPOCHS * 938
+@pytest.mark.parametrize("split, steps", [("test", 157), ("train", 938)])
+def test_lenet__three_epochs__same_losses_and_weights(daemon, raw_train, raw_test, split, steps):
+    raw = raw_train if split == "train" else raw_test
+    theirs = run(DataLoader(Chapter(*raw), 64, shuffle=True))
+    mine = run(ours(split=split))
+    assert len(mine.losses) == EPOCHS * steps
     assert mine.losses == theirs.losses and mine.weights() == theirs.weights()
 
 
-@pytest.mark.parametrize("batch_size", [64, 16])
+@pytest.mark.parametrize("batch_size", [64, 250])
 def test_lenet__killed_and_resumed__as_if_never(daemon, tmp_path, batch_size):
     options = dict(split="test", batch_size=batch_size)
     whole = run(ours(**options))
@@ -108,7 +110,7 @@ def test_lenet__killed_and_resumed__as_if_never(daemon, tmp_path, batch_size):
 import os, sys, torch
 sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
 from test_torch_training import Training, ours
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 training, loader = Training(42), ours(**{options!r})
 for epoch in range(2):
     for step, (X, y) in enumerate(loader):
