@@ -1,0 +1,295 @@
+"""What scripts/bench measures: one function a group, each of which fills in `results`.
+
+A result is a number under a name ("fmnistd-f32-b64": seconds of an epoch), or what a program
+printed. table.py says what is held against what. Runs programs; measures nothing itself.
+"""
+import contextlib
+import glob
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.environ.get("BUILD", "build")
+PYTHON = os.environ.get("BENCH_PYTHON", "python3")
+IMAGES = 60000
+JOB = ["--height", "32", "--width", "32", "--order", "shuffle"]
+SWEEP = (1, 4, 16, 64, 256, 1024)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(*command, env=None):
+    """The JSON object that a program prints."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False,
+                          env={**os.environ, **(env or {})})
+    if done.returncode:
+        sys.exit(f"bench: {' '.join(command)}: exit status {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def bench(name, *args):
+    return run(os.path.join(BUILD, "bench", name), *map(str, args))
+
+
+def python_peers(script, *args):
+    """What a script of peers prints; nothing where there is no Python for it."""
+    command = [PYTHON, os.path.join("tests", "bench", script), *map(str, args)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          check=False)
+    for line in done.stderr.splitlines():
+        if line.startswith(script.removesuffix(".py") + ":"):
+            say("  " + line)
+    if done.returncode:
+        say(f"  {script} failed:\n{done.stderr[-2000:]}")
+        return {"results": [], "skipped": []}
+    return json.loads(done.stdout)
+
+
+def find_dataset():
+    script = '. scripts/lib.sh; find_dataset && printf %s "$DATASET_DIR"'
+    found = subprocess.run(["bash", "-euo", "pipefail", "-c", script], stdout=subprocess.PIPE,
+                           text=True, check=False)
+    if found.returncode:
+        sys.exit("bench: no dataset on this machine: scripts/quickstart, or scripts/fetch-datasets")
+    return found.stdout
+
+
+class Daemon:
+    """A private fmnistd, in a folder of its own."""
+
+    def __init__(self, data, *lines, name="fashion-mnist", cache=None):
+        self.folder = tempfile.mkdtemp(prefix="fmnistd-bench.")
+        self.socket = os.path.join(self.folder, "fmnistd.sock")
+        self.config = os.path.join(self.folder, "fmnistd.yaml")
+        cache = os.path.abspath(cache or os.path.join(BUILD, "cache"))
+        with open(self.config, "w") as file:
+            file.write("\n".join((f"socket: {json.dumps(self.socket)}",
+                                  f"cache: {json.dumps(cache)}", *lines, "datasets:",
+                                  f"  - name: {name}",
+                                  f"    path: {json.dumps(os.path.abspath(data))}")) + "\n")
+        self.process = None
+
+    def __enter__(self):
+        os.environ["FMNIST_SOCKET"] = self.socket
+        log = os.path.join(self.folder, "log")
+        with open(log, "w") as file:
+            self.process = subprocess.Popen([os.path.join(BUILD, "fmnistd"), "-c", self.config],
+                                            stderr=file)
+        while " ready: " not in open(log).read():
+            if self.process.poll() is not None:
+                sys.exit(f"bench: fmnistd did not start:\n{open(log).read()}")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+    def pid(self):
+        return self.process.pid
+
+    def read(self, *spec, epochs=3):
+        """fmnistctl bench: the whole answer. Seconds are of one epoch of 60,000."""
+        answer = run(os.path.join(BUILD, "fmnistctl"), "--json", "bench", *map(str, spec),
+                     *(["--epochs", str(epochs)] if epochs else []))
+        answer["epoch_seconds"] = IMAGES / answer["images_per_second"]
+        return answer
+
+    def status(self):
+        return run(os.path.join(BUILD, "fmnistctl"), "--json", "status")
+
+
+class Results(dict):
+    def best(self, name, value):
+        """The smallest value counts."""
+        self[name] = min(value, self.get(name, value))
+
+    def most(self, name, value):
+        self[name] = max(value, self.get(name, value))
+
+
+# ---- groups -----------------------------------------------------------------------------------
+
+def epoch(results, data, repeats):
+    with Daemon(data) as daemon:
+        daemon.read(*JOB)
+        for _ in range(repeats):
+            for dtype, name in (("float32", "f32"), ("uint8", "u8")):
+                for batch in (64, 256):
+                    results.best(f"limit-{name}-b{batch}", bench(
+                        "limit", name, "--batch-size", batch, "--repeats", 4)["seconds"])
+                    results.best(f"fmnistd-{name}-b{batch}", daemon.read(
+                        *JOB, "--dtype", dtype, "--batch-size", batch)["epoch_seconds"])
+            one = daemon.read(*JOB, "--batch-size", 1)
+            results.most("fmnistd-b1-batches-per-second", one["batches_per_second"])
+
+
+def inline(results, data, repeats):
+    with Daemon(data) as daemon:
+        daemon.read(*JOB)
+        for _ in range(repeats):
+            for batch in (64, 256):
+                for mode, name in (("socket", "f32"), ("socket-u8", "u8")):
+                    results.best(f"socket-{name}-b{batch}", bench(
+                        "limit", mode, "--batch-size", batch, "--repeats", 4)["seconds"])
+                for dtype, name in (("float32", "f32"), ("uint8", "u8")):
+                    results.best(f"inline-{name}-b{batch}", daemon.read(
+                        *JOB, "--dtype", dtype, "--batch-size", batch, "--transport", "inline")
+                        ["epoch_seconds"])
+
+
+def peers(results, data, repeats):
+    answer = python_peers("peers.py", "--data", data, "--repeats", min(repeats, 2),
+                          "--seconds", 8)
+    results["peers"] = {r["name"]: r["seconds"] for r in answer["results"]}
+    results["peers-skipped"] = {s["name"]: s["why"] for s in answer["skipped"]}
+
+
+def sweep(results, data, repeats):
+    names = ("torch-dataloader-w0,torch-index-select-f32-t2,numpy-take-f32,tf-data-gather,"
+             "tf-data-cached,spdl,dali")
+    curves = {"fmnistd": {}, "the limit": {}}
+    with Daemon(data) as daemon:
+        daemon.read(*JOB)
+        for batch in SWEEP:
+            for _ in range(min(repeats, 3)):
+                for name, value in (
+                        ("fmnistd", daemon.read(*JOB, "--batch-size", batch)["epoch_seconds"]),
+                        ("the limit", bench("limit", "f32", "--batch-size", batch, "--repeats", 3)
+                         ["seconds"])):
+                    curves[name][batch] = min(value, curves[name].get(batch, value))
+    for batch in SWEEP:
+        for r in python_peers("peers.py", "--data", data, "--only", names, "--repeats", 1,
+                              "--seconds", 1.5, "--batch-size", batch)["results"]:
+            curves.setdefault(r["name"], {})[batch] = r["seconds"]
+    results["sweep"] = curves
+
+
+def latency(results, data, repeats):
+    with Daemon(data) as daemon:
+        daemon.read(*JOB)
+        results["trainer"] = min((bench("trainer", "--batches", 1500, *JOB)
+                                  for _ in range(min(repeats, 2))), key=lambda a: a["p99_us"])
+
+
+def clients(results, data, repeats):
+    def one_round(daemon, count, *more):
+        return bench("clients", "--daemon-pid", daemon.pid(), "--clients", count, *more, *JOB)
+
+    kept = results.setdefault("clients", {})
+    with Daemon(data) as daemon:
+        daemon.read(*JOB)
+        for _ in range(min(repeats, 3)):
+            for name, count, more in (
+                    ("1", 1, ["--epochs", 20]), ("8-equal", 8, ["--epochs", 20]),
+                    ("1-timed", 1, ["--seconds", 1]),
+                    ("8-different", 8, ["--seconds", 1, "--seeds", "different"]),
+                    ("64-different", 64, ["--seconds", 1, "--seeds", "different"])):
+                answer = one_round(daemon, count, *more)
+                best = kept.get(name)
+                if not best or answer["images_per_second"] > best["images_per_second"]:
+                    kept[name] = answer
+        curve = results.setdefault("clients-curve", {"equal": {}, "different": {}})
+        for seeds in curve:
+            for count in (1, 2, 4, 8, 16, 32, 64):
+                curve[seeds][count] = one_round(
+                    daemon, count, "--seconds", 0.7, "--seeds", seeds)["images_per_second"]
+        results["status"] = daemon.status()
+
+
+def large(results, data, repeats):
+    """One worker that resizes every image anew, against Pillow's resize alone."""
+    spec = ["--order", "shuffle", "--height", 224, "--width", 224, "--channels", 3]
+    with Daemon(data, "workers: 1", "sample_store: 0") as daemon:
+        for _ in range(min(repeats, 3)):
+            for batch in (1, 16):
+                answer = daemon.read(*spec, "--batch-size", batch, "--batches", 6000 // batch,
+                                     epochs=0)
+                results.best("large-us", 1e6 / answer["images_per_second"])
+
+
+def resize(results, data, repeats):
+    def key(r):
+        return f"{r['rule']} {r['from']} {r['to']}"
+
+    ours, theirs = results.setdefault("resize", {}), results.setdefault("resize-peers", {})
+    for _ in range(min(repeats, 2)):
+        for r in bench("resize")["results"]:
+            ours[key(r)] = min(r["ns"], ours.get(key(r), r["ns"]))
+        for r in python_peers("resize_peers.py")["results"]:
+            theirs[key(r)] = min(r["ns"], theirs.get(key(r), r["ns"]))
+
+
+def start(results, data, repeats):
+    files = sorted(glob.glob(os.path.join(data, "*ubyte.gz")))
+    cache = tempfile.mkdtemp(prefix="fmnistd-bench-cache.")
+    daemon = Daemon(data, cache=cache)  # its config; start runs it
+    os.environ["FMNIST_SOCKET"] = daemon.socket
+    program = os.path.join(BUILD, "fmnistd")
+    for _ in range(repeats):
+        shutil.rmtree(cache, ignore_errors=True)
+        if files:
+            results.best("inflate-seconds", bench("start", "inflate", *files)["seconds"])
+        for name in ("start-cold-seconds", "start-warm-seconds"):
+            results.best(name, bench("start", "first-batch", program, daemon.config, *JOB)
+                         ["seconds"])
+    shutil.rmtree(cache)
+    shutil.rmtree(daemon.folder)
+
+
+def idle(results, data, repeats):
+    with Daemon(data) as daemon:
+        results["idle"] = bench("idle", "--daemon-pid", daemon.pid(), "--seconds", 3)
+
+
+def growth(results, data, repeats):
+    """Stored size, so that nothing but the dataset grows. The same number of batches of each."""
+    folder = tempfile.mkdtemp(prefix="fmnistd-growth.", dir=os.environ.get("TMPDIR", "/tmp"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        for count in (60000, 8100000):
+            where, cache = os.path.join(folder, str(count)), os.path.join(folder, "cache")
+            say(f"  drawing {count} images")
+            subprocess.run([os.path.join(BUILD, "fmnistctl"), "gen-dataset", "--raw", "--train",
+                            str(count), "--test", "100", "-o", where], check=True,
+                           stdout=subprocess.DEVNULL)
+            with Daemon(where, cache=cache) as daemon:
+                for _ in range(repeats):
+                    answer = bench("clients", "--daemon-pid", daemon.pid(), "--clients", 1,
+                                   "--seconds", 2, "--order", "shuffle")
+                    results.best(f"growth-{count}-seconds",
+                                 answer["seconds"] / answer["batches"])
+                results[f"growth-{count}-status"] = daemon.status()
+
+
+GROUPS = {"epoch": epoch, "inline": inline, "peers": peers, "latency": latency,
+          "clients": clients, "large": large, "resize": resize, "start": start, "idle": idle,
+          "sweep": sweep}
+
+
+def machine():
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                if line.startswith("model name")), platform.machine())
+    return {"cpu": cpu, "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+            "load": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d"),
+            "version": subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=False,
+                                      stdout=subprocess.PIPE, text=True).stdout.strip()}
+
+
+def measure(chosen, repeats):
+    data, results, about = find_dataset(), Results(), machine()
+    for name in chosen:
+        began = time.monotonic()
+        say(f"{name} ...")
+        {**GROUPS, "growth": growth}[name](results, data, repeats)
+        say(f"  {name}: {time.monotonic() - began:.0f} s")
+    return {"machine": about, "repeats": repeats, "results": results}

@@ -1,0 +1,171 @@
+"""From results to the table: what each figure is held against and what it is to reach.
+
+A row: what, the figure, the reference, their ratio, the ratio or value to reach, whether it does.
+Rows whose figures were not measured are left out. Measures nothing.
+"""
+
+
+class Rows(list):
+    def add(self, what, figure, reference, value, bound, at_least=False, unit="x", short=True):
+        """`value` is held against `bound`: at most, or at least."""
+        met = value >= bound if at_least else value <= bound
+        self.append({"what": what, "figure": figure, "reference": reference, "value": value,
+                     "unit": unit, "reach": ("≥ " if at_least else "≤ ") + f"{bound:g}",
+                     "met": met, "short": short})
+
+
+def ms(seconds):
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def millions(n):
+    return f"{n / 1e6:.2f} M"
+
+
+def epoch_rows(rows, r):
+    for name, label, bound in (("f32", "float32", 1.25), ("u8", "uint8", 1.3)):
+        for batch in (64, 256):
+            ours, limit = r.get(f"fmnistd-{name}-b{batch}"), r.get(f"limit-{name}-b{batch}")
+            if ours and limit:
+                rows.add(f"epoch of 60,000, 32×32 {label}, batch {batch}", ms(ours),
+                         f"two-process limit {ms(limit)}", ours / limit, bound, short=batch == 64)
+    one = r.get("fmnistd-b1-batches-per-second")
+    if one:
+        rows.add("batch size 1, batches a second", millions(one), "", one / 1e6, 1.5, True, "M/s")
+
+
+def peer_rows(rows, r):
+    ours, peers = r.get("fmnistd-f32-b64"), r.get("peers", {})
+    if not ours:
+        return
+    for prefix, label, bound in (
+            ("torch-dataloader", "PyTorch DataLoader", 300),
+            ("torch-index-select", "fastest PyTorch loop in memory", 2),
+            ("torch-plain-index", "PyTorch X[idx] in memory", 4),
+            ("numpy-take", "fastest NumPy loop in memory", 1),
+            ("tf-data", "tf.data, cached", 1), ("spdl", "SPDL", 1), ("dali", "DALI, CPU", 1),
+            ("ffcv", "FFCV", 1)):
+        found = {n: s for n, s in peers.items() if n.startswith(prefix)}
+        if found:
+            name = min(found, key=found.get)
+            rows.add(f"the same epoch beside {label}", ms(ours), f"{name} {ms(found[name])}",
+                     found[name] / ours, bound, True)
+
+
+def inline_rows(rows, r):
+    for batch in (64, 256):
+        ours, copy = r.get(f"inline-u8-b{batch}"), r.get(f"socket-u8-b{batch}")
+        if ours and copy:
+            rows.add(f"inline, uint8, batch {batch}", ms(ours), f"bare socket copy {ms(copy)}",
+                     ours / copy, 1.15)
+        ours, copy = r.get(f"inline-f32-b{batch}"), r.get(f"socket-f32-b{batch}")
+        if ours and copy:
+            rows.add(f"inline, float32, batch {batch}", ms(ours),
+                     f"bare socket copy of floats {ms(copy)}", ours / copy, 1)
+
+
+def latency_rows(rows, r):
+    t = r.get("trainer")
+    if t:
+        rows.add("p99 of next, trainer computing 1 ms", f"{t['p99_us']:.1f} µs", "", t["p99_us"],
+                 20, unit="µs")
+        rows.add("that trainer's time", f"{t['time_of_constant_data']:.4f}", "constant data: 1",
+                 t["time_of_constant_data"], 1.01)
+
+
+def client_rows(rows, r):
+    c = r.get("clients")
+    if not c:
+        return
+    one, eight, timed = c["1"], c["8-equal"], c["1-timed"]
+    rows.add("8 clients of one spec: the daemon's CPU", ms(eight["daemon_cpu_seconds"]),
+             f"one client {ms(one['daemon_cpu_seconds'])}",
+             eight["daemon_cpu_seconds"] / one["daemon_cpu_seconds"], 1.5)
+    same = eight["digests_equal"] and eight["digest"] == one["digest"]
+    rows.add("their bytes beside the solo run's", "equal" if same else "DIFFERENT", "",
+             0 if same else 1, 0, unit="differ")
+    d = c["8-different"]
+    rows.add("8 clients of 8 specs: the slowest", f"{d['slowest_of_mean']:.2f}", "their mean: 1",
+             d["slowest_of_mean"], 0.8, True)
+    rows.add("their images a second in all", millions(d["images_per_second"]),
+             f"one client {millions(timed['images_per_second'])}",
+             d["images_per_second"] / timed["images_per_second"], 0.9, True)
+    many = c["64-different"]
+    rows.add("1 to 64 clients: the daemon's CPU a batch", f"{many['daemon_us_per_batch']:.1f} µs",
+             f"one client {timed['daemon_us_per_batch']:.1f} µs",
+             many["daemon_us_per_batch"] / timed["daemon_us_per_batch"], 1.3)
+
+
+def resize_rows(rows, r):
+    pillow = r.get("resize-peers", {}).get("pillow-bilinear 28 224")
+    if pillow and r.get("large-us"):
+        rows.add("224×224×3 float32, one worker, an image", f"{r['large-us']:.1f} µs",
+                 f"Pillow's resize of one channel {pillow / 1e3:.1f} µs",
+                 pillow / 1e3 / r["large-us"], 6, True)
+    for prefix, library, bound in (("pillow", "Pillow", 4), ("opencv", "OpenCV", 1),
+                                   ("tf", "TensorFlow", 2)):
+        ratios = {}
+        for key, ns in r.get("resize", {}).items():
+            theirs = r["resize-peers"].get(key.replace("pillow12", "pillow"))
+            if key.startswith(prefix) and theirs:
+                ratios[key] = theirs / ns
+        if ratios:
+            key = min(ratios, key=ratios.get)
+            rule, source, target = key.split()
+            rows.add(f"resize kernels of {library}'s rules: the worst, {rule} {source}→{target}",
+                     f"{r['resize'][key]:.0f} ns",
+                     f"{library} {r['resize'][key] * ratios[key]:.0f} ns", ratios[key], bound, True)
+
+
+def start_rows(rows, r):
+    warm, cold, zlib = (r.get(n) for n in ("start-warm-seconds", "start-cold-seconds",
+                                           "inflate-seconds"))
+    if warm:
+        rows.add("exec to first batch, warm cache", ms(warm), "", warm * 1e3, 20, unit="ms")
+    if cold and zlib:
+        rows.add("exec to first batch, no cache", ms(cold), f"zlib alone {ms(zlib)}", cold / zlib,
+                 1.3)
+    if "idle" in r:
+        rows.add("wake-ups a second, rings full", f"{r['idle']['wakeups_per_second']:.1f}", "",
+                 r["idle"]["wakeups_per_second"], 0, unit="/s")
+    few, many = r.get("growth-60000-seconds"), r.get("growth-8100000-seconds")
+    if few and many:
+        rows.add("8.1 million images: a batch", f"{many * 1e6:.1f} µs",
+                 f"60,000 images {few * 1e6:.1f} µs", many / few, 1.3)
+
+
+def rows(results):
+    all = Rows()
+    for part in (epoch_rows, peer_rows, inline_rows, latency_rows, client_rows, resize_rows,
+                 start_rows):
+        part(all, results)
+    return all
+
+
+def shown(row):
+    value = row["value"]
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def as_text(all):
+    lines = [f"{'what':62} {'figure':>11}  {'reference':48} {'ratio':>8}  to reach"]
+    for row in all:
+        lines.append(f"{row['what']:62} {row['figure']:>11}  {row['reference']:48} "
+                     f"{shown(row):>8} {row['unit']:6} {row['reach']:8} "
+                     f"{'met' if row['met'] else 'MISSED'}")
+    missed = sum(not row["met"] for row in all)
+    return "\n".join(lines + ["", f"{len(all) - missed} of {len(all)} met"])
+
+
+def as_markdown(all, machine, short=False):
+    lines = ["| what | figure | reference, same run | ratio | to reach | |",
+             "|---|---|---|---|---|---|"]
+    for row in all:
+        if short and not row["short"]:
+            continue
+        unit = "×" if row["unit"] == "x" else " " + row["unit"]
+        lines.append(f"| {row['what']} | {row['figure']} | {row['reference']} | "
+                     f"{shown(row)}{unit} | {row['reach']} | {'✓' if row['met'] else '**missed**'} |")
+    lines.append(f"\n{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, "
+                 f"{machine['date']}; `scripts/bench --markdown` writes this table.\n")
+    return "\n".join(lines)
