@@ -19,7 +19,7 @@ struct worker {
     pthread_t thread;
     uint32_t index;
     /* lock */
-    enum { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;
+    enum worker_state { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;
 };
 
 struct pool {
@@ -307,6 +307,14 @@ static void join_worker(struct worker *w)
     w->state = WORKER_NONE;
 }
 
+static enum worker_state state_of(struct pool *p, const struct worker *w)
+{
+    pthread_mutex_lock(&p->lock);
+    enum worker_state state = w->state;
+    pthread_mutex_unlock(&p->lock);
+    return state;
+}
+
 /* Joins the workers that have ended: they hold no lock and are about to return. */
 static void join_ended(struct pool *p)
 {
@@ -314,20 +322,16 @@ static void join_ended(struct pool *p)
     bool any = p->any_ended;
     p->any_ended = false;
     pthread_mutex_unlock(&p->lock);
-    for (uint32_t i = 0; any && i < POOL_WORKERS_MAX; i++) {
-        pthread_mutex_lock(&p->lock);
-        bool ended = p->workers[i].state == WORKER_ENDED;
-        pthread_mutex_unlock(&p->lock);
-        if (ended)
+    for (uint32_t i = 0; any && i < POOL_WORKERS_MAX; i++)
+        if (state_of(p, &p->workers[i]) == WORKER_ENDED)
             join_worker(&p->workers[i]);
-    }
 }
 
 static void end_workers(struct pool *p)
 {
     want_workers(p, 0);
     for (uint32_t i = 0; i < POOL_WORKERS_MAX; i++)
-        if (p->workers[i].state != WORKER_NONE)
+        if (state_of(p, &p->workers[i]) != WORKER_NONE)
             join_worker(&p->workers[i]);
 }
 
