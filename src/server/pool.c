@@ -519,8 +519,11 @@ void pool_sent(struct pool *p, struct reader *r, uint64_t tail)
 {
     pthread_mutex_lock(&p->lock);
     r->tail = tail;
-    if (worth_rendering(r->stream, look(p, r->stream)))
-        make_runnable(p, r->stream);
+    struct stream *s = r->stream;
+    /* Half a ring at a time: a worker woken for each batch would sleep again after it. */
+    uint64_t room = look(p, s);
+    if (room >= s->wake_room || (room > 0 && s->limit - s->claimed <= room))
+        make_runnable(p, s);
     pthread_mutex_unlock(&p->lock);
 }
 

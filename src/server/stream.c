@@ -10,9 +10,10 @@
 #define SLOTS_MIN 2u
 #define SLOTS_MAX 4096u
 
-/* Unsent batches of an inline stream: enough small ones to fill a sendmsg, never many large ones.
+/* Unsent batches of an inline stream: worker and loop each do a run of them at a time and seldom
+ * wait for each other.
  */
-#define INLINE_BYTES (256u << 10)
+#define INLINE_BYTES (1u << 20)
 
 static uint32_t choose_slots(uint64_t target_bytes, uint64_t slot_bytes)
 {
