@@ -35,7 +35,7 @@ def epoch_rows(rows, r):
 
 
 def peer_rows(rows, r):
-    ours, peers = r.get("fmnistd-f32-b64"), r.get("peers", {})
+    ours, peers = r.get("fmnistd-beside-peers"), r.get("peers", {})
     if not ours:
         return
     for prefix, label, bound in (
@@ -99,7 +99,7 @@ def client_rows(rows, r):
 def resize_rows(rows, r):
     pillow = r.get("resize-peers", {}).get("pillow-bilinear 28 224")
     if pillow and r.get("large-us"):
-        rows.add("224×224×3 float32, one worker, an image", f"{r['large-us']:.1f} µs",
+        rows.add("224×224×3 float32: a worker's time for an image", f"{r['large-us']:.1f} µs",
                  f"Pillow's resize of one channel {pillow / 1e3:.1f} µs",
                  pillow / 1e3 / r["large-us"], 6, True)
     for prefix, library, bound in (("pillow", "Pillow", 4), ("opencv", "OpenCV", 1),
