@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "server/session_state.h"
+#include "wire/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -169,7 +170,9 @@ static void open_done(struct job *job)
         s->first = j->first;
         s->opened_ns = clock_ns();
         s->state = STREAMING;
-        if (!s->reader->is_inline)
+        if (s->reader->is_inline)
+            socket_widen(s->fd);
+        else
             lend_descriptors(s, s->reader);
         session_begin_reply(s, WIRE_OPENED);
         wire_add(&s->out, body, sizeof body);

@@ -43,6 +43,12 @@ ssize_t socket_send_fds(int fd, const void *data, size_t size, const int *fds, s
     return n < 0 ? -errno : n;
 }
 
+void socket_widen(int fd)
+{
+    int bytes = 1 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes); /* the kernel takes what it may */
+}
+
 /* Hands descriptors over as long as there is room, and closes the rest. Returns how many came. */
 static size_t take_fds(struct msghdr *m, int *fds, size_t room)
 {

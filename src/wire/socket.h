@@ -16,6 +16,10 @@ ssize_t socket_send(int fd, const struct iovec *parts, size_t part_count);
 /* The same, with descriptors that travel with the first byte. */
 ssize_t socket_send_fds(int fd, const void *data, size_t size, const int *fds, size_t fd_count);
 
+/* Lets the kernel hold as many unread bytes as its limit (net.core.wmem_max) allows, so that
+ * sender and reader wait for each other less often. */
+void socket_widen(int fd);
+
 /* Receives what is there. Returns the bytes, 0 at the end, or a negative errno value. Descriptors
  * that come along are closed: use it where none are expected. */
 ssize_t socket_receive(int fd, void *data, size_t size);

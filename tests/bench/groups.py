@@ -172,7 +172,7 @@ def sweep(results, data, repeats):
                          ["seconds"])):
                     curves[name][batch] = min(value, curves[name].get(batch, value))
     for batch in SWEEP:
-        for r in python_peers("peers.py", "--data", data, "--only", names, "--repeats", 1,
+        for r in python_peers("peers.py", "--data", data, "--only", names, "--repeats", 2,
                               "--seconds", 1.5, "--batch-size", batch)["results"]:
             curves.setdefault(r["name"], {})[batch] = r["seconds"]
     results["sweep"] = curves
