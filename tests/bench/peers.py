@@ -254,14 +254,15 @@ class Peers:
 
         X = self.levels()
         random = np.random.default_rng(1)
-        steps = len(X) // self.batch  # a pipeline has one batch size: the short last one is left out
-        random_order = {}
+        steps = len(X) // self.batch  # one batch size only: the short last batch is left out
+        order = random.permutation(len(X))
 
         def fetch(step):
-            if step == 0 or "order" not in random_order:
-                random_order["order"] = random.permutation(len(X))
+            nonlocal order
+            if step % steps == 0:
+                order = random.permutation(len(X))
             first = step % steps * self.batch
-            return X[random_order["order"][first:first + self.batch]]
+            return X[order[first:first + self.batch]]
 
         @pipeline_def(batch_size=self.batch, num_threads=2, device_id=None, prefetch_queue_depth=2)
         def pipeline():
@@ -320,7 +321,7 @@ def main():
     parser.add_argument("--only", default="", help="names, separated by commas; default: all")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=60, help="the longest that an epoch is read")
+    parser.add_argument("--seconds", type=float, default=60, help="that an epoch is read at most")
     args = parser.parse_args()
 
     bench = Peers(args.data, args.batch_size)

@@ -164,8 +164,9 @@ def as_markdown(all, machine, short=False):
         if short and not row["short"]:
             continue
         unit = "×" if row["unit"] == "x" else " " + row["unit"]
+        met = "✓" if row["met"] else "**missed**"
         lines.append(f"| {row['what']} | {row['figure']} | {row['reference']} | "
-                     f"{shown(row)}{unit} | {row['reach']} | {'✓' if row['met'] else '**missed**'} |")
+                     f"{shown(row)}{unit} | {row['reach']} | {met} |")
     lines.append(f"\n{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, "
                  f"{machine['date']}; `scripts/bench --markdown` writes this table.\n")
     return "\n".join(lines)
