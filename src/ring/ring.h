@@ -34,6 +34,7 @@
 #define RING_RING_H
 
 #include "base/err.h"
+#include "base/hunch.h"
 #include "ring/slot.h"
 
 #include <stdatomic.h>
@@ -141,6 +142,7 @@ struct ring_view {
     uint64_t slot_bytes;
     uint32_t slot_count;
     uint64_t kicked_at; /* the wake_at that was answered last */
+    struct hunch spins; /* whether spinning for a batch pays */
 };
 
 /* Maps what the daemon sent; the descriptors stay the caller's. Every size is checked against the
@@ -160,9 +162,9 @@ bool ring_view_closed(const struct ring_view *v);
 /* Whether other readers sit at the ring too. */
 bool ring_view_shared(const struct ring_view *v);
 
-/* Looks for batch `number` for a few microseconds: cheaper than a sleep. Returns whether it is
- * there. */
-bool ring_view_spin(const struct ring_view *v, uint64_t number);
+/* Looks for batch `number` for a few microseconds, where that was cheaper than a sleep lately.
+ * Returns whether it is there. */
+bool ring_view_spin(struct ring_view *v, uint64_t number);
 
 /* Says that the reader is about to sleep: before a message that says so too, and before a wait. */
 void ring_view_announce(struct ring_view *v);

@@ -103,7 +103,7 @@ bool ring_view_shared(const struct ring_view *v)
     return atomic_load_explicit(&v->header->readers, memory_order_relaxed) > 1;
 }
 
-bool ring_view_spin(const struct ring_view *v, uint64_t number)
+static bool spin(const struct ring_view *v, uint64_t number)
 {
     uint64_t end = clock_ns() + SPIN_NS;
     do
@@ -114,6 +114,15 @@ bool ring_view_spin(const struct ring_view *v, uint64_t number)
         }
     while (clock_ns() < end);
     return false;
+}
+
+bool ring_view_spin(struct ring_view *v, uint64_t number)
+{
+    if (!hunch_says_look(&v->spins))
+        return false;
+    bool there = spin(v, number);
+    hunch_learn(&v->spins, there);
+    return there;
 }
 
 void ring_view_announce(struct ring_view *v)

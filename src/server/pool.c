@@ -171,7 +171,7 @@ static void drop_use(struct pool *p, struct stream *s)
 static void watch(struct pool *p, struct stream *s)
 {
     const struct reader *slowest = stream_slowest(s);
-    if (!slowest || s->is_inline || s->chunk_count)
+    if (!slowest || s->is_inline || s->chunk_count || !hunch_says_look(&s->watches))
         return;
     s->watched = true;
     uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
@@ -186,6 +186,7 @@ static void watch(struct pool *p, struct stream *s)
             room = atomic_load_explicit(tail, memory_order_acquire) >= enough;
     pthread_mutex_lock(&p->lock);
     s->watched = false;
+    hunch_learn(&s->watches, room);
 }
 
 /* The ring is full: leaves the list until a reader, or the loop's sending, makes room. */

@@ -23,7 +23,7 @@
 #include "spec/token.h"
 
 #define STREAM_CHUNKS_MAX  64u /* being rendered at a time; no more workers than that per stream */
-#define STREAM_CHUNK_BYTES (64u << 10)
+#define STREAM_CHUNK_BYTES (256u << 10)
 
 struct chunk {
     uint64_t first; /* number of the first batch */
@@ -52,13 +52,14 @@ struct stream {
     struct chunk chunks[STREAM_CHUNKS_MAX]; /* oldest first, circular */
     uint32_t chunk_first, chunk_count;
     unsigned uses;
-    bool runnable;     /* in the pool's list */
-    bool watched;      /* a worker looks at a tail before it parks */
-    bool parked;       /* wake_at is set in the ring */
-    bool starved;      /* a reader said that it waits: any room is worth rendering */
-    bool closed;       /* no reader any more */
-    int failed;        /* negative: why the stream had to end */
-    uint64_t vtime_ns; /* rendering time so far by reader, for fairness */
+    bool runnable;        /* in the pool's list */
+    bool watched;         /* a worker looks at a tail before it parks */
+    struct hunch watches; /* whether that pays */
+    bool parked;          /* wake_at is set in the ring */
+    bool starved;         /* a reader said that it waits: any room is worth rendering */
+    bool closed;          /* no reader any more */
+    int failed;           /* negative: why the stream had to end */
+    uint64_t vtime_ns;    /* rendering time so far by reader, for fairness */
     uint64_t render_ns;
     struct stream *next_runnable;
 };
