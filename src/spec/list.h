@@ -1,0 +1,32 @@
+/* spec/list.h — a list of dataset indices that a client chose itself, and its digest.
+ *
+ * Equal lists have equal digests, whoever computes them: XXH3-128 (canonical bytes) of
+ * "FLST", version u32, index_count u64, batch_count u64, the indices u32, the lengths u32, all
+ * little-endian. The digest tells lists apart, it does not protect against a forger: whoever takes
+ * a list from another process checks it with list_check.
+ *
+ * Threads: any. Memory: none; a list borrows its arrays.
+ */
+#ifndef SPEC_LIST_H
+#define SPEC_LIST_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+#define LIST_DIGEST_SIZE 16
+
+struct list {
+    const uint32_t *indices; /* [index_count], repeats allowed */
+    uint64_t index_count;
+    const uint32_t *lengths; /* [batch_count], of consecutive batches; NULL: runs of batch_size */
+    uint64_t batch_count;    /* 0 where lengths is NULL */
+};
+
+void list_digest(const struct list *l, uint8_t out[LIST_DIGEST_SIZE]);
+
+/* Refuses an empty list, an index >= image_count, a length of 0, and lengths whose sum is not
+ * index_count. Errors: -EINVAL, with the position, the value and what is allowed. */
+int list_check(const struct list *l, uint64_t image_count, struct err *e);
+
+#endif
