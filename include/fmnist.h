@@ -124,7 +124,8 @@ enum fmnist_order {
     FMNIST_ORDER_SHUFFLE = 2,      /* our own: keyed by a hash, O(1) memory and seek */
     FMNIST_ORDER_TORCH = 3,        /* DistributedSampler(seed).set_epoch(e): randperm(seed + e) */
     FMNIST_ORDER_TORCH_LOADER = 4, /* DataLoader(shuffle=True, generator=g), g seeded once */
-    FMNIST_ORDER_NUMPY = 5         /* MXNet Gluon: np.random.seed(seed), np.random.shuffle */
+    FMNIST_ORDER_NUMPY = 5,        /* MXNet Gluon: np.random.seed(seed), np.random.shuffle */
+    FMNIST_ORDER_LIST = 6          /* reserved for indices of the client's own: refused as yet */
 };
 
 /* What happens where the world size does not divide the number of samples. */

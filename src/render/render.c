@@ -102,7 +102,7 @@ int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64
                   uint64_t step, size_t batches, struct batch_target *targets)
 {
     const struct sampler *s = &r->sampler;
-    uint64_t first = step * s->batch_size;
+    uint64_t first = sampler_batch_first(s, step);
     size_t samples = 0;
     for (size_t b = 0; b < batches; b++) {
         targets[b].count = sampler_batch_count(s, step + b);

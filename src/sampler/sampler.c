@@ -27,14 +27,16 @@ static uint64_t count_shard(const struct sampler *s)
 
 int sampler_init(struct sampler *s, struct err *e)
 {
-    assert(s->order >= FMNIST_ORDER_SEQUENTIAL && s->order <= FMNIST_ORDER_NUMPY);
+    assert(s->order >= FMNIST_ORDER_SEQUENTIAL && s->order <= FMNIST_ORDER_LIST);
+    assert(!s->ends || (s->order == FMNIST_ORDER_LIST && s->world_size == 1 && !s->drop_last));
+    assert(!s->ends || (s->end_count > 0 && s->ends[s->end_count - 1] == s->count));
     assert(s->batch_size > 0 && s->rank < s->world_size);
     if (s->count < 1 || s->count > SAMPLER_COUNT_MAX)
         return err_set(e, -EINVAL, "a split of %" PRIu64 " images: 1 to %" PRIu32 " can be sampled",
                        s->count, SAMPLER_COUNT_MAX);
     s->shard_count = count_shard(s);
-    s->steps = s->shard_count / s->batch_size;
-    if (!s->drop_last && s->shard_count % s->batch_size)
+    s->steps = s->ends ? s->end_count : s->shard_count / s->batch_size;
+    if (!s->ends && !s->drop_last && s->shard_count % s->batch_size)
         s->steps++;
     if (s->shard_count == 0)
         return err_set(e, -EINVAL,
@@ -91,7 +93,7 @@ void sampler_indices(const struct sampler *s, uint64_t epoch, const uint32_t *pe
                      uint64_t first, size_t count, uint32_t *indices)
 {
     assert(first <= s->shard_count && count <= s->shard_count - first);
-    assert(permutation || !sampler_needs_permutation(s));
+    assert(permutation || !(sampler_needs_permutation(s) || s->order == FMNIST_ORDER_LIST));
     if (count == 0)
         return;
     /* Padding is shorter than world_size, so of a rank's samples only the last can lie in it. */
@@ -102,9 +104,19 @@ void sampler_indices(const struct sampler *s, uint64_t epoch, const uint32_t *pe
         order_indices(s, epoch, permutation, last % s->count, 1, indices + inside);
 }
 
+uint64_t sampler_batch_first(const struct sampler *s, uint64_t step)
+{
+    assert(step < s->steps);
+    if (!s->ends)
+        return step * s->batch_size;
+    return step ? s->ends[step - 1] : 0;
+}
+
 uint64_t sampler_batch_count(const struct sampler *s, uint64_t step)
 {
     assert(step < s->steps);
+    if (s->ends)
+        return s->ends[step] - sampler_batch_first(s, step);
     uint64_t left = s->shard_count - step * s->batch_size;
     return left < s->batch_size ? left : s->batch_size;
 }

@@ -5,9 +5,13 @@
  * caller keeps: permutation_build fills it, and for the orders whose generator runs on from epoch
  * to epoch a permutation_state saves walking the epochs before it again.
  *
+ * The order list is the caller's own: `count` indices, the same in every epoch, passed as the
+ * permutation. It may have batches of any lengths (`ends`).
+ *
  * Shards, for every order: rank r of W takes positions r, r + W, r + 2W, … of the epoch's order,
  * which `pad` has made a multiple of W long (wrap: its own beginning repeated; drop: tail left
- * out) or left ragged (none). Batches are consecutive runs of batch_size of that.
+ * out) or left ragged (none). Batches are consecutive runs of batch_size of that, or of the lengths
+ * that `ends` gives.
  *
  * Source: torch.utils.data.DistributedSampler, RandomSampler, torch.randperm (CPU);
  * numpy.random.RandomState.shuffle. Threads: any; no state but what is passed in.
@@ -28,11 +32,16 @@
 struct sampler {
     uint32_t order; /* enum fmnist_order */
     uint64_t seed;
-    uint64_t count; /* images of the split, 1 .. SAMPLER_COUNT_MAX */
+    uint64_t count; /* images of the split, or indices of the list: 1 .. SAMPLER_COUNT_MAX */
     uint32_t rank, world_size;
     uint32_t pad; /* enum fmnist_pad: wrap, drop or none (auto has been resolved) */
     uint32_t batch_size;
     uint32_t drop_last;
+    /* Borrowed; order list with world_size 1 and no drop_last only, else NULL. Batch b is samples
+     * [ends[b - 1], ends[b]), from 0 for b == 0: ascending, the last one equal to count, no batch
+     * longer than batch_size. */
+    const uint64_t *ends;
+    uint64_t end_count;
     /* derived by sampler_init */
     uint64_t shard_count; /* samples of this rank in an epoch */
     uint64_t steps;       /* batches of this rank in an epoch */
@@ -42,7 +51,7 @@ struct sampler {
  * numbers; -EINVAL where count is out of range. */
 int sampler_init(struct sampler *s, struct err *e);
 
-/* Whether the order needs a permutation. */
+/* Whether the order needs a permutation from permutation_build. A list brings its own. */
 bool sampler_needs_permutation(const struct sampler *s);
 
 /* Where the generator of a running order (torch-loader, numpy) stands: before epoch `epoch`. */
@@ -65,11 +74,14 @@ void permutation_build(const struct sampler *s, uint64_t epoch, uint32_t *permut
                        struct permutation_state *state);
 
 /* The dataset indices of samples [first, first + count) of this rank's epoch, first + count <=
- * shard_count. `permutation` is that of the epoch, or NULL where none is needed. */
+ * shard_count. `permutation` is that of the epoch, the list, or NULL where none is needed. */
 void sampler_indices(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
                      uint64_t first, size_t count, uint32_t *indices);
 
-/* Samples of batch `step` (< steps): batch_size, or fewer in the last. */
+/* The first sample of batch `step` (< steps) in this rank's epoch. O(1). */
+uint64_t sampler_batch_first(const struct sampler *s, uint64_t step);
+
+/* Samples of batch `step` (< steps): batch_size, or fewer in the last; what `ends` says. O(1). */
 uint64_t sampler_batch_count(const struct sampler *s, uint64_t step);
 
 #endif

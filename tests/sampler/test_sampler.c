@@ -300,6 +300,52 @@ START_TEST(sampler_check_epoch__far__refused_for_running_orders_only)
 }
 END_TEST
 
+/* ---- lists ---- */
+
+/* A list with repeats, sharded as DistributedSampler shards any order of that length. */
+START_TEST(sampler_indices__list__sharded_as_the_naive_list)
+{
+    static const uint32_t pads[] = {FMNIST_PAD_WRAP, FMNIST_PAD_DROP, FMNIST_PAD_NONE};
+    uint32_t list[23];
+    for (uint32_t i = 0; i < 23; i++)
+        list[i] = i * i % 7 + 50000;
+    for (size_t p = 0; p < 3; p++)
+        for (uint32_t world = 1; world <= 8; world++) {
+            struct epoch_list whole = pad_naively(list, 23, world, pads[p]);
+            for (uint32_t rank = 0; rank < world; rank++) {
+                struct sampler s = make_sampler(FMNIST_ORDER_LIST, 23);
+                s.pad = pads[p];
+                s.rank = rank;
+                s.world_size = world;
+                check_rank(&s, list, &whole, rank);
+            }
+            free(whole.indices);
+        }
+}
+END_TEST
+
+/* Any batch is found at once, whatever the lengths before it. */
+START_TEST(sampler_batch_first__list_with_ends__batches_of_these_lengths)
+{
+    static const uint32_t list[] = {9, 9, 4, 0, 7, 1};
+    static const uint64_t ends[] = {1, 4, 6};
+    static const uint64_t firsts[] = {0, 1, 4}, counts[] = {1, 3, 2};
+    struct sampler s = make_sampler(FMNIST_ORDER_LIST, 6);
+    s.batch_size = 3;
+    s.ends = ends;
+    s.end_count = 3;
+    ck_assert_int_eq(sampler_init(&s, NULL), 0);
+    ck_assert_uint_eq(s.steps, 3);
+    for (uint64_t step = 0; step < 3; step++) {
+        uint32_t got[3];
+        ck_assert_uint_eq(sampler_batch_first(&s, step), firsts[step]);
+        ck_assert_uint_eq(sampler_batch_count(&s, step), counts[step]);
+        sampler_indices(&s, step, list, firsts[step], counts[step], got);
+        ck_assert_mem_eq(got, list + firsts[step], counts[step] * sizeof *got);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sampler/sampler");
@@ -315,6 +361,8 @@ int main(void)
     tcase_add_test(tc, sampler_init__count_out_of_range__einval);
     tcase_add_test(tc, sampler_init__no_batch__einval_with_the_numbers);
     tcase_add_test(tc, sampler_check_epoch__far__refused_for_running_orders_only);
+    tcase_add_test(tc, sampler_indices__list__sharded_as_the_naive_list);
+    tcase_add_test(tc, sampler_batch_first__list_with_ends__batches_of_these_lengths);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
