@@ -125,7 +125,7 @@ enum fmnist_order {
     FMNIST_ORDER_TORCH = 3,        /* DistributedSampler(seed).set_epoch(e): randperm(seed + e) */
     FMNIST_ORDER_TORCH_LOADER = 4, /* DataLoader(shuffle=True, generator=g), g seeded once */
     FMNIST_ORDER_NUMPY = 5,        /* MXNet Gluon: np.random.seed(seed), np.random.shuffle */
-    FMNIST_ORDER_LIST = 6          /* reserved for indices of the client's own: refused as yet */
+    FMNIST_ORDER_LIST = 6          /* indices of the caller's own, the same in every epoch */
 };
 
 /* What happens where the world size does not divide the number of samples. */
@@ -171,6 +171,17 @@ struct fmnist_spec {
     uint32_t transport; /* enum fmnist_transport; default FMNIST_SHM */
     uint64_t epoch;     /* the first epoch, 0 (default) .. 2^32 - 1; a token's takes its place */
     uint64_t epochs;    /* epochs to deliver; 0 (default): no end */
+
+    /* FMNIST_ORDER_LIST only, else NULL and 0 (default). The list takes the place of the split's
+     * images: sharded over the ranks and cut into batches as any order is. The daemon knows it by
+     * its digest, which is part of the stream's: fmnist_open sends it only to a daemon that does
+     * not have it yet. Both arrays are kept by reference until fmnist_open returns. */
+    const uint32_t *list; /* [list_count], numbers in the split; repeats are allowed */
+    uint64_t list_count;  /* 1 .. 2 * 10^8 */
+    /* Lengths of the batches, each at least 1, together list_count. NULL: runs of batch_size.
+     * With lengths, batch_size and drop_last do not apply, and world_size has to be 1. */
+    const uint32_t *list_batches; /* [list_batch_count] */
+    uint64_t list_batch_count;
 };
 
 /* Sets every field to its default. */
@@ -274,7 +285,8 @@ struct fmnist_stream_info {
     size_t size;           /* sizeof(struct fmnist_stream_info), set by the caller */
     uint64_t sample_count; /* samples an epoch delivers to this rank */
     uint64_t steps;        /* batches an epoch */
-    uint32_t batch_size;   /* samples of a full batch: min(spec.batch_size, sample_count) */
+    uint32_t batch_size;   /* samples of a full batch: min(spec.batch_size, sample_count), or the
+                              largest of spec.list_batches */
     uint32_t channels;     /* a batch's images: [count][channels][height][width] for NCHW, */
     uint32_t height;       /*                   [count][height][width][channels] for NHWC */
     uint32_t width;

@@ -69,6 +69,28 @@ int spec_from_public(struct spec *to, const struct fmnist_spec *from)
     return rc;
 }
 
+int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from)
+{
+    *list = (struct list){from->list, from->list_count, from->list_batches, from->list_batch_count};
+    if (!from->list != !from->list_count || !from->list_batches != !from->list_batch_count)
+        return fail(FMNIST_EINVAL,
+                    "list and list_batches: want both an array and its count, or neither");
+    if (!list->indices && !list->lengths)
+        return FMNIST_OK;
+    struct err e;
+    uint32_t longest;
+    if (list_check_lengths(list, &longest, &e))
+        return fail(FMNIST_EINVAL, "%s", e.text);
+    if (list->lengths) {
+        to->batch_size = longest;
+        to->drop_last = 0;
+    }
+    to->list_count = list->index_count;
+    to->list_batch_count = list->batch_count;
+    list_digest(list, to->list_digest);
+    return FMNIST_OK;
+}
+
 void fmnist_spec_init_sized(struct fmnist_spec *spec, size_t size)
 {
     struct spec inner;

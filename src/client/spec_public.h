@@ -4,8 +4,13 @@
 
 #include "spec/spec.h"
 
-/* Copies every field. Does not check ranges: spec_check does. Errors: FMNIST_EINVAL for a struct
- * of another size and for names that do not fit. */
+/* Copies every field but the list's. Does not check ranges: spec_check does. Errors: FMNIST_EINVAL
+ * for a struct of another size and for names that do not fit. */
 int spec_from_public(struct spec *to, const struct fmnist_spec *from);
+
+/* Adds the list, if there is one: its counts, its digest, and with lengths the longest as the
+ * batch size. `list` borrows the caller's arrays. Errors: FMNIST_EINVAL for lengths that are not
+ * those of the list, and for counts without their arrays. */
+int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from);
 
 #endif

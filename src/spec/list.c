@@ -45,20 +45,23 @@ void list_digest(const struct list *l, uint8_t out[LIST_DIGEST_SIZE])
     memcpy(out, canonical.digest, LIST_DIGEST_SIZE);
 }
 
-static int check_lengths(const struct list *l, struct err *e)
+int list_check_lengths(const struct list *l, uint32_t *longest, struct err *e)
 {
     uint64_t sum = 0;
+    *longest = 0;
     for (uint64_t i = 0; i < l->batch_count; i++) {
-        if (l->lengths[i] == 0)
+        uint32_t length = l->lengths[i];
+        if (length == 0)
             return err_set(e, -EINVAL, "list_batches[%" PRIu64 "] is 0: want at least 1", i);
-        if (l->lengths[i] > l->index_count - sum)
+        if (length > l->index_count - sum)
             return err_set(e, -EINVAL,
                            "list_batches[%" PRIu64 "] is %" PRIu32 ": the list has %" PRIu64
                            " indices, %" PRIu64 " of them in batches before it",
-                           i, l->lengths[i], l->index_count, sum);
-        sum += l->lengths[i];
+                           i, length, l->index_count, sum);
+        sum += length;
+        *longest = length > *longest ? length : *longest;
     }
-    if (sum != l->index_count)
+    if (l->batch_count && sum != l->index_count)
         return err_set(e, -EINVAL,
                        "list_batches has lengths of %" PRIu64 " in all: want the %" PRIu64
                        " indices of the list",
@@ -66,14 +69,12 @@ static int check_lengths(const struct list *l, struct err *e)
     return 0;
 }
 
-int list_check(const struct list *l, uint64_t image_count, struct err *e)
+int list_check_indices(const uint32_t *indices, uint64_t count, uint64_t image_count, struct err *e)
 {
-    if (l->index_count == 0)
-        return err_set(e, -EINVAL, "the list is empty: want at least 1 index");
-    for (uint64_t i = 0; i < l->index_count; i++)
-        if (l->indices[i] >= image_count)
+    for (uint64_t i = 0; i < count; i++)
+        if (indices[i] >= image_count)
             return err_set(e, -EINVAL,
                            "list[%" PRIu64 "] is %" PRIu32 ": the split has images 0 to %" PRIu64,
-                           i, l->indices[i], image_count - 1);
-    return l->lengths ? check_lengths(l, e) : 0;
+                           i, indices[i], image_count - 1);
+    return 0;
 }

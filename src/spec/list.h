@@ -3,7 +3,7 @@
  * Equal lists have equal digests, whoever computes them: XXH3-128 (canonical bytes) of
  * "FLST", version u32, index_count u64, batch_count u64, the indices u32, the lengths u32, all
  * little-endian. The digest tells lists apart, it does not protect against a forger: whoever takes
- * a list from another process checks it with list_check.
+ * a list from another process checks it.
  *
  * Threads: any. Memory: none; a list borrows its arrays.
  */
@@ -25,8 +25,12 @@ struct list {
 
 void list_digest(const struct list *l, uint8_t out[LIST_DIGEST_SIZE]);
 
-/* Refuses an empty list, an index >= image_count, a length of 0, and lengths whose sum is not
- * index_count. Errors: -EINVAL, with the position, the value and what is allowed. */
-int list_check(const struct list *l, uint64_t image_count, struct err *e);
+/* Refuses a length of 0, and lengths whose sum is not index_count. Writes the longest length, 0
+ * where there are no lengths. Errors: -EINVAL, with the position, the value and what is allowed. */
+int list_check_lengths(const struct list *l, uint32_t *longest, struct err *e);
+
+/* Refuses an index >= image_count. Errors: as above. */
+int list_check_indices(const uint32_t *indices, uint64_t count, uint64_t image_count,
+                       struct err *e);
 
 #endif

@@ -54,9 +54,13 @@ static const struct name layout_names[] = {
     {NULL, 0},
 };
 static const struct name order_names[] = {
-    {"sequential", FMNIST_ORDER_SEQUENTIAL}, {"shuffle", FMNIST_ORDER_SHUFFLE},
-    {"torch", FMNIST_ORDER_TORCH},           {"torch-loader", FMNIST_ORDER_TORCH_LOADER},
-    {"numpy", FMNIST_ORDER_NUMPY},           {NULL, 0},
+    {"sequential", FMNIST_ORDER_SEQUENTIAL},
+    {"shuffle", FMNIST_ORDER_SHUFFLE},
+    {"torch", FMNIST_ORDER_TORCH},
+    {"torch-loader", FMNIST_ORDER_TORCH_LOADER},
+    {"numpy", FMNIST_ORDER_NUMPY},
+    {"list", FMNIST_ORDER_LIST},
+    {NULL, 0},
 };
 static const struct name pad_names[] = {
     {"auto", FMNIST_PAD_AUTO},
@@ -110,7 +114,12 @@ static const struct field fields[] = {
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
 #define SPEC_MAGIC   0x43505346u /* "FSPC" */
-#define SPEC_VERSION 1u
+#define SPEC_VERSION 2u
+
+/* In the encoded form; text and names do not know a list. */
+#define LIST_COUNT_AT       256
+#define LIST_BATCH_COUNT_AT 264
+#define LIST_DIGEST_AT      272
 
 static void *member(struct spec *s, size_t at)
 {
@@ -347,6 +356,28 @@ static int check_field(const struct field *f, const struct spec *s, struct err *
     return 0;
 }
 
+/* The list's fields say something with the order list, and nothing with any other. */
+static int check_list(const struct spec *s, struct err *e)
+{
+    static const uint8_t zeros[LIST_DIGEST_SIZE];
+    if (s->order != FMNIST_ORDER_LIST) {
+        if (s->list_count || s->list_batch_count ||
+            memcmp(s->list_digest, zeros, sizeof zeros) != 0)
+            return err_set(e, -EINVAL, "a list of %llu indices with order %s: want order list",
+                           (unsigned long long)s->list_count, name_of(order_names, s->order));
+        return 0;
+    }
+    if (s->list_count < 1 || s->list_count > SPEC_LIST_MAX)
+        return err_set(e, -EINVAL, "order list with %llu indices: want 1 to %llu",
+                       (unsigned long long)s->list_count, (unsigned long long)SPEC_LIST_MAX);
+    if (s->list_batch_count > s->list_count)
+        return err_set(e, -EINVAL, "list_batches has %llu lengths: the list has %llu indices",
+                       (unsigned long long)s->list_batch_count, (unsigned long long)s->list_count);
+    if (s->list_batch_count && s->world_size != 1)
+        return err_set(e, -EINVAL, "world-size %u with list_batches: want 1", s->world_size);
+    return 0;
+}
+
 int spec_check(const struct spec *s, struct err *e)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
@@ -370,7 +401,7 @@ int spec_check(const struct spec *s, struct err *e)
         return err_set(e, -EINVAL, "epochs %llu from epoch %llu: the last epoch is %llu",
                        (unsigned long long)s->epochs, (unsigned long long)s->epoch,
                        (unsigned long long)SPEC_EPOCH_MAX);
-    return 0;
+    return check_list(s, e);
 }
 
 /* ---- bytes --------------------------------------------------------------------------------- */
@@ -406,6 +437,9 @@ void spec_encode(const struct spec *s, uint8_t out[SPEC_BYTES])
             break;
         }
     }
+    put_le64(out + LIST_COUNT_AT, s->list_count);
+    put_le64(out + LIST_BATCH_COUNT_AT, s->list_batch_count);
+    memcpy(out + LIST_DIGEST_AT, s->list_digest, LIST_DIGEST_SIZE);
 }
 
 int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
@@ -439,5 +473,8 @@ int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
             break;
         }
     }
+    s->list_count = get_le64(in + LIST_COUNT_AT);
+    s->list_batch_count = get_le64(in + LIST_BATCH_COUNT_AT);
+    memcpy(s->list_digest, in + LIST_DIGEST_AT, LIST_DIGEST_SIZE);
     return spec_check(s, e);
 }

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "fmnist.h"
+#include "spec/list.h"
 
 #include <stdint.h>
 
@@ -22,7 +23,8 @@
 #define SPEC_SIDE_MAX  4096u
 #define SPEC_WORLD_MAX 65536u
 #define SPEC_EPOCH_MAX UINT64_C(0xffffffff)
-#define SPEC_BYTES     256
+#define SPEC_LIST_MAX  UINT64_C(200000000)
+#define SPEC_BYTES     288
 
 struct spec {
     char dataset[SPEC_NAME_SIZE];
@@ -48,6 +50,10 @@ struct spec {
     uint32_t transport;
     uint64_t epoch;
     uint64_t epochs;
+    /* The list stays outside: spec/list.h. All 0 but for the order list. */
+    uint64_t list_count;
+    uint64_t list_batch_count; /* 0: batches are runs of batch_size */
+    uint8_t list_digest[LIST_DIGEST_SIZE];
 };
 
 /* The defaults that include/fmnist.h states. */

@@ -61,7 +61,7 @@ START_TEST(open__field_out_of_range__refused_by_name)
     REFUSED(mean_count, 5, FMNIST_EINVAL, "mean");
     REFUSED(std_count, 1, FMNIST_EINVAL, "std"); /* a std of 0 */
     REFUSED(label_dtype, FMNIST_FLOAT32, FMNIST_EINVAL, "label-dtype");
-    REFUSED(order, 6, FMNIST_EINVAL, "order");
+    REFUSED(order, 7, FMNIST_EINVAL, "order");
     REFUSED(rank, 1, FMNIST_EINVAL, "rank");
     REFUSED(world_size, 0, FMNIST_EINVAL, "world-size");
     REFUSED(world_size, 65537, FMNIST_EINVAL, "world-size");

@@ -85,34 +85,53 @@ START_TEST(list_digest__long_list__every_place_counts)
 }
 END_TEST
 
-START_TEST(list_check__fits__accepted)
+START_TEST(list_check__fits__accepted_with_the_longest)
 {
     struct list l = whole();
+    uint32_t longest;
     struct err e;
-    ck_assert_int_eq(list_check(&l, 4, &e), 0);
+    ck_assert_int_eq(list_check_indices(l.indices, 4, 4, &e), 0);
+    ck_assert_int_eq(list_check_lengths(&l, &longest, &e), 0);
+    ck_assert_uint_eq(longest, 3);
     l.lengths = NULL;
     l.batch_count = 0;
-    ck_assert_int_eq(list_check(&l, 4, &e), 0);
+    ck_assert_int_eq(list_check_lengths(&l, &longest, &e), 0);
+    ck_assert_uint_eq(longest, 0);
 }
 END_TEST
 
-static void refused(struct list l, uint64_t image_count, const char *text)
+static void must_say(int rc, const struct err *e, const char *text)
 {
-    struct err e;
-    ck_assert_int_eq(list_check(&l, image_count, &e), -EINVAL);
-    ck_assert_msg(strstr(e.text, text) != NULL, "\"%s\": want \"%s\"", e.text, text);
+    ck_assert_int_eq(rc, -EINVAL);
+    ck_assert_msg(strstr(e->text, text) != NULL, "\"%s\": want \"%s\"", e->text, text);
 }
 
-START_TEST(list_check__does_not_fit__einval_with_place_and_value)
+START_TEST(list_check_indices__beyond_the_split__einval_with_place_and_value)
 {
-    const uint32_t zero[] = {4, 0}, few[] = {1, 2}, many[] = {1, 4}, huge[] = {UINT32_MAX, 5};
-    refused((struct list){indices, 0, NULL, 0}, 4, "the list is empty");
-    refused(whole(), 3, "list[0] is 3: the split has images 0 to 2");
-    refused((struct list){indices + 1, 3, NULL, 0}, 3, "list[1] is 3");
-    refused((struct list){indices, 4, zero, 2}, 4, "list_batches[1] is 0");
-    refused((struct list){indices, 4, few, 2}, 4, "lengths of 3 in all: want the 4");
-    refused((struct list){indices, 4, many, 2}, 4, "list_batches[1] is 4: the list has 4");
-    refused((struct list){indices, 4, huge, 2}, 4, "list_batches[0] is 4294967295");
+    struct err e;
+    must_say(list_check_indices(indices, 4, 3, &e), &e,
+             "list[0] is 3: the split has images 0 to 2");
+    must_say(list_check_indices(indices + 1, 3, 3, &e), &e, "list[1] is 3");
+}
+END_TEST
+
+START_TEST(list_check_lengths__not_those_of_the_list__einval_with_place_and_value)
+{
+    static const struct {
+        uint32_t lengths[2];
+        const char *text;
+    } wrong[] = {
+        {{4, 0}, "list_batches[1] is 0"},
+        {{1, 2}, "lengths of 3 in all: want the 4"},
+        {{1, 4}, "list_batches[1] is 4: the list has 4"},
+        {{UINT32_MAX, 5}, "list_batches[0] is 4294967295"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct list l = {indices, 4, wrong[i].lengths, 2};
+        uint32_t longest;
+        struct err e;
+        must_say(list_check_lengths(&l, &longest, &e), &e, wrong[i].text);
+    }
 }
 END_TEST
 
@@ -125,8 +144,9 @@ int main(void)
     tcase_add_test(tc, list_digest__equal_lists_elsewhere__equal);
     tcase_add_test(tc, list_digest__anything_differs__differs);
     tcase_add_test(tc, list_digest__long_list__every_place_counts);
-    tcase_add_test(tc, list_check__fits__accepted);
-    tcase_add_test(tc, list_check__does_not_fit__einval_with_place_and_value);
+    tcase_add_test(tc, list_check__fits__accepted_with_the_longest);
+    tcase_add_test(tc, list_check_indices__beyond_the_split__einval_with_place_and_value);
+    tcase_add_test(tc, list_check_lengths__not_those_of_the_list__einval_with_place_and_value);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

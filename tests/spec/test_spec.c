@@ -51,6 +51,7 @@ START_TEST(spec_set__every_name__the_headers_number)
         {"order", "torch", FMNIST_ORDER_TORCH},
         {"order", "torch-loader", FMNIST_ORDER_TORCH_LOADER},
         {"order", "numpy", FMNIST_ORDER_NUMPY},
+        {"order", "list", FMNIST_ORDER_LIST},
         {"pad", "auto", FMNIST_PAD_AUTO},
         {"pad", "wrap", FMNIST_PAD_WRAP},
         {"pad", "drop", FMNIST_PAD_DROP},
@@ -217,6 +218,15 @@ START_TEST(spec_check__each_field_out_of_range__refused_by_name)
     REFUSED(s.std_count = 1; s.std[0] = -0.0f, "std[0] is 0");
     REFUSED(s.label_dtype = FMNIST_FLOAT32, "label-dtype has no value");
     REFUSED(s.order = 0, "order has no value");
+    REFUSED(s.order = 7, "order has no value");
+    REFUSED(s.order = FMNIST_ORDER_LIST, "order list with 0 indices");
+    REFUSED(s.order = FMNIST_ORDER_LIST; s.list_count = SPEC_LIST_MAX + 1, "200000001 indices");
+    REFUSED(s.order = FMNIST_ORDER_LIST; s.list_count = 4; s.list_batch_count = 5, "5 lengths");
+    REFUSED(s.order = FMNIST_ORDER_LIST; s.list_count = s.list_batch_count = 4;
+            s.world_size = 2, "world-size 2 with list_batches");
+    REFUSED(s.list_count = 1, "with order sequential");
+    REFUSED(s.list_batch_count = 1, "with order sequential");
+    REFUSED(s.list_digest[15] = 1, "with order sequential");
     REFUSED(s.world_size = 0, "world-size 0");
     REFUSED(s.world_size = SPEC_WORLD_MAX + 1, "world-size 65537");
     REFUSED(s.rank = 1, "rank 1: want 0 to 0");
@@ -252,7 +262,7 @@ static struct spec full_spec(void)
         .std_count = 2,
         .std = {0.5f, 9},
         .label_dtype = FMNIST_INT32,
-        .order = FMNIST_ORDER_NUMPY,
+        .order = FMNIST_ORDER_LIST,
         .seed = UINT64_C(0xfedcba9876543210),
         .rank = 300,
         .world_size = 1000,
@@ -260,6 +270,8 @@ static struct spec full_spec(void)
         .transport = FMNIST_INLINE,
         .epoch = UINT64_C(0x89abcdef),
         .epochs = 7,
+        .list_count = 0xabcdef1,
+        .list_digest = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
     };
     return s;
 }
@@ -280,6 +292,8 @@ START_TEST(spec_decode__of_spec_encode__the_same_spec)
         ck_assert_str_eq(back.dataset, specs[i].dataset);
         ck_assert_uint_eq(back.seed, specs[i].seed);
         ck_assert_uint_eq(back.epochs, specs[i].epochs);
+        ck_assert_uint_eq(back.list_count, specs[i].list_count);
+        ck_assert_mem_eq(back.list_digest, specs[i].list_digest, LIST_DIGEST_SIZE);
         ck_assert_mem_eq(back.std, specs[i].std, sizeof back.std);
     }
 }
@@ -289,18 +303,21 @@ END_TEST
 START_TEST(spec_encode__known_spec__fields_at_their_offsets)
 {
     struct spec s = full_spec();
+    s.list_batch_count = 9;
     uint8_t b[SPEC_BYTES];
     spec_encode(&s, b);
-    ck_assert_mem_eq(b, "FSPC\1\0\0\0a-name\0", 15);
+    ck_assert_mem_eq(b, "FSPC\2\0\0\0a-name\0", 15);
     ck_assert_mem_eq(b + 72, "test\0", 5);
     static const struct {
         unsigned at;
         uint32_t value;
-    } words[] = {{136, 0x123456},   {140, 1},          {144, 13},   {148, 31}, {152, 77},
-                 {156, 4},          {160, 2},          {164, 3},    {168, 3},  {172, 0x3e800000},
-                 {188, 2},          {192, 0x3f000000}, {208, 5},    {212, 5},  {216, 0x76543210},
-                 {220, 0xfedcba98}, {224, 300},        {228, 1000}, {232, 4},  {236, 2},
-                 {240, 0x89abcdef}, {244, 0},          {248, 7},    {252, 0}};
+    } words[] = {
+        {136, 0x123456},   {140, 1},          {144, 13},   {148, 31},         {152, 77},
+        {156, 4},          {160, 2},          {164, 3},    {168, 3},          {172, 0x3e800000},
+        {188, 2},          {192, 0x3f000000}, {208, 5},    {212, 6},          {216, 0x76543210},
+        {220, 0xfedcba98}, {224, 300},        {228, 1000}, {232, 4},          {236, 2},
+        {240, 0x89abcdef}, {244, 0},          {248, 7},    {252, 0},          {256, 0xabcdef1},
+        {260, 0},          {264, 9},          {268, 0},    {272, 0x04030201}, {284, 0x100f0e0d}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         ck_assert_msg(get_le32(b + words[i].at) == words[i].value, "at %u: 0x%x", words[i].at,
                       get_le32(b + words[i].at));
