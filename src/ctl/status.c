@@ -45,6 +45,7 @@ static void print_client(const json_t *client)
 static void print_status(const json_t *all)
 {
     const json_t *store = json_object_get(all, "sample_store");
+    const json_t *lists = json_object_get(all, "lists");
     printf("fmnistd %s, process %lld, up %.0f s, on %s\n", text(all, "version"),
            (long long)integer(all, "pid"),
            json_number_value(json_object_get(all, "uptime_seconds")), text(all, "socket"));
@@ -54,6 +55,8 @@ static void print_status(const json_t *all)
     printf("sample store: %.1f MiB filled, %.1f reserved of %.1f MiB, %lld shelves\n",
            mib(integer(store, "filled_bytes")), mib(integer(store, "reserved_bytes")),
            mib(integer(store, "budget_bytes")), (long long)integer(store, "shelves"));
+    printf("lists: %lld kept, %.1f MiB, %lld received\n", (long long)integer(lists, "kept"),
+           mib(integer(lists, "bytes")), (long long)integer(lists, "received"));
     const json_t *memory = json_object_get(all, "memory");
     printf(
         "memory: datasets %.1f MiB mapped, samples %.1f, rings %.1f, permutations %.1f; resident "

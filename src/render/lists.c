@@ -3,6 +3,7 @@
 #include "render/lists.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,23 @@ struct entry {
     struct kept_list list; /* first: what is handed out is the entry's beginning */
     struct entry *next;
     unsigned users;
-    uint64_t bytes;
-    uint64_t numbers[]; /* the ends, then the indices */
+    uint32_t *numbers; /* owned: the indices, then the ends */
 };
 
 struct lists {
     pthread_mutex_t lock;
     struct entry *first;
     uint64_t idle_bytes;
+    uint64_t added;
 };
+
+static void entry_free(struct entry *n)
+{
+    if (!n)
+        return;
+    free(n->numbers);
+    free(n);
+}
 
 struct lists *lists_new(uint64_t idle_bytes)
 {
@@ -38,7 +47,7 @@ void lists_free(struct lists *l)
     for (struct entry *n = l->first, *next; n; n = next) {
         next = n->next;
         assert(n->users == 0);
-        free(n);
+        entry_free(n);
     }
     pthread_mutex_destroy(&l->lock);
     free(l);
@@ -68,47 +77,67 @@ const struct kept_list *lists_get(struct lists *l, const uint8_t digest[LIST_DIG
     return n ? &n->list : NULL;
 }
 
-static struct entry *make_entry(const struct list *list)
+/* Lengths become ends in their place. Takes over `numbers` only where it succeeds. */
+static int make_entry(struct entry **out, const uint8_t digest[LIST_DIGEST_SIZE], uint32_t *numbers,
+                      uint64_t index_count, uint64_t batch_count, struct err *e)
 {
-    uint64_t ends_bytes = list->batch_count * sizeof(uint64_t);
-    uint64_t indices_bytes = list->index_count * sizeof(uint32_t);
-    uint64_t bytes = sizeof(struct entry) + ends_bytes + indices_bytes;
-    struct entry *n = malloc(bytes);
+    uint32_t *lengths = batch_count ? numbers + index_count : NULL;
+    struct list list = {numbers, index_count, lengths, batch_count};
+    uint8_t came[LIST_DIGEST_SIZE];
+    list_digest(&list, came);
+    if (memcmp(came, digest, sizeof came) != 0)
+        return err_set(e, -EINVAL, "the list that was sent has another digest than was announced");
+    uint32_t longest, end = 0;
+    int rc = list_check_lengths(&list, &longest, e);
+    if (rc)
+        return rc;
+    struct entry *n = calloc(1, sizeof *n);
     if (!n)
-        return NULL;
-    uint32_t *indices = (uint32_t *)(n->numbers + list->batch_count);
-    memcpy(indices, list->indices, indices_bytes);
-    uint64_t end = 0;
-    for (uint64_t i = 0; i < list->batch_count; i++)
-        n->numbers[i] = end += list->lengths[i];
+        return err_set(e, -ENOMEM, "out of memory");
+    for (uint64_t i = 0; i < batch_count; i++)
+        lengths[i] = end += lengths[i];
     n->list = (struct kept_list){
-        .indices = indices,
-        .index_count = list->index_count,
-        .ends = list->batch_count ? n->numbers : NULL,
-        .batch_count = list->batch_count,
+        .indices = numbers,
+        .index_count = index_count,
+        .ends = lengths,
+        .batch_count = batch_count,
+        .longest = longest,
     };
-    list_digest(list, n->list.digest);
-    n->bytes = bytes;
+    memcpy(n->list.digest, digest, LIST_DIGEST_SIZE);
+    n->numbers = numbers;
     n->users = 1;
-    return n;
+    *out = n;
+    return 0;
 }
 
-const struct kept_list *lists_add(struct lists *l, const struct list *list)
+int lists_add(struct lists *l, const uint8_t digest[LIST_DIGEST_SIZE], uint32_t *numbers,
+              uint64_t index_count, uint64_t batch_count, const struct kept_list **out,
+              struct err *e)
 {
-    struct entry *made = make_entry(list);
-    if (!made)
-        return NULL;
+    struct entry *made = NULL;
+    int rc = make_entry(&made, digest, numbers, index_count, batch_count, e);
+    if (rc) {
+        free(numbers);
+        return rc;
+    }
     pthread_mutex_lock(&l->lock);
-    struct entry *n = use(l, made->list.digest);
+    struct entry *n = use(l, digest);
     if (!n) {
         n = made;
         n->next = l->first;
         l->first = n;
         made = NULL;
     }
+    l->added++;
     pthread_mutex_unlock(&l->lock);
-    free(made);
-    return &n->list;
+    entry_free(made);
+    *out = &n->list;
+    return 0;
+}
+
+uint64_t kept_list_bytes(const struct kept_list *list)
+{
+    return (list->index_count + list->batch_count) * sizeof(uint32_t);
 }
 
 static void drop_idle(struct lists *l)
@@ -116,14 +145,14 @@ static void drop_idle(struct lists *l)
     uint64_t kept = 0;
     for (struct entry **at = &l->first; *at;) {
         struct entry *n = *at;
-        kept += n->users ? 0 : n->bytes;
+        kept += n->users ? 0 : kept_list_bytes(&n->list);
         if (n->users || kept <= l->idle_bytes) {
             at = &n->next;
             continue;
         }
-        kept -= n->bytes;
+        kept -= kept_list_bytes(&n->list);
         *at = n->next;
-        free(n);
+        entry_free(n);
     }
 }
 
@@ -136,5 +165,16 @@ void lists_put(struct lists *l, const struct kept_list *list)
     assert(n->users > 0);
     n->users--;
     drop_idle(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lists_usage(struct lists *l, struct lists_usage *u)
+{
+    pthread_mutex_lock(&l->lock);
+    *u = (struct lists_usage){.added = l->added};
+    for (const struct entry *n = l->first; n; n = n->next) {
+        u->count++;
+        u->bytes += kept_list_bytes(&n->list);
+    }
     pthread_mutex_unlock(&l->lock);
 }

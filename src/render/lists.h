@@ -19,8 +19,9 @@ struct kept_list {
     uint8_t digest[LIST_DIGEST_SIZE];
     const uint32_t *indices; /* [index_count] */
     uint64_t index_count;
-    const uint64_t *ends; /* [batch_count], as struct sampler has them; NULL: runs of batch_size */
+    const uint32_t *ends; /* [batch_count], as struct sampler has them; NULL: runs of batch_size */
     uint64_t batch_count;
+    uint32_t longest; /* of the batches; 0 where ends is NULL */
 };
 
 struct lists *lists_new(uint64_t idle_bytes);
@@ -29,11 +30,25 @@ void lists_free(struct lists *l);
 /* The list of that digest; NULL where there is none. Give it back with lists_put. */
 const struct kept_list *lists_get(struct lists *l, const uint8_t digest[LIST_DIGEST_SIZE]);
 
-/* Keeps a copy of `list`, which list_check accepted, or finds the one that is there. Give it back
- * with lists_put. NULL when out of memory. */
-const struct kept_list *lists_add(struct lists *l, const struct list *list);
+/* Checks a list that came from elsewhere and keeps it, or finds the same one that is there. Its
+ * arrays are one piece of malloc'd memory, the indices and then the lengths, which are taken over,
+ * also on failure. Give the list back with lists_put.
+ * Errors: -EINVAL for another digest or lengths that are not those of the list, -ENOMEM. */
+int lists_add(struct lists *l, const uint8_t digest[LIST_DIGEST_SIZE], uint32_t *numbers,
+              uint64_t index_count, uint64_t batch_count, const struct kept_list **out,
+              struct err *e);
 
 /* Accepts NULL. */
 void lists_put(struct lists *l, const struct kept_list *list);
+
+/* What the list takes in memory: 4 bytes an index and a batch. */
+uint64_t kept_list_bytes(const struct kept_list *list);
+
+struct lists_usage {
+    uint32_t count; /* kept, in use or not */
+    uint64_t bytes; /* of them */
+    uint64_t added; /* since the start */
+};
+void lists_usage(struct lists *l, struct lists_usage *u);
 
 #endif

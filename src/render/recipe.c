@@ -72,12 +72,38 @@ static int resolve_channels(struct spec *s, const struct dataset_split *split, s
 
 static void resolve_order(struct spec *s)
 {
-    if (s->order == FMNIST_ORDER_SEQUENTIAL)
+    if (s->order == FMNIST_ORDER_SEQUENTIAL || s->order == FMNIST_ORDER_LIST)
         s->seed = 0;
     if (s->pad == FMNIST_PAD_AUTO)
         s->pad = s->drop_last ? FMNIST_PAD_DROP : FMNIST_PAD_WRAP;
     if (s->world_size == 1)
         s->pad = FMNIST_PAD_NONE;
+}
+
+/* Lengths of the list's own take the place of batch_size and drop_last. */
+static int take_list(struct recipe *r, struct err *e)
+{
+    struct spec *s = &r->spec;
+    if (s->order != FMNIST_ORDER_LIST)
+        return 0;
+    r->list = lists_get(r->kitchen->lists, s->list_digest);
+    if (!r->list)
+        return err_set(e, -ENODATA, "the daemon does not have the list");
+    const struct kept_list *l = r->list;
+    if (l->index_count != s->list_count || l->batch_count != s->list_batch_count)
+        return err_set(e, -EINVAL,
+                       "the list of this digest has %llu indices in %llu batches, the spec says "
+                       "%llu in %llu",
+                       (unsigned long long)l->index_count, (unsigned long long)l->batch_count,
+                       (unsigned long long)s->list_count, (unsigned long long)s->list_batch_count);
+    if (l->longest > SPEC_BATCH_MAX)
+        return err_set(e, -EINVAL, "list_batches has a length of %u: want at most %u", l->longest,
+                       SPEC_BATCH_MAX);
+    if (l->ends) {
+        s->batch_size = l->longest;
+        s->drop_last = 0;
+    }
+    return list_check_indices(l->indices, l->index_count, r->split->count, e);
 }
 
 static int check_labels(const struct spec *s, const struct dataset_split *split, struct err *e)
@@ -135,18 +161,22 @@ static struct convert_shape convert_shape_of(const struct recipe *r)
     return shape;
 }
 
+_Static_assert(SPEC_LIST_MAX <= SAMPLER_COUNT_MAX, "every list can be sampled");
+
 static int make_sampler(struct recipe *r, struct err *e)
 {
     const struct spec *s = &r->spec;
     r->sampler = (struct sampler){
         .order = s->order,
         .seed = s->seed,
-        .count = r->split->count,
+        .count = r->list ? r->list->index_count : r->split->count,
         .rank = s->rank,
         .world_size = s->world_size,
         .pad = s->pad,
         .batch_size = s->batch_size,
         .drop_last = s->drop_last,
+        .ends = r->list ? r->list->ends : NULL,
+        .end_count = r->list ? r->list->batch_count : 0,
     };
     return sampler_init(&r->sampler, e);
 }
@@ -186,8 +216,10 @@ int recipe_new(struct recipe **out, const struct spec *spec, struct dataset *dat
     r->dataset = dataset_get(dataset);
     r->split = split;
     r->kitchen = kitchen;
+    int rc = take_list(r, e);
     resolve_order(&r->spec);
-    int rc = resolve_size(&r->spec, split, e);
+    if (!rc)
+        rc = resolve_size(&r->spec, split, e);
     if (!rc)
         rc = resolve_channels(&r->spec, split, e);
     if (!rc)
@@ -226,6 +258,7 @@ void recipe_free(struct recipe *r)
         return;
     convert_plan_free(r->convert);
     shelf_put(r->shelf);
+    lists_put(r->kitchen->lists, r->list);
     kitchen_put_dataset(r->kitchen, r->dataset);
     free(r);
 }

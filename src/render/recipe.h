@@ -13,6 +13,7 @@
 
 #include "dataset/dataset.h"
 #include "pixels/convert.h"
+#include "render/lists.h"
 #include "render/orders.h"
 #include "render/store.h"
 #include "spec/spec.h"
@@ -21,6 +22,7 @@
 struct kitchen {
     struct orders *orders;
     struct store *store;
+    struct lists *lists;
 };
 
 /* Gives one use of a dataset up; the last one ends it, and what the store keeps of it.
@@ -33,6 +35,7 @@ struct recipe {
     struct kitchen *kitchen;
     struct dataset *dataset; /* owned use */
     const struct dataset_split *split;
+    const struct kept_list *list; /* owned reference; order list, else NULL */
     struct sampler sampler;
     struct shelf *shelf;          /* owned reference */
     struct convert_plan *convert; /* owned; the final form, or NULL for the narrow form */
@@ -45,7 +48,8 @@ struct recipe {
 };
 
 /* `narrow`: for the inline transport. The recipe keeps a use of the dataset.
- * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENOMEM.
+ * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENODATA (the
+ * kitchen does not have the list), -ENOMEM.
  * Owns: the caller; end with recipe_free. */
 int recipe_new(struct recipe **out, const struct spec *spec, struct dataset *dataset,
                struct kitchen *kitchen, bool narrow, struct err *e);

@@ -116,7 +116,8 @@ int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64
         if (!p)
             return -ENOMEM;
     }
-    sampler_indices(s, epoch, p ? permutation_indices(p) : NULL, first, samples, scratch->indices);
+    const uint32_t *order = r->list ? r->list->indices : p ? permutation_indices(p) : NULL;
+    sampler_indices(s, epoch, order, first, samples, scratch->indices);
     orders_put(r->kitchen->orders, p);
 
     const uint32_t *indices = scratch->indices;

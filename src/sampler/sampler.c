@@ -32,8 +32,9 @@ int sampler_init(struct sampler *s, struct err *e)
     assert(!s->ends || (s->end_count > 0 && s->ends[s->end_count - 1] == s->count));
     assert(s->batch_size > 0 && s->rank < s->world_size);
     if (s->count < 1 || s->count > SAMPLER_COUNT_MAX)
-        return err_set(e, -EINVAL, "a split of %" PRIu64 " images: 1 to %" PRIu32 " can be sampled",
-                       s->count, SAMPLER_COUNT_MAX);
+        return err_set(e, -EINVAL, "%s of %" PRIu64 " images: 1 to %" PRIu32 " can be sampled",
+                       s->order == FMNIST_ORDER_LIST ? "a list" : "a split", s->count,
+                       SAMPLER_COUNT_MAX);
     s->shard_count = count_shard(s);
     s->steps = s->ends ? s->end_count : s->shard_count / s->batch_size;
     if (!s->ends && !s->drop_last && s->shard_count % s->batch_size)

@@ -40,7 +40,7 @@ struct sampler {
     /* Borrowed; order list with world_size 1 and no drop_last only, else NULL. Batch b is samples
      * [ends[b - 1], ends[b]), from 0 for b == 0: ascending, the last one equal to count, no batch
      * longer than batch_size. */
-    const uint64_t *ends;
+    const uint32_t *ends;
     uint64_t end_count;
     /* derived by sampler_init */
     uint64_t shard_count; /* samples of this rank in an epoch */

@@ -297,6 +297,7 @@ static int take_cache(const struct load *l)
 static int take_values(const struct load *l)
 {
     static const struct size_rule store = {"sample_store", 0, TIB};
+    static const struct size_rule lists = {"limits.list_bytes", 0, TIB};
     struct config *c = l->c;
     *c = (struct config){
         .socket_mode = 0600,
@@ -309,6 +310,7 @@ static int take_values(const struct load *l)
                    .clients_per_user = 128,
                    .ring_bytes = GIB,
                    .ring_bytes_per_user = 4 * GIB,
+                   .list_bytes = 256 * MIB,
                    .handshake_ms = 5000},
     };
     int rc = take_socket(l);
@@ -318,6 +320,7 @@ static int take_values(const struct load *l)
     rc = rc ? rc : take_client_limits(l);
     rc = rc ? rc : take_ring_limits(l);
     rc = rc ? rc : take_ring(l);
+    rc = rc ? rc : take_size(l, given_limit(l, "list_bytes"), lists, &c->limits.list_bytes);
     rc = rc ? rc : take_size(l, load_given(l, "sample_store"), store, &c->store_bytes);
     return rc ? rc : load_datasets(l);
 }

@@ -18,6 +18,7 @@ struct config_limits {
     uint32_t clients_per_user;    /* connections of one uid; default 128 */
     uint64_t ring_bytes;          /* one stream's ring; default 1 GiB */
     uint64_t ring_bytes_per_user; /* all rings of one uid; default 4 GiB */
+    uint64_t list_bytes;          /* all lists of one uid, and idle ones kept; default 256 MiB */
     uint32_t handshake_ms;        /* from accept to a whole first message; default 5,000 */
 };
 

@@ -62,6 +62,7 @@ static const cyaml_schema_field_t limits_fields[] = {
     NUMBER("clients_per_user", struct raw_limits, clients_per_user),
     TEXT("ring_bytes", struct raw_limits, ring_bytes),
     TEXT("ring_bytes_per_user", struct raw_limits, ring_bytes_per_user),
+    TEXT("list_bytes", struct raw_limits, list_bytes),
     NUMBER("handshake_ms", struct raw_limits, handshake_ms),
     CYAML_FIELD_END,
 };
@@ -103,6 +104,7 @@ static const struct config_key keys[] = {
     {"limits.clients_per_user", "1 .. 65536, at most limits.clients"},
     {"limits.ring_bytes", "64KiB .. 1TiB"},
     {"limits.ring_bytes_per_user", "64KiB .. 1TiB, at least limits.ring_bytes"},
+    {"limits.list_bytes", "0 .. 1TiB"},
     {"limits.handshake_ms", "100 .. 600000"},
     {"datasets", "a list of 1 .. 256 entries, each with a name and a path"},
     {"datasets[]", "a mapping with a name and a path"},

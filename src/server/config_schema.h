@@ -38,6 +38,7 @@ struct raw_limits {
     uint64_t clients_per_user;
     char *ring_bytes;
     char *ring_bytes_per_user;
+    char *list_bytes;
     uint64_t handshake_ms;
 };
 

@@ -187,7 +187,8 @@ static int start_parts(struct server *server, struct err *e)
     const struct config *c = server->config;
     server->kitchen.orders = orders_new();
     server->kitchen.store = store_new(c->store_bytes);
-    if (!server->kitchen.orders || !server->kitchen.store)
+    server->kitchen.lists = lists_new(c->limits.list_bytes);
+    if (!server->kitchen.orders || !server->kitchen.store || !server->kitchen.lists)
         return err_set(e, -ENOMEM, "out of memory");
     int rc = open_datasets(server, e);
     if (rc)
@@ -240,6 +241,7 @@ static void close_all(struct server *server)
     free(server->datasets);
     store_free(server->kitchen.store);
     orders_free(server->kitchen.orders);
+    lists_free(server->kitchen.lists);
     fd_close(&server->spare_fd);
 }
 

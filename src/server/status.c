@@ -75,14 +75,18 @@ char *server_status(struct server *server)
 {
     struct store_usage u;
     store_usage(server->kitchen.store, &u);
+    struct lists_usage lists;
+    lists_usage(server->kitchen.lists, &lists);
     json_t *all = json_pack(
-        "{s:s, s:i, s:f, s:s, s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:i}, s:o, s:o}", "version",
-        FMNIST_VERSION, "pid", (int)getpid(), "uptime_seconds",
+        "{s:s, s:i, s:f, s:s, s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:i}, "
+        "s:{s:i, s:o, s:o}, s:o, s:o}",
+        "version", FMNIST_VERSION, "pid", (int)getpid(), "uptime_seconds",
         (double)(clock_ns() - server->started_ns) / 1e9, "socket", server->config->socket,
         "workers", (int)server->worker_count, "isa", isa_names[isa_level()], "clients_accepted",
         number(server->accepted), "clients_refused", number(server->refused), "sample_store",
         "budget_bytes", number(u.budget_bytes), "reserved_bytes", number(u.reserved_bytes),
-        "filled_bytes", number(u.filled_bytes), "shelves", (int)u.shelves, "datasets",
+        "filled_bytes", number(u.filled_bytes), "shelves", (int)u.shelves, "lists", "kept",
+        (int)lists.count, "bytes", number(lists.bytes), "received", number(lists.added), "datasets",
         describe_datasets(server), "clients", describe_clients(server));
     if (!all)
         return NULL;

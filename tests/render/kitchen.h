@@ -50,13 +50,15 @@ static inline void kitchen_init(struct kitchen *k, uint64_t budget_bytes)
 {
     k->orders = orders_new();
     k->store = store_new(budget_bytes);
-    ck_assert(k->orders && k->store);
+    k->lists = lists_new(1 << 20);
+    ck_assert(k->orders && k->store && k->lists);
 }
 
 static inline void kitchen_free(struct kitchen *k)
 {
     orders_free(k->orders);
     store_free(k->store);
+    lists_free(k->lists);
 }
 
 static inline struct recipe *must_make(const struct spec *spec, struct dataset *dataset,

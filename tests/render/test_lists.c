@@ -2,21 +2,44 @@
 #include "render/lists.h"
 #include "support/support.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint32_t indices[] = {3, 0, 3, 2};
 static const uint32_t lengths[] = {1, 3};
 
-START_TEST(lists_add__lengths__copy_with_ends)
+/* Adds a copy, as it comes off a socket. */
+static int add(struct lists *l, const struct list *list, const struct kept_list **out,
+               struct err *e)
+{
+    uint32_t *numbers = malloc((list->index_count + list->batch_count) * sizeof *numbers);
+    ck_assert_ptr_nonnull(numbers);
+    memcpy(numbers, list->indices, list->index_count * sizeof *numbers);
+    if (list->lengths)
+        memcpy(numbers + list->index_count, list->lengths, list->batch_count * sizeof *numbers);
+    uint8_t digest[LIST_DIGEST_SIZE];
+    list_digest(list, digest);
+    return lists_add(l, digest, numbers, list->index_count, list->batch_count, out, e);
+}
+
+static const struct kept_list *must_add(struct lists *l, const struct list *list)
+{
+    const struct kept_list *k;
+    struct err e;
+    ck_assert_int_eq(add(l, list, &k, &e), 0);
+    return k;
+}
+
+START_TEST(lists_add__lengths__kept_as_ends)
 {
     struct lists *l = lists_new(1 << 20);
-    uint32_t borrowed[4];
-    memcpy(borrowed, indices, sizeof borrowed);
-    const struct kept_list *k = lists_add(l, &(struct list){borrowed, 4, lengths, 2});
-    memset(borrowed, 0, sizeof borrowed);
+    const struct kept_list *k = must_add(l, &(struct list){indices, 4, lengths, 2});
     ck_assert_mem_eq(k->indices, indices, sizeof indices);
     ck_assert_uint_eq(k->ends[0], 1);
     ck_assert_uint_eq(k->ends[1], 4);
+    ck_assert_uint_eq(k->longest, 3);
+    ck_assert_uint_eq(kept_list_bytes(k), 24);
     lists_put(l, k);
     lists_free(l);
 }
@@ -26,14 +49,44 @@ START_TEST(lists_add__same_list_twice__one)
 {
     struct lists *l = lists_new(0);
     const struct list list = {indices, 4, NULL, 0};
-    const struct kept_list *a = lists_add(l, &list), *b = lists_add(l, &list);
+    const struct kept_list *a = must_add(l, &list), *b = must_add(l, &list);
     ck_assert_ptr_eq(a, b);
     ck_assert_ptr_null(a->ends);
+    struct lists_usage u;
+    lists_usage(l, &u);
+    ck_assert_uint_eq(u.count, 1);
+    ck_assert_uint_eq(u.bytes, 16);
+    ck_assert_uint_eq(u.added, 2);
     lists_put(l, a);
     const struct kept_list *c = lists_get(l, b->digest); /* b's user keeps it */
     ck_assert_ptr_eq(c, b);
     lists_put(l, b);
     lists_put(l, c);
+    lists_usage(l, &u);
+    ck_assert_uint_eq(u.count, 0);
+    lists_free(l);
+}
+END_TEST
+
+/* Another list under this digest would be served to whoever asks for it by digest. */
+START_TEST(lists_add__another_digest_or_wrong_lengths__refused_and_not_kept)
+{
+    static const uint32_t few[] = {1, 2};
+    struct lists *l = lists_new(1 << 20);
+    const struct kept_list *k = NULL;
+    struct err e;
+    uint32_t *numbers = malloc(sizeof indices);
+    ck_assert_ptr_nonnull(numbers);
+    memcpy(numbers, indices, sizeof indices);
+    uint8_t digest[LIST_DIGEST_SIZE] = {1};
+    ck_assert_int_eq(lists_add(l, digest, numbers, 4, 0, &k, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "digest"));
+    ck_assert_int_eq(add(l, &(struct list){indices, 4, few, 2}, &k, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "list_batches"));
+    ck_assert_ptr_null(k);
+    struct lists_usage u;
+    lists_usage(l, &u);
+    ck_assert_uint_eq(u.count, 0);
     lists_free(l);
 }
 END_TEST
@@ -46,7 +99,7 @@ START_TEST(lists_put__over_the_bound__least_recent_goes)
     uint8_t digests[3][LIST_DIGEST_SIZE];
     for (uint32_t i = 0; i < 3; i++) {
         numbers[0] = i;
-        const struct kept_list *k = lists_add(l, &(struct list){numbers, COUNT, NULL, 0});
+        const struct kept_list *k = must_add(l, &(struct list){numbers, COUNT, NULL, 0});
         memcpy(digests[i], k->digest, LIST_DIGEST_SIZE);
         lists_put(l, k);
         if (i == 1)
@@ -66,8 +119,9 @@ int main(void)
     Suite *suite = suite_create("render/lists");
     TCase *tc = tcase_create("lists");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
-    tcase_add_test(tc, lists_add__lengths__copy_with_ends);
+    tcase_add_test(tc, lists_add__lengths__kept_as_ends);
     tcase_add_test(tc, lists_add__same_list_twice__one);
+    tcase_add_test(tc, lists_add__another_digest_or_wrong_lengths__refused_and_not_kept);
     tcase_add_test(tc, lists_put__over_the_bound__least_recent_goes);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -181,6 +181,68 @@ START_TEST(recipe_new__field_that_does_not_fit__refused_by_name)
 }
 END_TEST
 
+/* A spec of a list that the kitchen has, and one that is in nobody's use. */
+static struct spec list_spec(const uint32_t *indices, uint64_t count, const uint32_t *lengths,
+                             uint64_t batches)
+{
+    struct spec s = base_spec();
+    s.order = FMNIST_ORDER_LIST;
+    s.list_count = count;
+    s.list_batch_count = batches;
+    list_digest(&(struct list){indices, count, lengths, batches}, s.list_digest);
+    uint32_t *numbers = malloc((count + batches) * sizeof *numbers);
+    ck_assert_ptr_nonnull(numbers);
+    memcpy(numbers, indices, count * sizeof *numbers);
+    if (batches)
+        memcpy(numbers + count, lengths, batches * sizeof *numbers);
+    const struct kept_list *list;
+    ck_assert_int_eq(lists_add(kitchen.lists, s.list_digest, numbers, count, batches, &list, NULL),
+                     0);
+    lists_put(kitchen.lists, list);
+    return s;
+}
+
+/* The list takes the place of the split's images; lengths take that of batch_size. */
+START_TEST(recipe_new__list__sampled_from_it)
+{
+    static const uint32_t indices[] = {99, 0, 0, 7, 99}, lengths[] = {1, 4};
+    struct spec s = list_spec(indices, 5, NULL, 0);
+    s.batch_size = 2;
+    struct recipe *r = must_make(&s, &set.dataset, &kitchen, false);
+    ck_assert_uint_eq(r->sampler.steps, 3);
+    ck_assert_uint_eq(r->slot_samples, 2);
+    recipe_free(r);
+
+    struct spec ragged = list_spec(indices, 5, lengths, 2), other = ragged;
+    other.batch_size = 77; /* none of these says anything */
+    other.drop_last = 1;
+    other.seed = 3;
+    r = must_make(&ragged, &set.dataset, &kitchen, false);
+    ck_assert_uint_eq(r->sampler.steps, 2);
+    ck_assert_uint_eq(r->slot_samples, 4);
+    struct digests want = digests_of(&ragged), same = digests_of(&other), runs = digests_of(&s);
+    ck_assert(SAME(same.digest, want.digest) && SAME(same.identity, want.identity));
+    ck_assert(!SAME(runs.digest, want.digest) && !SAME(runs.identity, want.identity));
+    recipe_free(r);
+}
+END_TEST
+
+START_TEST(recipe_new__list_unknown_or_not_of_this_dataset__refused)
+{
+    static const uint32_t indices[] = {99, 0, 100, 7};
+    struct spec s = list_spec(indices, 4, NULL, 0);
+    struct recipe *r;
+    struct err e;
+    ck_assert_int_eq(recipe_new(&r, &s, &set.dataset, &kitchen, false, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "list[2] is 100"));
+    s.list_count = 3; /* a digest says how many there are */
+    ck_assert_int_eq(recipe_new(&r, &s, &set.dataset, &kitchen, false, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "has 4 indices"));
+    s.list_digest[0] ^= 1;
+    ck_assert_int_eq(recipe_new(&r, &s, &set.dataset, &kitchen, false, &e), -ENODATA);
+}
+END_TEST
+
 /* ---- rendering ----------------------------------------------------------------------------- */
 
 struct rendered {
@@ -297,6 +359,8 @@ int main(void)
     tcase_add_test(tc, recipe_digest__what_changes_a_byte__differs);
     tcase_add_test(tc, recipe_identity__same_global_batch__same_over_world_sizes);
     tcase_add_test(tc, recipe_new__field_that_does_not_fit__refused_by_name);
+    tcase_add_test(tc, recipe_new__list__sampled_from_it);
+    tcase_add_test(tc, recipe_new__list_unknown_or_not_of_this_dataset__refused);
     tcase_add_test(tc, recipe_render__kept_or_not_and_any_claim__same_bytes);
     tcase_add_test(tc, recipe_render__narrow_then_converted__the_final_form);
     suite_add_tcase(suite, tc);

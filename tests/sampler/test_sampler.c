@@ -328,7 +328,7 @@ END_TEST
 START_TEST(sampler_batch_first__list_with_ends__batches_of_these_lengths)
 {
     static const uint32_t list[] = {9, 9, 4, 0, 7, 1};
-    static const uint64_t ends[] = {1, 4, 6};
+    static const uint32_t ends[] = {1, 4, 6};
     static const uint64_t firsts[] = {0, 1, 4}, counts[] = {1, 3, 2};
     struct sampler s = make_sampler(FMNIST_ORDER_LIST, 6);
     s.batch_size = 3;
