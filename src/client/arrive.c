@@ -13,6 +13,8 @@
 
 uint64_t stream_batch_count(const struct fmnist_stream *s)
 {
+    if (s->lengths)
+        return s->lengths[s->step];
     uint64_t left = s->facts.sample_count - s->step * s->facts.batch_size;
     return left < s->facts.batch_size ? left : s->facts.batch_size;
 }

@@ -50,7 +50,7 @@ void connection_close(struct connection *c);
 /* The same, telling the daemon even where a forked child has the socket too; not in that child. */
 void connection_hang_up(struct connection *c, const struct fork_guard *g);
 
-/* Sends one frame. Blocks: at most timeout_ms. */
+/* Sends one frame, whatever its size. Blocks: at most timeout_ms. */
 int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size);
 
 /* Receives a frame's head. *fd_count descriptors may come with it; it says how many did. An error
@@ -62,11 +62,24 @@ int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head 
 /* Receives exactly `size` bytes of a body. Blocks: at most the connection's timeout_ms. */
 int connection_body(struct connection *c, void *body, size_t size);
 
-/* Sends a request and receives its whole reply, malloc'd. A request that is left without its reply
+/* A whole reply but for a batch. */
+struct reply {
+    uint16_t type;
+    uint8_t *body; /* malloc'd, the caller's; NULL on failure */
+    size_t size;
+    int *fds; /* [fd_room], where descriptors go */
+    size_t fd_room, fd_count;
+};
+
+/* Receives the reply to what connection_send, which returned `sent`, sent before: a daemon that
+ * refuses us says why before it hangs up, and sending may already fail then. `fds` and `fd_room`
+ * are the caller's to set. */
+int connection_reply(struct connection *c, int sent, struct reply *reply);
+
+/* Sends a request and receives its reply, malloc'd. A request that is left without its reply
  * closes the connection. */
 int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
-                   uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
-                   size_t *fd_count);
+                   uint16_t reply_type, uint8_t **reply, size_t *reply_size);
 
 struct fmnist_client {
     struct connection connection;

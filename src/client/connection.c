@@ -121,14 +121,15 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
 {
     if (c->fd < 0)
         return dead();
-    uint8_t frame[WIRE_HEAD_SIZE + WIRE_REQUEST_MAX];
-    wire_put_head(frame, type, size);
-    if (size)
-        memcpy(frame + WIRE_HEAD_SIZE, body, size);
+    uint8_t head[WIRE_HEAD_SIZE];
+    wire_put_head(head, type, size);
     uint64_t deadline = deadline_in(c->timeout_ms);
-    for (size_t sent = 0, all = WIRE_HEAD_SIZE + size; sent < all;) {
-        struct iovec part = {frame + sent, all - sent};
-        ssize_t n = socket_send(c->fd, &part, 1);
+    for (size_t sent = 0, all = sizeof head + size; sent < all;) {
+        size_t of_head = sent < sizeof head ? sent : sizeof head;
+        size_t of_body = sent - of_head;
+        struct iovec parts[] = {{head + of_head, sizeof head - of_head},
+                                {(char *)body + of_body, size - of_body}};
+        ssize_t n = socket_send(c->fd, parts, 2);
         if (n == -EAGAIN) {
             int rc = wait_for(c, POLLOUT, deadline);
             if (rc)
@@ -142,44 +143,49 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
     return FMNIST_OK;
 }
 
-static int ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
-               uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds, size_t *fd_count)
+int connection_reply(struct connection *c, int sent, struct reply *reply)
 {
-    /* A daemon that refuses us says why before it hangs up, and sending may already fail then. */
-    int sent = connection_send(c, type, body, size);
     if (sent && sent != FMNIST_EDEAD)
         return sent;
     struct wire_head h;
-    size_t none = 0;
-    int rc = connection_head(c, c->timeout_ms, &h, fds, fd_count ? fd_count : &none);
+    reply->body = NULL;
+    reply->fd_count = reply->fd_room;
+    int rc = connection_head(c, c->timeout_ms, &h, reply->fds, &reply->fd_count);
     if (rc)
         return rc;
-    if (h.type != reply_type || h.body_bytes > WIRE_REPLY_MAX)
-        return fail(FMNIST_EPROTO, "reply of type %u with %u bytes, want type %u", h.type,
-                    h.body_bytes, reply_type);
-    *reply = malloc(h.body_bytes + 1);
-    if (!*reply)
+    if (h.body_bytes > WIRE_REPLY_MAX)
+        return fail(FMNIST_EPROTO, "reply of type %u with %u bytes", h.type, h.body_bytes);
+    reply->body = malloc(h.body_bytes + 1);
+    if (!reply->body)
         return fail(FMNIST_ENOMEM, "out of memory");
-    rc = connection_body(c, *reply, h.body_bytes);
+    rc = connection_body(c, reply->body, h.body_bytes);
     if (rc) {
-        free(*reply);
-        *reply = NULL;
+        free(reply->body);
+        reply->body = NULL;
         return rc;
     }
-    (*reply)[h.body_bytes] = 0;
-    *reply_size = h.body_bytes;
+    reply->body[h.body_bytes] = 0;
+    reply->type = h.type;
+    reply->size = h.body_bytes;
     return FMNIST_OK;
 }
 
 int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
-                   uint16_t reply_type, uint8_t **reply, size_t *reply_size, int *fds,
-                   size_t *fd_count)
+                   uint16_t reply_type, uint8_t **reply, size_t *reply_size)
 {
-    int rc = ask(c, type, body, size, reply_type, reply, reply_size, fds, fd_count);
+    struct reply r = {.fds = NULL};
+    int rc = connection_reply(c, connection_send(c, type, body, size), &r);
+    if (!rc && r.type != reply_type) {
+        rc = fail(FMNIST_EPROTO, "reply of type %u, want type %u", r.type, reply_type);
+        free(r.body);
+        r.body = NULL;
+    }
     if (rc) {
         c->unanswered = c->fd >= 0 || rc == FMNIST_ETIMEDOUT;
         connection_close(c);
     }
+    *reply = r.body;
+    *reply_size = r.size;
     return rc;
 }
 
@@ -220,8 +226,7 @@ int connection_open(struct connection *c, const char *path, uint32_t timeout_ms)
     uint8_t version[4] = {WIRE_VERSION};
     uint8_t *reply = NULL;
     size_t size;
-    rc = connection_ask(c, WIRE_HELLO, version, sizeof version, WIRE_WELCOME, &reply, &size, NULL,
-                        NULL);
+    rc = connection_ask(c, WIRE_HELLO, version, sizeof version, WIRE_WELCOME, &reply, &size);
     free(reply);
     if (!rc)
         return FMNIST_OK;

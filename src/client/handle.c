@@ -164,7 +164,7 @@ static int ask(struct fmnist_client *client, uint16_t type, uint16_t reply_type,
         rc = connection_open(c, client->path, c->timeout_ms);
         c->unanswered = rc != FMNIST_OK;
     }
-    return rc ? rc : connection_ask(c, type, NULL, 0, reply_type, reply, size, NULL, NULL);
+    return rc ? rc : connection_ask(c, type, NULL, 0, reply_type, reply, size);
 }
 
 /* ---- datasets ------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "client/spec_public.h"
+#include "client/upload.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,15 @@
 #define SLOTS_MAX    65536u
 
 /* ---- opening ------------------------------------------------------------------------------- */
+
+static bool steps_fit(const struct fmnist_stream *s)
+{
+    const struct wire_opened *f = &s->facts;
+    if (s->lengths) /* counts that were checked before they were sent */
+        return f->steps == s->spec.list_batch_count && f->sample_count == s->spec.list_count &&
+               f->batch_size == s->spec.batch_size;
+    return (f->steps - 1) * f->batch_size < f->sample_count;
+}
 
 /* Everything that sizes are computed from later is checked here, once. */
 static int check_facts(const struct fmnist_stream *s)
@@ -26,9 +36,9 @@ static int check_facts(const struct fmnist_stream *s)
               (f->channels == f->in_channels || f->in_channels == 1) && f->float_samples <= 1 &&
               f->image_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
               f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
-              f->steps <= f->sample_count && (f->steps - 1) * f->batch_size < f->sample_count &&
-              f->epoch <= SPEC_EPOCH_MAX + 1 && f->step < f->steps && f->slot_count &&
-              f->slot_count <= SLOTS_MAX && !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
+              f->steps <= f->sample_count && steps_fit(s) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
+              f->step < f->steps && f->slot_count && f->slot_count <= SLOTS_MAX &&
+              !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
 }
 
@@ -86,24 +96,27 @@ static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
     return is_inline ? prepare_inline(s) : prepare_shm(s, fds);
 }
 
-static int ask(struct fmnist_stream *s, const struct wire_open *request)
+static int ask(struct fmnist_stream *s, const struct wire_open *request, const struct list *list)
 {
-    uint8_t body[WIRE_OPEN_SIZE], *reply;
-    size_t size;
     int fds[2] = {-1, -1};
     size_t fd_count = 2;
-    wire_put_open(body, request);
-    int rc = connection_ask(&s->connection, WIRE_OPEN, body, sizeof body, WIRE_OPENED, &reply,
-                            &size, fds, &fd_count);
-    if (!rc) {
-        struct err e;
-        rc = wire_get_opened(&s->facts, reply, size, &e);
-        free(reply);
-        rc = rc ? fail_from(rc, &e) : prepare(s, fds, fd_count);
-    }
+    int rc = upload_open(&s->connection, request, list, &s->facts, fds, &fd_count);
+    if (!rc)
+        rc = prepare(s, fds, fd_count);
     fd_close(&fds[0]);
     fd_close(&fds[1]);
     return rc;
+}
+
+static int copy_lengths(struct fmnist_stream *s, const struct list *list)
+{
+    if (!list->lengths)
+        return FMNIST_OK;
+    s->lengths = malloc(list->batch_count * sizeof *s->lengths);
+    if (!s->lengths)
+        return fail(FMNIST_ENOMEM, "out of memory");
+    memcpy(s->lengths, list->lengths, list->batch_count * sizeof *s->lengths);
+    return FMNIST_OK;
 }
 
 int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
@@ -114,9 +127,12 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     *stream = NULL;
     int rc = guard_check(&client->guard);
     struct wire_open request = {.at_token = token != NULL};
+    struct list list;
     struct err e;
     if (!rc)
         rc = spec_from_public(&request.spec, spec);
+    if (!rc)
+        rc = spec_add_list(&request.spec, &list, spec);
     if (rc)
         return rc;
     if (spec_check(&request.spec, &e))
@@ -131,9 +147,11 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     s->spec = request.spec;
     rc = fork_guard_init(&s->guard);
     if (!rc)
+        rc = copy_lengths(s, &list);
+    if (!rc)
         rc = connection_open(&s->connection, client->path, client->connection.timeout_ms);
     if (!rc)
-        rc = ask(s, &request);
+        rc = ask(s, &request, &list);
     if (rc) {
         fmnist_close(s);
         return rc;
@@ -160,6 +178,7 @@ void fmnist_close(struct fmnist_stream *s)
         free(s->inline_slots[i].converted);
     }
     free(s->inline_slots);
+    free(s->lengths);
     free(s->held);
     free(s);
 }

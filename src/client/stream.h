@@ -30,6 +30,7 @@ struct fmnist_stream {
     struct fork_guard guard;
     struct spec spec;
     struct wire_opened facts;
+    uint32_t *lengths; /* owned, [facts.steps]: of the list's batches; NULL: runs of batch_size */
     uint64_t image_bytes; /* delivered */
     uint32_t label_bytes;
     uint64_t end_epoch; /* the first epoch that is not delivered */

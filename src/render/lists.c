@@ -156,6 +156,14 @@ static void drop_idle(struct lists *l)
     }
 }
 
+void lists_resize(struct lists *l, uint64_t idle_bytes)
+{
+    pthread_mutex_lock(&l->lock);
+    l->idle_bytes = idle_bytes;
+    drop_idle(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
 void lists_put(struct lists *l, const struct kept_list *list)
 {
     if (!list)

@@ -27,6 +27,9 @@ struct kept_list {
 struct lists *lists_new(uint64_t idle_bytes);
 void lists_free(struct lists *l);
 
+/* Another bound. Lists that nobody uses go until it holds the rest. */
+void lists_resize(struct lists *l, uint64_t idle_bytes);
+
 /* The list of that digest; NULL where there is none. Give it back with lists_put. */
 const struct kept_list *lists_get(struct lists *l, const uint8_t digest[LIST_DIGEST_SIZE]);
 

@@ -98,6 +98,7 @@ static char *tell_changes(const struct server *server, const struct config *afte
     tell_number(out, "limits.ring_bytes", old->ring_bytes, new->ring_bytes);
     tell_number(out, "limits.ring_bytes_per_user", old->ring_bytes_per_user,
                 new->ring_bytes_per_user);
+    tell_number(out, "limits.list_bytes", old->list_bytes, new->list_bytes);
     tell_number(out, "limits.handshake_ms", old->handshake_ms, new->handshake_ms);
     if (before->log_level != after->log_level)
         fputs("log_level: changed\n", out);
@@ -175,6 +176,7 @@ static int put_in_force(struct reload_job *r)
     server->config->io_uring = r->config.io_uring;
     log_set_level(server->config->log_level);
     store_resize(server->kitchen.store, server->config->store_bytes);
+    lists_resize(server->kitchen.lists, server->config->limits.list_bytes);
     return 0;
 }
 

@@ -15,6 +15,7 @@ struct seat_job {
     struct session *session;             /* NULL: it ended meanwhile */
     struct wire_open request;            /* opening */
     struct dataset *dataset;             /* opening: a use */
+    struct upload *upload;               /* owned; NULL: no list is to come, or it was known */
     uint64_t ring_bytes, ring_max_bytes; /* of the config, which a reload may change */
     struct stream *stream;               /* where the reader wants to begin; no ring yet */
     const struct stream *except;         /* moving: where it sits (only compared) */
@@ -50,6 +51,9 @@ static void check_memory(struct seat_job *j)
                         "rings of uid %u",
                         (unsigned long long)stream_bytes(j->reader->stream),
                         (unsigned long long)allowed, (unsigned)uid);
+    const struct kept_list *list = j->reader->stream->recipe->list;
+    if (!j->rc && list)
+        j->rc = upload_allowed(j->server, uid, kept_list_bytes(list), list, &j->err);
 }
 
 static int slots_for(const struct seat_job *j, uint32_t *slots, struct err *e)
@@ -75,20 +79,28 @@ static int seat(struct seat_job *j)
     return rc;
 }
 
+/* With the list that came for it, if one did. */
+static int resolve(struct seat_job *j)
+{
+    struct stream_options o = {
+        .spec = &j->request.spec,
+        .dataset = j->dataset,
+        .kitchen = &j->server->kitchen,
+        .token = j->request.at_token ? &j->request.token : NULL,
+    };
+    const struct kept_list *list = NULL;
+    int rc = j->upload ? upload_keep(j->upload, o.spec, o.kitchen->lists, &list, &j->err) : 0;
+    if (!rc)
+        rc = stream_new(&j->stream, &o, &j->limit, &j->err);
+    lists_put(o.kitchen->lists, list);
+    return rc ? rc : slots_for(j, &j->slots, &j->err);
+}
+
 static void run_seat(struct job *job)
 {
     struct seat_job *j = (struct seat_job *)job;
-    if (!j->stream) {
-        struct stream_options o = {
-            .spec = &j->request.spec,
-            .dataset = j->dataset,
-            .kitchen = &j->server->kitchen,
-            .token = j->request.at_token ? &j->request.token : NULL,
-        };
-        j->rc = stream_new(&j->stream, &o, &j->limit, &j->err);
-        if (!j->rc)
-            j->rc = slots_for(j, &j->slots, &j->err);
-    }
+    if (!j->stream)
+        j->rc = resolve(j);
     if (!j->rc)
         j->rc = seat(j);
     stream_free(j->stream); /* unless the reader sits at it */
@@ -109,11 +121,17 @@ static struct seat_job *seat_job_new(struct session *s, void (*done)(struct job 
     return j;
 }
 
+static void seat_job_free(struct seat_job *j)
+{
+    upload_free(j->upload);
+    kitchen_put_dataset(&j->server->kitchen, j->dataset);
+    free(j);
+}
+
 /* Takes the result. Returns false where the session has ended, or a limit or an error is against
  * it: j->rc and j->err say which. */
 static bool seat_job_done(struct seat_job *j)
 {
-    kitchen_put_dataset(&j->server->kitchen, j->dataset);
     if (j->session)
         j->session->seating = NULL;
     if (!j->rc && !j->reader)
@@ -156,11 +174,69 @@ static void lend_descriptors(struct session *s, const struct reader *reader)
     s->out_fd_count = 2;
 }
 
+/* ---- a list that is not known -------------------------------------------------------------- */
+
+static void on_upload_timeout(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+    struct err e;
+    err_set(&e, 0, "nothing more of the list within limits.handshake_ms = %u ms",
+            s->server->config->limits.handshake_ms);
+    session_close(s, FMNIST_ETIMEDOUT, e.text);
+}
+
+static void expect_list(struct session *s)
+{
+    uv_timer_start(&s->timer, on_upload_timeout, s->server->config->limits.handshake_ms, 0);
+}
+
+/* Once this has succeeded the job is the session's until the list has come. */
+static int want_list(struct session *s, struct seat_job *j)
+{
+    const struct spec *spec = &j->request.spec;
+    int rc = upload_allowed(s->server, s->uid, upload_bytes(spec), NULL, &j->err);
+    if (!rc)
+        rc = upload_new(&j->upload, spec, &j->err);
+    if (rc)
+        return rc;
+    s->seating = j;
+    s->state = UPLOADING;
+    expect_list(s);
+    session_begin_reply(s, WIRE_WANT_LIST);
+    session_finish_reply(s);
+    return 0;
+}
+
+void seating_list_came(struct session *s)
+{
+    if (!upload_is_whole(s->seating->upload)) {
+        expect_list(s);
+        return;
+    }
+    uv_timer_stop(&s->timer);
+    s->state = OPENING;
+    pool_run(s->server->pool, &s->seating->job);
+}
+
+struct upload *seating_upload(const struct session *s)
+{
+    return s->seating ? s->seating->upload : NULL;
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
 static void open_done(struct job *job)
 {
     struct seat_job *j = (struct seat_job *)job;
     struct session *s = j->session;
-    if (seat_job_done(j)) {
+    bool seated = seat_job_done(j);
+    if (s && j->rc == -ENODATA && !j->upload) {
+        int rc = want_list(s, j);
+        if (!rc)
+            return;
+        j->rc = rc;
+    }
+    if (seated) {
         uint8_t body[WIRE_OPENED_SIZE];
         struct wire_opened m;
         fill_opened(&m, j->reader, j->first);
@@ -180,7 +256,7 @@ static void open_done(struct job *job)
     } else if (s) {
         session_close(s, session_code(j->rc), j->err.text);
     }
-    free(j);
+    seat_job_free(j);
 }
 
 void seating_open(struct session *s, const uint8_t *body, size_t size)
@@ -197,7 +273,7 @@ void seating_open(struct session *s, const uint8_t *body, size_t size)
                      j->request.spec.dataset);
     if (rc) {
         session_close(s, session_code(rc), j->err.text);
-        free(j);
+        seat_job_free(j);
         return;
     }
     j->dataset = dataset_get(dataset); /* a reload may remove it meanwhile */
@@ -242,7 +318,7 @@ static void move_done(struct job *job)
         if (s->state != CLOSING)
             ring_nudge(&old->ring);
     }
-    free(j);
+    seat_job_free(j);
 }
 
 static void move(struct session *s)
@@ -253,7 +329,7 @@ static void move(struct session *s)
     struct stream *stream = s->reader->stream;
     uint64_t first = pool_progress(s->server->pool, s->reader).head;
     if (stream_fork(&j->stream, stream, first, &j->err)) {
-        free(j);
+        seat_job_free(j);
         return;
     }
     j->except = stream;
@@ -305,7 +381,10 @@ void seating_leave(struct session *s, enum wire_leave which)
 
 void seating_end(struct session *s)
 {
-    if (s->seating)
+    struct upload *u = seating_upload(s);
+    if (u && !upload_is_whole(u))
+        seat_job_free(s->seating); /* it waits for the rest: no worker has it */
+    else if (s->seating)
         s->seating->session = NULL;
     pool_leave(s->server->pool, s->offered);
     pool_leave(s->server->pool, s->reader);

@@ -336,12 +336,28 @@ static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, 
         seating_leave(s, get_le32(body));
     else {
         static const char *const states[] = {"before hello", "without a stream",
-                                             "while opening a stream", "with a stream"};
+                                             "while opening a stream", "in a list's place",
+                                             "with a stream"};
         struct err e;
         err_set(&e, 0, "frame of type %u with %zu bytes is not expected %s", type, size,
                 states[s->state]);
         session_close(s, FMNIST_EPROTO, e.text);
     }
+}
+
+/* A frame's head, and what is there of its body; the rest is read straight to its place. Returns
+ * the bytes used. */
+static size_t take_list(struct session *s, uint32_t body_bytes, const uint8_t *body, size_t size)
+{
+    struct upload *u = seating_upload(s);
+    struct err e;
+    if (upload_begin(u, body_bytes, &e)) {
+        session_close(s, FMNIST_EPROTO, e.text);
+        return 0;
+    }
+    size_t n = upload_put(u, body, size);
+    seating_list_came(s);
+    return n;
 }
 
 /* Handles every whole frame in the buffer, but none while a reply is under way. */
@@ -353,6 +369,11 @@ static void handle_input(struct session *s)
         struct wire_head h;
         struct err e;
         int rc = wire_get_head(&h, s->in + used, &e);
+        if (!rc && s->state == UPLOADING && h.type == WIRE_LIST) {
+            used += WIRE_HEAD_SIZE;
+            used += take_list(s, h.body_bytes, s->in + used, s->in_bytes - used);
+            continue;
+        }
         if (!rc && h.body_bytes > WIRE_REQUEST_MAX)
             rc = err_set(&e, -EPROTO, "frame of type %u says %u bytes: a request has at most %u",
                          h.type, h.body_bytes, WIRE_REQUEST_MAX);
@@ -375,7 +396,10 @@ static void read_input(struct session *s)
     size_t room = sizeof s->in - s->in_bytes;
     if (room == 0)
         return; /* frames wait for a reply to be sent */
-    ssize_t n = socket_receive(s->fd, s->in + s->in_bytes, room);
+    struct upload *list = s->state == UPLOADING ? seating_upload(s) : NULL;
+    bool in_list = list && list->frame_left;
+    ssize_t n =
+        in_list ? upload_receive(list, s->fd) : socket_receive(s->fd, s->in + s->in_bytes, room);
     if (n == -EAGAIN)
         return;
     if (n == -EPROTO) {
@@ -384,6 +408,10 @@ static void read_input(struct session *s)
     }
     if (n <= 0) {
         session_end(s);
+        return;
+    }
+    if (in_list) {
+        seating_list_came(s);
         return;
     }
     s->in_bytes += (size_t)n;
@@ -436,6 +464,8 @@ void session_facts(const struct session *s, struct session_facts *f)
         .uid = s->uid,
         .pid = s->pid,
         .reader = s->reader,
+        .upload_bytes = seating_upload(s) ? seating_upload(s)->bytes : 0,
+        .list = s->reader ? s->reader->stream->recipe->list : NULL,
     };
     if (!s->reader)
         return;

@@ -1,5 +1,8 @@
 /* server/session.h — one connection: its requests, its replies, its stream.
  *
+ *                                     UPLOADING: handshake_ms without a byte
+ *                        list unknown ▲ │ whole list
+ *                                     │ ▼
  *     HELLO ──hello──► IDLE ──open──► OPENING ──job done──► STREAMING
  *       │ handshake_ms    │ datasets, status, reload           │ kicks, offers (shm),
  *       │                 │                                    │ batches (inline)
@@ -45,6 +48,8 @@ struct session_facts {
     uint64_t stream_ns;    /* since it was opened */
     uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or that there was */
     uint64_t waits;        /* nothing to send (inline) */
+    uint64_t upload_bytes; /* of the list that it sends; 0: it sends none */
+    const struct kept_list *list; /* that its stream reads; NULL: none */
 };
 void session_facts(const struct session *s, struct session_facts *f);
 

@@ -7,9 +7,10 @@
 #define SERVER_SESSION_STATE_H
 
 #include "server/session.h"
+#include "server/upload.h"
 #include "wire/message.h"
 
-enum state { HELLO, IDLE, OPENING, STREAMING, CLOSING }; /* OPENING: or reloading */
+enum state { HELLO, IDLE, OPENING, UPLOADING, STREAMING, CLOSING }; /* OPENING: or reloading */
 
 struct session {
     struct server *server;
@@ -64,6 +65,12 @@ void session_end(struct session *s);
 void seating_open(struct session *s, const uint8_t *body, size_t size);
 void seating_kick(struct session *s);
 void seating_leave(struct session *s, enum wire_leave which);
+
+/* The list that comes, or came, for the stream that is being opened; NULL: none does. */
+struct upload *seating_upload(const struct session *s);
+
+/* UPLOADING: more of the list came. */
+void seating_list_came(struct session *s);
 
 /* The session ends: whatever it reads or is about to read goes back. */
 void seating_end(struct session *s);

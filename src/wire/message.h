@@ -20,8 +20,9 @@
 
 #define WIRE_VERSION     1u
 #define WIRE_HEAD_SIZE   8u
-#define WIRE_REQUEST_MAX 1024u      /* the longest body that a client may send */
-#define WIRE_REPLY_MAX   (1u << 22) /* the longest reply but for a batch */
+#define WIRE_REQUEST_MAX 1024u       /* the longest body that a client may send but for a list */
+#define WIRE_LIST_MAX    (64u << 10) /* the longest body of WIRE_LIST */
+#define WIRE_REPLY_MAX   (1u << 22)  /* the longest reply but for a batch */
 
 enum wire_type {
     /* client to daemon */
@@ -32,6 +33,8 @@ enum wire_type {
     WIRE_KICK = 5,     /* empty: the tail has reached wake_at, or the reader waits and holds
                         * batches or has neighbours */
     WIRE_LEAVE = 6,    /* u32, enum wire_leave: answers WIRE_OFFER */
+    WIRE_LIST = 7,     /* answers WIRE_WANT_LIST: the next u32 numbers of the list, its indices
+                        * and then its lengths, until all are there */
     WIRE_RELOAD = 8,   /* empty; the daemon's own user and root only */
     /* daemon to client */
     WIRE_WELCOME = 101,        /* protocol version u32, daemon's version as text */
@@ -42,6 +45,7 @@ enum wire_type {
     WIRE_ERROR = 106,          /* fmnist_result i32, text */
     WIRE_OFFER = 107,          /* u64: from that batch on there is a ring of the reader's own; with
                                 * two descriptors, ring and seat, as large as those before */
+    WIRE_WANT_LIST = 108,      /* empty: send the list first, WIRE_OPENED follows */
     WIRE_RELOADED = 109        /* text: what changed, and what needs a restart */
 };
 

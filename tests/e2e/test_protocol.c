@@ -1,13 +1,8 @@
-/* Peers that do not keep to the protocol: each loses its own connection and nothing else. The
- * numbers of docs/protocol.md stand here again, because they must never change. */
-#include "e2e/harness.h"
+/* Peers that do not keep to the protocol: each loses its own connection and nothing else. */
+#include "e2e/peer.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-enum { HELLO = 1, DATASETS, STATUS, OPEN, KICK, WELCOME = 101, ERROR = 106 };
 
 static struct daemon d;
 static struct images all;
@@ -62,73 +57,13 @@ static void teardown(void)
     support_teardown();
 }
 
-static int dial(void)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    ck_assert_uint_lt(strlen(d.socket), sizeof a.sun_path);
-    memcpy(a.sun_path, d.socket, strlen(d.socket));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
-static void say(int fd, uint16_t type, const void *body, uint32_t size)
-{
-    uint8_t frame[8 + 2048] = {(uint8_t)size,         (uint8_t)(size >> 8), (uint8_t)(size >> 16),
-                               (uint8_t)(size >> 24), (uint8_t)type,        (uint8_t)(type >> 8)};
-    ck_assert_uint_le(size, 2048);
-    if (size)
-        memcpy(frame + 8, body, size);
-    /* The daemon may have hung up on the first half already. */
-    ck_assert_int_ne(send(fd, frame, 8 + size, MSG_NOSIGNAL), 0);
-}
-
-static uint32_t little(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void hear_welcome(int fd)
-{
-    uint8_t frame[64];
-    ck_assert_int_gt(recv(fd, frame, 8, MSG_WAITALL), 0);
-    ck_assert_uint_eq(frame[4], WELCOME);
-    ck_assert_int_eq(recv(fd, frame + 8, little(frame), MSG_WAITALL), (ssize_t)little(frame));
-}
-
-/* One error frame of that code, with that word in its text, and then the end. */
-static void hear_error(int fd, int code, const char *word)
-{
-    uint8_t frame[2048] = {0};
-    ssize_t n = recv(fd, frame, 8, MSG_WAITALL);
-    ck_assert_int_eq(n, 8);
-    ck_assert_uint_eq(frame[4] | frame[5] << 8, ERROR);
-    uint32_t size = little(frame);
-    ck_assert(size >= 8 && size < sizeof frame - 8);
-    ck_assert_int_eq(recv(fd, frame + 8, size, MSG_WAITALL), (ssize_t)size);
-    ck_assert_int_eq((int)little(frame + 8), code);
-    ck_assert_uint_eq(little(frame + 12), size - 8);
-    ck_assert_msg(strstr((char *)frame + 16, word), "\"%s\" has no \"%s\"", frame + 16, word);
-    ck_assert_int_le(recv(fd, frame, 1, 0), 0);
-    close(fd);
-}
-
-static int dial_and_greet(void)
-{
-    static const uint8_t version[4] = {1};
-    int fd = dial();
-    say(fd, HELLO, version, 4);
-    hear_welcome(fd);
-    return fd;
-}
-
 START_TEST(hello__another_version_or_too_short__refused)
 {
     static const uint8_t version[4] = {2};
-    int fd = dial();
+    int fd = dial(&d);
     say(fd, HELLO, version, 4);
     hear_error(fd, FMNIST_EPROTO, "version 2");
-    fd = dial();
+    fd = dial(&d);
     say(fd, HELLO, version, 3);
     hear_error(fd, FMNIST_EPROTO, "version");
 }
@@ -140,11 +75,11 @@ START_TEST(frame__out_of_turn__refused)
     static const uint8_t zeros[1024] = {0};
     for (uint16_t type = 0; type < 120; type++) {
         if (type != HELLO) {
-            int fd = dial();
+            int fd = dial(&d);
             say(fd, type, zeros, 4);
             hear_error(fd, FMNIST_EPROTO, "before hello");
         }
-        int fd = dial_and_greet();
+        int fd = dial_and_greet(&d);
         say(fd, type, zeros, type == OPEN ? 1024 : 4);
         hear_error(fd, FMNIST_EPROTO, type == OPEN ? "1024 bytes" : "without a stream");
     }
@@ -158,7 +93,7 @@ START_TEST(frame__too_long_or_reserved_bits__refused)
         {1, 4, 0, 0, HELLO}, {255, 255, 255, 255, HELLO}, {4, 0, 0, 0, HELLO, 0, 1}};
     static const char *const words[] = {"1025", "4294967295", "byte 6"};
     for (size_t i = 0; i < 3; i++) {
-        int fd = dial();
+        int fd = dial(&d);
         ck_assert_int_eq(send(fd, head[i], 8, 0), 8);
         hear_error(fd, FMNIST_EPROTO, words[i]);
     }
@@ -170,12 +105,12 @@ START_TEST(frame__in_pieces_or_together__understood)
 {
     static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 1};
     static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, STATUS};
-    int fd = dial();
+    int fd = dial(&d);
     for (size_t i = 0; i < sizeof hello; i++)
         ck_assert_int_eq(send(fd, hello + i, 1, 0), 1);
     hear_welcome(fd);
     close(fd);
-    fd = dial();
+    fd = dial(&d);
     ck_assert_int_eq(send(fd, both, sizeof both, 0), sizeof both);
     hear_welcome(fd);
     uint8_t head[8];
@@ -193,9 +128,9 @@ START_TEST(garbage__any__ends_its_own_connection)
         uint8_t bytes[600];
         for (size_t k = 0; k < sizeof bytes; k++)
             bytes[k] = (uint8_t)(next_random(&random) >> 40);
-        int fd = i % 2 ? dial() : dial_and_greet();
+        int fd = i % 2 ? dial(&d) : dial_and_greet(&d);
         if (i % 4 == 0) { /* a plausible open */
-            memcpy(bytes, (uint8_t[]){0x28, 1, 0, 0, OPEN, 0, 0, 0}, 8);
+            memcpy(bytes, (uint8_t[]){0x48, 1, 0, 0, OPEN, 0, 0, 0}, 8);
             memcpy(bytes + 8, "tiny", 5);
         }
         send(fd, bytes, next_random(&random) % sizeof bytes, MSG_NOSIGNAL);
@@ -208,7 +143,7 @@ END_TEST
 START_TEST(descriptors__sent_to_the_daemon__closed_and_refused)
 {
     for (int i = 0; i < 20; i++) {
-        int fd = dial_and_greet(), fds[8];
+        int fd = dial_and_greet(&d), fds[8];
         for (int k = 0; k < 8; k++)
             fds[k] = STDIN_FILENO;
         char byte = 0, control[CMSG_SPACE(sizeof fds)];
@@ -290,7 +225,7 @@ END_TEST
 
 START_TEST(limits__clients__refused_by_name)
 {
-    int fds[2] = {dial_and_greet(), dial_and_greet()};
+    int fds[2] = {dial_and_greet(&d), dial_and_greet(&d)};
     struct fmnist_connect_options o = {.size = sizeof o, .socket = d.socket};
     struct fmnist_client *more;
     for (int i = 0; i < 10; i++)
@@ -304,7 +239,7 @@ END_TEST
 START_TEST(limits__no_hello__ended_in_time)
 {
     int64_t start = milliseconds();
-    int silent = dial(), half = dial();
+    int silent = dial(&d), half = dial(&d);
     ck_assert_int_eq(send(half, "\4\0\0", 3, 0), 3);
     hear_error(silent, FMNIST_ETIMEDOUT, "limits.handshake_ms");
     hear_error(half, FMNIST_ETIMEDOUT, "limits.handshake_ms");

@@ -6,11 +6,14 @@
 static struct daemon d;
 static struct images all;
 static struct fmnist_client *client;
+static uint32_t list[103]; /* each image once */
 
 static void setup(void)
 {
     support_setup();
     images_make(&all, 103, 5, 4, 1);
+    for (uint32_t i = 0; i < 103; i++)
+        list[i] = i * 40 % 103;
     serve_tiny(&d, "workers: 3\n");
     client = connect_to(&d);
 }
@@ -66,6 +69,10 @@ static struct fmnist_spec small_spec(uint32_t order, uint32_t transport)
     spec.seed = 11;
     spec.transport = transport;
     spec.batch_size = 10;
+    if (order == FMNIST_ORDER_LIST) {
+        spec.list = list;
+        spec.list_count = 103;
+    }
     return spec;
 }
 
@@ -73,11 +80,25 @@ static struct fmnist_spec small_spec(uint32_t order, uint32_t transport)
  * three epochs of eleven batches at some k. */
 START_TEST(resume__every_position_of_small_epochs__same_events)
 {
-    for (uint32_t order = FMNIST_ORDER_SEQUENTIAL; order <= FMNIST_ORDER_NUMPY; order++)
+    for (uint32_t order = FMNIST_ORDER_SEQUENTIAL; order <= FMNIST_ORDER_LIST; order++)
         for (uint32_t transport = FMNIST_SHM; transport <= FMNIST_INLINE; transport++) {
             struct fmnist_spec spec = small_spec(order, transport);
             check_every_position(&spec, 3 * 12);
         }
+}
+END_TEST
+
+/* Where a batch begins is not a multiple of anything. */
+START_TEST(resume__every_position_of_ragged_batches__same_events)
+{
+    static const uint32_t lengths[] = {1, 30, 2, 2, 40, 1, 27};
+    for (uint32_t transport = FMNIST_SHM; transport <= FMNIST_INLINE; transport++) {
+        struct fmnist_spec spec = small_spec(FMNIST_ORDER_LIST, transport);
+        spec.list_batches = lengths;
+        spec.list_batch_count = 7;
+        spec.epochs = 3;
+        check_every_position(&spec, 3 * 8 + 2);
+    }
 }
 END_TEST
 
@@ -193,7 +214,7 @@ START_TEST(resume__token_of_another_spec__refused)
     struct fmnist_stream *stream = open_stream(client, &spec);
     struct fmnist_token token = token_of(stream);
     fmnist_close(stream);
-    struct fmnist_spec other[] = {spec, spec, spec, spec, spec, spec, spec, spec};
+    struct fmnist_spec other[] = {spec, spec, spec, spec, spec, spec, spec, spec, spec};
     other[0].seed++;
     other[1].order = FMNIST_ORDER_SHUFFLE;
     other[2].batch_size = 11;
@@ -203,6 +224,7 @@ START_TEST(resume__token_of_another_spec__refused)
     other[5].width = 8;
     other[6].label_dtype = FMNIST_INT32;
     other[7].world_size = 2; /* another global batch */
+    other[8] = small_spec(FMNIST_ORDER_LIST, FMNIST_SHM);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         must_refuse(&other[i], &token);
     /* The transport and the epoch to begin with change no batch. */
@@ -267,7 +289,7 @@ static void mark(struct fmnist_spec spec, const struct fmnist_token *token, uint
 /* Three ranks stop, one, two or four go on: together they still deliver each image once. */
 START_TEST(resume__on_another_world_size__the_rest_once)
 {
-    for (uint32_t order = FMNIST_ORDER_SEQUENTIAL; order <= FMNIST_ORDER_NUMPY; order++)
+    for (uint32_t order = FMNIST_ORDER_SEQUENTIAL; order <= FMNIST_ORDER_LIST; order++)
         for (uint32_t world = 1; world <= 4; world++) {
             struct fmnist_spec spec = small_spec(order, FMNIST_SHM);
             spec.pad = FMNIST_PAD_NONE;
@@ -304,6 +326,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, resume__every_position_of_small_epochs__same_events);
+    tcase_add_test(tc, resume__every_position_of_ragged_batches__same_events);
     tcase_add_test(tc, resume__positions_of_a_stream_that_ends__same_events);
     tcase_add_test(tc, resume__info__the_tokens_position);
     tcase_add_test(tc, token_at__every_position__the_token_that_was_taken_there);

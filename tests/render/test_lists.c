@@ -110,6 +110,12 @@ START_TEST(lists_put__over_the_bound__least_recent_goes)
         ck_assert_msg((k != NULL) == (i != 1), "list %d", i);
         lists_put(l, k);
     }
+    lists_resize(l, KEPT / 2); /* one list */
+    for (int i = 0; i < 3; i++) {
+        const struct kept_list *k = lists_get(l, digests[i]);
+        ck_assert_msg((k != NULL) == (i == 2), "list %d", i);
+        lists_put(l, k);
+    }
     lists_free(l);
 }
 END_TEST

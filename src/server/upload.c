@@ -1,0 +1,122 @@
+/* Receiving lists. When a session may send one, and what follows, is session.c's. */
+#include "server/upload.h"
+
+#include "server/session.h"
+#include "wire/message.h"
+#include "wire/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a list travels as it lies in memory");
+
+uint64_t upload_bytes(const struct spec *spec)
+{
+    return (spec->list_count + spec->list_batch_count) * sizeof(uint32_t);
+}
+
+/* Whether a session before `s` in the walk, of the same user, reads the list too. */
+static bool is_counted(const struct server *server, const struct session *s,
+                       const struct session_facts *f)
+{
+    for (struct session *o = server->sessions; o != s; o = session_next(o)) {
+        struct session_facts of;
+        session_facts(o, &of);
+        if (of.uid == f->uid && of.list == f->list)
+            return true;
+    }
+    return false;
+}
+
+int upload_allowed(const struct server *server, uid_t uid, uint64_t bytes,
+                   const struct kept_list *read, struct err *e)
+{
+    uint64_t limit = server->config->limits.list_bytes, all = bytes;
+    for (struct session *s = server->sessions; s; s = session_next(s)) {
+        struct session_facts f;
+        session_facts(s, &f);
+        if (f.uid != uid)
+            continue;
+        all += f.upload_bytes;
+        if (f.list && f.list != read && !is_counted(server, s, &f))
+            all += kept_list_bytes(f.list);
+    }
+    if (all <= limit)
+        return 0;
+    return err_set(e, -E2BIG,
+                   "a list of %llu bytes: limits.list_bytes is %llu bytes for all lists of uid %u",
+                   (unsigned long long)bytes, (unsigned long long)limit, (unsigned)uid);
+}
+
+int upload_new(struct upload **out, const struct spec *spec, struct err *e)
+{
+    struct upload *u = calloc(1, sizeof *u);
+    uint32_t *numbers = malloc(upload_bytes(spec));
+    if (!u || !numbers) {
+        free(u);
+        free(numbers);
+        return err_set(e, -ENOMEM, "a list of %llu bytes: out of memory",
+                       (unsigned long long)upload_bytes(spec));
+    }
+    u->numbers = numbers;
+    u->bytes = upload_bytes(spec);
+    *out = u;
+    return 0;
+}
+
+void upload_free(struct upload *u)
+{
+    if (!u)
+        return;
+    free(u->numbers);
+    free(u);
+}
+
+int upload_begin(struct upload *u, uint32_t body_bytes, struct err *e)
+{
+    assert(u->frame_left == 0);
+    uint64_t left = u->bytes - u->have;
+    uint64_t most = left < WIRE_LIST_MAX ? left : WIRE_LIST_MAX;
+    if (body_bytes == 0 || body_bytes > most || body_bytes % sizeof *u->numbers != 0)
+        return err_set(e, -EPROTO,
+                       "a piece of a list has %u bytes: want whole numbers, at most %llu bytes",
+                       body_bytes, (unsigned long long)most);
+    u->frame_left = body_bytes;
+    return 0;
+}
+
+static char *place(struct upload *u)
+{
+    return (char *)u->numbers + u->have;
+}
+
+size_t upload_put(struct upload *u, const void *data, size_t size)
+{
+    size_t n = size < u->frame_left ? size : u->frame_left;
+    memcpy(place(u), data, n);
+    u->have += n;
+    u->frame_left -= (uint32_t)n;
+    return n;
+}
+
+ssize_t upload_receive(struct upload *u, int fd)
+{
+    ssize_t n = socket_receive(fd, place(u), u->frame_left);
+    if (n > 0) {
+        u->have += (size_t)n;
+        u->frame_left -= (uint32_t)n;
+    }
+    return n;
+}
+
+int upload_keep(struct upload *u, const struct spec *spec, struct lists *lists,
+                const struct kept_list **out, struct err *e)
+{
+    assert(upload_is_whole(u));
+    uint32_t *numbers = u->numbers;
+    u->numbers = NULL;
+    return lists_add(lists, spec->list_digest, numbers, spec->list_count, spec->list_batch_count,
+                     out, e);
+}

@@ -1,0 +1,86 @@
+/* tests/e2e/peer.h — a peer that speaks the protocol by hand, to break it.
+ *
+ * The numbers of the protocol stand here again, because they must never change.
+ */
+#ifndef TESTS_E2E_PEER_H
+#define TESTS_E2E_PEER_H
+
+#include "e2e/harness.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum {
+    HELLO = 1,
+    DATASETS,
+    STATUS,
+    OPEN,
+    KICK,
+    LEAVE,
+    LIST,
+    WELCOME = 101,
+    ERROR = 106,
+    WANT_LIST = 108
+};
+
+static inline int dial(const struct daemon *d)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    ck_assert_uint_lt(strlen(d->socket), sizeof a.sun_path);
+    memcpy(a.sun_path, d->socket, strlen(d->socket));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static inline void say(int fd, uint16_t type, const void *body, uint32_t size)
+{
+    uint8_t frame[8 + 2048] = {(uint8_t)size,         (uint8_t)(size >> 8), (uint8_t)(size >> 16),
+                               (uint8_t)(size >> 24), (uint8_t)type,        (uint8_t)(type >> 8)};
+    ck_assert_uint_le(size, 2048);
+    if (size)
+        memcpy(frame + 8, body, size);
+    /* The daemon may have hung up on the first half already. */
+    ck_assert_int_ne(send(fd, frame, 8 + size, MSG_NOSIGNAL), 0);
+}
+
+static inline uint32_t little(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline void hear_welcome(int fd)
+{
+    uint8_t frame[64];
+    ck_assert_int_gt(recv(fd, frame, 8, MSG_WAITALL), 0);
+    ck_assert_uint_eq(frame[4], WELCOME);
+    ck_assert_int_eq(recv(fd, frame + 8, little(frame), MSG_WAITALL), (ssize_t)little(frame));
+}
+
+/* One error frame of that code, with that word in its text, and then the end. */
+static inline void hear_error(int fd, int code, const char *word)
+{
+    uint8_t frame[2048] = {0};
+    ssize_t n = recv(fd, frame, 8, MSG_WAITALL);
+    ck_assert_int_eq(n, 8);
+    ck_assert_uint_eq(frame[4] | frame[5] << 8, ERROR);
+    uint32_t size = little(frame);
+    ck_assert(size >= 8 && size < sizeof frame - 8);
+    ck_assert_int_eq(recv(fd, frame + 8, size, MSG_WAITALL), (ssize_t)size);
+    ck_assert_int_eq((int)little(frame + 8), code);
+    ck_assert_uint_eq(little(frame + 12), size - 8);
+    ck_assert_msg(strstr((char *)frame + 16, word), "\"%s\" has no \"%s\"", frame + 16, word);
+    ck_assert_int_le(recv(fd, frame, 1, 0), 0);
+    close(fd);
+}
+
+static inline int dial_and_greet(const struct daemon *d)
+{
+    static const uint8_t version[4] = {1};
+    int fd = dial(d);
+    say(fd, HELLO, version, 4);
+    hear_welcome(fd);
+    return fd;
+}
+
+#endif
