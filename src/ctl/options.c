@@ -8,7 +8,20 @@
 #include <string.h>
 
 /* Values of getopt_long for options that are no field of a spec. */
-enum { FIELD = 256, EPOCHS, BATCHES, COLUMNS, NO_READ, TRAIN, TEST, SIZE, SEED, RAW, ONCE };
+enum {
+    FIELD = 256,
+    INDICES,
+    EPOCHS,
+    BATCHES,
+    COLUMNS,
+    NO_READ,
+    TRAIN,
+    TEST,
+    SIZE,
+    SEED,
+    RAW,
+    ONCE
+};
 
 #define SPEC_OPTIONS                                                                               \
     {"dataset", required_argument, NULL, FIELD}, {"split", required_argument, NULL, FIELD},        \
@@ -22,6 +35,7 @@ enum { FIELD = 256, EPOCHS, BATCHES, COLUMNS, NO_READ, TRAIN, TEST, SIZE, SEED, 
         {"epoch", required_argument, NULL, FIELD}, {"rank", required_argument, NULL, FIELD},       \
         {"world-size", required_argument, NULL, FIELD}, {"pad", required_argument, NULL, FIELD},   \
         {"transport", required_argument, NULL, FIELD},                                             \
+        {"indices", required_argument, NULL, INDICES},                                             \
         {"epochs", required_argument, NULL, EPOCHS},                                               \
     {                                                                                              \
         "batches", required_argument, NULL, BATCHES                                                \
@@ -77,7 +91,9 @@ static const char spec_help[] =
     "  --channels N          default: as stored; 3 repeats a single channel\n"
     "  --mean X[,X...]  --std X[,X...]   normalisation; default none\n"
     "  --label-dtype TYPE    int64 (default), int32 or uint8\n"
-    "  --order ORDER         sequential (default), shuffle, torch, torch-loader or numpy\n"
+    "  --order ORDER         sequential (default), shuffle, torch, torch-loader, numpy or list\n"
+    "  --indices FILE        the list: whole numbers with white space between; - for standard\n"
+    "                        input; with --order list\n"
     "  --seed N              default 0\n"
     "  --epoch N             the first epoch, default 0\n"
     "  --rank N --world-size N           one shard of several; default 0 of 1\n"
@@ -158,6 +174,9 @@ static int take(struct invocation *in, const struct verb *verb, int option, cons
         if (fmnist_spec_set(&in->spec, name, optarg ? optarg : "true"))
             return wrong("--%s%s", fmnist_error(), "");
         return 0;
+    case INDICES:
+        in->indices = optarg;
+        return 0;
     case EPOCHS:
         return number(name, optarg, 1, UINT32_MAX, &in->epochs);
     case BATCHES:
@@ -221,6 +240,8 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
         return wrong("%s: unexpected argument \"%s\"", verb->name, argv[optind]);
     if (in->epochs && in->batches)
         return wrong("%s: --epochs and --batches exclude each other%s", verb->name, "");
+    if ((in->spec.order == FMNIST_ORDER_LIST) != (in->indices != NULL))
+        return wrong("%s: --order list and --indices FILE go together%s", verb->name, "");
     if (verb->options == OPTIONS_GENERATE && !in->output)
         return wrong("%s: -o FOLDER is missing%s", verb->name, "");
     if (!in->epochs && !in->batches && verb->options != OPTIONS_TOP) {

@@ -1,8 +1,11 @@
 /* The list of verbs, and what several of them do alike. */
 #include "ctl/verbs.h"
 
+#include "ctl/indices.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 const struct verb verbs[] = {
     {"status", "the daemon: workers, memory, clients and their streams", OPTIONS_NONE, verb_status},
@@ -46,12 +49,20 @@ struct fmnist_client *ctl_connect(const struct invocation *in)
 int ctl_open(const struct invocation *in, struct fmnist_client **client,
              struct fmnist_stream **stream, struct fmnist_stream_info *info)
 {
-    *client = ctl_connect(in);
-    if (!*client)
-        return EXIT_FAILED;
     struct fmnist_spec spec = in->spec;
     spec.epochs = in->batches ? 0 : in->epochs;
+    uint32_t *list = NULL;
+    struct err e;
+    if (in->indices && indices_read(in->indices, &list, &spec.list_count, &e))
+        return ctl_error("%s", e.text);
+    spec.list = list;
+    *client = ctl_connect(in);
+    if (!*client) {
+        free(list);
+        return EXIT_FAILED;
+    }
     int rc = fmnist_open(*client, &spec, NULL, stream);
+    free(list);
     info->size = sizeof *info;
     if (!rc)
         rc = fmnist_stream_info(*stream, info);

@@ -22,8 +22,9 @@ struct invocation {
     bool json;
     /* behind it */
     struct fmnist_spec spec;
-    uint64_t epochs;  /* how much: epochs, or, where batches is not 0, so many batches */
-    uint64_t batches; /* top: pages */
+    const char *indices; /* the file of the order list; else NULL */
+    uint64_t epochs;     /* how much: epochs, or, where batches is not 0, so many batches */
+    uint64_t batches;    /* top: pages */
     const char *output;
     uint32_t columns;
     bool no_read;
@@ -66,7 +67,7 @@ int ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Connects as the invocation says; tells and returns NULL where that fails. */
 struct fmnist_client *ctl_connect(const struct invocation *in);
 
-/* Connects and opens the invocation's stream. Returns an exit status. */
+/* Connects and opens the invocation's stream, reading its list. Returns an exit status. */
 int ctl_open(const struct invocation *in, struct fmnist_client **client,
              struct fmnist_stream **stream, struct fmnist_stream_info *info);
 
