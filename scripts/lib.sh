@@ -51,6 +51,16 @@ end_steps() {
 
 jobs_count() { nproc 2>/dev/null || echo 2; }
 
+# find_python: sets PYTHON to a Python 3.11 that can make environments; 3.11 is what every framework
+# release of scripts/python-env has wheels for.
+find_python() {
+    for PYTHON in "${PYTHON:-python3}" /usr/bin/python3 python3.11; do
+        "$PYTHON" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
+            2>/dev/null && return 0
+    done
+    return 1
+}
+
 # ---- datasets -------------------------------------------------------------------------------
 
 IDX_FILES='train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte'
