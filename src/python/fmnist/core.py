@@ -125,6 +125,9 @@ class Stream:
     Keyword arguments are the fields of struct fmnist_spec in include/fmnist.h by their C names, and
     enum values by the names that fmnistctl has: order="torch", resize="pillow-bilinear".
 
+    order="list" takes its indices as list=, and the lengths of its batches, where they are not runs
+    of batch_size, as list_batches=; both uint32 arrays.
+
     Arrays are the caller's own, unless zero_copy: then they are read-only views of the daemon's
     memory, and each keeps its batch's slot until the last array over it is gone.
 
@@ -134,7 +137,9 @@ class Stream:
 
     def __init__(self, dataset="fashion-mnist", split="train", *, socket=None, daemon=None,
                  timeout=30.0, token=None, zero_copy=False, indices=False, arrays=NumpyArrays,
-                 **spec):
+                 list=None, list_batches=None, **spec):
+        self._list = tuple(None if a is None else np.ascontiguousarray(a, np.uint32)
+                           for a in (list, list_batches))
         self._fields = dict(dataset=dataset, split=split, **spec)
         self._where = (socket, daemon)
         self._timeout = timeout
@@ -153,7 +158,7 @@ class Stream:
     def _open(self):
         fields = tuple((name, _text(value)) for name, value in self._fields.items())
         self._native = _native.Stream(_find_socket(*self._where), _milliseconds(self._timeout),
-                                      fields, self._token)
+                                      fields, self._token, *self._list)
         self._pid = os.getpid()
         row = list(self._native.info())
         epoch, step = row[13:15]
@@ -298,6 +303,8 @@ class Stream:
         epoch, step = self._position
         size = info.batch_size
         per_block = max(1, BLOCK_BYTES // (size * info.image_bytes)) if stride == 1 else 1
+        if self._list[1] is not None:
+            per_block = 1  # batches of several lengths
         native = None
         while step < info.steps:
             self._check(reader)
@@ -323,7 +330,10 @@ class Stream:
     def _fetch(self, native, step, count):
         """`count` batches in one array of each kind."""
         info, arrays = self._info, self._arrays
-        rows = min(count * info.batch_size, info.sample_count - step * info.batch_size)
+        if self._list[1] is not None:
+            rows = int(self._list[1][step])
+        else:
+            rows = min(count * info.batch_size, info.sample_count - step * info.batch_size)
         images = arrays.empty((rows, *info.image_shape), info.dtype)
         labels = arrays.empty((rows,), info.label_dtype)
         indices = arrays.empty((rows,), "int64") if self._with_indices else None

@@ -76,41 +76,17 @@ static int connect_and_open(const struct fmnist_connect_options *options,
     return rc;
 }
 
-static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
+static int begin(struct native_stream *s, const struct fmnist_connect_options *options,
+                 const struct fmnist_spec *spec, const struct fmnist_token *token)
 {
-    struct native_stream *s = (struct native_stream *)self;
-    struct fmnist_connect_options options = {.size = sizeof options};
-    PyObject *fields;
-    const char *token_bytes;
-    Py_ssize_t token_size;
-    if (s->stream) {
-        PyErr_SetString(PyExc_RuntimeError, "the stream is open already");
-        return -1;
-    }
-    if (!PyArg_ParseTuple(args, "zIO!z#", &options.socket, &options.timeout_ms, &PyTuple_Type,
-                          &fields, &token_bytes, &token_size))
-        return -1;
-    struct fmnist_spec spec;
-    fmnist_spec_init(&spec);
-    if (set_fields(&spec, fields))
-        return -1;
-    struct fmnist_token token;
-    if (token_bytes && token_size != sizeof token) {
-        PyErr_Format(PyExc_ValueError, "the token has %zd bytes, want %zu", token_size,
-                     sizeof token);
-        return -1;
-    }
-    if (token_bytes)
-        memcpy(&token, token_bytes, sizeof token);
     int rc;
-    Py_BEGIN_ALLOW_THREADS rc =
-        connect_and_open(&options, &spec, token_bytes ? &token : NULL, &s->stream);
+    Py_BEGIN_ALLOW_THREADS rc = connect_and_open(options, spec, token, &s->stream);
     Py_END_ALLOW_THREADS if (rc)
     {
         raise_error(rc, fmnist_error());
         return -1;
     }
-    s->timeout_ms = options.timeout_ms;
+    s->timeout_ms = options->timeout_ms;
     s->info.size = sizeof s->info;
     fmnist_stream_info(s->stream, &s->info);
     s->returned = calloc(s->info.slot_count, sizeof *s->returned);
@@ -119,6 +95,40 @@ static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
     end(s);
     PyErr_NoMemory();
     return -1;
+}
+
+static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    struct fmnist_connect_options options = {.size = sizeof options};
+    PyObject *fields;
+    const char *token_bytes;
+    Py_ssize_t token_size;
+    Py_buffer list, lengths;
+    if (s->stream) {
+        PyErr_SetString(PyExc_RuntimeError, "the stream is open already");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(args, "zIO!z#z*z*", &options.socket, &options.timeout_ms, &PyTuple_Type,
+                          &fields, &token_bytes, &token_size, &list, &lengths))
+        return -1;
+    struct fmnist_token token;
+    struct fmnist_spec spec;
+    fmnist_spec_init(&spec);
+    spec.list = list.buf;
+    spec.list_count = (uint64_t)list.len / sizeof *spec.list;
+    spec.list_batches = lengths.buf;
+    spec.list_batch_count = (uint64_t)lengths.len / sizeof *spec.list_batches;
+    int rc = -1;
+    if (token_bytes && token_size != sizeof token)
+        PyErr_Format(PyExc_ValueError, "the token has %zd bytes, want %zu", token_size,
+                     sizeof token);
+    else if (!set_fields(&spec, fields))
+        rc = begin(s, &options, &spec,
+                   token_bytes ? memcpy(&token, token_bytes, sizeof token) : NULL);
+    PyBuffer_Release(&list);
+    PyBuffer_Release(&lengths);
+    return rc;
 }
 
 /* ---- waiting ------------------------------------------------------------------------------- */
@@ -331,7 +341,8 @@ static PyMethodDef methods[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Stream(socket, timeout_ms, ((field, value), ...), token or None)"},
+    {Py_tp_doc, "Stream(socket, timeout_ms, ((field, value), ...), token or None, list or None, "
+                "lengths of its batches or None): both uint32"},
     {Py_tp_init, stream_init},
     {Py_tp_dealloc, stream_dealloc},
     {Py_tp_methods, methods},
