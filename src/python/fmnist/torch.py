@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset as _MapDataset, IterableDataset, get_worker_info
 
-from fmnist import core
+from fmnist import _chapter, core
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 
@@ -246,74 +246,19 @@ class MapDataset(_MapDataset):
         return image, label if self.target_transform is None else self.target_transform(label)
 
 
-TEXT_LABELS = ("t-shirt", "trouser", "pullover", "dress", "coat",
-               "sandal", "shirt", "sneaker", "bag", "ankle boot")
-
-
-def _base():
-    """d2l.DataModule where d2l is installed, so that d2l's Trainer takes it."""
-    try:
-        from d2l import torch as d2l
-        return d2l.DataModule
-    except ImportError:
-        return object
-
-
-class FashionMNIST(_base()):
+class FashionMNIST(_chapter.DataModule):
     """The data module of "The Image Classification Dataset". Keywords beyond the chapter's are
     Loader's, for both splits."""
 
-    dataset = "fashion-mnist"
+    _d2l = "d2l.torch"
 
     def __init__(self, batch_size=64, resize=(28, 28), **options):
-        if _base() is not object:
-            super().__init__()
-        self.batch_size, self.resize = batch_size, tuple(resize)
-        self._options = dict(options, dataset=options.get("dataset", self.dataset),
-                             height=self.resize[0], width=self.resize[1])
-        where = {k: v for k, v in self._options.items() if k in ("socket", "daemon", "timeout",
-                                                               "dataset")}
-        shape = dict(height=self.resize[0], width=self.resize[1], resize=pillow_rule())
-        self.train = MapDataset("train", **where, **shape)
-        self.val = MapDataset("test", **where, **shape)
-        self._loaders = {}
+        super().__init__(batch_size, tuple(resize), **options)
+        self._size = {"height": self.resize[0], "width": self.resize[1]}
+        shape = {**self._size, "resize": pillow_rule(), **_chapter.where(options)}
+        self.train = MapDataset("train", **shape)
+        self.val = MapDataset("test", **shape)
 
-    def text_labels(self, indices):
-        """The chapter's names of labels; torchvision's are train.classes."""
-        return [TEXT_LABELS[int(i)] for i in indices]
-
-    def get_dataloader(self, train):
-        """Shuffled for training, ordered for validation; the stream stays open between epochs."""
-        train = bool(train)
-        if train not in self._loaders:
-            self._loaders[train] = Loader(split="train" if train else "test",
-                                          batch_size=self.batch_size, shuffle=train,
-                                          **self._options)
-        return self._loaders[train]
-
-    def train_dataloader(self):
-        return self.get_dataloader(train=True)
-
-    def val_dataloader(self):
-        return self.get_dataloader(train=False)
-
-    def visualize(self, batch, nrows=1, ncols=8, labels=[]):
-        """Draws the batch's first images with their labels' names."""
-        X, y = batch
-        if not labels:
-            labels = self.text_labels(y)
-        return show_images(X.squeeze(1), nrows, ncols, titles=labels)
-
-
-def show_images(images, nrows, ncols, titles, scale=1.5):
-    """Images in rows and columns, each with its title; returns the axes."""
-    import matplotlib.pyplot as plt
-
-    _, axes = plt.subplots(nrows, ncols, figsize=(ncols * scale, nrows * scale), squeeze=False)
-    axes = axes.flatten()
-    for axis, image, title in zip(axes, images, titles):
-        axis.imshow(np.asarray(image))
-        axis.set_title(title)
-    for axis in axes:
-        axis.axis("off")
-    return axes
+    def _loader(self, train):
+        return Loader(split="train" if train else "test", batch_size=self.batch_size,
+                      shuffle=train, **self._size, **self.options)

@@ -1,0 +1,115 @@
+"""The code of "The Image Classification Dataset" in three of its tabs, with the import changed and
+nothing else. The MXNet tab is in test_mxnet_chapter.py: it needs another environment."""
+
+import sys
+import time
+import types
+
+import pytest
+
+TABS = ["torch", "tensorflow", "jax"]
+
+
+def fashion_mnist(tab):
+    pytest.importorskip(tab)
+    return getattr(pytest.importorskip("fmnist." + tab), "FashionMNIST")
+
+
+def numpy_of(array):
+    import numpy
+
+    return numpy.asarray(array)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_chapter__its_lines__run_with_the_import_changed(daemon, tab, matplotlib_agg):
+    FashionMNIST = fashion_mnist(tab)
+
+    data = FashionMNIST(batch_size=64, resize=(32, 32))
+    if tab == "torch":
+        assert (len(data.train), len(data.val)) == (60000, 10000)
+        assert tuple(data.train[0][0].shape) == (1, 32, 32)
+    else:
+        assert (len(data.train[0]), len(data.val[0])) == (60000, 10000)
+        assert data.train[0][0].shape == (28, 28)
+        assert len(data.train[1]) == 60000
+
+    X, y = next(iter(data.train_dataloader()))
+    shape = (64, 1, 32, 32) if tab == "torch" else (64, 32, 32, 1)
+    assert tuple(X.shape) == shape and numpy_of(X).dtype == "float32"
+    assert tuple(y.shape) == (64,)
+    assert numpy_of(y).dtype == ("int64" if tab == "torch" else "int32")
+
+    tic = time.time()
+    seen = 0
+    for X, y in data.train_dataloader():
+        seen += len(y)
+    assert seen == 60000 and f"{time.time() - tic:.2f} sec"
+
+    batch = next(iter(data.val_dataloader()))
+    axes = data.visualize(batch)
+    assert [axis.get_title() for axis in axes] == [
+        "ankle boot", "pullover", "trouser", "trouser", "shirt", "trouser", "coat", "shirt"]
+    axes = data.visualize(batch, nrows=2, ncols=2, labels=list("abcd"))
+    assert [axis.get_title() for axis in axes] == list("abcd")
+    assert all(len(axis.images) == 1 and axis.images[0].get_array().shape == (32, 32)
+               for axis in axes)
+    assert data.text_labels([0, 9]) == ["t-shirt", "ankle boot"]
+
+
+# A loader that is asked for the validation set gives it in the files' order, each time.
+@pytest.mark.parametrize("tab", TABS)
+def test_val_dataloader__twice__the_files_order(daemon, tab, raw_test):
+    data = fashion_mnist(tab)(batch_size=1000)
+    labels = raw_test[1]
+    loader = data.get_dataloader(train=False)
+    assert len(loader) == 10
+    for _ in range(2):
+        got = [label for _, y in loader for label in numpy_of(y).tolist()]
+        assert got == labels.tolist()
+
+
+# The training set comes in another order in each epoch, every image once.
+@pytest.mark.parametrize("tab", TABS)
+def test_train_dataloader__two_epochs__two_orders_of_one_set(daemon, tab, raw_train):
+    import numpy
+
+    data = fashion_mnist(tab)(batch_size=512)
+    loader = data.get_dataloader(train=True)
+    assert len(loader) == 118
+    epochs = [numpy.concatenate([numpy_of(y) for _, y in loader]) for _ in range(2)]
+    assert (epochs[0] != epochs[1]).any()
+    for labels in epochs:
+        assert numpy.bincount(labels).tolist() == numpy.bincount(raw_train[1]).tolist()
+
+
+def d2l_for(tab):
+    """d2l with this framework, or a skip. d2l's PyTorch module wants torchvision, of which it uses
+    the names alone as long as nobody asks for d2l's own data sets."""
+    pytest.importorskip("d2l")
+    if tab == "torch" and "torchvision" not in sys.modules:
+        stub = types.ModuleType("torchvision")
+        stub.transforms = types.ModuleType("torchvision.transforms")
+        sys.modules["torchvision"] = stub
+        sys.modules["torchvision.transforms"] = stub.transforms
+    try:
+        return __import__("d2l." + tab, fromlist=["DataModule"])
+    except ImportError as absent:
+        pytest.skip(f"d2l.{tab} needs more than is installed: {absent}")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_d2l__its_own_trainer__trains_on_it(daemon, tab, matplotlib_agg):
+    pytest.importorskip(tab)
+    d2l = d2l_for(tab)
+    FashionMNIST = fashion_mnist(tab)
+
+    data = FashionMNIST(batch_size=256)
+    assert isinstance(data, d2l.DataModule) and isinstance(data, FashionMNIST)
+    model = d2l.SoftmaxRegression(num_outputs=10, lr=0.1)
+    if tab == "tensorflow":  # Keras 3 hides d2l's method behind an attribute of its own
+        model.loss = types.MethodType(d2l.Classifier.loss, model)
+    d2l.Trainer(max_epochs=1).fit(model, data)
+
+    X, y = next(iter(data.val_dataloader()))
+    assert float(model.accuracy(model(X), y)) > 0.6

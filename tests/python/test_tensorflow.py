@@ -1,0 +1,142 @@
+"""fmnist.tensorflow beside TensorFlow's and Keras's own: pixels, tf.data, PyDataset, memory."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy
+import pytest
+
+tensorflow = pytest.importorskip("tensorflow")
+
+from fmnist import tensorflow as adapter
+
+
+def epoch(loader):
+    return [(numpy.asarray(X), numpy.asarray(y)) for X, y in loader]
+
+
+def same(a, b):
+    return len(a) == len(b) and all(
+        (X == Z).all() and (y == z).all() for (X, y), (Z, z) in zip(a, b))
+
+
+# ---- pixels: the chapter's own two lines are the reference ------------------------------------
+
+
+def chapter_pixels(images, height, width):
+    scaled = tensorflow.expand_dims(images, axis=3) / 255
+    return tensorflow.image.resize_with_pad(scaled, height, width).numpy()
+
+
+@pytest.mark.parametrize("first", range(1, 257, 32))
+def test_pixels__every_square_size_to_256__tensorflows_own_bits(daemon, raw_test, first):
+    for size in range(first, first + 32):
+        loader = adapter.Loader(split="test", batch_size=4, height=size, width=size)
+        X, _ = next(iter(loader))
+        want = chapter_pixels(raw_test[0][:4], size, size)
+        assert X.shape == want.shape and X.numpy().tobytes() == want.tobytes(), size
+
+
+@pytest.mark.parametrize("size", [(52, 60), (64, 49), (14, 40), (40, 14), (1, 28), (200, 31)])
+def test_pixels__not_square__tensorflows_own_bits(daemon, raw_test, size):
+    X, _ = next(iter(adapter.Loader(split="test", batch_size=64, height=size[0], width=size[1])))
+    assert X.numpy().tobytes() == chapter_pixels(raw_test[0][:64], *size).tobytes()
+
+
+# ---- the loader ---------------------------------------------------------------------------------
+
+
+def test_loader__its_batches__eager_tensors_of_the_users(daemon):
+    loader = adapter.Loader(batch_size=64, shuffle=True, seed=3)
+    kept = list(loader)
+    assert all(tensorflow.is_tensor(X) and X.dtype == "float32" and y.dtype == "int32"
+               for X, y in kept)
+    copies = [X.numpy().copy() for X, _ in kept]
+    list(loader)  # one more epoch through the same ring
+    assert all((X.numpy() == copy).all() for (X, _), copy in zip(kept, copies))
+
+
+def test_loader__state__goes_on_where_it_was(daemon):
+    loader = adapter.Loader(batch_size=512, shuffle=True, seed=3)
+    batches = iter(loader)
+    for _ in range(5):
+        next(batches)
+    state = loader.state_dict()
+    rest = epoch(batches)
+    assert len(rest) == 113
+    other = adapter.Loader(batch_size=512, shuffle=True, seed=3)
+    other.load_state_dict(state)
+    assert same(epoch(other), rest)
+    assert same(epoch(other), epoch(loader))  # and both begin the next epoch
+
+
+# ---- tf.data ------------------------------------------------------------------------------------
+
+
+def test_dataset__iterated__a_tf_data_dataset_with_the_loaders_batches(daemon):
+    dataset = adapter.dataset(batch_size=512, height=32, width=32, shuffle=True, seed=3)
+    assert isinstance(dataset, tensorflow.data.Dataset)
+    assert dataset.cardinality().numpy() == 118
+    X, y = dataset.element_spec
+    assert (X.shape.as_list(), X.dtype) == ([None, 32, 32, 1], tensorflow.float32)
+    assert (y.shape.as_list(), y.dtype) == ([None], tensorflow.int32)
+    loader = adapter.Loader(batch_size=512, height=32, width=32, shuffle=True, seed=3)
+    for _ in range(2):  # epoch after epoch
+        assert same(epoch(dataset.prefetch(2)), epoch(loader))
+
+
+def test_dataset__broken_off_and_transformed__as_any_other(daemon):
+    dataset = adapter.dataset(batch_size=64, shuffle=True, seed=3)
+    taken = epoch(dataset.take(3))
+    assert len(taken) == 3
+    levels = dataset.map(lambda X, y: (tensorflow.reduce_max(X), y)).take(2)
+    assert len(epoch(levels)) == 2
+    first, second = zip(*tensorflow.data.Dataset.zip((dataset, dataset)).take(4))
+    assert len(first) == 4
+
+
+# ---- Keras --------------------------------------------------------------------------------------
+
+
+def test_py_dataset__any_index_in_any_order__the_loaders_batches(daemon):
+    batches = adapter.PyDataset(batch_size=512, shuffle=True, seed=3)
+    assert isinstance(batches, tensorflow.keras.utils.PyDataset) and len(batches) == 118
+    want = epoch(adapter.Loader(batch_size=512, shuffle=True, seed=3))
+    order = numpy.random.default_rng(0).permutation(118)
+    assert all(same([batches[int(i)]], [want[i]]) for i in order)
+    assert same([batches[i] for i in range(118)], want)
+    with pytest.raises(IndexError):
+        batches[118]
+
+
+def test_py_dataset__the_epochs_end__the_next_epochs_batches(daemon):
+    batches = adapter.PyDataset(batch_size=512, shuffle=True, seed=3)
+    loader = adapter.Loader(batch_size=512, shuffle=True, seed=3)
+    epoch(loader)
+    batches.on_epoch_end()
+    assert same([batches[i] for i in range(118)], epoch(loader))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_py_dataset__in_model_fit__keras_trains_on_it(daemon, workers):
+    keras = tensorflow.keras
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
+    train = adapter.PyDataset(batch_size=256, shuffle=True, seed=3, workers=workers)
+    val = adapter.PyDataset(batch_size=1000, split="test")
+    history = model.fit(train, validation_data=val, epochs=2, verbose=0, shuffle=False).history
+    assert history["val_accuracy"][-1] > 0.7
+
+
+# The daemon's batches, shuffled by tf.data as the chapter's own are, train as the chapter's.
+def test_fit__keras_on_the_tf_data_dataset__trains(daemon):
+    keras = tensorflow.keras
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
+    history = model.fit(adapter.dataset(batch_size=256, shuffle=True), epochs=2, verbose=0).history
+    assert history["accuracy"][-1] > 0.7
