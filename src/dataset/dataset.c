@@ -232,6 +232,19 @@ static int open_files(struct job *j, struct err *e)
     return build_in_memory(j, e);
 }
 
+/* Neighbours of a page that a random order needs are not needed: reading them ahead would push
+ * out what is. */
+static void look_at_memory(const struct job *j)
+{
+    struct dataset_split *s = j->out;
+    if (!s->map || !page_is_paged(s))
+        return;
+    s->paged = true;
+    s->use_uring = j->o->options->use_uring;
+    madvise(s->map, s->map_bytes, MADV_RANDOM);
+    note_split(j, "memory does not hold it, pages are read as they are needed", NULL);
+}
+
 /* Returns 0, also where the source has no such split. */
 static int open_split(const struct opening *o, int split, struct dataset *d, struct err *e)
 {
@@ -243,6 +256,8 @@ static int open_split(const struct opening *o, int split, struct dataset *d, str
         rc = open_files(&j, e);
     if (rc == 0)
         rc = check_labels(j.out, d, j.files[SOURCE_LABELS].path, e);
+    if (rc == 0)
+        look_at_memory(&j);
     for (int i = 0; i < SOURCE_FILES; i++)
         source_close(&j.files[i]);
     if (rc < 0) {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <xxhash.h>
@@ -154,4 +155,17 @@ int page_map(int fd, struct dataset_split *s, struct err *e)
     s->images = (const uint8_t *)map + l.images;
     s->labels = (const int32_t *)((const uint8_t *)map + l.labels);
     return 0;
+}
+
+#define PAGED_SHARE 64 /* one page of so many may be missing */
+
+bool page_is_paged(const struct dataset_split *s)
+{
+    size_t pages = (s->map_bytes + PAGE_BYTES - 1) / PAGE_BYTES, missing = 0;
+    unsigned char *resident = malloc(pages);
+    if (resident && mincore(s->map, s->map_bytes, resident) == 0)
+        for (size_t i = 0; i < pages; i++)
+            missing += !(resident[i] & 1);
+    free(resident);
+    return missing > pages / PAGED_SHARE;
 }

@@ -55,4 +55,9 @@ void page_digest_end(struct XXH3_state_s *state, uint8_t digest[16]);
  * Errors: -ENOMEM and what mmap(2) says. */
 int page_map(int fd, struct dataset_split *s, struct err *e);
 
+/* Whether memory does not hold the mapping, which was just read whole: more than 1/64 of its pages
+ * are gone again. This sees every limit: the machine's, a cgroup's, what others use; a page that
+ * was reclaimed by chance does not count. */
+bool page_is_paged(const struct dataset_split *s);
+
 #endif

@@ -12,9 +12,16 @@
 #define GROUP_SAMPLES 64u
 #define UNKEPT_BYTES  (256u << 10)
 
+/* Images whose pages are asked for ahead of the one that is rendered: enough to fill a disk's
+ * queue, and what they push out of memory is little. */
+#define PAGES_AHEAD_BYTES (4u << 20)
+
 struct render_scratch {
     uint32_t *indices; /* [capacity] */
     size_t capacity;
+    size_t count; /* samples of the chunk being rendered */
+    size_t asked; /* so many of them have been asked for */
+    struct prefetcher prefetcher;
     uint8_t *unkept; /* samples that the store does not keep */
     size_t unkept_bytes;
     void *resize; /* for resize_run */
@@ -30,6 +37,7 @@ void render_scratch_free(struct render_scratch *scratch)
 {
     if (!scratch)
         return;
+    prefetch_close(&scratch->prefetcher);
     free(scratch->indices);
     free(scratch->unkept);
     free(scratch->resize);
@@ -72,6 +80,19 @@ static void write_images(const struct recipe *r, const void *const *samples, siz
         memcpy(images + i * r->image_bytes, samples[i], r->image_bytes);
 }
 
+/* A chunk's reads go to the disk together, and those of a long one keep running ahead. */
+static void ask_for_pages(const struct recipe *r, struct render_scratch *scratch, size_t at)
+{
+    const struct dataset_split *s = r->split;
+    size_t window = PAGES_AHEAD_BYTES / ((size_t)s->height * s->width * s->channels);
+    if (scratch->asked == scratch->count || scratch->asked > at + window / 2)
+        return;
+    size_t end = at + window < scratch->count ? at + window : scratch->count;
+    shelf_prefetch(r->shelf, &scratch->prefetcher, scratch->indices + scratch->asked,
+                   end - scratch->asked);
+    scratch->asked = end;
+}
+
 /* One batch, its indices known. */
 static void render_images(const struct recipe *r, struct render_scratch *scratch,
                           const uint32_t *indices, size_t count, uint8_t *images)
@@ -81,6 +102,7 @@ static void render_images(const struct recipe *r, struct render_scratch *scratch
     size_t unkept_max = scratch->unkept_bytes / sample_bytes;
     for (size_t first = 0; first < count;) {
         size_t n = 0, unkept = 0;
+        ask_for_pages(r, scratch, (size_t)(indices - scratch->indices) + first);
         while (n < GROUP_SAMPLES && first + n < count) {
             uint32_t index = indices[first + n];
             samples[n] = shelf_sample(r->shelf, index, scratch->resize);
@@ -120,6 +142,8 @@ int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64
     sampler_indices(s, epoch, order, first, samples, scratch->indices);
     orders_put(r->kitchen->orders, p);
 
+    scratch->count = samples;
+    scratch->asked = 0;
     const uint32_t *indices = scratch->indices;
     for (size_t b = 0; b < batches; b++) {
         size_t count = targets[b].count;

@@ -255,6 +255,26 @@ const void *shelf_sample(struct shelf *shelf, uint32_t index, void *scratch)
     return sample;
 }
 
+static bool is_ready(const struct shelf *shelf, uint32_t index)
+{
+    return index < shelf->kept &&
+           atomic_load_explicit(&shelf->states[index], memory_order_acquire) == SAMPLE_READY;
+}
+
+void shelf_prefetch(const struct shelf *shelf, struct prefetcher *f, const uint32_t *indices,
+                    size_t count)
+{
+    if (!shelf->split->paged)
+        return;
+    size_t first = 0; /* of a run that is not kept */
+    for (size_t i = 0; i < count; i++)
+        if (is_ready(shelf, indices[i])) {
+            prefetch_images(f, shelf->split, indices + first, i - first);
+            first = i + 1;
+        }
+    prefetch_images(f, shelf->split, indices + first, count - first);
+}
+
 void shelf_render(const struct shelf *shelf, uint32_t index, void *sample, void *scratch)
 {
     resize_run(shelf->plan, image_of(shelf, index), sample, scratch);

@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "dataset/dataset.h"
+#include "dataset/prefetch.h"
 #include "pixels/resize.h"
 
 struct store;
@@ -45,6 +46,11 @@ size_t shelf_scratch_bytes(const struct shelf *shelf);
  * just being filled by another worker): render it then with shelf_render. `scratch` has
  * shelf_scratch_bytes. Returned memory: immutable as long as the shelf is held. */
 const void *shelf_sample(struct shelf *shelf, uint32_t index, void *scratch);
+
+/* Begins to read the images that shelf_sample or shelf_render of these would need: those that are
+ * not kept yet, of a split that memory does not hold. Blocks: as prefetch_images. */
+void shelf_prefetch(const struct shelf *shelf, struct prefetcher *f, const uint32_t *indices,
+                    size_t count);
 
 /* Renders image `index` into `sample`. */
 void shelf_render(const struct shelf *shelf, uint32_t index, void *sample, void *scratch);

@@ -1,0 +1,114 @@
+/* Rendering from a split that memory does not hold: what is asked for ahead, and that it never
+ * changes a byte. */
+#include "dataset/paged.h"
+#include "fmnist.h"
+#include "render/kitchen.h"
+
+enum { OUT = 16, SAMPLE = OUT * OUT };
+
+static struct paged_split p;
+
+static void setup(void)
+{
+    support_setup();
+    paged_split_in_file(&p);
+}
+
+static void teardown(void)
+{
+    paged_split_free(&p);
+    support_teardown();
+}
+
+/* A kept sample does not need its image any more; reading that would cost more than it saves. */
+START_TEST(shelf_prefetch__some_are_kept__only_the_others)
+{
+    struct store *store = store_new(PAGED_COUNT / 2 * SAMPLE);
+    struct shelf *shelf;
+    struct err e;
+    ck_assert_int_eq(
+        store_get(store, &p.split, FMNIST_RESIZE_PILLOW_BILINEAR, OUT, OUT, &shelf, &e), 0);
+    void *scratch = aligned_alloc(64, (shelf_scratch_bytes(shelf) + 127) / 64 * 64);
+    ck_assert_ptr_nonnull(shelf_sample(shelf, 5, scratch));
+    ck_assert_ptr_nonnull(shelf_sample(shelf, 6, scratch));
+    /* Two are kept, two have room and are not made yet, two will never be kept. */
+    static const uint32_t indices[] = {6, 9, PAGED_COUNT - 1, 5, 10, PAGED_COUNT / 2};
+    if (throw_out(&p)) {
+        struct prefetcher f = {.way = PREFETCH_NEW};
+        shelf_prefetch(shelf, &f, indices, 6);
+        wait_image(&p, 9);
+        wait_image(&p, 10);
+        wait_image(&p, PAGED_COUNT - 1);
+        wait_image(&p, PAGED_COUNT / 2);
+        ck_assert_uint_eq(images_in(&p), 4);
+        prefetch_close(&f);
+    }
+    free(scratch);
+    shelf_put(shelf);
+    store_free(store);
+}
+END_TEST
+
+/* Renders an epoch in one call and returns its images. */
+static uint8_t *render_epoch(const struct spec *spec, struct dataset *dataset)
+{
+    struct kitchen kitchen;
+    kitchen_init(&kitchen, 10 * SAMPLE);
+    struct render_scratch *scratch = render_scratch_new();
+    struct recipe *r = must_make(spec, dataset, &kitchen, false);
+    struct batch_target targets[PAGED_COUNT];
+    uint8_t *images = malloc(PAGED_COUNT * r->image_bytes);
+    int64_t *indices = malloc(PAGED_COUNT * sizeof *indices), *labels = malloc(PAGED_COUNT * 8);
+    for (uint64_t i = 0; i < r->sampler.steps; i++)
+        targets[i] = (struct batch_target){
+            .images = images + i * spec->batch_size * r->image_bytes,
+            .labels = labels + i * spec->batch_size,
+            .indices = indices + i * spec->batch_size,
+        };
+    ck_assert_int_eq(recipe_render(r, scratch, 0, 0, r->sampler.steps, targets), 0);
+    recipe_free(r);
+    render_scratch_free(scratch);
+    kitchen_free(&kitchen);
+    free(indices);
+    free(labels);
+    return images;
+}
+
+START_TEST(recipe_render__pages_thrown_out__the_same_bytes)
+{
+    static const uint32_t sizes[][2] = {{FMNIST_RESIZE_NONE, PAGED_SIDE},
+                                        {FMNIST_RESIZE_PILLOW_BILINEAR, OUT}};
+    struct dataset dataset = {.name = "paged", .users = 1};
+    for (int i = 0; i < 8; i++) {
+        struct spec spec;
+        spec_init(&spec);
+        strcpy(spec.dataset, "paged");
+        spec.resize = sizes[i % 2][0];
+        spec.height = spec.width = sizes[i % 2][1];
+        spec.dtype = FMNIST_UINT8;
+        spec.order = i & 2 ? FMNIST_ORDER_SHUFFLE : FMNIST_ORDER_SEQUENTIAL;
+        spec.batch_size = i & 4 ? 7 : 200;
+        dataset.splits[DATASET_TRAIN] = p.split;
+        dataset.splits[DATASET_TRAIN].paged = false;
+        uint8_t *want = render_epoch(&spec, &dataset);
+        dataset.splits[DATASET_TRAIN].paged = true;
+        throw_out(&p);
+        uint8_t *got = render_epoch(&spec, &dataset);
+        ck_assert_mem_eq(got, want, PAGED_COUNT * spec.height * spec.width);
+        free(want);
+        free(got);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("render/paging");
+    TCase *tc = tcase_create("paging");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, shelf_prefetch__some_are_kept__only_the_others);
+    tcase_add_test(tc, recipe_render__pages_thrown_out__the_same_bytes);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
