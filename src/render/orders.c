@@ -121,13 +121,14 @@ static struct permutation *add_entry(struct orders *o, const struct sampler *s, 
     return p;
 }
 
-struct permutation *orders_get(struct orders *o, const struct sampler *s, uint64_t epoch)
+static struct permutation *take(struct orders *o, const struct sampler *s, uint64_t epoch,
+                                bool wait)
 {
     pthread_mutex_lock(&o->lock);
     struct permutation *p = find(o, s, epoch);
     if (p) {
         p->users++;
-        while (!p->built)
+        while (wait && !p->built)
             pthread_cond_wait(&o->changed, &o->lock);
         unlink_entry(o, p);
         p->next = o->first;
@@ -152,6 +153,16 @@ struct permutation *orders_get(struct orders *o, const struct sampler *s, uint64
     drop_idle(o);
     pthread_mutex_unlock(&o->lock);
     return p;
+}
+
+struct permutation *orders_get(struct orders *o, const struct sampler *s, uint64_t epoch)
+{
+    return take(o, s, epoch, true);
+}
+
+struct permutation *orders_hold(struct orders *o, const struct sampler *s, uint64_t epoch)
+{
+    return take(o, s, epoch, false);
 }
 
 void orders_put(struct orders *o, struct permutation *p)

@@ -1,7 +1,8 @@
 /* render/orders.h — permutations of epochs, built once and shared by every stream that needs them.
  *
  * An order such as torch needs the whole permutation of an epoch. Streams of the same (order, seed,
- * count) use one; the last ones used stay, so that ranks and neighbours find them.
+ * count) use one; the last ones used stay, so that ranks and neighbours find them. A stream holds
+ * that of its epoch, and that of the next from three quarters on (stream.h).
  *
  * Threads: any; a builder holds no lock while it builds, others that want the same permutation
  * wait for it. Memory: 4 bytes an image for each permutation in use, and at most
@@ -21,8 +22,14 @@ struct orders *orders_new(void);
 void orders_free(struct orders *o);
 
 /* The permutation of the epoch; give it back with orders_put. NULL when out of memory.
- * Blocks: while it is built (0.4 ms for 60,000 images). */
+ * Blocks: while it is built (0.4 ms for 60,000 images, 45 ms for 8 million). */
 struct permutation *orders_get(struct orders *o, const struct sampler *s, uint64_t epoch);
+
+/* The same for one who only wants it to be there when others get it: builds it, but does not wait
+ * for another who builds it. Its indices are not for the holder. */
+struct permutation *orders_hold(struct orders *o, const struct sampler *s, uint64_t epoch);
+
+/* Accepts NULL. */
 void orders_put(struct orders *o, struct permutation *p);
 
 /* Bytes of all permutations that are kept or in use. */

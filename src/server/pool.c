@@ -238,6 +238,19 @@ static void render_chunk(struct pool *p, struct stream *s, uint64_t room,
     pthread_mutex_lock(&p->lock);
 }
 
+/* Tens of milliseconds for millions of images, while another worker goes on with the stream. */
+static void make_order(struct pool *p, struct stream *s)
+{
+    wake_worker(p);
+    pthread_mutex_unlock(&p->lock);
+    uint64_t start = clock_ns();
+    stream_make_order(s);
+    uint64_t took = clock_ns() - start;
+    pthread_mutex_lock(&p->lock);
+    s->ordering = false;
+    s->vtime_ns += took / (s->reader_count ? s->reader_count : 1);
+}
+
 static void serve_stream(struct pool *p, struct stream *s, struct render_scratch *scratch)
 {
     s->uses++;
@@ -250,10 +263,13 @@ static void serve_stream(struct pool *p, struct stream *s, struct render_scratch
         watch(p, s);
         room = look(p, s);
     }
-    if (!s->closed && !s->failed && worth_rendering(s, room))
+    if (!s->closed && !s->failed && worth_rendering(s, room)) {
         render_chunk(p, s, room, scratch);
-    else
+        if (stream_order_due(s))
+            make_order(p, s);
+    } else {
         park(p, s);
+    }
     drop_use(p, s);
 }
 

@@ -136,6 +136,9 @@ void stream_free(struct stream *s)
     if (!s)
         return;
     assert(s->uses == 0 && !s->runnable && !s->readers && !s->departed);
+    for (int i = 0; i < 2; i++)
+        if (s->held[i].order)
+            orders_put(s->recipe->kitchen->orders, s->held[i].order);
     ring_close(&s->ring);
     recipe_free(s->recipe);
     free(s);
@@ -308,4 +311,36 @@ bool stream_finish(struct stream *s, struct chunk *c)
     for (struct reader *r = s->readers; r; r = r->next)
         reader_unblock(r);
     return true;
+}
+
+/* ---- orders ahead -------------------------------------------------------------------------- */
+
+static bool holds_order(const struct stream *s, uint64_t epoch)
+{
+    return s->held[epoch % 2].end == epoch + 1;
+}
+
+bool stream_order_due(struct stream *s)
+{
+    const struct sampler *sampler = &s->recipe->sampler;
+    if (s->ordering || !sampler_needs_permutation(sampler))
+        return false;
+    uint64_t epoch = s->head / sampler->steps, step = s->head % sampler->steps;
+    if (holds_order(s, epoch) && step >= sampler->steps - sampler->steps / 4)
+        epoch++;
+    if (holds_order(s, epoch) || epoch * sampler->steps >= s->limit)
+        return false;
+    s->ordering = true;
+    s->order_epoch = epoch;
+    return true;
+}
+
+void stream_make_order(struct stream *s)
+{
+    struct orders *orders = s->recipe->kitchen->orders;
+    uint64_t epoch = s->order_epoch;
+    orders_put(orders, s->held[epoch % 2].order);
+    /* Without memory for it now, whoever renders tries again. */
+    s->held[epoch % 2].order = orders_hold(orders, &s->recipe->sampler, epoch);
+    s->held[epoch % 2].end = epoch + 1;
 }

@@ -62,6 +62,14 @@ struct stream {
     uint64_t vtime_ns;    /* rendering time so far by reader, for fairness */
     uint64_t render_ns;
     struct stream *next_runnable;
+    bool ordering; /* a worker makes an order */
+    uint64_t order_epoch;
+
+    /* the worker that orders */
+    struct {
+        struct permutation *order;
+        uint64_t end; /* its epoch + 1; 0: none */
+    } held[2];        /* at epoch % 2: this epoch's and the next one's, for orders that need one */
 };
 
 /* What to open. */
@@ -121,5 +129,14 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
 /* Marks the chunk done and publishes what is now in order. Returns whether the head moved.
  * Pool lock. */
 bool stream_finish(struct stream *s, struct chunk *c);
+
+/* Whether the order of the epoch that the head is in, or from three quarters of it on of the next,
+ * is not held yet; the caller then is the one that orders: it calls stream_make_order and clears
+ * `ordering`. Pool lock. */
+bool stream_order_due(struct stream *s);
+
+/* Builds and holds that order, so that no batch has to wait for it. No lock.
+ * Blocks: as orders_hold. */
+void stream_make_order(struct stream *s);
 
 #endif

@@ -140,6 +140,24 @@ START_TEST(orders_get__eight_threads_at_once__one_built_permutation)
 }
 END_TEST
 
+/* Who only holds gets the same object, whole, and keeps it from being dropped. */
+START_TEST(orders_hold__then_get__the_one_that_is_held)
+{
+    struct orders *o = orders_new();
+    struct sampler s = make_sampler(FMNIST_ORDER_TORCH, 3, ORDERS_IDLE_BYTES / 4 + 1);
+    struct permutation *held = orders_hold(o, &s, 2);
+    for (int i = 0; i < 2; i++) {
+        struct permutation *p = orders_get(o, &s, 2);
+        ck_assert_ptr_eq(p, held);
+        if (i == 0)
+            expect_built(p, &s, 2);
+        orders_put(o, p);
+    }
+    orders_put(o, held);
+    orders_free(o);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("render/orders");
@@ -150,6 +168,7 @@ int main(void)
     tcase_add_test(tc, orders_get__running_orders_in_any_epoch_order__same_as_alone);
     tcase_add_test(tc, orders_put__many_epochs__idle_ones_are_bounded);
     tcase_add_test(tc, orders_get__eight_threads_at_once__one_built_permutation);
+    tcase_add_test(tc, orders_hold__then_get__the_one_that_is_held);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
