@@ -2,6 +2,7 @@
 #include "render/recipe.h"
 
 #include "base/bytes.h"
+#include "dataset/page.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,10 @@
  * for the group's pointers, and those samples that are not kept, to stay in the cache. */
 #define GROUP_SAMPLES 64u
 #define UNKEPT_BYTES  (256u << 10)
+
+/* Samples in all from which on translations of addresses are worth loading first. Measured: with
+ * less of them that costs up to a tenth, with 6 GB it more than halves the time of a gather. */
+#define WIDE_BYTES (UINT64_C(256) << 20)
 
 /* Images whose pages are asked for ahead of the one that is rendered: enough to fill a disk's
  * queue, and what they push out of memory is little. */
@@ -80,6 +85,18 @@ static void write_images(const struct recipe *r, const void *const *samples, siz
         memcpy(images + i * r->image_bytes, samples[i], r->image_bytes);
 }
 
+/* A prefetch of a page whose translation is not at hand may be dropped; loads wait for theirs, and
+ * those of a whole group wait together. */
+static void load_translations(const void *const *samples, size_t count, size_t sample_bytes)
+{
+    for (size_t i = 0; i < count; i++) {
+        const volatile uint8_t *first = samples[i], *last = first + sample_bytes - 1;
+        (void)*first;
+        if ((uintptr_t)first / PAGE_BYTES != (uintptr_t)last / PAGE_BYTES)
+            (void)*last;
+    }
+}
+
 /* A chunk's reads go to the disk together, and those of a long one keep running ahead. */
 static void ask_for_pages(const struct recipe *r, struct render_scratch *scratch, size_t at)
 {
@@ -100,6 +117,7 @@ static void render_images(const struct recipe *r, struct render_scratch *scratch
     const void *samples[GROUP_SAMPLES];
     size_t sample_bytes = shelf_sample_bytes(r->shelf);
     size_t unkept_max = scratch->unkept_bytes / sample_bytes;
+    bool wide = r->split->count * sample_bytes > WIDE_BYTES;
     for (size_t first = 0; first < count;) {
         size_t n = 0, unkept = 0;
         ask_for_pages(r, scratch, (size_t)(indices - scratch->indices) + first);
@@ -115,6 +133,8 @@ static void render_images(const struct recipe *r, struct render_scratch *scratch
             }
             n++;
         }
+        if (wide)
+            load_translations(samples, n, sample_bytes);
         write_images(r, samples, n, images + first * r->image_bytes);
         first += n;
     }
