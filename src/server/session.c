@@ -330,7 +330,7 @@ static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, 
         handle_reload(s);
     else if (s->state == IDLE && type == WIRE_OPEN)
         seating_open(s, body, size);
-    else if (s->state == STREAMING && type == WIRE_KICK && size == 0)
+    else if (s->state == STREAMING && !s->reader->is_inline && type == WIRE_KICK && size == 0)
         seating_kick(s);
     else if (s->offered && type == WIRE_LEAVE && size == 4 && get_le32(body) <= WIRE_LEAVE_OFFERED)
         seating_leave(s, get_le32(body));

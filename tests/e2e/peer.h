@@ -5,6 +5,7 @@
 #ifndef TESTS_E2E_PEER_H
 #define TESTS_E2E_PEER_H
 
+#include "base/bytes.h"
 #include "e2e/harness.h"
 
 #include <sys/socket.h>
@@ -18,9 +19,13 @@ enum {
     KICK,
     LEAVE,
     LIST,
+    RELOAD,
     WELCOME = 101,
+    STATUS_REPLY = 103,
+    OPENED = 104,
     ERROR = 106,
-    WANT_LIST = 108
+    WANT_LIST = 108,
+    RELOADED = 109
 };
 
 static inline int dial(const struct daemon *d)
@@ -81,6 +86,34 @@ static inline int dial_and_greet(const struct daemon *d)
     say(fd, HELLO, version, 4);
     hear_welcome(fd);
     return fd;
+}
+
+#define OPEN_SIZE 328
+
+/* The body of an open request for "tiny", in batches of 64 uint8 images. */
+static inline void make_open(uint8_t body[OPEN_SIZE], uint32_t order, uint32_t transport)
+{
+    static const uint8_t magic[] = {'F', 'S', 'P', 'C', 2};
+    const struct {
+        int at;
+        uint32_t value;
+    } fields[] = {
+        {136, 64},                 /* batch size */
+        {144, FMNIST_RESIZE_NONE}, /* ... */
+        {156, FMNIST_UINT8},       /* dtype */
+        {160, FMNIST_NCHW},        /* layout */
+        {208, FMNIST_INT64},       /* label dtype */
+        {212, order},              /* ... */
+        {228, 1},                  /* world size */
+        {232, FMNIST_PAD_AUTO},    /* pad */
+        {236, transport},          /* ... */
+    };
+    memset(body, 0, OPEN_SIZE);
+    memcpy(body, magic, sizeof magic);
+    memcpy(body + 8, "tiny", 4);
+    memcpy(body + 72, "train", 5);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        put_le32(body + fields[i].at, fields[i].value);
 }
 
 #endif

@@ -382,30 +382,11 @@ END_TEST
 
 /* ---- peers that break it off --------------------------------------------------------------- */
 
-#define OPEN_SIZE 328
-
 /* An open request for a list of `count` numbers, with a digest that nothing has. */
 static void ask_for_list(int fd, uint64_t count)
 {
-    uint8_t body[OPEN_SIZE] = {'F', 'S', 'P', 'C', 2};
-    memcpy(body + 8, "tiny", 4);
-    memcpy(body + 72, "train", 5);
-    static const struct {
-        int at;
-        uint32_t value;
-    } fields[] = {
-        {136, 64},                 /* batch size */
-        {144, FMNIST_RESIZE_NONE}, /* ... */
-        {156, FMNIST_UINT8},       /* dtype */
-        {160, FMNIST_NCHW},        /* layout */
-        {208, FMNIST_INT64},       /* label dtype */
-        {212, FMNIST_ORDER_LIST},  /* order */
-        {228, 1},                  /* world size */
-        {232, FMNIST_PAD_AUTO},    /* pad */
-        {236, FMNIST_SHM},         /* transport */
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        put_le32(body + fields[i].at, fields[i].value);
+    uint8_t body[OPEN_SIZE];
+    make_open(body, FMNIST_ORDER_LIST, FMNIST_SHM);
     put_le64(body + 256, count);
     body[272] = 1;
     say(fd, OPEN, body, sizeof body);

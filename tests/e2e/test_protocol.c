@@ -120,6 +120,24 @@ START_TEST(frame__in_pieces_or_together__understood)
 }
 END_TEST
 
+/* Batches on the socket are kept back by the socket: there is nothing to kick. */
+START_TEST(kick__for_batches_on_the_socket__ends_its_own_connection)
+{
+    uint8_t body[OPEN_SIZE];
+    make_open(body, FMNIST_ORDER_SHUFFLE, FMNIST_INLINE);
+    int fd = dial_and_greet(&d);
+    say(fd, OPEN, body, sizeof body);
+    uint8_t head[8];
+    ck_assert_int_eq(recv(fd, head, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(head[4], OPENED);
+    say(fd, KICK, NULL, 0);
+    static uint8_t batches[1 << 16];
+    while (recv(fd, batches, sizeof batches, 0) > 0)
+        ;
+    close(fd);
+}
+END_TEST
+
 /* Whatever bytes come, and wherever they break off. */
 START_TEST(garbage__any__ends_its_own_connection)
 {
@@ -261,6 +279,7 @@ int main(void)
     tcase_add_test(tc, frame__out_of_turn__refused);
     tcase_add_test(tc, frame__too_long_or_reserved_bits__refused);
     tcase_add_test(tc, frame__in_pieces_or_together__understood);
+    tcase_add_test(tc, kick__for_batches_on_the_socket__ends_its_own_connection);
     tcase_add_test(tc, garbage__any__ends_its_own_connection);
     tcase_add_test(tc, descriptors__sent_to_the_daemon__closed_and_refused);
     tcase_add_test(tc, seat__wild_tail__loses_only_that_stream);
