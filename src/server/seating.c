@@ -232,8 +232,10 @@ static void open_done(struct job *job)
     bool seated = seat_job_done(j);
     if (s && j->rc == -ENODATA && !j->upload) {
         int rc = want_list(s, j);
-        if (!rc)
+        if (!rc) {
+            session_go_on(s);
             return;
+        }
         j->rc = rc;
     }
     if (seated) {
@@ -257,6 +259,8 @@ static void open_done(struct job *job)
         session_close(s, session_code(j->rc), j->err.text);
     }
     seat_job_free(j);
+    if (s)
+        session_go_on(s);
 }
 
 void seating_open(struct session *s, const uint8_t *body, size_t size)

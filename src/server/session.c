@@ -303,6 +303,7 @@ static void reload_done(void *data, int rc, const char *text)
     session_begin_reply(s, WIRE_RELOADED);
     wire_add_text(&s->out, text);
     session_finish_reply(s);
+    session_go_on(s);
 }
 
 /* The config is the daemon's own user's and root's. */
@@ -418,6 +419,15 @@ static void read_input(struct session *s)
     handle_input(s);
 }
 
+void session_go_on(struct session *s)
+{
+    if (s->state == CLOSING || s->out.size || !s->in_bytes)
+        return;
+    handle_input(s);
+    if (s->state != CLOSING)
+        flush(s);
+}
+
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct session *s = handle->data;
@@ -429,11 +439,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         read_input(s);
     if (s->state != CLOSING)
         flush(s);
-    if (s->state != CLOSING && !s->out.size && s->in_bytes) {
-        handle_input(s);
-        if (s->state != CLOSING)
-            flush(s);
-    }
+    session_go_on(s);
 }
 
 /* ---- from outside -------------------------------------------------------------------------- */

@@ -56,6 +56,10 @@ int session_code(int rc);
 void session_begin_reply(struct session *s, uint16_t type);
 void session_finish_reply(struct session *s);
 
+/* A request that took time is answered: takes up the frames that came behind it. The session may be
+ * CLOSING afterwards. */
+void session_go_on(struct session *s);
+
 /* Ends the session without a word. */
 void session_end(struct session *s);
 

@@ -120,6 +120,33 @@ START_TEST(frame__in_pieces_or_together__understood)
 }
 END_TEST
 
+/* What comes before the answer to the frame before it is answered after it. */
+START_TEST(frame__behind_one_that_takes_time__answered_too)
+{
+    uint8_t open[8 + OPEN_SIZE + 8] = {OPEN_SIZE & 255, OPEN_SIZE >> 8, 0, 0, OPEN};
+    make_open(open + 8, FMNIST_ORDER_SHUFFLE, FMNIST_SHM);
+    open[8 + OPEN_SIZE + 4] = STATUS;
+    int fd = dial_and_greet(&d);
+    ck_assert_int_eq(send(fd, open, sizeof open, 0), sizeof open);
+    uint8_t frame[256];
+    ck_assert_int_eq(recv(fd, frame, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(frame[4], OPENED);
+    ck_assert_int_eq(recv(fd, frame + 8, little(frame), MSG_WAITALL), (ssize_t)little(frame));
+    hear_error(fd, FMNIST_EPROTO, "with a stream");
+
+    static const uint8_t both[16] = {0, 0, 0, 0, RELOAD, 0, 0, 0, 0, 0, 0, 0, STATUS};
+    fd = dial_and_greet(&d);
+    ck_assert_int_eq(send(fd, both, sizeof both, 0), sizeof both);
+    ck_assert_int_eq(recv(fd, frame, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(frame[4], RELOADED);
+    ck_assert_uint_lt(little(frame), sizeof frame - 8);
+    ck_assert_int_eq(recv(fd, frame + 8, little(frame), MSG_WAITALL), (ssize_t)little(frame));
+    ck_assert_int_eq(recv(fd, frame, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(frame[4], STATUS_REPLY);
+    close(fd);
+}
+END_TEST
+
 /* Batches on the socket are kept back by the socket: there is nothing to kick. */
 START_TEST(kick__for_batches_on_the_socket__ends_its_own_connection)
 {
@@ -279,6 +306,7 @@ int main(void)
     tcase_add_test(tc, frame__out_of_turn__refused);
     tcase_add_test(tc, frame__too_long_or_reserved_bits__refused);
     tcase_add_test(tc, frame__in_pieces_or_together__understood);
+    tcase_add_test(tc, frame__behind_one_that_takes_time__answered_too);
     tcase_add_test(tc, kick__for_batches_on_the_socket__ends_its_own_connection);
     tcase_add_test(tc, garbage__any__ends_its_own_connection);
     tcase_add_test(tc, descriptors__sent_to_the_daemon__closed_and_refused);
