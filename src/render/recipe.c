@@ -136,8 +136,9 @@ static void hash_recipe(struct recipe *r)
 {
     hash_spec(&r->spec, r->split, r->digest);
     struct spec whole = r->spec;
-    whole.batch_size *= whole.world_size; /* at most 2^24 * 2^16: wraps, but equally for equals */
-    whole.rank = 0;
+    uint64_t global_batch = (uint64_t)whole.batch_size * whole.world_size; /* at most 2^40 */
+    whole.batch_size = (uint32_t)global_batch;
+    whole.rank = (uint32_t)(global_batch >> 32); /* a whole has no rank: room for the rest */
     whole.world_size = 1;
     whole.pad = FMNIST_PAD_NONE;
     hash_spec(&whole, r->split, r->identity);

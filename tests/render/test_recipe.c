@@ -160,6 +160,22 @@ START_TEST(recipe_identity__same_global_batch__same_over_world_sizes)
 }
 END_TEST
 
+/* The largest global batch is 2^40 samples. */
+START_TEST(recipe_identity__global_batches_equal_in_32_bits__differ)
+{
+    struct spec a = base_spec(), b = base_spec();
+    a.world_size = b.world_size = SPEC_WORLD_MAX;
+    a.batch_size = 1u << 16;
+    b.batch_size = 1u << 17;
+    struct digests of_a = digests_of(&a), of_b = digests_of(&b);
+    ck_assert(!SAME(of_a.identity, of_b.identity));
+    b.batch_size = a.batch_size << 1;
+    b.world_size = a.world_size >> 1;
+    of_b = digests_of(&b);
+    ck_assert(SAME(of_a.identity, of_b.identity));
+}
+END_TEST
+
 START_TEST(recipe_new__field_that_does_not_fit__refused_by_name)
 {
 #define REFUSED(change, code, says)                                                    \
@@ -358,6 +374,7 @@ int main(void)
     tcase_add_test(tc, recipe_digest__what_changes_no_byte__same);
     tcase_add_test(tc, recipe_digest__what_changes_a_byte__differs);
     tcase_add_test(tc, recipe_identity__same_global_batch__same_over_world_sizes);
+    tcase_add_test(tc, recipe_identity__global_batches_equal_in_32_bits__differ);
     tcase_add_test(tc, recipe_new__field_that_does_not_fit__refused_by_name);
     tcase_add_test(tc, recipe_new__list__sampled_from_it);
     tcase_add_test(tc, recipe_new__list_unknown_or_not_of_this_dataset__refused);
