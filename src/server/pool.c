@@ -344,7 +344,7 @@ static void join_ended(struct pool *p)
             join_worker(&p->workers[i]);
 }
 
-static void end_workers(struct pool *p)
+void pool_end_workers(struct pool *p)
 {
     want_workers(p, 0);
     for (uint32_t i = 0; i < POOL_WORKERS_MAX; i++)
@@ -414,7 +414,7 @@ int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), 
     p->notify_data = data;
     int rc = pool_resize(p, workers, e);
     if (rc) {
-        end_workers(p);
+        pool_end_workers(p);
         pool_free(p);
         return rc;
     }
@@ -426,7 +426,7 @@ void pool_stop(struct pool *p)
 {
     if (!p)
         return;
-    end_workers(p);
+    pool_end_workers(p);
     struct job *lists[] = {p->finished, p->jobs};
     for (size_t i = 0; i < 2; i++)
         for (struct job *job = lists[i], *next; job; job = next) {

@@ -33,7 +33,12 @@ int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), 
  * Blocks: at most for a worker that is about to return. */
 int pool_resize(struct pool *p, uint32_t workers, struct err *e);
 
-/* Ends the workers after what they are at, and frees the pool. Sessions must have been closed;
+/* Ends the workers after what they are at: nothing is rendered from then on, so that a reader that
+ * leaves has what it holds for ever. Only pool_leave, pool_dispatch and pool_stop may follow.
+ * Blocks: for a chunk or a job. */
+void pool_end_workers(struct pool *p);
+
+/* Ends the workers as pool_end_workers, and frees the pool. Sessions must have been closed;
  * every job is handed to `done` first, whether somebody ran it or not. */
 void pool_stop(struct pool *p);
 

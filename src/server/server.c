@@ -120,6 +120,8 @@ static void stop(struct server *server)
     server->stopping = true;
     notify_stopping();
     listener_close(&server->listener);
+    if (server->pool)
+        pool_end_workers(server->pool); /* what a client holds stays, whoever is told first */
     while (server->sessions)
         session_close(server->sessions, FMNIST_EDEAD, "the daemon is shutting down");
     uv_close((uv_handle_t *)&server->sigterm, NULL);

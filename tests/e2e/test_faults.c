@@ -261,6 +261,32 @@ START_TEST(daemon_sigterm__streams_open__ends_and_tells)
 }
 END_TEST
 
+/* Whoever is told first still has what it holds: no neighbour goes on in those slots. */
+START_TEST(daemon_sigterm__ring_shared__held_views_unchanged)
+{
+    struct fmnist_spec spec = small_spec();
+    struct fmnist_stream *neighbour = open_stream(client, &spec);
+    struct fmnist_client *crowd[20];
+    for (int i = 0; i < 20; i++)
+        crowd[i] = connect_to(&d);
+    struct fmnist_stream *holder = open_stream(client, &spec);
+    struct fmnist_batch held[2];
+    must(fmnist_next(holder, &held[0]));
+    must(fmnist_next(holder, &held[1]));
+    read_and_check(neighbour, (int)info_of(neighbour).slot_count);
+    int64_t first = held[0].indices[0], second = held[1].indices[0];
+    daemon_stop(&d);
+    ck_assert_int_eq(held[0].indices[0], first);
+    ck_assert_int_eq(held[1].indices[0], second);
+    check_bytes(&all, &held[0]);
+    check_bytes(&all, &held[1]);
+    fmnist_close(holder);
+    fmnist_close(neighbour);
+    for (int i = 0; i < 20; i++)
+        fmnist_disconnect(crowd[i]);
+}
+END_TEST
+
 /* A stopped daemon costs timeout_ms and nothing else: the stream goes on where it was. */
 START_TEST(daemon_stopped__next__times_out_and_goes_on)
 {
@@ -327,6 +353,7 @@ int main(void)
     tcase_add_loop_test(tc, daemon_killed__restarted__token_goes_on, 0, 2);
     tcase_add_loop_test(tc, daemon_killed__client_waits__dead_within_250_ms, 0, 2);
     tcase_add_test(tc, daemon_sigterm__streams_open__ends_and_tells);
+    tcase_add_test(tc, daemon_sigterm__ring_shared__held_views_unchanged);
     tcase_add_loop_test(tc, daemon_stopped__next__times_out_and_goes_on, 0, 2);
     tcase_add_test(tc, daemon_stopped__question__its_late_answer_is_no_other_ones);
     return support_run(suite);
