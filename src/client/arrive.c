@@ -134,7 +134,7 @@ static void doze(struct fmnist_stream *s, uint32_t nap_ms)
     ring_view_announce(&s->view);
     bool tell = has_to_tell(s), shared = ring_view_shared(&s->view);
     if (tell) {
-        connection_send(&s->connection, WIRE_KICK, NULL, 0);
+        connection_kick(&s->connection);
         s->untold_ns = 0;
     }
     ring_view_wait(&s->view, s->number, shared && !tell && UNTOLD_MS < nap_ms ? UNTOLD_MS : nap_ms);
@@ -245,7 +245,6 @@ void stream_give_back(struct fmnist_stream *s)
     bool old = s->left.header && s->tail < s->left_at;
     if (s->left.header && !old)
         leave_ring(s);
-    /* A daemon that is gone is the next call's to tell. */
     if (ring_view_release(old ? &s->left : &s->view, s->tail))
-        connection_send(&s->connection, WIRE_KICK, NULL, 0);
+        connection_kick(&s->connection);
 }

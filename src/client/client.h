@@ -53,6 +53,10 @@ void connection_hang_up(struct connection *c, const struct fork_guard *g);
 /* Sends one frame, whatever its size. Blocks: at most timeout_ms. */
 int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size);
 
+/* Asks the daemon to look at the tails, unless the socket is full: the frames that it has yet to
+ * read make it look too. A daemon that is gone is the next call's to tell. Never blocks. */
+void connection_kick(struct connection *c);
+
 /* Receives a frame's head. *fd_count descriptors may come with it; it says how many did. An error
  * frame is taken whole, and becomes this call's result. Errors: FMNIST_ETIMEDOUT with nothing lost
  * (call again), FMNIST_EDEAD, FMNIST_EPROTO. Blocks: at most timeout_ms. */

@@ -143,6 +143,16 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
     return FMNIST_OK;
 }
 
+void connection_kick(struct connection *c)
+{
+    uint8_t head[WIRE_HEAD_SIZE];
+    wire_put_head(head, WIRE_KICK, 0);
+    struct iovec part = {head, sizeof head};
+    /* So few bytes are sent together or not at all. */
+    if (c->fd >= 0)
+        socket_send(c->fd, &part, 1);
+}
+
 int connection_reply(struct connection *c, int sent, struct reply *reply)
 {
     if (sent && sent != FMNIST_EDEAD)

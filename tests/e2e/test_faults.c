@@ -320,6 +320,31 @@ START_TEST(daemon_stopped__next__times_out_and_goes_on)
 }
 END_TEST
 
+/* Asking again and again while a batch is held tells the daemon each time: a socket full of that
+ * must not make a call wait. */
+START_TEST(daemon_stopped__wait_without_time__never_blocks)
+{
+    struct fmnist_client *patient = connect_within(&d, 2000);
+    struct fmnist_spec spec = small_spec();
+    struct fmnist_stream *stream = open_stream(patient, &spec);
+    struct fmnist_batch held;
+    ck_assert(daemon_wait_until(rings_are_full, client));
+    ck_assert_int_eq(kill(d.pid, SIGSTOP), 0);
+    read_and_check(stream, (int)info_of(stream).slot_count - 1);
+    must(fmnist_next(stream, &held));
+    for (int i = 0; i < 2000; i++) {
+        int64_t start = milliseconds();
+        ck_assert_int_eq(fmnist_wait(stream, 0), FMNIST_ETIMEDOUT);
+        ck_assert_int_le(milliseconds() - start, SLACK_MS);
+    }
+    ck_assert_int_eq(kill(d.pid, SIGCONT), 0);
+    must(fmnist_release(stream, &held));
+    read_and_check(stream, 100);
+    fmnist_close(stream);
+    fmnist_disconnect(patient);
+}
+END_TEST
+
 /* A question whose answer came too late: the next question gets its own answer, not that one. */
 START_TEST(daemon_stopped__question__its_late_answer_is_no_other_ones)
 {
@@ -355,6 +380,7 @@ int main(void)
     tcase_add_test(tc, daemon_sigterm__streams_open__ends_and_tells);
     tcase_add_test(tc, daemon_sigterm__ring_shared__held_views_unchanged);
     tcase_add_loop_test(tc, daemon_stopped__next__times_out_and_goes_on, 0, 2);
+    tcase_add_test(tc, daemon_stopped__wait_without_time__never_blocks);
     tcase_add_test(tc, daemon_stopped__question__its_late_answer_is_no_other_ones);
     return support_run(suite);
 }
