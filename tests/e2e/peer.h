@@ -24,6 +24,7 @@ enum {
     STATUS_REPLY = 103,
     OPENED = 104,
     ERROR = 106,
+    OFFER = 107,
     WANT_LIST = 108,
     RELOADED = 109
 };
@@ -86,6 +87,27 @@ static inline int dial_and_greet(const struct daemon *d)
     say(fd, HELLO, version, 4);
     hear_welcome(fd);
     return fd;
+}
+
+/* The head of the next frame, with the descriptors that came; false: the daemon hung up. */
+static inline bool hear_head(int fd, uint8_t head[8], int fds[2])
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+    } control;
+    struct iovec part = {head, 8};
+    struct msghdr m = {.msg_iov = &part,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof control};
+    fds[0] = fds[1] = -1;
+    if (recvmsg(fd, &m, MSG_WAITALL | MSG_CMSG_CLOEXEC) != 8)
+        return false;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (c && c->cmsg_len == CMSG_LEN(2 * sizeof(int)))
+        memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
+    return true;
 }
 
 #define OPEN_SIZE 328

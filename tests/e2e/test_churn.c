@@ -3,7 +3,6 @@
  * client is given is right, and in the end nothing is left behind. */
 #include "e2e/peer.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -176,27 +175,6 @@ static int live(uint64_t random, int64_t end, bool dies)
 }
 
 /* ---- peers that lie ------------------------------------------------------------------------ */
-
-/* The head of the next frame, with the descriptors that came; false: the daemon hung up. */
-static bool hear_head(int fd, uint8_t head[8], int fds[2])
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
-    } control;
-    struct iovec part = {head, 8};
-    struct msghdr m = {.msg_iov = &part,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = sizeof control};
-    fds[0] = fds[1] = -1;
-    if (recvmsg(fd, &m, MSG_WAITALL | MSG_CMSG_CLOEXEC) != 8)
-        return false;
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    if (c && c->cmsg_len == CMSG_LEN(2 * sizeof(int)))
-        memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
-    return true;
-}
 
 /* Says and writes what no client would. */
 static void lie(int fd, volatile uint64_t *seat, uint64_t *random)

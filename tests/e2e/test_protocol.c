@@ -2,6 +2,7 @@
 #include "e2e/peer.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 
 static struct daemon d;
@@ -292,6 +293,65 @@ START_TEST(limits__no_hello__ended_in_time)
 }
 END_TEST
 
+/* Reads as fast as batches come beside a neighbour that does not, until it is offered a ring. */
+static int peer_with_offer(void)
+{
+    uint8_t body[OPEN_SIZE], head[8], rest[256];
+    make_open(body, FMNIST_ORDER_SHUFFLE, FMNIST_SHM);
+    int fd = dial_and_greet(&d), fds[2];
+    say(fd, OPEN, body, sizeof body);
+    ck_assert(hear_head(fd, head, fds));
+    ck_assert_uint_eq(head[4], OPENED);
+    ck_assert_int_eq(recv(fd, rest, little(head), MSG_WAITALL), (ssize_t)little(head));
+    const volatile uint64_t *ring = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fds[0], 0);
+    volatile uint64_t *seat = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds[1], 0);
+    ck_assert((const void *)ring != MAP_FAILED && (void *)seat != MAP_FAILED);
+    close(fds[0]);
+    close(fds[1]);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    do {
+        seat[0] = ring[8];                    /* tail = head */
+        *(volatile uint32_t *)(seat + 1) = 1; /* waiting */
+        say(fd, KICK, NULL, 0);
+    } while (poll(&p, 1, 1) == 0);
+    munmap((void *)ring, 4096);
+    munmap((void *)seat, 4096);
+    ck_assert(hear_head(fd, head, fds));
+    ck_assert_uint_eq(head[4], OFFER);
+    ck_assert(fds[0] >= 0 && fds[1] >= 0);
+    ck_assert_int_eq(recv(fd, rest, 8, MSG_WAITALL), 8);
+    close(fds[0]);
+    close(fds[1]);
+    return fd;
+}
+
+/* An offer is answered once, and by one of two words. */
+START_TEST(leave__twice_or_unknown__ends_its_own_connection)
+{
+    static const uint8_t answers[4][4] = {{0}, {1}, {2}, {255, 255, 255, 255}};
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.dtype = FMNIST_UINT8;
+    spec.order = FMNIST_ORDER_SHUFFLE;
+    spec.epochs = 0;
+    struct fmnist_stream *sleeper = open_stream(client, &spec);
+    for (int i = 0; i < 4; i++) {
+        int fd = peer_with_offer();
+        say(fd, LEAVE, answers[i], 4);
+        if (i < 2)
+            say(fd, LEAVE, answers[i], 4);
+        hear_error(fd, FMNIST_EPROTO, "frame of type 6 with 4 bytes");
+    }
+    for (int i = 0; i < 4; i++) {
+        int fd = peer_with_offer();
+        for (int k = 0; k < 500; k++)
+            say(fd, k == 400 ? LEAVE : KICK, answers[i % 2], k == 400 ? 4 : 0);
+        close(fd);
+    }
+    close(peer_with_offer()); /* or not at all */
+    fmnist_close(sleeper);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("protocol");
@@ -311,6 +371,7 @@ int main(void)
     tcase_add_test(tc, garbage__any__ends_its_own_connection);
     tcase_add_test(tc, descriptors__sent_to_the_daemon__closed_and_refused);
     tcase_add_test(tc, seat__wild_tail__loses_only_that_stream);
+    tcase_add_test(tc, leave__twice_or_unknown__ends_its_own_connection);
     tcase_add_test(limits, limits__rings__refused_by_name);
     tcase_add_test(limits, limits__clients__refused_by_name);
     tcase_add_test(limits, limits__no_hello__ended_in_time);
