@@ -98,6 +98,8 @@ int main(int argc, char **argv)
         /* A peer that went away, and a file that may not grow, are errors of the calls. */
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
+        /* Until there is something to reload (server.c). */
+        signal(SIGHUP, SIG_IGN);
         rc = server_run(&config, path, &e);
         if (rc)
             log_error("%s", e.text);

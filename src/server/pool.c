@@ -18,6 +18,7 @@ struct worker {
     struct pool *pool;
     pthread_t thread;
     uint32_t index;
+    struct render_scratch *scratch; /* owned while it runs */
     /* lock */
     enum worker_state { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;
 };
@@ -277,7 +278,7 @@ static void *work(void *data)
 {
     struct worker *self = data;
     struct pool *p = self->pool;
-    struct render_scratch *scratch = render_scratch_new();
+    struct render_scratch *scratch = self->scratch;
     pthread_mutex_lock(&p->lock);
     while (self->index < p->wanted) {
         struct job *job = p->jobs;
@@ -291,7 +292,7 @@ static void *work(void *data)
             pthread_mutex_lock(&p->lock);
             push_job(job, &p->finished_end);
             p->notify(p->notify_data);
-        } else if (s && scratch) {
+        } else if (s) {
             serve_stream(p, s, scratch);
         } else {
             p->sleeping++;
@@ -303,7 +304,6 @@ static void *work(void *data)
     p->any_ended = true;
     wake_worker(p); /* the wake-up that was ours may have been meant for work */
     pthread_mutex_unlock(&p->lock);
-    render_scratch_free(scratch);
     p->notify(p->notify_data);
     return NULL;
 }
@@ -321,6 +321,8 @@ static void want_workers(struct pool *p, uint32_t count)
 static void join_worker(struct worker *w)
 {
     pthread_join(w->thread, NULL);
+    render_scratch_free(w->scratch);
+    w->scratch = NULL;
     w->state = WORKER_NONE;
 }
 
@@ -363,20 +365,23 @@ static void pool_free(struct pool *p)
 static int start_worker(struct pool *p, uint32_t index)
 {
     struct worker *w = &p->workers[index];
-    pthread_mutex_lock(&p->lock);
-    bool runs = w->state == WORKER_RUNS; /* and goes on: it looks at `wanted` under the lock */
-    bool ended = w->state == WORKER_ENDED;
-    w->state = WORKER_RUNS;
-    pthread_mutex_unlock(&p->lock);
-    if (runs)
-        return 0;
-    if (ended)
-        pthread_join(w->thread, NULL);
+    enum worker_state state = state_of(p, w);
+    if (state == WORKER_RUNS)
+        return 0; /* and goes on: it looks at `wanted` under the lock */
+    if (state == WORKER_ENDED)
+        join_worker(w);
     w->pool = p;
     w->index = index;
+    w->scratch = render_scratch_new();
+    if (!w->scratch)
+        return -ENOMEM;
+    w->state = WORKER_RUNS; /* nobody else looks before it does */
     int rc = pthread_create(&w->thread, NULL, work, w);
-    if (rc)
+    if (rc) {
+        render_scratch_free(w->scratch);
+        w->scratch = NULL;
         w->state = WORKER_NONE;
+    }
     return -rc;
 }
 
@@ -526,6 +531,8 @@ struct progress pool_progress(struct pool *p, struct reader *r)
         .rendered = s->head - s->first,
         .render_ns = s->render_ns,
         .readers = s->reader_count,
+        .joined_ns = r->joined_ns,
+        .lost_ns = reader_lost_ns(r, clock_ns()),
         .failed = r->failed ? r->failed : s->failed,
     };
     pthread_mutex_unlock(&p->lock);

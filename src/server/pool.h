@@ -69,6 +69,8 @@ struct progress {
     uint64_t rendered; /* batches of the stream, so far */
     uint64_t render_ns; /* spent by workers on them */
     uint32_t readers;   /* at the stream */
+    uint64_t joined_ns; /* reader.h */
+    uint64_t lost_ns;   /* reader_lost_ns */
     int failed;         /* 0, or why the reader had to end */
 };
 struct progress pool_progress(struct pool *p, struct reader *r);

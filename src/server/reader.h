@@ -3,7 +3,7 @@
  *
  * Sharing never couples: a reader that waits although its own tail has room waits for a neighbour.
  * That may cost it READER_WAIT_NS at a time, and READER_GRACE_NS plus one READER_SHARE-th of its
- * time at the stream in all; then it is offered a ring of its own (seating.c), where the same
+ * time of reading in all; then it is offered a ring of its own (seating.c), where the same
  * bytes are rendered again. Where every CPU is taken, readers wait for CPUs and not for each other,
  * and rendering twice would make that worse: there, what counts is what a reader has waited more
  * than that neighbour which waited least, and READER_BUSY_NS at a time.
@@ -33,10 +33,9 @@ struct reader {
     struct seat seat; /* shm: the page that the client writes */
     uint64_t tail;    /* number of the first batch not given back (shm) or not sent (inline) */
     uint64_t limit;   /* number behind its last batch; tail == limit: it wants nothing more */
-    bool starved;     /* it said that it waits: any room is worth rendering */
     int failed;       /* negative: why it had to end */
 
-    uint64_t joined_ns;        /* when it sat down */
+    uint64_t joined_ns;        /* when it sat down; one that was moved: at its first place */
     uint64_t looked_ns;        /* when it was last seen whether it waits for a neighbour, */
     uint64_t stated_ns;        /* and how long its seat said then that it had waited */
     uint64_t blocked_since_ns; /* 0: no neighbour keeps it waiting */

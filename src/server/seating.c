@@ -20,6 +20,7 @@ struct seat_job {
     struct stream *stream;               /* where the reader wants to begin; no ring yet */
     const struct stream *except;         /* moving: where it sits (only compared) */
     uint64_t first, limit;               /* the reader's batches */
+    uint64_t since_ns, lost_ns; /* moving: since when it reads, and what neighbours cost it */
     uint32_t slots;
     struct reader *reader; /* the result, seated */
     int rc;
@@ -66,6 +67,10 @@ static int seat(struct seat_job *j)
     struct pool *pool = j->server->pool;
     j->first = j->stream->first;
     int rc = reader_new(&j->reader, j->stream->is_inline, j->first, j->limit, &j->err);
+    if (!rc) {
+        j->reader->joined_ns = j->since_ns;
+        j->reader->blocked_ns = j->lost_ns;
+    }
     if (!rc && pool_seat(pool, j->stream, j->reader, j->except))
         return 0;
     if (!rc)
@@ -225,6 +230,13 @@ struct upload *seating_upload(const struct session *s)
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
+/* News that came while the reader had no session yet. */
+static void tell_failure(struct session *s, struct reader *reader)
+{
+    if (s->state != CLOSING && pool_progress(s->server->pool, reader).failed)
+        session_news(reader);
+}
+
 static void open_done(struct job *job)
 {
     struct seat_job *j = (struct seat_job *)job;
@@ -255,6 +267,7 @@ static void open_done(struct job *job)
         session_begin_reply(s, WIRE_OPENED);
         wire_add(&s->out, body, sizeof body);
         session_finish_reply(s);
+        tell_failure(s, s->reader);
     } else if (s) {
         session_close(s, session_code(j->rc), j->err.text);
     }
@@ -321,6 +334,7 @@ static void move_done(struct job *job)
         session_finish_reply(s);
         if (s->state != CLOSING)
             ring_nudge(&old->ring);
+        tell_failure(s, s->offered);
     }
     seat_job_free(j);
 }
@@ -331,13 +345,15 @@ static void move(struct session *s)
     if (!j)
         return;
     struct stream *stream = s->reader->stream;
-    uint64_t first = pool_progress(s->server->pool, s->reader).head;
-    if (stream_fork(&j->stream, stream, first, &j->err)) {
+    struct progress p = pool_progress(s->server->pool, s->reader);
+    if (stream_fork(&j->stream, stream, p.head, &j->err)) {
         seat_job_free(j);
         return;
     }
     j->except = stream;
     j->limit = s->reader->limit;
+    j->since_ns = p.joined_ns;
+    j->lost_ns = p.lost_ns;
     j->slots = stream->ring.slot_count;
     s->seating = j;
     pool_run(s->server->pool, &j->job);

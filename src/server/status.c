@@ -9,7 +9,7 @@
 
 static json_t *number(uint64_t v)
 {
-    return json_integer((json_int_t)v);
+    return json_integer(v < INT64_MAX ? (json_int_t)v : INT64_MAX); /* a client may say anything */
 }
 
 static json_t *describe_datasets(const struct server *server)

@@ -164,7 +164,9 @@ bool stream_can_seat(const struct stream *s, const struct stream *like)
 void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns)
 {
     r->stream = s;
-    r->joined_ns = r->looked_ns = now_ns;
+    r->looked_ns = now_ns;
+    if (!r->joined_ns)
+        r->joined_ns = now_ns;
     r->next = s->readers;
     s->readers = r;
     ring_set_readers(&s->ring, ++s->reader_count);
