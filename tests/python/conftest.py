@@ -1,5 +1,6 @@
 """A daemon of the tests' own on a socket in a temporary folder, and the files as they are."""
 
+import contextlib
 import gzip
 import os
 import pathlib
@@ -30,9 +31,9 @@ def raw_test():
     return idx("t10k-images-idx3-ubyte"), idx("t10k-labels-idx1-ubyte")
 
 
-@pytest.fixture(scope="session")
-def daemon_process(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("daemon")
+@contextlib.contextmanager
+def running_daemon(folder):
+    """A daemon in that folder, until the end. Its socket's path."""
     config = folder / "fmnistd.yaml"
     config.write_text(
         f"socket: '{folder}/fmnistd.sock'\n"
@@ -53,6 +54,19 @@ def daemon_process(tmp_path_factory):
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def daemon_process(tmp_path_factory):
+    with running_daemon(tmp_path_factory.mktemp("daemon")) as socket:
+        yield socket
+
+
+@pytest.fixture
+def private_daemon(tmp_path):
+    """Another daemon, which has seen nothing of this process."""
+    with running_daemon(tmp_path) as socket:
+        yield socket
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ COUNT = {"train": 60000, "test": 10000}
 
 def loader(**options):
     """Of 10,000 stored images, with their numbers."""
-    return Loader(**{"split": "test", "resize": "none", "dtype": "uint8", "indices": True,
+    return Loader(**{"split": "test", "resize": "none", "dtype": "uint8", "with_indices": True,
                      **options})
 
 
@@ -71,15 +71,13 @@ def test_generator__order_and_its_later_numbers(daemon, seed):
         assert torch.equal(g.get_state(), h.get_state())
 
 
-def test_generator__drawn_from_or_broken_off__said(daemon):
-    g = torch.Generator().manual_seed(1)
-    torch.rand(1, generator=g)
-    with pytest.raises(ValueError, match="drawn from"):
-        loader(shuffle=True, generator=g)
-    ours = loader(shuffle=True, generator=torch.Generator().manual_seed(1))
-    next(iter(ours))
-    with pytest.raises(RuntimeError, match="broken off"):
-        next(iter(ours))
+def test_generator__drawn_from_before_and_between__as_DataLoader(daemon):
+    g, h = (torch.Generator().manual_seed(1) for _ in range(2))
+    theirs = DataLoader(range(10000), 64, shuffle=True, generator=g)
+    ours = loader(shuffle=True, generator=h)
+    for _ in range(2):
+        assert torch.rand(1, generator=g) == torch.rand(1, generator=h)
+        assert numbers(ours) == real(theirs)
 
 
 @pytest.mark.parametrize("world_size", range(1, 9))

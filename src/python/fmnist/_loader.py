@@ -39,7 +39,7 @@ class Loader:
         self._sampler, self._batch_sampler = sampler, batch_sampler
         self.stream = Stream(**self._spec)
         if indices is not None:
-            self._use_list(_numbers(indices))
+            self._use_list(numbers(indices))
         self._goes_on = options.get("token") is not None
 
     def __len__(self):
@@ -60,9 +60,9 @@ class Loader:
     def _begin(self):
         if not self._goes_on:
             if self._sampler is not None:
-                self._use_list(_numbers(self._sampler))
+                self._use_list(numbers(self._sampler))
             elif self._batch_sampler is not None:
-                batches = [_numbers(batch) for batch in self._batch_sampler]
+                batches = [numbers(batch) for batch in self._batch_sampler]
                 self._use_list(numpy.concatenate(batches), [len(batch) for batch in batches])
             elif self.stream.step:
                 self.stream.seek(self.stream.epoch + 1)
@@ -104,7 +104,7 @@ class Loader:
         self.stream.close()
 
 
-def _numbers(indices):
+def numbers(indices):
     """Numbers in a split, as the daemon takes them."""
     if not hasattr(indices, "__array__") and not isinstance(indices, (list, tuple)):
         indices = list(indices)

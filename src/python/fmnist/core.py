@@ -77,6 +77,14 @@ def datasets(socket=None, daemon=None, timeout=30.0):
     return [Dataset(*row) for row in rows]
 
 
+def count_of(dataset, split, socket=None, daemon=None, timeout=30.0, **_):
+    """Images of a split; the keywords are a Stream's."""
+    for served in datasets(socket, daemon, timeout):
+        if (served.name, served.split) == (dataset, split):
+            return served.count
+    raise errors.NotFound(f'dataset "{dataset}", split "{split}": the daemon does not serve it')
+
+
 def status(socket=None, daemon=None, timeout=30.0):
     """The daemon's state and counters."""
     import json

@@ -9,16 +9,16 @@
 
 What DataLoader draws from torch's generators is drawn here too, at the same moments, so that with
 torch.manual_seed alone the order, and every random number after it, stay those of the program
-before (checked in tests/python/test_torch_order.py).
+before (checked in tests/python/test_torch.py).
 """
 import os
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from torch.utils.data import Dataset as _MapDataset, IterableDataset, get_worker_info
+from torch.utils.data import (BatchSampler, Dataset as _MapDataset, IterableDataset,
+                              get_worker_info)
 
-from fmnist import _chapter, core
+from fmnist import _chapter, _torch_draws as _draws, core
+from fmnist._loader import numbers
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 
@@ -71,46 +71,79 @@ def _draw(generator=None):
     return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())
 
 
+def _exclude(**said):
+    """ValueError where more than one of these was said."""
+    names = [f"{name}=" for name, value in said.items() if value is not None and value is not False]
+    if len(names) > 1:
+        raise ValueError(f"{' and '.join(names)} exclude each other")
+
+
+def _first(indices, sampler):
+    """One of the two ways to give numbers."""
+    _exclude(indices=indices, sampler=sampler)
+    return sampler
+
+
 class Loader(IterableDataset):
     """Batches [X, y] of one split: an epoch each time it is iterated over.
 
-    shuffle=True alone gives DataLoader(shuffle=True)'s order, drawn from torch's global generator;
-    with seed=, or where several processes share an epoch, DistributedSampler(seed=...)'s with
-    set_epoch. order= names any other order of the daemon's.
+    Which samples, in which order, is said as DataLoader is told:
+
+    shuffle=True      drawn from torch's global generator, or from generator=; with seed=, or where
+                      several processes share an epoch, DistributedSampler(seed=...)'s with set_epoch
+    indices=          numbers in the split, as torch.utils.data.Subset has them; may be shuffled
+    sampler=          any sampler, asked anew for each epoch; or numbers
+    batch_sampler=    any batch sampler, of batches of any lengths, asked anew for each epoch
+    order=            any order of the daemon's, by its name
+
+    A sampler is asked for the whole epoch when the epoch's first batch is. A generator that it has
+    as .generator moves on with the batches all the same, as under DataLoader without workers.
 
     Every other keyword is core.Stream's: dtype=, layout=, mean=, std=, zero_copy=, daemon=, ...
-    indices=True adds each sample's number: [X, y, indices].
+    with_indices=True adds each sample's number: [X, y, indices].
     Tensors are the caller's own. With zero_copy=True they lie in the daemon's memory, which is
     mapped read-only: an in-place operation on one ends the process (PyTorch cannot mark it).
 
     Inside DataLoader(loader, batch_size=None, num_workers=n) the workers share the epoch's batches;
-    there is nothing for them to do, and they cost more than they bring.
+    there is nothing for them to do, and they cost more than they bring. Orders that are drawn are
+    drawn there from the DataLoader's base seed; a sampler cannot be asked there.
     """
 
     def __init__(self, dataset="fashion-mnist", split="train", batch_size=64, *, shuffle=False,
-                 seed=None, order=None, drop_last=False, rank=None, world_size=None, generator=None,
-                 resize=None, **options):
+                 sampler=None, batch_sampler=None, indices=None, seed=None, order=None,
+                 drop_last=False, rank=None, world_size=None, generator=None, resize=None,
+                 with_indices=False, **options):
         super().__init__()
+        if _draws.is_static(sampler):
+            indices, sampler = _first(indices, sampler), None
+        _exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
+        _exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler, order=order)
+        _exclude(batch_sampler=batch_sampler, drop_last=drop_last)
+        if sampler is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        if batch_sampler is not None:
+            if (seed, rank, world_size) != (None, None, None):
+                raise ValueError("a sampler is asked as it is: no seed=, rank= or world_size=")
+            rank, world_size = 0, 1
         rank, world_size = _world(rank, world_size)
         self.batch_size, self.drop_last = batch_size, drop_last
-        self.generator = generator
-        if order is not None and shuffle:
-            raise ValueError("shuffle=True and order= exclude each other")
-        # "drawn": each epoch is randperm of a seed that is drawn when the epoch begins.
+        self.sampler, self.batch_sampler, self.generator = sampler, batch_sampler, generator
+        self._indices = None if indices is None else numbers(indices)
+        # Drawn: each epoch is a permutation of a generator's, drawn when the epoch begins.
         self._drawn = shuffle and seed is None and world_size == 1
-        if generator is not None and not self._drawn:
+        if shuffle and not self._drawn and indices is not None:
+            raise ValueError("indices= with shuffle=True is for one process and without seed=: "
+                             "give sampler=DistributedSampler(...)")
+        if shuffle and not self._drawn and generator is not None:
             raise ValueError("generator= is for shuffle=True without seed=, in one process")
-        if generator is not None and not torch.equal(
-                generator.get_state(),
-                torch.Generator().manual_seed(generator.initial_seed()).get_state()):
-            raise ValueError("generator= must not have been drawn from yet: seed it anew")
-        order = order or ("torch" if shuffle else "sequential")
-        if generator is not None:
-            order, seed, self._drawn = "torch-loader", generator.initial_seed(), False
         self._spec = dict(dataset=dataset, split=split, batch_size=batch_size, drop_last=drop_last,
-                          order=order, rank=rank, world_size=world_size,
-                          resize=resize or pillow_rule(), arrays=TorchArrays, **options)
+                          order=order or ("torch" if shuffle else "sequential"), rank=rank,
+                          world_size=world_size, resize=resize or pillow_rule(),
+                          arrays=TorchArrays, indices=with_indices, **options)
+        if indices is not None and not shuffle:
+            self._spec.update(order="list", list=self._indices)
         self._seed = seed or 0
+        self._draws = None  # of this epoch, where the indices are drawn here
         self._stream = core.Stream(**self._spec, seed=self._seed)
         self._next_epoch = None  # as set_epoch said
         self._resumed = False    # the next iteration goes on inside an epoch
@@ -126,64 +159,114 @@ class Loader(IterableDataset):
         return self._stream.info
 
     def __len__(self):
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        if self._indices is not None:
+            count = len(self._indices)
+            return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
         return len(self._stream)
 
     def set_epoch(self, epoch):
-        """The next iteration gives that epoch, from its first batch (DistributedSampler's)."""
+        """The next iteration gives that epoch, from its first batch (DistributedSampler's). A
+        sampler that has a set_epoch is told."""
+        for sampler in (self.sampler, self.batch_sampler):
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(epoch)
         self._next_epoch = epoch
         self._resumed = False
 
     def state_dict(self):
-        """The position behind the last batch handed out. Keep it in the model's checkpoint, and
-        torch.get_rng_state() beside it where the order comes from torch's global generator."""
-        return {"seed": self._seed, "inside": self._stream.step > 0, **self._stream.state_dict()}
+        """The position behind the last batch handed out; within an epoch whose indices were drawn
+        here, those too, and the generator they were drawn from. Keep it in the model's checkpoint,
+        and torch.get_rng_state() beside it where the order comes from torch's global generator."""
+        if self._draws is None and self._draws_here():
+            return {"seed": self._seed, "inside": False}
+        state = {"seed": self._seed, "inside": self._stream.step > 0, **self._stream.state_dict()}
+        if self._draws is not None and state["inside"]:
+            state["draws"] = self._draws.state_dict()
+        return state
 
     def load_state_dict(self, state):
-        if state["seed"] != self._seed:
+        if "draws" in state:
+            self._use(_draws.Draws.restored(state["draws"], self._generator()))
+        elif state["seed"] != self._seed:
             self._use_seed(state["seed"])
-        self._stream.load_state_dict({"token": state["token"]})
+        if "draws" in state or not self._draws_here():
+            self._stream.load_state_dict({"token": state["token"]})
         self._resumed, self._next_epoch = state["inside"], None
-
-    def _use_seed(self, seed):
-        self._stream.close()
-        self._seed = seed
-        self._stream = core.Stream(**self._spec, seed=seed)
 
     def close(self):
         """Ends the connection; the next use makes another."""
         self._stream.close()
+
+    # ---- where an epoch's order comes from
+
+    def _draws_here(self):
+        """Whether the daemon is given an epoch's indices, rather than a seed."""
+        return self.batch_sampler is not None or self._drawn and (
+            self.generator is not None or self._indices is not None)
+
+    def _generator(self):
+        return self.generator if self.batch_sampler is None else _draws.generator_of(
+            self.batch_sampler)
+
+    def _use_seed(self, seed):
+        self._seed, self._draws = seed, None
+        self._stream.close()
+        self._stream = core.Stream(**self._spec, seed=seed)
+
+    def _use(self, draws):
+        self._draws = draws
+        self._stream.close()
+        self._stream = core.Stream(**{**self._spec, **draws.spec()})
+
+    def _draw_epoch(self, worker_seed):
+        generator = self.generator
+        if generator is None or worker_seed is not None:
+            seed = _draw() if worker_seed is None else worker_seed
+            if self._indices is None:
+                return self._use_seed(seed)
+            generator = torch.Generator().manual_seed(seed)
+        count = core.count_of(**self._spec) if self._indices is None else len(self._indices)
+        self._use(_draws.shuffled(count, generator, self.batch_size, self.drop_last,
+                                  self._indices))
 
     # ---- an epoch
 
     def __iter__(self):
         worker = get_worker_info()
         if worker is not None:  # DataLoader drew the base seed: the same in every worker
-            return self._epoch(worker.seed - worker.id, worker.id, worker.num_workers)
-        if not self._resumed:
-            _draw(self.generator)
-        return self._epoch(None, 0, 1)
+            if self.batch_sampler is not None and not self._resumed:
+                raise RuntimeError("a sampler is asked by the process that reads the batches: use "
+                                   "this Loader itself, or num_workers=0")
+            return self._epoch(None, worker.seed - worker.id, worker.id, worker.num_workers)
+        if self._resumed:
+            return self._epoch(None, None, 0, 1)
+        batches = None if self.batch_sampler is None else iter(self.batch_sampler)
+        _draw(self.generator)
+        return self._epoch(batches, None, 0, 1)
 
-    def _epoch(self, seed, first, stride):
-        stream = self._stream
-        if not self._resumed:
-            if self._drawn:
-                self._use_seed(_draw() if seed is None else seed)
-                stream = self._stream
-            elif self._next_epoch is not None:
-                stream.seek(self._next_epoch)
-            elif stream.step:  # the last epoch was broken off
-                if self.generator is not None:
-                    raise RuntimeError(
-                        "generator=: the last epoch was broken off, and what its generator gives "
-                        "next is an order that the daemon does not know: make a new Loader")
-                stream.seek(stream.epoch + 1)
+    def _epoch(self, batches, worker_seed, first, stride):
+        if self._resumed:
+            pass
+        elif batches is not None:
+            draws = _draws.sampled(batches, self._generator())
+            if draws is None:
+                return
+            self._use(draws)
+        elif self._drawn:
+            self._draw_epoch(worker_seed)
+        elif self._next_epoch is not None:
+            self._stream.seek(self._next_epoch)
+        elif self._stream.step:  # the last epoch was broken off
+            self._stream.seek(self._stream.epoch + 1)
         self._resumed, self._next_epoch = False, None
-        if self.generator is not None:
-            torch.randperm(stream.info.sample_count, generator=self.generator)
-        for _, _, images, labels, indices in stream.batches(first, stride):
+        draws = self._draws or _draws.Draws(None)
+        for _, step, images, labels, indices in self._stream.batches(first, stride):
+            if draws.states:
+                draws.reached(step)
             yield [images, labels] if indices is None else [images, labels, indices]
-        if self.generator is not None:
-            torch.randperm(stream.info.sample_count, generator=self.generator)
+        draws.reached(_draws.END)
 
 
 class MapDataset(_MapDataset):
