@@ -240,12 +240,15 @@ class Stream:
         self._position = (epoch, step)
         self._readers += 1
 
-    def token(self):
-        """48 bytes from which Stream(token=...) of the same spec goes on."""
-        return self._connected().token(*self._position)
+    def token(self, back=0):
+        """48 bytes from which Stream(token=...) of the same spec goes on; `back` batches of this
+        epoch before."""
+        native = self._connected()
+        epoch, step = self._position
+        return native.token(epoch, step - back)
 
-    def state_dict(self):
-        return {"token": self.token()}
+    def state_dict(self, back=0):
+        return {"token": self.token(back)}
 
     def load_state_dict(self, state):
         self.close()

@@ -19,6 +19,7 @@ from torch.utils.data import (BatchSampler, Dataset as _MapDataset, IterableData
 
 from fmnist import _chapter, _torch_draws as _draws, core
 from fmnist._loader import numbers
+from fmnist._torch_upload import Upload  # noqa: F401  (part of this module)
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 
@@ -175,13 +176,19 @@ class Loader(IterableDataset):
         self._next_epoch = epoch
         self._resumed = False
 
-    def state_dict(self):
-        """The position behind the last batch handed out; within an epoch whose indices were drawn
-        here, those too, and the generator they were drawn from. Keep it in the model's checkpoint,
-        and torch.get_rng_state() beside it where the order comes from torch's global generator."""
+    @property
+    def zero_copy(self):
+        return self._stream.zero_copy
+
+    def state_dict(self, back=0):
+        """The position behind the last batch handed out, or `back` batches before; within an epoch
+        whose indices were drawn here, those too, and the generator they were drawn from. Keep it in
+        the model's checkpoint, and torch.get_rng_state() beside it where the order comes from
+        torch's global generator."""
         if self._draws is None and self._draws_here():
             return {"seed": self._seed, "inside": False}
-        state = {"seed": self._seed, "inside": self._stream.step > 0, **self._stream.state_dict()}
+        state = {"seed": self._seed, "inside": bool(back) or self._stream.step > 0,
+                 **self._stream.state_dict(back)}
         if self._draws is not None and state["inside"]:
             state["draws"] = self._draws.state_dict()
         return state
