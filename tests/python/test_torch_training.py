@@ -133,12 +133,12 @@ for epoch in range(2):
 
 
 WORKER = """
-import json, sys
+import json, pathlib, sys
 sys.path.insert(0, {folder!r})
 import torch, torch.distributed as dist
 from test_torch_training import ddp_run
 dist.init_process_group("gloo")
-print("RESULT", json.dumps([dist.get_rank(), *ddp_run({which!r})]), flush=True)
+pathlib.Path({results!r}, f"{{dist.get_rank()}}.json").write_text(json.dumps(ddp_run({which!r})))
 dist.destroy_process_group()
 """
 
@@ -168,15 +168,16 @@ def ddp_run(which):
 def test_ddp__gloo_under_torchrun__as_DistributedSampler(daemon, tmp_path, world_size):
     results = {}
     for which in ("theirs", "ours"):
-        program = tmp_path / f"{which}.py"
-        program.write_text(WORKER.format(folder=str(pathlib.Path(__file__).parent), which=which))
+        program, folder = tmp_path / f"{which}.py", tmp_path / which
+        folder.mkdir()
+        program.write_text(WORKER.format(folder=str(pathlib.Path(__file__).parent), which=which,
+                                         results=str(folder)))
         done = subprocess.run(
             [sys.executable, "-m", "torch.distributed.run", "--standalone",
              f"--nproc-per-node={world_size}", str(program)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, timeout=240)
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
+            timeout=240)
         assert done.returncode == 0, done.stderr[-3000:]
-        lines = [line.split("RESULT ", 1)[1] for line in done.stdout.splitlines()
-                 if "RESULT " in line]
-        results[which] = sorted(map(json.loads, lines))
-    assert len(results["ours"]) == world_size and results["ours"] == results["theirs"]
+        results[which] = [json.loads((folder / f"{rank}.json").read_text())
+                          for rank in range(world_size)]
+    assert results["ours"] == results["theirs"]
