@@ -256,6 +256,19 @@ def idle(results, data, repeats):
         results["idle"] = bench("idle", "--daemon-pid", daemon.pid(), "--seconds", 3)
 
 
+def python(results, data, repeats):
+    """The PyTorch adapter and its alternatives, by batch size."""
+    results["python"] = {}
+    with Daemon(data) as daemon:
+        daemon.read(*JOB)
+        for batch in (1, 64, 256):
+            answer = python_peers("python.py", "--data", data, "--repeats", min(repeats, 3),
+                                  "--seconds", 3, "--batch-size", batch)
+            results["python"][str(batch)] = {
+                r["name"]: {"seconds": r["seconds"], "cpu_us": r["cpu_us"]}
+                for r in answer["results"]}
+
+
 def growth(results, data, repeats):
     """Stored size, so that nothing but the dataset grows. The same number of batches of each."""
     folder = tempfile.mkdtemp(prefix="fmnistd-growth.", dir=os.environ.get("TMPDIR", "/tmp"))
@@ -278,7 +291,7 @@ def growth(results, data, repeats):
 
 GROUPS = {"epoch": epoch, "inline": inline, "peers": peers, "latency": latency,
           "clients": clients, "large": large, "resize": resize, "start": start, "idle": idle,
-          "sweep": sweep}
+          "python": python, "sweep": sweep}
 
 
 def machine():

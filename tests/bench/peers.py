@@ -107,18 +107,21 @@ class Peers:
 
     # ---- PyTorch
 
-    def torch_dataloader(self, workers):
-        import torch
-
-        torchvision = import_torchvision()
+    def chapter(self):
+        import_torchvision()
+        import torchvision
         from torchvision import transforms
 
         # The chapter's code, word for word but for download=True.
         trans = transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
-        train = torchvision.datasets.FashionMNIST(
+        return torchvision.datasets.FashionMNIST(
             root=self.torchvision_root(), train=True, transform=trans, download=False)
+
+    def torch_dataloader(self, workers):
+        import torch
+
         loader = torch.utils.data.DataLoader(
-            train, self.batch, shuffle=True, num_workers=workers)
+            self.chapter(), self.batch, shuffle=True, num_workers=workers)
         return lambda: (float(X.sum()) for X, y in loader)
 
     def torch_loop(self, threads, fetch):

@@ -117,6 +117,50 @@ def resize_rows(rows, r):
                      f"{library} {r['resize'][key] * ratios[key]:.0f} ns", ratios[key], bound, True)
 
 
+LOOPS = ("tensordataset", "index-select-t1", "index-select-t2", "plain-index")
+
+
+def python_rows(rows, r):
+    for batch, ways in r.get("python", {}).items():
+        if "fmnist" not in ways:
+            continue
+        found = {name: way["seconds"] for name, way in ways.items()}
+        ours, views = found["fmnist"], found["fmnist-zero-copy"]
+        what = f"PyTorch adapter, batch {batch}"
+        loaders = [n for n in found if n.startswith("dataloader-w")]
+        if loaders and batch == "64":
+            best = min(loaders, key=found.get)
+            rows.add(f"{what}: an epoch", ms(ours), f"{best} {ms(found[best])}",
+                     found[best] / ours, 150, True)
+        loop = min((n for n in LOOPS if n in found), key=found.get)
+        if batch == "1":
+            rows.add(f"{what}: batches a second", millions(60000 / ours),
+                     f"{loop} {millions(60000 / found[loop])}", 0.06 / ours, 0.2, True, "M/s",
+                     short=False)
+        else:
+            for name, seconds, bound in (("", ours, 1), (", zero-copy", views, 2)):
+                rows.add(f"{what}{name}: an epoch", ms(seconds), f"{loop} {ms(found[loop])}",
+                         found[loop] / seconds, bound, True, short=False)
+
+
+def python_markdown(r, machine):
+    """Every way at every batch size: an epoch, and the reading thread's own CPU time a batch."""
+    sizes = r["python"]
+    names = max((list(ways) for ways in sizes.values()), key=len)
+    lines = ["| | " + " | ".join(f"batch {b} | CPU a batch" for b in sizes) + " |",
+             "|---|" + "--:|--:|" * len(sizes)]
+    for name in names:
+        cells = []
+        for ways in sizes.values():
+            way = ways.get(name)
+            cells += [ms(way["seconds"]), f"{way['cpu_us']:.1f} µs"] if way else ["", ""]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines.append(f"\n{machine['cpus']} CPUs ({machine['cpu']}), {machine['date']}, load "
+                 f"{machine['load']:.1f} when it began; `scripts/bench --markdown` writes this "
+                 "table.\n")
+    return "\n".join(lines)
+
+
 def start_rows(rows, r):
     warm, cold, zlib = (r.get(n) for n in ("start-warm-seconds", "start-cold-seconds",
                                            "inflate-seconds"))
@@ -137,7 +181,7 @@ def start_rows(rows, r):
 def rows(results):
     all = Rows()
     for part in (epoch_rows, peer_rows, inline_rows, latency_rows, client_rows, resize_rows,
-                 start_rows):
+                 start_rows, python_rows):
         part(all, results)
     return all
 
