@@ -77,11 +77,12 @@ def datasets(socket=None, daemon=None, timeout=30.0):
     return [Dataset(*row) for row in rows]
 
 
-def count_of(dataset, split, socket=None, daemon=None, timeout=30.0, **_):
-    """Images of a split; the keywords are a Stream's."""
+def dataset_of(dataset="fashion-mnist", split="train", *, socket=None, daemon=None, timeout=30.0,
+               **_):
+    """The Dataset that a Stream of these keywords reads."""
     for served in datasets(socket, daemon, timeout):
         if (served.name, served.split) == (dataset, split):
-            return served.count
+            return served
     raise errors.NotFound(f'dataset "{dataset}", split "{split}": the daemon does not serve it')
 
 

@@ -5,10 +5,11 @@
     for X, y in Loader(batch_size=64, height=32, width=32, shuffle=True):
         ...                                  # float32 N x 1 x h x w, int32 N, on the CPU
 
-The pixels are MXNet's own (opencv-linear). So is the order: with shuffle=True and no seed, an epoch draws its permutation from NumPy's global
-generator when its first batch is asked for, as gluon.data.DataLoader does. After np.random.seed(s)
-both give the same batches and leave the same random numbers to the program. With a seed the global
-generator is left alone, and the order is that of a generator seeded so.
+The pixels are MXNet's own (opencv-linear). So is the order: with shuffle=True and no seed, an epoch
+draws its permutation from NumPy's global generator when its first batch is asked for, as
+gluon.data.DataLoader does. After np.random.seed(s) both give the same batches and leave the same
+random numbers to the program. With a seed the global generator is left alone, and the order is that
+of a generator seeded so.
 
 Arrays are the program's own: those in place operations change nothing else. MXNet's arrays cannot
 be read-only, so there is no zero_copy here.
@@ -19,8 +20,8 @@ import functools
 import mxnet
 import numpy
 
-from fmnist import _chapter, _loader, errors
-from fmnist.core import NumpyArrays, datasets
+from fmnist import _chapter, _loader
+from fmnist.core import NumpyArrays, dataset_of
 
 
 class Arrays(NumpyArrays):
@@ -41,15 +42,11 @@ class _GlobalShuffle:
     """The permutations that Gluon's RandomSampler draws from NumPy's global generator."""
 
     def __init__(self, dataset, split, options):
-        self._which, self._where = (dataset, split), _chapter.where(options)
+        self._spec = {**_chapter.where(options), "dataset": dataset, "split": split}
 
     @functools.cached_property
     def _count(self):
-        where = {name: value for name, value in self._where.items() if name != "dataset"}
-        for entry in datasets(**where):
-            if (entry.name, entry.split) == self._which:
-                return entry.count
-        raise errors.NotFound("the daemon has no data set {!r} with a split {!r}".format(*self._which))
+        return dataset_of(**self._spec).count
 
     def __len__(self):
         return self._count

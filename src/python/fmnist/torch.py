@@ -91,7 +91,8 @@ class Loader(IterableDataset):
     Which samples, in which order, is said as DataLoader is told:
 
     shuffle=True      drawn from torch's global generator, or from generator=; with seed=, or where
-                      several processes share an epoch, DistributedSampler(seed=...)'s with set_epoch
+                      several processes share an epoch, DistributedSampler(seed=...)'s, by
+                      set_epoch or one epoch after the other
     indices=          numbers in the split, as torch.utils.data.Subset has them; may be shuffled
     sampler=          any sampler, asked anew for each epoch; or numbers
     batch_sampler=    any batch sampler, of batches of any lengths, asked anew for each epoch
@@ -234,7 +235,7 @@ class Loader(IterableDataset):
             if self._indices is None:
                 return self._use_seed(seed)
             generator = torch.Generator().manual_seed(seed)
-        count = core.count_of(**self._spec) if self._indices is None else len(self._indices)
+        count = core.dataset_of(**self._spec).count if self._indices is None else len(self._indices)
         self._use(_draws.shuffled(count, generator, self.batch_size, self.drop_last,
                                   self._indices))
 
@@ -300,10 +301,7 @@ class MapDataset(_MapDataset):
 
     def _described(self):
         if "dataset" not in self._kept:
-            where = {k: self._spec[k] for k in ("socket", "daemon") if k in self._spec}
-            name = self._spec.get("dataset", "fashion-mnist")
-            self._kept["dataset"] = next(d for d in core.datasets(**where)
-                                         if (d.name, d.split) == (name, self._split))
+            self._kept["dataset"] = core.dataset_of(split=self._split, **self._spec)
         return self._kept["dataset"]
 
     @property
