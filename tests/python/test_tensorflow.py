@@ -86,6 +86,34 @@ def test_dataset__iterated__a_tf_data_dataset_with_the_loaders_batches(daemon):
         assert same(epoch(dataset.prefetch(2)), epoch(loader))
 
 
+# Batches come in blocks, which tf.data splits: one batch each, many, and a short last one.
+@pytest.mark.parametrize("batch_size", [7, 64, 500, 1500, 10000])
+def test_dataset__batches_of_any_size__the_loaders(daemon, batch_size):
+    spec = dict(split="test", batch_size=batch_size, shuffle=True, seed=3)
+    dataset, loader = adapter.dataset(**spec), adapter.Loader(**spec)
+    for _ in range(2):
+        assert same(epoch(dataset), epoch(loader))
+
+
+@pytest.mark.parametrize("which, lengths", [
+    ({"sampler": range(100, 200)}, [64, 36]),
+    ({"indices": [5, 5, 9]}, [3]),
+    ({"batch_sampler": [[1, 2, 3], [4]]}, [3, 1]),
+])
+def test_dataset__of_some_samples__those(daemon, raw_test, which, lengths):
+    dataset = adapter.dataset(split="test", batch_size=64, **which)
+    assert dataset.cardinality().numpy() == len(lengths)
+    labels = [y.numpy().tolist() for _, y in dataset]
+    assert [len(y) for y in labels] == lengths
+    numbers = numpy.concatenate([numpy.ravel(n) for n in list(which.values())[0]])
+    assert sum(labels, []) == raw_test[1][numbers].tolist()
+
+
+def test_dataset__zero_copy__refused(daemon):
+    with pytest.raises(ValueError, match="Loader has it"):
+        adapter.dataset(zero_copy=True)
+
+
 def test_dataset__broken_off_and_transformed__as_any_other(daemon):
     dataset = adapter.dataset(batch_size=64, shuffle=True, seed=3)
     taken = epoch(dataset.take(3))

@@ -2,8 +2,8 @@
 
 A framework's adapter gives a Stream its kind of arrays (see NumpyArrays) and hands the batches on.
 """
+import math
 import os
-import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,10 @@ from fmnist import _native, daemon as _daemon, errors
 # One call fetches about this much: enough small batches that the call costs little for each, little
 # enough that a block stays in the CPU's cache until it is handed out.
 BLOCK_BYTES = 256 * 1024
+
+# Of the arrays that a Stream makes. TensorFlow and JAX use such memory as it is; other memory they
+# copy first (and where TensorFlow is not asked whether to, an operation ends the process).
+ALIGNMENT = 64
 
 _DTYPES = {1: "uint8", 2: "float32", 3: "float16", 4: "bfloat16", 5: "int32", 6: "int64"}
 
@@ -110,8 +114,12 @@ class NumpyArrays:
 
     @staticmethod
     def empty(shape, dtype):
-        """An array of the caller's."""
-        return np.empty(shape, np.uint16 if dtype == "bfloat16" else dtype)
+        """An array of the caller's, aligned to ALIGNMENT."""
+        dtype = np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
+        size = math.prod(shape) * dtype.itemsize
+        memory = np.empty(size + ALIGNMENT, np.uint8)
+        first = -memory.ctypes.data % ALIGNMENT
+        return memory[first:first + size].view(dtype).reshape(shape)
 
     @staticmethod
     def address(array):
@@ -278,12 +286,33 @@ class Stream:
     def batches(self, first=0, stride=1):
         """One epoch's Batch by Batch, from the position on; every stride-th from `first` on where
         several readers share an epoch. A broken-off epoch goes on with the next iterator."""
+        read = self._views if self.zero_copy else self._owned
+        return read(self._begin(), first, stride)
+
+    def _begin(self):
         self._readers += 1
         self._connected()
         if self._position[1] == self._info.steps:
             self._position = (self._position[0] + 1, 0)
-        read = self._views if self.zero_copy else self._owned
-        return read(self._readers, first, stride)
+        return self._readers
+
+    def blocks(self, limit):
+        """One epoch as arrays of up to `limit` batches of equal lengths, from the position on: for
+        what splits them cheaper than Python. A short last batch is a block of its own.
+
+        Shape: images[batch][sample][...], labels[batch][sample]; always the caller's own."""
+        reader, info = self._begin(), self._info
+        epoch, step = self._position
+        native = None
+        while step < info.steps:
+            self._check(reader)
+            native = native or self._at(epoch, step)
+            whole = (info.sample_count - step * info.batch_size) // info.batch_size
+            count = 1 if self._list[1] is not None else max(1, min(limit, whole))
+            arrays = self._fetch(native, step, count)[:2]
+            step += count
+            self._position = (epoch, step)
+            yield tuple(a.reshape(count, -1, *a.shape[1:]) for a in arrays)
 
     def _check(self, reader):
         if reader != self._readers:

@@ -15,25 +15,20 @@ nothing else, so that a tensor never changes. With zero_copy=True a tensor is th
 memory, which is kept for it until the tensor is gone.
 """
 
-import math
 import threading
 
 import numpy
 import tensorflow
 
 from fmnist import _chapter, _loader
-from fmnist.core import NumpyArrays
+from fmnist.core import ALIGNMENT, NumpyArrays
 
 _from_dlpack = tensorflow.experimental.dlpack.from_dlpack
 
 
-# What TensorFlow demands of a tensor's memory: it ends the process where an operation meets less.
-_ALIGNMENT = 64
-
-
 def _tensor(array):
-    """An eager tensor over the array's memory, or of a copy where it is not aligned."""
-    if array.ctypes.data % _ALIGNMENT:
+    """An eager tensor over the array's memory, or of a copy where TensorFlow cannot use it."""
+    if array.ctypes.data % ALIGNMENT:
         return tensorflow.constant(array)
     return _from_dlpack(array.__dlpack__())
 
@@ -42,20 +37,12 @@ class TensorArrays(NumpyArrays):
     """Filled as NumPy arrays, handed out as eager tensors over the same memory."""
 
     @staticmethod
-    def empty(shape, dtype):
-        dtype = numpy.dtype(dtype)
-        size = math.prod(shape) * dtype.itemsize
-        memory = numpy.empty(size + _ALIGNMENT, numpy.uint8)
-        first = -memory.ctypes.data % _ALIGNMENT
-        return memory[first:first + size].view(dtype).reshape(shape)
-
-    @staticmethod
     def split(array, length):
         return [_tensor(array[i:i + length]) for i in range(0, len(array), length)]
 
     @staticmethod
     def wrap(view):
-        if view.address % _ALIGNMENT:
+        if view.address % ALIGNMENT:
             return tensorflow.constant(numpy.asarray(view))
         return _from_dlpack(view.__dlpack__())
 
@@ -74,15 +61,25 @@ class Loader(_loader.Loader):
 class _NumpyLoader(Loader):
     arrays = NumpyArrays
 
+    def blocks(self, limit):
+        self._begin()
+        return self.stream.blocks(limit)
+
+
+# A call of Python costs tf.data 300 us of CPU: this much is fetched in each, and split in C++.
+_BLOCK_BYTES = 4 << 20
+
 
 class _Epochs:
     """The generator functions of a tf.data.Dataset: every iteration is the next epoch, on a stream
-    of its own, so that iterations may run side by side."""
+    of its own, so that iterations may run side by side. Elements are blocks of `per_block` batches,
+    or where it is None the batches."""
 
-    def __init__(self, options):
+    def __init__(self, first, options, per_block):
         self._options = options
+        self._per_block = per_block
         self._lock = threading.Lock()
-        self._idle = []
+        self._idle = [first]
         self._epoch = options.get("epoch", 0)
 
     def __call__(self):
@@ -91,22 +88,30 @@ class _Epochs:
             loader = self._idle.pop() if self._idle else _NumpyLoader(**self._options)
         try:
             loader.set_epoch(epoch)
-            yield from loader
+            yield from loader.blocks(self._per_block) if self._per_block else loader
         finally:
             self._idle.append(loader)
 
 
 def dataset(**options):
-    """A tf.data.Dataset of (images, labels), with the arguments of Loader. Each iteration is one
-    epoch, the next. Its batches are the Loader's."""
-    epochs = _Epochs(options)
+    """A tf.data.Dataset of (images, labels), with the arguments of Loader but zero_copy. Each
+    iteration is one epoch, the next. Its batches are the Loader's."""
+    if options.get("zero_copy"):
+        raise ValueError("zero_copy=True: tf.data keeps arrays for longer than they are used, and "
+                         "the daemon's memory would run out; fmnist.tensorflow.Loader has it")
     first = _NumpyLoader(**options)
     info = first.stream.info
-    epochs._idle.append(first)
-    return tensorflow.data.Dataset.from_generator(epochs, output_signature=(
-        tensorflow.TensorSpec((None, *info.image_shape), info.dtype),
-        tensorflow.TensorSpec((None,), info.label_dtype),
-    )).apply(tensorflow.data.experimental.assert_cardinality(info.steps))
+    per_block = _BLOCK_BYTES // (info.batch_size * info.image_bytes)
+    if per_block < 2 or options.get("batch_sampler") is not None:
+        per_block = None
+    block = () if per_block is None else (None,)
+    data = tensorflow.data.Dataset.from_generator(
+        _Epochs(first, options, per_block), output_signature=(
+            tensorflow.TensorSpec((*block, None, *info.image_shape), info.dtype),
+            tensorflow.TensorSpec((*block, None), info.label_dtype)))
+    if per_block:
+        data = data.unbatch()
+    return data.apply(tensorflow.data.experimental.assert_cardinality(len(first)))
 
 
 class FashionMNIST(_chapter.ArrayDataModule):
