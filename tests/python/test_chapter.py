@@ -1,6 +1,7 @@
 """The code of "The Image Classification Dataset" in three of its tabs, with the import changed and
 nothing else. The MXNet tab is in test_mxnet_chapter.py: it needs another environment."""
 
+import importlib
 import sys
 import time
 import types
@@ -10,9 +11,31 @@ import pytest
 TABS = ["torch", "tensorflow", "jax"]
 
 
+def d2l_for(tab):
+    """d2l with this framework, or a skip. d2l's PyTorch module wants torchvision, of which it uses
+    the names alone as long as nobody asks for d2l's own data sets."""
+    pytest.importorskip("d2l")
+    if tab == "torch" and "torchvision" not in sys.modules:
+        stub = types.ModuleType("torchvision")
+        stub.transforms = types.ModuleType("torchvision.transforms")
+        sys.modules["torchvision"] = stub
+        sys.modules["torchvision.transforms"] = stub.transforms
+    try:
+        return importlib.import_module("d2l." + tab)
+    except ImportError as absent:
+        pytest.skip(f"d2l.{tab} needs more than is installed: {absent}")
+
+
 def fashion_mnist(tab):
     pytest.importorskip(tab)
     return getattr(pytest.importorskip("fmnist." + tab), "FashionMNIST")
+
+
+def without_d2l(monkeypatch):
+    """As where d2l is not installed."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "d2l"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "d2l", None)
 
 
 def numpy_of(array):
@@ -21,11 +44,20 @@ def numpy_of(array):
     return numpy.asarray(array)
 
 
+@pytest.mark.parametrize("with_d2l", [False, True], ids=["without-d2l", "with-d2l"])
 @pytest.mark.parametrize("tab", TABS)
-def test_chapter__its_lines__run_with_the_import_changed(daemon, tab, matplotlib_agg):
+def test_chapter__its_lines__run_with_the_import_changed(
+        daemon, tab, with_d2l, matplotlib_agg, monkeypatch):
+    pytest.importorskip(tab)
+    if with_d2l:
+        d2l_for(tab)
+    else:
+        without_d2l(monkeypatch)
     FashionMNIST = fashion_mnist(tab)
 
     data = FashionMNIST(batch_size=64, resize=(32, 32))
+    bases = [f"{base.__module__}.{base.__name__}" for base in type(data).__mro__]
+    assert (f"d2l.{tab}.DataModule" in bases) == with_d2l
     if tab == "torch":
         assert (len(data.train), len(data.val)) == (60000, 10000)
         assert tuple(data.train[0][0].shape) == (1, 32, 32)
@@ -81,21 +113,6 @@ def test_train_dataloader__two_epochs__two_orders_of_one_set(daemon, tab, raw_tr
     assert (epochs[0] != epochs[1]).any()
     for labels in epochs:
         assert numpy.bincount(labels).tolist() == numpy.bincount(raw_train[1]).tolist()
-
-
-def d2l_for(tab):
-    """d2l with this framework, or a skip. d2l's PyTorch module wants torchvision, of which it uses
-    the names alone as long as nobody asks for d2l's own data sets."""
-    pytest.importorskip("d2l")
-    if tab == "torch" and "torchvision" not in sys.modules:
-        stub = types.ModuleType("torchvision")
-        stub.transforms = types.ModuleType("torchvision.transforms")
-        sys.modules["torchvision"] = stub
-        sys.modules["torchvision.transforms"] = stub.transforms
-    try:
-        return __import__("d2l." + tab, fromlist=["DataModule"])
-    except ImportError as absent:
-        pytest.skip(f"d2l.{tab} needs more than is installed: {absent}")
 
 
 @pytest.mark.parametrize("tab", TABS)

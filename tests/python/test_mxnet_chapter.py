@@ -1,5 +1,6 @@
 """The MXNet tab of "The Image Classification Dataset", with the import changed and nothing else."""
 
+import sys
 import time
 
 import numpy
@@ -8,10 +9,20 @@ import pytest
 pytest.importorskip("mxnet")
 
 
-def test_chapter__its_lines__run_with_the_import_changed(daemon, matplotlib_agg):
+@pytest.mark.parametrize("with_d2l", [False, True], ids=["without-d2l", "with-d2l"])
+def test_chapter__its_lines__run_with_the_import_changed(
+        daemon, with_d2l, matplotlib_agg, monkeypatch):
+    if with_d2l:
+        pytest.importorskip("d2l.mxnet")
+    else:
+        for name in [name for name in sys.modules if name.split(".")[0] == "d2l"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "d2l", None)
     from fmnist.mxnet import FashionMNIST
 
     data = FashionMNIST(batch_size=64, resize=(32, 32))
+    bases = [f"{base.__module__}.{base.__name__}" for base in type(data).__mro__]
+    assert ("d2l.mxnet.DataModule" in bases) == with_d2l
     assert (len(data.train), len(data.val)) == (60000, 10000)
     assert data.train[0][0].shape == (1, 32, 32)
 
