@@ -37,6 +37,15 @@ def test_iterator__its_batches__dicts_of_numpy_arrays(daemon):
     assert (batch["label"].shape, batch["label"].dtype) == ((64,), "int32")
 
 
+# NumPy has no bfloat16: the arrays must be of JAX's type, never the bits as integers.
+@pytest.mark.parametrize("zero_copy", [False, True])
+def test_iterator__bfloat16__jaxs_type(daemon, zero_copy):
+    spec = dict(split="test", batch_size=64)
+    image = next(adapter.iterator(**spec, dtype="bfloat16", zero_copy=zero_copy))["image"]
+    want = next(adapter.iterator(**spec))["image"].astype(jax.numpy.bfloat16)
+    assert image.dtype == jax.numpy.bfloat16 and (image == want).all()
+
+
 def test_iterator__over_its_epochs__ends_behind_the_last(daemon):
     batches = list(adapter.iterator(**SPEC, epochs=2))
     assert len(batches) == 2 * 118

@@ -57,6 +57,19 @@ def test_loader__its_batches__eager_tensors_of_the_users(daemon):
     assert all((X.numpy() == copy).all() for (X, _), copy in zip(kept, copies))
 
 
+# NumPy has no bfloat16: every way must give the number, never its bits as an integer.
+@pytest.mark.parametrize("get", [
+    lambda spec: adapter.Loader(**spec), lambda spec: adapter.Loader(**spec, zero_copy=True),
+    lambda spec: adapter.dataset(**spec), lambda spec: [adapter.PyDataset(**spec)[0]],
+], ids=["Loader", "Loader-zero-copy", "dataset", "PyDataset"])
+def test_bfloat16__every_way__the_rounded_numbers(daemon, get):
+    spec = dict(split="test", batch_size=64, height=32, width=32)
+    want = tensorflow.cast(next(iter(adapter.Loader(**spec)))[0], "bfloat16")
+    X, _ = next(iter(get({**spec, "dtype": "bfloat16"})))
+    assert X.dtype == "bfloat16"
+    assert bool(tensorflow.reduce_all(tensorflow.equal(X, want)))
+
+
 def test_loader__state__goes_on_where_it_was(daemon):
     loader = adapter.Loader(batch_size=512, shuffle=True, seed=3)
     batches = iter(loader)

@@ -112,10 +112,12 @@ def _text(value):
 class NumpyArrays:
     """How a Stream makes arrays. The adapters have their own with the same four functions."""
 
-    @staticmethod
-    def empty(shape, dtype):
+    bfloat16 = "uint16"  # the bits: NumPy has no such type
+
+    @classmethod
+    def empty(cls, shape, dtype):
         """An array of the caller's, aligned to ALIGNMENT."""
-        dtype = np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
+        dtype = np.dtype(cls.bfloat16 if dtype == "bfloat16" else dtype)
         size = math.prod(shape) * dtype.itemsize
         memory = np.empty(size + ALIGNMENT, np.uint8)
         first = -memory.ctypes.data % ALIGNMENT

@@ -21,12 +21,14 @@ import collections
 import json
 
 from fmnist import _chapter, _loader
+from fmnist._ml_arrays import MlArrays
 
 
 class Loader(_loader.Loader):
     """An iterable of (images, labels), NumPy arrays; an epoch for each `for`."""
 
     resize_rule = "tf-bilinear-pad"
+    arrays = MlArrays
 
 
 class Iterator:

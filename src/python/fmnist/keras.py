@@ -14,6 +14,7 @@ import threading
 import keras
 
 from fmnist import _loader
+from fmnist._ml_arrays import MlArrays
 
 # Batches that are kept for a neighbour: workers in threads ask for them nearly in order.
 _AHEAD = 16
@@ -21,6 +22,7 @@ _AHEAD = 16
 
 class _Loader(_loader.Loader):
     resize_rule = "tf-bilinear-pad"
+    arrays = MlArrays
 
 
 class PyDataset(keras.utils.PyDataset):

@@ -21,6 +21,7 @@ import numpy
 import tensorflow
 
 from fmnist import _chapter, _loader
+from fmnist._ml_arrays import MlArrays
 from fmnist.core import ALIGNMENT, NumpyArrays
 
 _from_dlpack = tensorflow.experimental.dlpack.from_dlpack
@@ -29,8 +30,11 @@ _from_dlpack = tensorflow.experimental.dlpack.from_dlpack
 def _tensor(array):
     """An eager tensor over the array's memory, or of a copy where TensorFlow cannot use it."""
     if array.ctypes.data % ALIGNMENT:
-        return tensorflow.constant(array)
-    return _from_dlpack(array.__dlpack__())
+        tensor = tensorflow.constant(array)
+    else:
+        tensor = _from_dlpack(array.__dlpack__())
+    # Nothing else is uint16 here.
+    return tensorflow.bitcast(tensor, "bfloat16") if array.dtype == "uint16" else tensor
 
 
 class TensorArrays(NumpyArrays):
@@ -59,7 +63,7 @@ class Loader(_loader.Loader):
 
 
 class _NumpyLoader(Loader):
-    arrays = NumpyArrays
+    arrays = MlArrays
 
     def blocks(self, limit):
         self._begin()
