@@ -39,9 +39,9 @@ def bench(name, *args):
     return run(os.path.join(BUILD, "bench", name), *map(str, args))
 
 
-def python_peers(script, *args):
+def python_peers(script, *args, program=PYTHON):
     """What a script of peers prints; nothing where there is no Python for it."""
-    command = [PYTHON, os.path.join("tests", "bench", script), *map(str, args)]
+    command = [program, os.path.join("tests", "bench", script), *map(str, args)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           check=False)
     for line in done.stderr.splitlines():
@@ -257,16 +257,22 @@ def idle(results, data, repeats):
 
 
 def python(results, data, repeats):
-    """The PyTorch adapter and its alternatives, by batch size."""
+    """The adapters and their alternatives, by batch size. A process for each group of frameworks:
+    what one of them does to a process is not to be the others' cost."""
+    scripts = [("python.py", PYTHON), ("python_arrays.py", PYTHON)]
+    mxnet = f"{BUILD}-python/mxnet/bin/python"  # of scripts/python-env
+    if os.path.exists(mxnet):
+        scripts.append(("python_arrays.py", mxnet))
     results["python"] = {}
     with Daemon(data) as daemon:
         daemon.read(*JOB)
         for batch in (1, 64, 256):
-            answer = python_peers("python.py", "--data", data, "--repeats", min(repeats, 3),
-                                  "--seconds", 3, "--batch-size", batch)
-            results["python"][str(batch)] = {
-                r["name"]: {"seconds": r["seconds"], "cpu_us": r["cpu_us"]}
-                for r in answer["results"]}
+            found = results["python"][str(batch)] = {}
+            for script, program in scripts:
+                answer = python_peers(script, "--data", data, "--repeats", min(repeats, 3),
+                                      "--seconds", 3, "--batch-size", batch, program=program)
+                found.update({r["name"]: {"seconds": r["seconds"], "cpu_us": r["cpu_us"]}
+                              for r in answer["results"]})
 
 
 def growth(results, data, repeats):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a batch costs a training program in Python, by the adapter and by what else there is.
+"""What a batch costs a program in PyTorch, by the adapter and by what else there is.
 
 One epoch of the training split, shuffled, 32x32 float32, into tensors that the program could train
 on; nothing is computed with them. The in-memory loops have images that were resized beforehand,
-which is not timed; DataLoader and the chapter's tf.data resize, as the chapter does. All take
+which is not timed; DataLoader resizes, as the chapter does. All take
 turns, the best of several epochs counts. Prints one JSON object: {"results": [...], "skipped":
 [...]}; a result has the seconds of an epoch and the reading thread's own CPU time a batch.
 
@@ -116,43 +116,6 @@ class Ways(Peers):
                 yield X[i], y[i]
         return epoch
 
-    def tf_chapter(self):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import tensorflow as tf
-
-        images, labels = self.raw()
-        data = tf.data.Dataset.from_tensor_slices(
-            (images[..., None].astype("float32") / 255, labels.astype("int32")))
-        data = data.batch(self.batch).map(
-            lambda X, y: (tf.image.resize_with_pad(X, SIDE, SIDE), y)).shuffle(len(images))
-        return lambda: data
-
-    def tf_tuned(self):
-        """Resized beforehand; shuffled numbers, by which a batch at a time is gathered."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import tensorflow as tf
-
-        X, y = tf.constant(self.levels()), tf.constant(self.labels())
-        data = (tf.data.Dataset.range(len(y)).shuffle(len(y)).batch(self.batch)
-                .map(lambda i: (tf.cast(tf.gather(X, i), tf.float32) / 255, tf.gather(y, i)),
-                     num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE))
-        return lambda: data
-
-    def grain(self):
-        import grain
-
-        X, y = self.floats(), self.labels()
-
-        class Source:
-            def __len__(self):
-                return len(X)
-
-            def __getitem__(self, i):
-                return X[i], y[i]
-
-        data = grain.MapDataset.source(Source()).shuffle(seed=1).batch(self.batch).to_iter_dataset()
-        return lambda: data
-
     def ways(self):
         all = {"fmnist": self.adapter, "fmnist-zero-copy": lambda: self.adapter(zero_copy=True)}
         for n in (0, 1, 2, 4):
@@ -161,24 +124,26 @@ class Ways(Peers):
         all["tensordataset"] = self.tensor_dataset
         for n in (1, 2):
             all[f"index-select-t{n}"] = lambda n=n: self.index_select(n)
-        all.update({"plain-index": self.plain_index, "tf-data-chapter": self.tf_chapter,
-                    "tf-data-tuned": self.tf_tuned, "grain": self.grain})
+        all["plain-index"] = self.plain_index
         return all
 
 
 def time_epoch(epoch, steps, limit):
-    """Seconds for an epoch, and the thread's CPU seconds a batch."""
+    """Seconds for an epoch, and the thread's CPU seconds a batch. What comes before the first batch
+    is paid once, however early the epoch is cut."""
     read, cpu, began = 0, time.thread_time(), time.perf_counter()
     for _ in epoch():
         read += 1
-        if not read % 64 and time.perf_counter() - began > limit:
+        if read == 1:
+            first, cpu = time.perf_counter(), time.thread_time()
+        if not read % 64 and time.perf_counter() - first > limit:
             break
-    seconds, cpu = time.perf_counter() - began, time.thread_time() - cpu
-    return seconds * steps / read, cpu / read
+    rest = (time.perf_counter() - first) / (read - 1)
+    return first - began + rest * (steps - 1), (time.thread_time() - cpu) / (read - 1)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(make_ways, about):
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--data", required=True, help="folder of the IDX files")
     parser.add_argument("--only", default="", help="names, separated by commas; default: all")
     parser.add_argument("--batch-size", type=int, default=64)
@@ -186,7 +151,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="that an epoch is read at most")
     args = parser.parse_args()
 
-    bench = Ways(args.data, args.batch_size)
+    bench = make_ways(args.data, args.batch_size)
     ways = bench.ways()
     chosen = args.only.split(",") if args.only else list(ways)
     unknown = [name for name in chosen if name not in ways]
@@ -215,4 +180,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(Ways, __doc__)
