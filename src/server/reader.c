@@ -45,9 +45,10 @@ static uint64_t take_statement(struct reader *r, uint64_t now_ns)
 
 void reader_block(struct reader *r, uint64_t now_ns)
 {
-    uint64_t waited = take_statement(r, now_ns);
-    r->blocked_ns += waited;
-    if (waited || !r->blocked_since_ns)
+    uint64_t looked_ns = r->looked_ns, waited = take_statement(r, now_ns);
+    /* A wait that goes on has cost all of the time since the last look, stated or not. */
+    r->blocked_ns += r->blocked_since_ns ? now_ns - looked_ns : waited;
+    if (!r->blocked_since_ns)
         r->blocked_since_ns = now_ns;
 }
 
@@ -64,7 +65,7 @@ void reader_unblock(struct reader *r)
 
 uint64_t reader_lost_ns(const struct reader *r, uint64_t now_ns)
 {
-    return r->blocked_ns + (r->blocked_since_ns ? now_ns - r->blocked_since_ns : 0);
+    return r->blocked_ns + (r->blocked_since_ns ? now_ns - r->looked_ns : 0);
 }
 
 static uint64_t difference(uint64_t allowed, uint64_t used)

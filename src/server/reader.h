@@ -38,8 +38,8 @@ struct reader {
     uint64_t joined_ns;        /* when it sat down; one that was moved: at its first place */
     uint64_t looked_ns;        /* when it was last seen whether it waits for a neighbour, */
     uint64_t stated_ns;        /* and how long its seat said then that it had waited */
-    uint64_t blocked_since_ns; /* 0: no neighbour keeps it waiting */
-    uint64_t blocked_ns;       /* what they have cost it before */
+    uint64_t blocked_since_ns; /* a neighbour keeps it waiting since then; 0: none does */
+    uint64_t blocked_ns;       /* what they have cost it until looked_ns */
 
     struct reader *next_notified;
     bool notified; /* in the pool's list of news for the loop */
@@ -60,8 +60,8 @@ static inline bool reader_is_active(const struct reader *r)
     return !r->failed && r->tail < r->limit;
 }
 
-/* It waits for a neighbour now. What its seat says that it has waited since the last look counts
- * too: readers send no message for short waits, only for their sum. */
+/* It waits for a neighbour now, or does still. What its seat says that it has waited since the last
+ * look counts too: readers send no message for short waits, only for their sum. */
 void reader_block(struct reader *r, uint64_t now_ns);
 
 /* It was seen not to wait for a neighbour: what it has waited was for something else. */

@@ -102,6 +102,22 @@ START_TEST(patience__many_short_waits__end_at_their_sum)
 }
 END_TEST
 
+/* A reader that naps, tells of its waiting and naps again is in one wait all the same. */
+START_TEST(patience__one_wait_told_in_pieces__ends_at_its_bound)
+{
+    uint64_t now = 1000 * MS, least = UINT64_MAX / 4;
+    reader_block(reader, now);
+    while (reader_busy_patience_ns(reader, least, now) > 0) {
+        now += 30 * MS;
+        state(30 * MS);
+        reader_block(reader, now);
+        ck_assert_uint_lt(now, 1000 * MS + READER_BUSY_NS + 30 * MS);
+    }
+    ck_assert_uint_ge(now, 1000 * MS + READER_BUSY_NS);
+    ck_assert_uint_eq(reader_lost_ns(reader, now), now - 1000 * MS); /* and counted once */
+}
+END_TEST
+
 /* On busy CPUs a wait as long as the neighbours' own is nobody's fault; a longer one is. */
 START_TEST(busy_patience__counts_beyond_the_luckiest_neighbour)
 {
@@ -127,6 +143,7 @@ int main(void)
     tcase_add_test(t, patience__waits_for_rendering__are_not_counted);
     tcase_add_test(t, patience__absurd_statement__is_cut);
     tcase_add_test(t, patience__one_long_wait__ends_at_its_bound);
+    tcase_add_test(t, patience__one_wait_told_in_pieces__ends_at_its_bound);
     tcase_add_test(t, patience__many_short_waits__end_at_their_sum);
     tcase_add_test(t, busy_patience__counts_beyond_the_luckiest_neighbour);
     suite_add_tcase(s, t);
