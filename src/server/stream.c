@@ -151,14 +151,16 @@ uint64_t stream_bytes(const struct stream *s)
 
 /* ---- readers ------------------------------------------------------------------------------- */
 
-bool stream_can_seat(const struct stream *s, const struct stream *like)
+bool stream_can_seat(struct stream *s, const struct stream *like)
 {
     uint32_t slots = like->ring.slot_count;
-    return !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
-           (!slots || slots == s->ring.slot_count) &&
-           !memcmp(s->recipe->digest, like->recipe->digest, sizeof s->recipe->digest) &&
-           like->first >= s->first && like->first <= s->head &&
-           like->first + s->ring.slot_count >= s->claimed;
+    bool fits = !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
+                (!slots || slots == s->ring.slot_count) &&
+                !memcmp(s->recipe->digest, like->recipe->digest, sizeof s->recipe->digest) &&
+                like->first >= s->first && like->first <= s->head &&
+                like->first + s->ring.slot_count >= s->claimed;
+    /* Where the next batch waits for a reader that is there already, a newcomer would, too. */
+    return fits && (like->first < s->head || s->chunk_count || stream_room(s) > 0);
 }
 
 void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns)

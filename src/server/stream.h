@@ -103,7 +103,7 @@ void stream_free(struct stream *s);
 uint64_t stream_bytes(const struct stream *s);
 
 /* Whether a reader that wants what `like` begins with may sit here instead. Pool lock. */
-bool stream_can_seat(const struct stream *s, const struct stream *like);
+bool stream_can_seat(struct stream *s, const struct stream *like);
 
 /* Seats a reader, or takes it out; a stream without readers is closed. Pool lock. */
 void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns);

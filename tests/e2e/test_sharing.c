@@ -215,6 +215,32 @@ START_TEST(neighbour_sleeps__others_go_on)
 }
 END_TEST
 
+/* Two rings of the same batches whose readers sleep at the same place: whoever passes them by gets
+ * a third, and is not sent from one sleeper to the other. */
+START_TEST(neighbours_sleep_in_two_rings__the_third_goes_on)
+{
+    struct fmnist_spec spec = shared_spec(FMNIST_SHM);
+    struct fmnist_client *hasty = connect_within(&d, 3000);
+    struct fmnist_stream *sleepers[2], *third;
+    struct fmnist_token token;
+    for (int k = 0; k < 2; k++) { /* the second comes when the first is far away */
+        sleepers[k] = open_stream(client, &spec);
+        expect(sleepers[k], 0, 60);
+    }
+    ck_assert_uint_eq(stream_fact("readers"), 1);
+    must(fmnist_stream_token(sleepers[0], &token));
+    must(fmnist_open(hasty, &spec, &token, &third));
+    ck_assert_uint_eq(stream_fact("readers"), 2);
+    expect(third, 60, events);
+    for (int k = 0; k < 2; k++) {
+        expect(sleepers[k], 60, events);
+        fmnist_close(sleepers[k]);
+    }
+    fmnist_close(third);
+    fmnist_disconnect(hasty);
+}
+END_TEST
+
 /* A view that was handed out in the ring before stays as it was while its holder reads on in the
  * next one and the ring before goes on with others. */
 START_TEST(neighbour_sleeps__held_views_do_not_change)
@@ -373,6 +399,7 @@ int main(void)
     tcase_add_test(t, newcomer__near_or_far__same_bytes);
     tcase_add_test(t, newcomer__before_the_ring_began__same_bytes);
     tcase_add_test(t, neighbour_sleeps__others_go_on);
+    tcase_add_test(t, neighbours_sleep_in_two_rings__the_third_goes_on);
     tcase_add_test(t, neighbour_sleeps__held_views_do_not_change);
     tcase_add_loop_test(t, many_clients__naps_pauses_deaths_and_seeks__every_byte_as_alone, 0, 3);
     suite_add_tcase(s, t);
