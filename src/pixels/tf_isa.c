@@ -13,6 +13,13 @@
 
 #define REGISTER_ROW 32u
 
+static inline __m512 unit_of(__m128i levels)
+{
+    __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(levels));
+    return _mm512_add_ps(_mm512_mul_ps(v, _mm512_set1_ps(UNIT_SCALE_HI)),
+                         _mm512_mul_ps(v, _mm512_set1_ps(UNIT_SCALE_LO)));
+}
+
 /* A row of at most 32 levels lies in two registers and is looked up there: a gather from memory
  * costs several times as much. */
 static inline void stretch_short_row(const struct tf_axis *x, const uint8_t *in,
@@ -20,21 +27,16 @@ static inline void stretch_short_row(const struct tf_axis *x, const uint8_t *in,
 {
     __mmask32 inside = (__mmask32)(UINT32_MAX >> (REGISTER_ROW - x->n_in));
     __m256i levels = _mm256_maskz_loadu_epi8(inside, in);
-    __m512 unit[2];
-    for (int i = 0; i < 2; i++) {
-        __m128i half = i ? _mm256_extracti128_si256(levels, 1) : _mm256_castsi256_si128(levels);
-        __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(half));
-        unit[i] = _mm512_add_ps(_mm512_mul_ps(v, _mm512_set1_ps(UNIT_SCALE_HI)),
-                                _mm512_mul_ps(v, _mm512_set1_ps(UNIT_SCALE_LO)));
-    }
+    __m512 first = unit_of(_mm256_castsi256_si128(levels));
+    __m512 second = unit_of(_mm256_extracti128_si256(levels, 1));
     for (uint32_t i = 0; i < x->n_out; i += 16) {
         uint32_t left = x->n_out - i;
         __mmask16 some = (__mmask16)(left >= 16 ? 0xffff : (1u << left) - 1);
         __m512i lo = _mm512_maskz_loadu_epi32(some, x->lo + i);
         __m512i hi = _mm512_maskz_loadu_epi32(some, x->hi + i);
         __m512 t = _mm512_maskz_loadu_ps(some, x->t + i);
-        __m512 left_value = _mm512_permutex2var_ps(unit[0], lo, unit[1]);
-        __m512 right_value = _mm512_permutex2var_ps(unit[0], hi, unit[1]);
+        __m512 left_value = _mm512_permutex2var_ps(first, lo, second);
+        __m512 right_value = _mm512_permutex2var_ps(first, hi, second);
         __m512 step = _mm512_mul_ps(_mm512_sub_ps(right_value, left_value), t);
         _mm512_mask_storeu_ps(out + i, some, _mm512_add_ps(left_value, step));
     }

@@ -279,6 +279,13 @@ static inline bool rings_are_full(void *data)
     return c.ready == c.slots;
 }
 
+/* Half full at least: what a daemon keeps to while batches are read. */
+static inline bool rings_are_stocked(void *data)
+{
+    struct counts c = counts_of(data);
+    return 2 * c.ready >= c.slots;
+}
+
 static inline int64_t milliseconds(void)
 {
     struct timespec t;

@@ -179,7 +179,7 @@ START_TEST(daemon_killed__restarted__token_goes_on)
     for (size_t i = 0; i < 5; i++)
         ck_assert_uint_eq(hash_next(stream), whole[i]);
     if (spec.transport == FMNIST_SHM)
-        ck_assert(daemon_wait_until(rings_are_full, client));
+        ck_assert(daemon_wait_until(rings_are_stocked, client));
     uint32_t slots = info_of(stream).slot_count;
     daemon_kill(&d);
     size_t count = 0;
