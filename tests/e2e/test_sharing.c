@@ -225,10 +225,14 @@ START_TEST(neighbours_sleep_in_two_rings__the_third_goes_on)
     struct fmnist_token token;
     for (int k = 0; k < 2; k++) { /* the second comes when the first is far away */
         sleepers[k] = open_stream(client, &spec);
+        ck_assert_uint_eq(stream_fact("readers"), 1);
         expect(sleepers[k], 0, 60);
+        must(fmnist_stream_token(sleepers[k], &token));
+        must(fmnist_open(client, &spec, &token, &third)); /* reads until the ring is full */
+        ck_assert_uint_eq(stream_fact("readers"), 2);
+        expect(third, 60, 60 + info_of(third).slot_count);
+        fmnist_close(third);
     }
-    ck_assert_uint_eq(stream_fact("readers"), 1);
-    must(fmnist_stream_token(sleepers[0], &token));
     must(fmnist_open(hasty, &spec, &token, &third));
     ck_assert_uint_eq(stream_fact("readers"), 2);
     expect(third, 60, events);
