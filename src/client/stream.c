@@ -209,12 +209,16 @@ static void step_forward(struct fmnist_stream *s)
 static void convert_images(const struct fmnist_stream *s, const struct parts *p, void *images)
 {
     const void *samples[64];
+    void *converted[64];
     const char *from = p->images;
+    char *to = images;
     for (uint64_t first = 0; first < p->header->count;) {
         size_t n = 0;
-        for (; n < 64 && first + n < p->header->count; n++)
+        for (; n < 64 && first + n < p->header->count; n++) {
             samples[n] = from + (first + n) * s->facts.image_bytes;
-        convert_gather(s->convert, samples, n, (char *)images + first * s->image_bytes);
+            converted[n] = to + (first + n) * s->image_bytes;
+        }
+        convert_gather(s->convert, samples, converted, n);
         first += n;
     }
 }

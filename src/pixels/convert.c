@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough lines under way to hide the memory's latency, few enough not to evict each other. */
+/* Enough lines under way to hide the memory's latency, few enough not to evict each other:
+ * measured, for samples of 1 KiB. A copy is through with a sample sooner, so it asks for more of
+ * them. */
+#define PREFETCH_COPY_BYTES   8192u
 #define PREFETCH_WINDOW_BYTES 4096u
 #define PREFETCH_SAMPLE_BYTES 2048u
 #define PREFETCH_AHEAD_MAX    16u
@@ -72,7 +75,8 @@ struct convert_plan *convert_plan_new(const struct convert_shape *shape)
     plan->prefetch_bytes = plan->sample_bytes;
     if (plan->prefetch_bytes > PREFETCH_SAMPLE_BYTES)
         plan->prefetch_bytes = PREFETCH_SAMPLE_BYTES;
-    plan->ahead = PREFETCH_WINDOW_BYTES / plan->prefetch_bytes;
+    plan->ahead =
+        (plan->is_copy ? PREFETCH_COPY_BYTES : PREFETCH_WINDOW_BYTES) / plan->prefetch_bytes;
     if (plan->ahead > PREFETCH_AHEAD_MAX)
         plan->ahead = PREFETCH_AHEAD_MAX;
     return plan;
@@ -98,10 +102,10 @@ size_t convert_image_bytes(const struct convert_plan *plan)
     return plan->image_bytes;
 }
 
-void convert_gather(const struct convert_plan *plan, const void *const *samples, size_t count,
-                    void *images)
+void convert_gather(const struct convert_plan *plan, const void *const *samples,
+                    void *const *images, size_t count)
 {
-    ISA_PICK(convert_loop)(plan, samples, count, images);
+    ISA_PICK(convert_loop)(plan, samples, images, count);
 }
 
 void convert_labels(const int32_t *labels, const uint32_t *indices, size_t count, uint32_t dtype,

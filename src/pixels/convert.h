@@ -47,11 +47,11 @@ bool convert_is_copy(const struct convert_plan *plan);
 size_t convert_sample_bytes(const struct convert_plan *plan);
 size_t convert_image_bytes(const struct convert_plan *plan);
 
-/* Converts `count` samples that lie anywhere in memory into consecutive images. Samples of coming
- * pointers are prefetched into the cache as it goes. `samples` need no alignment beyond their
- * element's; `images` is 64-byte aligned or not. Never fails. */
-void convert_gather(const struct convert_plan *plan, const void *const *samples, size_t count,
-                    void *images);
+/* Converts samples[i] into images[i], each anywhere in memory; coming samples are prefetched into
+ * the cache as it goes, so that long runs are what pays. `samples` need no alignment beyond their
+ * element's, `images` none. Never fails. */
+void convert_gather(const struct convert_plan *plan, const void *const *samples,
+                    void *const *images, size_t count);
 
 /* Labels: int32 values in memory order to dtype (FMNIST_UINT8, INT32, INT64), gathered. */
 void convert_labels(const int32_t *labels, const uint32_t *indices, size_t count, uint32_t dtype,

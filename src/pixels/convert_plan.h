@@ -22,7 +22,7 @@ struct convert_plan {
     size_t prefetch_bytes; /* of a coming sample; the rest follows by the CPU's own prefetcher */
 };
 
-ISA_DECLARE(convert_loop, const struct convert_plan *plan, const void *const *samples, size_t count,
-            void *images);
+ISA_DECLARE(convert_loop, const struct convert_plan *plan, const void *const *samples,
+            void *const *images, size_t count);
 
 #endif

@@ -182,6 +182,12 @@ static int make_sampler(struct recipe *r, struct err *e)
     return sampler_init(&r->sampler, e);
 }
 
+/* Samples in all from which on translations of addresses are worth loading first, and a second
+ * worker's memory accesses beside the first one's. Measured: with less of them that costs up to a
+ * tenth, with 6 GB the first more than halves the time of a gather, and the second takes a seventh
+ * off. */
+#define WIDE_BYTES (UINT64_C(256) << 20)
+
 static int make_plans(struct recipe *r, bool narrow, struct err *e)
 {
     const struct spec *s = &r->spec;
@@ -189,13 +195,20 @@ static int make_plans(struct recipe *r, bool narrow, struct err *e)
     if (rc)
         return rc;
     r->shape = convert_shape_of(r);
-    r->image_bytes = shelf_sample_bytes(r->shelf);
+    r->wide = r->split->count * shelf_sample_bytes(r->shelf) > WIDE_BYTES;
     r->label_bytes = dtype_bytes(s->label_dtype);
     r->slot_samples =
         r->sampler.shard_count < s->batch_size ? (uint32_t)r->sampler.shard_count : s->batch_size;
-    if (narrow)
-        return 0;
-    r->convert = convert_plan_new(&r->shape);
+    struct convert_shape narrow_shape = {
+        .height = s->height,
+        .width = s->width,
+        .in_channels = r->shape.in_channels,
+        .channels = r->shape.in_channels,
+        .float_samples = r->shape.float_samples,
+        .dtype = r->shape.float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8,
+        .layout = FMNIST_NCHW,
+    };
+    r->convert = convert_plan_new(narrow ? &narrow_shape : &r->shape);
     if (!r->convert)
         return err_set(e, -ENOMEM, "out of memory");
     r->image_bytes = convert_image_bytes(r->convert);

@@ -38,9 +38,10 @@ struct recipe {
     const struct kept_list *list; /* owned reference; order list, else NULL */
     struct sampler sampler;
     struct shelf *shelf;          /* owned reference */
-    struct convert_plan *convert; /* owned; the final form, or NULL for the narrow form */
+    struct convert_plan *convert; /* owned; to the final form, or to the narrow one */
     struct convert_shape shape;   /* narrow to final: what an inline client repeats */
-    uint64_t image_bytes;         /* of one image in a slot, final or narrow */
+    bool wide; /* its samples lie so far apart that gathering them waits for the memory */
+    uint64_t image_bytes; /* of one image in a slot, final or narrow */
     uint32_t label_bytes;
     uint32_t slot_samples; /* samples of the fullest batch */
     uint8_t digest[16];    /* of the canonical spec and the dataset */

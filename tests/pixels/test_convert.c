@@ -103,7 +103,7 @@ static void convert_one(const struct convert_shape *s, const void *sample, void 
 {
     struct convert_plan *plan = convert_plan_new(s);
     ck_assert_ptr_nonnull(plan);
-    convert_gather(plan, &sample, 1, image);
+    convert_gather(plan, &sample, &image, 1);
     convert_plan_free(plan);
 }
 
@@ -252,13 +252,16 @@ static void check_shape(const struct convert_shape *s, uint64_t *rng, enum guard
     size_t in_bytes = convert_sample_bytes(plan), out_bytes = convert_image_bytes(plan);
     struct guarded samples[SAMPLES], images = guarded_new(IMAGES * out_bytes, side);
     const void *pointers[IMAGES];
+    void *places[IMAGES];
     for (int i = 0; i < SAMPLES; i++) {
         samples[i] = guarded_new(in_bytes, side);
         random_sample(s, rng, samples[i].data, in_bytes);
     }
-    for (int i = 0; i < IMAGES; i++)
+    for (int i = 0; i < IMAGES; i++) {
         pointers[i] = samples[order[i]].data;
-    convert_gather(plan, pointers, IMAGES, images.data);
+        places[i] = images.data + i * out_bytes;
+    }
+    convert_gather(plan, pointers, places, IMAGES);
     uint8_t *want = malloc(out_bytes);
     for (int i = 0; i < IMAGES; i++) {
         reference_image(s, pointers[i], want);
@@ -355,7 +358,7 @@ START_TEST(convert_gather__no_samples__writes_nothing)
     struct convert_shape s = one_channel;
     s.dtype = FMNIST_FLOAT32;
     struct convert_plan *plan = convert_plan_new(&s);
-    convert_gather(plan, NULL, 0, NULL);
+    convert_gather(plan, NULL, NULL, 0);
     convert_plan_free(plan);
 }
 END_TEST

@@ -352,7 +352,7 @@ START_TEST(recipe_render__narrow_then_converted__the_final_form)
         uint8_t *image = malloc(full->image_bytes);
         for (size_t i = 0; i < 100; i++) {
             const void *sample = b.images + i * narrow->image_bytes;
-            convert_gather(plan, &sample, 1, image);
+            convert_gather(plan, &sample, (void *[]){image}, 1);
             ck_assert_mem_eq(image, a.images + i * full->image_bytes, full->image_bytes);
         }
         free(image);
