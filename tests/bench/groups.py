@@ -20,6 +20,7 @@ PYTHON = os.environ.get("BENCH_PYTHON", "python3")
 IMAGES = 60000
 JOB = ["--height", "32", "--width", "32", "--order", "shuffle"]
 SWEEP = (1, 4, 16, 64, 256, 1024)
+GROWTH = (60000, 8100000)
 
 
 def say(text):
@@ -97,8 +98,9 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
-    def read(self, *spec, epochs=3):
-        """fmnistctl bench: the whole answer. Seconds are of one epoch of 60,000."""
+    def read(self, *spec, epochs=20):
+        """fmnistctl bench: the whole answer. Seconds are of one epoch of 60,000, as a mean over
+        so many in a row: training goes on for many, too."""
         answer = run(os.path.join(BUILD, "fmnistctl"), "--json", "bench", *map(str, spec),
                      *(["--epochs", str(epochs)] if epochs else []))
         answer["epoch_seconds"] = IMAGES / answer["images_per_second"]
@@ -276,23 +278,31 @@ def python(results, data, repeats):
 
 
 def growth(results, data, repeats):
-    """Stored size, so that nothing but the dataset grows. The same number of batches of each."""
+    """Stored size, so that nothing but the dataset grows. The same number of batches of each, in
+    turn; and what the limit program makes of as many samples."""
     folder = tempfile.mkdtemp(prefix="fmnistd-growth.", dir=os.environ.get("TMPDIR", "/tmp"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
-        for count in (60000, 8100000):
-            where, cache = os.path.join(folder, str(count)), os.path.join(folder, "cache")
+        daemons = {}
+        for count in GROWTH:
+            where, cache = os.path.join(folder, str(count)), os.path.join(folder, f"cache-{count}")
             say(f"  drawing {count} images")
             subprocess.run([os.path.join(BUILD, "fmnistctl"), "gen-dataset", "--raw", "--train",
                             str(count), "--test", "100", "-o", where], check=True,
                            stdout=subprocess.DEVNULL)
-            with Daemon(where, cache=cache) as daemon:
-                for _ in range(repeats):
-                    answer = bench("clients", "--daemon-pid", daemon.pid(), "--clients", 1,
-                                   "--seconds", 2, "--order", "shuffle")
-                    results.best(f"growth-{count}-seconds",
-                                 answer["seconds"] / answer["batches"])
-                results[f"growth-{count}-status"] = daemon.status()
+            daemons[count] = stack.enter_context(Daemon(where, cache=cache))
+            daemons[count].read("--order", "shuffle", epochs=1)
+        for _ in range(repeats):
+            for count, daemon in daemons.items():
+                os.environ["FMNIST_SOCKET"] = daemon.socket
+                answer = daemon.read("--order", "shuffle", "--batches", 15000, epochs=0)
+                results.best(f"growth-{count}-seconds", answer["seconds"] / answer["batches"])
+                limit = bench("limit", "f32", "--samples", count, "--repeats",
+                              max(2, 300000 // count))
+                results.best(f"growth-{count}-limit-seconds", 64 * limit["seconds"] / count)
+        for count, daemon in daemons.items():
+            os.environ["FMNIST_SOCKET"] = daemon.socket
+            results[f"growth-{count}-status"] = daemon.status()
 
 
 GROUPS = {"epoch": epoch, "inline": inline, "peers": peers, "latency": latency,
