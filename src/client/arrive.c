@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #define NAP_MS    100u /* the longest sleep before a look at the socket: well under 250 ms */
-#define UNTOLD_MS 1u   /* waiting for neighbours that the daemon need not know of */
+#define UNTOLD_MS 1u   /* a wait for neighbours that the daemon need not know of, */
+#define SHORT_MS  10u  /* and the sum of such */
 
 uint64_t stream_batch_count(const struct fmnist_stream *s)
 {
@@ -123,16 +124,18 @@ static bool is_there(const struct fmnist_stream *s)
 
 /* Batches that we or our neighbours hold may keep the daemon from going on, and it learns that from
  * a message. For short waits for neighbours there is none, but for their sum. */
-static bool has_to_tell(const struct fmnist_stream *s)
+static bool has_to_tell(const struct fmnist_stream *s, bool shared, uint64_t waited_ns)
 {
-    return s->tail != s->number || s->untold_ns >= UNTOLD_MS * UINT64_C(1000000);
+    return s->tail != s->number || (shared && waited_ns >= UNTOLD_MS * UINT64_C(1000000)) ||
+           s->untold_ns >= SHORT_MS * UINT64_C(1000000);
 }
 
-static void doze(struct fmnist_stream *s, uint32_t nap_ms)
+/* Sleeps a while; the wait has lasted `waited_ns` so far. */
+static void doze(struct fmnist_stream *s, uint32_t nap_ms, uint64_t waited_ns)
 {
     uint64_t start = clock_ns();
     ring_view_announce(&s->view);
-    bool tell = has_to_tell(s), shared = ring_view_shared(&s->view);
+    bool shared = ring_view_shared(&s->view), tell = has_to_tell(s, shared, waited_ns);
     if (tell) {
         connection_kick(&s->connection);
         s->untold_ns = 0;
@@ -146,9 +149,11 @@ static void doze(struct fmnist_stream *s, uint32_t nap_ms)
 
 static int wait_for_batch(struct fmnist_stream *s, uint32_t timeout_ms)
 {
-    uint64_t deadline = clock_ns() + timeout_ms * UINT64_C(1000000);
+    uint64_t now = clock_ns(), deadline = now + timeout_ms * UINT64_C(1000000);
+    if (!s->waits_since_ns)
+        s->waits_since_ns = now; /* and not since this call: it may be one of many looks */
     for (;;) {
-        doze(s, timeout_ms < NAP_MS ? timeout_ms : NAP_MS);
+        doze(s, timeout_ms < NAP_MS ? timeout_ms : NAP_MS, clock_ns() - s->waits_since_ns);
         if (is_there(s))
             return FMNIST_OK;
         int rc = look_at_socket(s);
@@ -161,9 +166,11 @@ static int wait_for_batch(struct fmnist_stream *s, uint32_t timeout_ms)
 
 static int await_shm(struct fmnist_stream *s, uint32_t timeout_ms)
 {
-    if (is_there(s) || (ring_view_spin(&s->view, s->number) && is_there(s)))
-        return FMNIST_OK;
-    return wait_for_batch(s, timeout_ms);
+    bool there = is_there(s) || (ring_view_spin(&s->view, s->number) && is_there(s));
+    int rc = there ? FMNIST_OK : wait_for_batch(s, timeout_ms);
+    if (!rc)
+        s->waits_since_ns = 0;
+    return rc;
 }
 
 static int arrive_shm(struct fmnist_stream *s, struct parts *p)

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define INLINE_SLOTS 2u
-#define SLOTS_MAX    65536u
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
@@ -37,7 +36,7 @@ static int check_facts(const struct fmnist_stream *s)
               f->image_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
               f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
               f->steps <= f->sample_count && steps_fit(s) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
-              f->step < f->steps && f->slot_count && f->slot_count <= SLOTS_MAX &&
+              f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX &&
               !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
 }

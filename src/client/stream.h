@@ -44,6 +44,7 @@ struct fmnist_stream {
     /* transport */
     struct ring_view view;            /* shm: the ring that batches come from */
     struct ring_view left;            /* shm: the one before, while batches of it are held */
+    uint64_t waits_since_ns;          /* shm: when the next batch was first missed; 0: it was not */
     uint64_t untold_ns;               /* waited at a shared ring since the last message */
     uint64_t left_at;                 /* they are those before this number */
     struct slot_layout layout;        /* shm */

@@ -52,7 +52,7 @@ close_fd:
 int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t first,
               struct err *e)
 {
-    assert(slot_count > 0 && slot_bytes % 64 == 0);
+    assert(slot_count > 0 && slot_count <= RING_SLOTS_MAX && slot_bytes % 64 == 0);
     memset(r, 0, sizeof *r);
     r->fd = -1;
     uint64_t bytes;
@@ -67,14 +67,15 @@ int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t
     r->header = map;
     r->map_bytes = bytes;
     r->slot_bytes = slot_bytes;
-    r->slot_count = slot_count;
+    r->slot_count = r->window = slot_count;
     r->header->magic = RING_MAGIC;
     r->header->slot_count = slot_count;
     r->header->slot_bytes = slot_bytes;
     atomic_init(&r->header->head, first);
     atomic_init(&r->header->signal, 0);
     atomic_init(&r->header->readers, 0);
-    atomic_init(&r->header->wake_at, RING_NOT_PARKED);
+    for (uint32_t i = slot_count; i-- > 0;)
+        r->spare[r->spare_count++] = (uint16_t)i;
     if (fcntl(r->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) <
         0) {
         rc = err_sys(e, -errno, "sealing a ring");
@@ -94,10 +95,44 @@ void ring_close(struct ring *r)
     r->fd = -1;
 }
 
+static uint16_t slot_of(const struct ring *r, uint64_t number)
+{
+    return atomic_load_explicit(&r->header->slot_of[number % r->slot_count], memory_order_relaxed);
+}
+
 struct slot_header *ring_slot(const struct ring *r, uint64_t number)
 {
     return (struct slot_header *)((char *)r->header + RING_HEADER_SIZE +
-                                  number % r->slot_count * r->slot_bytes);
+                                  slot_of(r, number) * r->slot_bytes);
+}
+
+void ring_take(struct ring *r, uint64_t number)
+{
+    assert(r->idle_count + r->spare_count > 0);
+    uint16_t slot;
+    if (r->idle_count == 0) {
+        slot = r->spare[--r->spare_count];
+    } else {
+        slot = r->idle[r->idle_first++ % RING_SLOTS_MAX];
+        r->idle_count--;
+    }
+    atomic_store_explicit(&r->header->slot_of[number % r->slot_count], slot, memory_order_relaxed);
+}
+
+void ring_give(struct ring *r, uint64_t number)
+{
+    assert(r->idle_count + r->spare_count < r->slot_count);
+    uint16_t slot = slot_of(r, number);
+    if (r->slot_count - r->spare_count > r->window)
+        r->spare[r->spare_count++] = slot;
+    else
+        r->idle[(r->idle_first + r->idle_count++) % RING_SLOTS_MAX] = slot;
+}
+
+void ring_set_window(struct ring *r, uint32_t slots)
+{
+    assert(slots > 0 && slots <= r->slot_count);
+    r->window = slots;
 }
 
 uint64_t ring_head(const struct ring *r)
@@ -128,11 +163,6 @@ void ring_set_readers(struct ring *r, uint32_t count)
     atomic_store(&r->header->readers, count);
 }
 
-void ring_park(struct ring *r, uint64_t tail)
-{
-    atomic_store(&r->header->wake_at, tail);
-}
-
 int seat_init(struct seat *s, uint64_t tail, struct err *e)
 {
     memset(s, 0, sizeof *s);
@@ -146,12 +176,18 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e)
     atomic_init(&s->page->tail, tail);
     atomic_init(&s->page->waiting, 0);
     atomic_init(&s->page->closed, 0);
+    atomic_init(&s->page->wake_at, SEAT_NOT_PARKED);
     if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         rc = err_sys(e, -errno, "sealing a seat");
         seat_close(s);
         return rc;
     }
     return 0;
+}
+
+void seat_park(struct seat *s, uint64_t tail)
+{
+    atomic_store(&s->page->wake_at, tail);
 }
 
 void seat_shut(struct seat *s)

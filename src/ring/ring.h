@@ -8,8 +8,10 @@
  *   seat    one page a reader: what that reader may write, its tail and whether it sleeps.
  *           (F_SEAL_SHRINK|GROW|SEAL)
  *
- * Batches have running numbers (epoch * steps + step); batch n lies in slot n % slot_count. Several
- * readers may sit at one ring, each with a seat; `tail` is the smallest of theirs.
+ * Batches have running numbers (epoch * steps + step); batch n lies in slot slot_of[n %
+ * slot_count]. The writer goes round the slots of its window, which may be all or fewer: what it
+ * does not need now stays out of the CPU's cache. Several readers may sit at one ring, each with a
+ * seat; `tail` is the smallest of theirs.
  *
  * Invariant: tail <= next <= head <= tail + slot_count, where
  *   head  number behind the last batch published    (in the ring; the daemon's)
@@ -17,17 +19,18 @@
  *
  *     writer                                     reader
  *     wait for tail + slot_count > n             wait for head > n
- *     fill slot n                                read slot n
+ *     ring_take(n), fill its slot                read its slot
  *     ring_publish(n + 1)  head = n + 1          seat: tail = n + 1
  *       a seat waits? FUTEX_WAKE on signal         tail >= wake_at? one message to the daemon
- *     full? wake_at = tail + k, look again
+ *     full? in the slowest reader's seat:
+ *       wake_at = tail + k, look again
  *
  * A flag and the number behind it are stored and loaded in opposite orders on the two sides, all
  * sequentially consistent, so of two sides that are about to sleep one sees the other. The futex
  * is a word of its own, `signal`, which changes with every publication and with every other reason
  * to look up (ring_nudge): a reader that is about to sleep misses neither.
  *
- * Threads: ring_publish and ring_park by one thread at a time; a view by its owner.
+ * Threads: ring_publish and seat_park by one thread at a time; a view by its owner.
  * Source: memfd_create(2), fcntl(2) "File sealing", futex(2).
  */
 #ifndef RING_RING_H
@@ -40,10 +43,11 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#define RING_MAGIC       0x52534d46u /* "FMSR" */
+#define RING_MAGIC       0x32534d46u /* "FMS2" */
 #define RING_HEADER_SIZE 4096u
 #define RING_SEAT_SIZE   4096u
-#define RING_NOT_PARKED  UINT64_MAX
+#define RING_SLOTS_MAX   1024u
+#define SEAT_NOT_PARKED  UINT64_MAX
 
 struct ring_header {
     /* immutable */
@@ -52,10 +56,12 @@ struct ring_header {
     uint64_t slot_bytes;
     /* daemon */
     _Alignas(64) _Atomic uint64_t head;
-    _Atomic uint32_t signal;               /* the futex */
-    _Atomic uint32_t readers;              /* seats at this ring */
-    _Alignas(64) _Atomic uint64_t wake_at; /* the tail at which the daemon wants a message */
+    _Atomic uint32_t signal;  /* the futex */
+    _Atomic uint32_t readers; /* seats at this ring */
+    _Alignas(
+        64) uint16_t slot_of[RING_SLOTS_MAX]; /* [slot_count]; at n % slot_count, until n ends */
 };
+_Static_assert(sizeof(struct ring_header) <= RING_HEADER_SIZE, "a header is one page");
 
 struct ring_seat_page {
     /* reader */
@@ -65,6 +71,7 @@ struct ring_seat_page {
     _Atomic uint64_t waited_ns; /* and how long that took: its own statement */
     /* daemon; for the reader's eyes only */
     _Alignas(64) _Atomic uint32_t closed; /* the seat is taken away: no slot is kept for it */
+    _Atomic uint64_t wake_at;             /* the tail at which the daemon wants a message */
 };
 
 /* ---- the daemon's side --------------------------------------------------------------------- */
@@ -75,6 +82,11 @@ struct ring {
     uint64_t slot_bytes;
     uint32_t slot_count;
     int fd; /* owned */
+    /* slots that no batch has */
+    uint32_t window; /* slots to go round */
+    uint32_t idle_first, idle_count, spare_count;
+    uint16_t idle[RING_SLOTS_MAX];  /* of the round: the one given back first is taken first */
+    uint16_t spare[RING_SLOTS_MAX]; /* of no round yet, or not any more */
 };
 
 /* Makes a ring with all its pages, whose first batch will be number `first`. Errors: -ENOMEM,
@@ -85,16 +97,23 @@ int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t
 /* Unmaps; readers keep their mapping. Accepts a zeroed ring. */
 void ring_close(struct ring *r);
 
+/* Gives batch `number` a slot: one is idle, because fewer than slot_count batches have one. */
+void ring_take(struct ring *r, uint64_t number);
+
+/* Nobody needs the batch any more. */
+void ring_give(struct ring *r, uint64_t number);
+
+/* Goes round that many slots, 1 .. slot_count, as soon as others are given back. More are taken
+ * where the writer asks for more. */
+void ring_set_window(struct ring *r, uint32_t slots);
+
+/* The slot of a batch that has one. */
 struct slot_header *ring_slot(const struct ring *r, uint64_t number);
 
 uint64_t ring_head(const struct ring *r);
 
 /* Makes every batch before `head` visible. */
 void ring_publish(struct ring *r, uint64_t head);
-
-/* Asks readers for a message when their tail reaches `tail`; RING_NOT_PARKED: for none.
- * Look at the tails again afterwards: one may have moved just before. */
-void ring_park(struct ring *r, uint64_t tail);
 
 /* Tells the readers how many they are. */
 void ring_set_readers(struct ring *r, uint32_t count);
@@ -114,7 +133,11 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e);
  * never made. */
 void seat_shut(struct seat *s);
 
-/* The same, and unmaps. */
+/* Asks the reader for a message when its tail reaches `tail`; SEAT_NOT_PARKED: for none.
+ * Look at the tail again afterwards: it may have moved just before. */
+void seat_park(struct seat *s, uint64_t tail);
+
+/* The same as seat_shut, and unmaps. */
 void seat_close(struct seat *s);
 
 /* Takes over the reader's tail, once. Errors: -EPROTO where it went back or beyond `head`. */

@@ -6,12 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 /* A round trip through the kernel costs about 20 us; shorter waits are cheaper awake. */
-#define SPIN_NS 8000u
+#define SPIN_NS 30000u
 
 static int map_exactly(int fd, uint64_t bytes, int protection, void **out, struct err *e)
 {
@@ -37,8 +38,8 @@ int ring_view_init(struct ring_view *v, int ring_fd, int seat_fd, uint32_t slot_
 {
     memset(v, 0, sizeof *v);
     uint64_t bytes;
-    if (slot_count == 0 || slot_bytes % 64 || !size_mul(slot_bytes, slot_count, &bytes) ||
-        bytes > INT64_MAX - RING_HEADER_SIZE)
+    if (slot_count == 0 || slot_count > RING_SLOTS_MAX || slot_bytes % 64 ||
+        !size_mul(slot_bytes, slot_count, &bytes) || bytes > INT64_MAX - RING_HEADER_SIZE)
         return err_set(e, -EPROTO, "%u slots of %llu bytes", slot_count,
                        (unsigned long long)slot_bytes);
     bytes += RING_HEADER_SIZE;
@@ -56,7 +57,7 @@ int ring_view_init(struct ring_view *v, int ring_fd, int seat_fd, uint32_t slot_
     v->map_bytes = bytes;
     v->slot_bytes = slot_bytes;
     v->slot_count = slot_count;
-    v->kicked_at = RING_NOT_PARKED;
+    v->kicked_at = SEAT_NOT_PARKED;
     if (v->header->magic == RING_MAGIC && v->header->slot_count == slot_count &&
         v->header->slot_bytes == slot_bytes)
         return 0;
@@ -75,8 +76,13 @@ void ring_view_close(struct ring_view *v)
 
 const struct slot_header *ring_view_slot(const struct ring_view *v, uint64_t number)
 {
+    /* Read once: it is the daemon's to change. */
+    uint32_t slot =
+        atomic_load_explicit(&v->header->slot_of[number % v->slot_count], memory_order_relaxed);
+    if (slot >= v->slot_count)
+        slot = 0; /* whose header then says another number */
     return (const struct slot_header *)((const char *)v->header + RING_HEADER_SIZE +
-                                        number % v->slot_count * v->slot_bytes);
+                                        slot * v->slot_bytes);
 }
 
 bool ring_view_ready(const struct ring_view *v, uint64_t number)
@@ -87,15 +93,6 @@ bool ring_view_ready(const struct ring_view *v, uint64_t number)
 bool ring_view_closed(const struct ring_view *v)
 {
     return atomic_load_explicit(&v->seat->closed, memory_order_acquire);
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
 }
 
 bool ring_view_shared(const struct ring_view *v)
@@ -110,9 +107,8 @@ static bool spin(const struct ring_view *v, uint64_t number)
         for (int i = 0; i < 32; i++) {
             if (ring_view_ready(v, number))
                 return true;
-            relax();
         }
-    while (clock_ns() < end);
+    while (sched_yield(), clock_ns() < end);
     return false;
 }
 
@@ -148,9 +144,9 @@ void ring_view_note_wait(struct ring_view *v, uint64_t ns)
 bool ring_view_release(struct ring_view *v, uint64_t tail)
 {
     atomic_store(&v->seat->tail, tail);
-    uint64_t wake_at = atomic_load(&v->header->wake_at);
+    uint64_t wake_at = atomic_load(&v->seat->wake_at);
     /* Each park has a wake_at of its own (it only grows), so one message answers it. */
-    if (wake_at == RING_NOT_PARKED || tail < wake_at || wake_at == v->kicked_at)
+    if (wake_at == SEAT_NOT_PARKED || tail < wake_at || wake_at == v->kicked_at)
         return false;
     v->kicked_at = wake_at;
     return true;

@@ -213,15 +213,11 @@ static int take_ring(const struct load *l)
     static const struct size_rule rule = {"ring", 64 * KIB, GIB};
     struct config *c = l->c;
     const struct tree_node *n = load_given(l, "ring");
-    if (n && !strcmp(n->text, "auto"))
-        n = NULL;
+    if (!n || !strcmp(n->text, "auto"))
+        return 0;
     int rc = take_size(l, n, rule, &c->ring_bytes);
     if (rc || c->ring_bytes <= c->limits.ring_bytes)
         return rc;
-    if (!n) {
-        c->ring_bytes = c->limits.ring_bytes;
-        return 0;
-    }
     char a[32], b[32];
     return tree_error(&l->tree, n, l->e,
                       "ring is %s; allowed: at most limits.ring_bytes, which is %s",
@@ -301,7 +297,6 @@ static int take_values(const struct load *l)
     struct config *c = l->c;
     *c = (struct config){
         .socket_mode = 0600,
-        .ring_bytes = 2 * MIB,
         .store_bytes = GIB,
         .io_uring = load_given(l, "io_uring") ? l->raw->io_uring : 1,
         .log_level =

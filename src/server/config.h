@@ -27,7 +27,7 @@ struct config {
     uint32_t socket_mode;     /* permission bits; default 0600; 0660 opens it to the group */
     char *cache;              /* absolute; NULL: "none" */
     uint32_t workers;         /* 0: auto, the CPUs this process may use; 1 .. 256 */
-    uint64_t ring_bytes;      /* target of a ring; default 2 MiB ("auto") */
+    uint64_t ring_bytes;      /* target of a ring; 0: auto, by their number */
     uint64_t store_bytes;     /* budget of resized samples kept; default 1 GiB */
     int io_uring;             /* 1 auto (default), 0 off */
     enum log_level log_level; /* default info */

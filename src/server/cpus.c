@@ -1,15 +1,12 @@
-/* How many CPUs there are for us, and whether they are taken. A quota that cannot be read is none:
+/* How many CPUs there are for us. A quota that cannot be read is none:
  * a container often shows its own group as "/", mounted at the root. */
 #include "server/cpus.h"
-#include "server/server.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PATH_SIZE 4096
 
@@ -136,26 +133,4 @@ uint32_t usable_cpus(void)
     fclose(f);
     uint32_t quota = quota_cpus(text, "/sys/fs/cgroup");
     return quota < cpus ? quota : cpus;
-}
-
-static bool others_run(void)
-{
-    char text[128];
-    int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n < 0 ? 0 : n] = 0;
-    unsigned running;
-    /* Three averages, then "threads that run or could / threads"; one of them is this one. */
-    return sscanf(text, "%*s %*s %*s %u/", &running) == 1 && running - 1 >= affinity_cpus();
-}
-
-bool cpus_are_busy(uint32_t *history)
-{
-    bool now = others_run();
-    *history = *history << 1 | now;
-    /* A moment's gap between two that take turns is not an idle CPU. */
-    return now || __builtin_popcount(*history & 0xff) >= 4;
 }

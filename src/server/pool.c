@@ -1,93 +1,19 @@
-/* Workers: claim under the lock, render without it, publish under it, wake without it. */
-#include "server/pool.h"
+/* The threads, the jobs, and what the loop calls. */
+#include "server/pool_state.h"
 
 #include "base/clock.h"
+#include "server/cpus.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-
-/* A client that reads as fast as we render gives the next slot back within this time; parking
- * would cost both sides a trip through the kernel. */
-#define WATCH_NS 30000u
-
-/* One place for a worker. A worker whose index is not below `wanted` ends after its chunk. */
-struct worker {
-    struct pool *pool;
-    pthread_t thread;
-    uint32_t index;
-    struct render_scratch *scratch; /* owned while it runs */
-    /* lock */
-    enum worker_state { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;
-};
-
-struct pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct worker workers[POOL_WORKERS_MAX];
-    void (*notify)(void *data);
-    void *notify_data;
-    /* lock */
-    uint32_t wanted; /* workers */
-    bool any_ended;  /* to be joined */
-    uint32_t sleeping;
-    struct job *jobs, **jobs_end;
-    struct job *finished, **finished_end;
-    struct stream *streams; /* all that have readers */
-    struct stream *runnable;
-    struct reader *notified;
-    uint64_t vtime_ns; /* of the stream that was served last: where a newcomer begins */
-};
-
-/* ---- lists (pool lock) --------------------------------------------------------------------- */
 
 static void push_job(struct job *job, struct job ***end)
 {
     job->next = NULL;
     **end = job;
     *end = &job->next;
-}
-
-static void wake_worker(struct pool *p)
-{
-    if (p->sleeping)
-        pthread_cond_signal(&p->work);
-}
-
-static void make_runnable(struct pool *p, struct stream *s)
-{
-    if (s->runnable || s->closed || s->failed)
-        return;
-    /* A stream that is new or slept does not get to make up for it at the others' cost. */
-    if (s->vtime_ns < p->vtime_ns)
-        s->vtime_ns = p->vtime_ns;
-    s->runnable = true;
-    s->next_runnable = p->runnable;
-    p->runnable = s;
-    wake_worker(p);
-}
-
-static void make_unrunnable(struct pool *p, struct stream *s)
-{
-    if (!s->runnable)
-        return;
-    struct stream **at = &p->runnable;
-    while (*at != s)
-        at = &(*at)->next_runnable;
-    *at = s->next_runnable;
-    s->runnable = false;
-}
-
-static void tell_loop(struct pool *p, struct reader *r)
-{
-    if (r->notified)
-        return;
-    r->notified = true;
-    r->next_notified = p->notified;
-    p->notified = r;
-    p->notify(p->notify_data);
 }
 
 static void forget_news(struct pool *p, struct reader *r)
@@ -101,178 +27,7 @@ static void forget_news(struct pool *p, struct reader *r)
     r->notified = false;
 }
 
-static void fail_stream(struct pool *p, struct stream *s, int rc)
-{
-    s->failed = rc;
-    make_unrunnable(p, s);
-    for (struct reader *r = s->readers; r; r = r->next)
-        tell_loop(p, r);
-}
-
-static void remove_stream(struct pool *p, struct stream *s)
-{
-    make_unrunnable(p, s);
-    struct stream **at = &p->streams;
-    while (*at != s)
-        at = &(*at)->next;
-    *at = s->next;
-}
-
-/* The stream's room; readers that have failed are told of. */
-static uint64_t look(struct pool *p, struct stream *s)
-{
-    uint64_t room = stream_room(s);
-    for (struct reader *r = s->readers; r; r = r->next)
-        if (r->failed)
-            tell_loop(p, r);
-    return room;
-}
-
-static bool worth_rendering(const struct stream *s, uint64_t room)
-{
-    return room >= s->chunk_max || (room > 0 && (s->starved || s->limit - s->claimed <= room));
-}
-
-/* ---- one worker ---------------------------------------------------------------------------- */
-
-/* The runnable stream with the least rendering time that has a place for another chunk. */
-static struct stream *pick(struct pool *p)
-{
-    struct stream *best = NULL;
-    for (struct stream *s = p->runnable; s; s = s->next_runnable)
-        if (!s->watched && s->chunk_count < STREAM_CHUNKS_MAX &&
-            (!best || s->vtime_ns < best->vtime_ns))
-            best = s;
-    if (best && best->vtime_ns > p->vtime_ns)
-        p->vtime_ns = best->vtime_ns;
-    return best;
-}
-
-/* Gives a use up, and frees what left meanwhile. Called with the lock; gives it up for a stream's
- * end. */
-static void drop_use(struct pool *p, struct stream *s)
-{
-    assert(s->uses > 0);
-    if (--s->uses)
-        return;
-    while (s->departed) {
-        struct reader *r = s->departed;
-        s->departed = r->next;
-        reader_free(r);
-    }
-    if (!s->closed)
-        return;
-    pthread_mutex_unlock(&p->lock);
-    stream_free(s);
-    pthread_mutex_lock(&p->lock);
-}
-
-/* Looks for room a little longer before the stream parks: at the slowest reader's tail. Called with
- * the lock, gives it up meanwhile. */
-static void watch(struct pool *p, struct stream *s)
-{
-    const struct reader *slowest = stream_slowest(s);
-    if (!slowest || s->is_inline || s->chunk_count || !hunch_says_look(&s->watches))
-        return;
-    s->watched = true;
-    uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
-    uint64_t enough = s->claimed + want - s->ring.slot_count;
-    const _Atomic uint64_t *tail = &slowest->seat.page->tail;
-    pthread_mutex_unlock(&p->lock);
-    uint64_t end = clock_ns() + WATCH_NS;
-    bool room = false;
-    while (!room && clock_ns() < end)
-        for (int i = 0; i < 64 && !room; i++)
-            /* Not trusted: stream_room checks what it says before anything follows from it. */
-            room = atomic_load_explicit(tail, memory_order_acquire) >= enough;
-    pthread_mutex_lock(&p->lock);
-    s->watched = false;
-    hunch_learn(&s->watches, room);
-}
-
-/* The ring is full: leaves the list until a reader, or the loop's sending, makes room. */
-static void park(struct pool *p, struct stream *s)
-{
-    make_unrunnable(p, s);
-    s->starved = false; /* without room there is a chunk under way, which will feed it */
-    if (s->is_inline || s->claimed >= s->limit)
-        return;
-    uint64_t wake_at = s->claimed - s->ring.slot_count + s->wake_room;
-    ring_park(&s->ring, wake_at);
-    s->parked = true;
-    /* A reader may have moved its tail before it could see wake_at. */
-    look(p, s);
-    if (s->tail >= wake_at)
-        make_runnable(p, s);
-}
-
-static void render_chunk(struct pool *p, struct stream *s, uint64_t room,
-                         struct render_scratch *scratch)
-{
-    struct chunk *c = stream_claim(s, room);
-    s->starved = false;
-    /* The client is faster than we are: let another worker help. */
-    if (room - c->count >= s->wake_room)
-        wake_worker(p);
-    pthread_mutex_unlock(&p->lock);
-    uint64_t start = clock_ns();
-    int rc = stream_render(s, c, scratch);
-    uint64_t now = clock_ns();
-
-    pthread_mutex_lock(&p->lock);
-    s->vtime_ns += (now - start) / (s->reader_count ? s->reader_count : 1);
-    s->render_ns += now - start;
-    bool moved = false, wake = false;
-    if (rc)
-        fail_stream(p, s, rc);
-    else
-        moved = stream_finish(s, c);
-    for (struct reader *r = s->readers; r && moved; r = r->next)
-        if (r->is_inline)
-            tell_loop(p, r);
-        else
-            wake = wake || seat_waits(&r->seat);
-    if (!wake)
-        return;
-    pthread_mutex_unlock(&p->lock);
-    ring_wake(&s->ring);
-    pthread_mutex_lock(&p->lock);
-}
-
-/* Tens of milliseconds for millions of images, while another worker goes on with the stream. */
-static void make_order(struct pool *p, struct stream *s)
-{
-    wake_worker(p);
-    pthread_mutex_unlock(&p->lock);
-    uint64_t start = clock_ns();
-    stream_make_order(s);
-    uint64_t took = clock_ns() - start;
-    pthread_mutex_lock(&p->lock);
-    s->ordering = false;
-    s->vtime_ns += took / (s->reader_count ? s->reader_count : 1);
-}
-
-static void serve_stream(struct pool *p, struct stream *s, struct render_scratch *scratch)
-{
-    s->uses++;
-    if (s->parked) {
-        ring_park(&s->ring, RING_NOT_PARKED);
-        s->parked = false;
-    }
-    uint64_t room = look(p, s);
-    if (!worth_rendering(s, room) && s->claimed < s->limit) {
-        watch(p, s);
-        room = look(p, s);
-    }
-    if (!s->closed && !s->failed && worth_rendering(s, room)) {
-        render_chunk(p, s, room, scratch);
-        if (stream_order_due(s))
-            make_order(p, s);
-    } else {
-        park(p, s);
-    }
-    drop_use(p, s);
-}
+/* ---- a worker ------------------------------------------------------------------------------ */
 
 static void *work(void *data)
 {
@@ -282,7 +37,7 @@ static void *work(void *data)
     pthread_mutex_lock(&p->lock);
     while (self->index < p->wanted) {
         struct job *job = p->jobs;
-        struct stream *s = job ? NULL : pick(p);
+        struct stream *s = job ? NULL : pool_pick(p);
         if (job) {
             p->jobs = job->next;
             if (!p->jobs)
@@ -293,7 +48,7 @@ static void *work(void *data)
             push_job(job, &p->finished_end);
             p->notify(p->notify_data);
         } else if (s) {
-            serve_stream(p, s, scratch);
+            pool_serve(p, s, scratch);
         } else {
             p->sleeping++;
             pthread_cond_wait(&p->work, &p->lock);
@@ -302,7 +57,7 @@ static void *work(void *data)
     }
     self->state = WORKER_ENDED;
     p->any_ended = true;
-    wake_worker(p); /* the wake-up that was ours may have been meant for work */
+    pool_wake_worker(p); /* the wake-up that was ours may have been meant for work */
     pthread_mutex_unlock(&p->lock);
     p->notify(p->notify_data);
     return NULL;
@@ -312,8 +67,10 @@ static void *work(void *data)
 
 static void want_workers(struct pool *p, uint32_t count)
 {
+    uint32_t cpus = usable_cpus();
     pthread_mutex_lock(&p->lock);
     p->wanted = count;
+    p->cpus = cpus;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
 }
@@ -446,7 +203,7 @@ void pool_run(struct pool *p, struct job *job)
 {
     pthread_mutex_lock(&p->lock);
     push_job(job, &p->jobs_end);
-    wake_worker(p);
+    pool_wake_worker(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -458,16 +215,24 @@ struct stream *pool_seat(struct pool *p, struct stream *s, struct reader *r,
     while (at && (at == except || !stream_can_seat(at, s)))
         at = at->next;
     if (!at && s->ring.header) {
-        s->next = p->streams;
-        p->streams = s;
         at = s;
-    }
-    if (at) {
         stream_seat(at, r, clock_ns());
-        make_runnable(p, at);
+        pool_add_stream(p, s);
+    } else if (at) {
+        stream_seat(at, r, clock_ns());
     }
+    if (at)
+        pool_make_runnable(p, at);
     pthread_mutex_unlock(&p->lock);
     return at;
+}
+
+uint32_t pool_stream_count(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    uint32_t count = p->stream_count;
+    pthread_mutex_unlock(&p->lock);
+    return count;
 }
 
 void pool_leave(struct pool *p, struct reader *r)
@@ -479,9 +244,9 @@ void pool_leave(struct pool *p, struct reader *r)
     forget_news(p, r);
     stream_unseat(s, r);
     if (s->closed)
-        remove_stream(p, s);
-    else if (worth_rendering(s, look(p, s)))
-        make_runnable(p, s);
+        pool_remove_stream(p, s);
+    else
+        pool_look_again(p, s);
     /* It may sleep on a ring that goes on without it. */
     seat_shut(&r->seat);
     ring_nudge(&s->ring);
@@ -504,8 +269,7 @@ static uint64_t wait_for_room(struct pool *p, struct reader *r, bool starved, bo
     pthread_mutex_lock(&p->lock);
     struct stream *s = r->stream;
     s->starved = s->starved || starved;
-    if (worth_rendering(s, look(p, s)))
-        make_runnable(p, s);
+    pool_look_again(p, s);
     uint64_t patience = stream_wait(s, r, busy, clock_ns());
     pthread_mutex_unlock(&p->lock);
     return patience;
@@ -531,6 +295,7 @@ struct progress pool_progress(struct pool *p, struct reader *r)
         .rendered = s->head - s->first,
         .render_ns = s->render_ns,
         .readers = s->reader_count,
+        .window = s->ring.window,
         .joined_ns = r->joined_ns,
         .lost_ns = reader_lost_ns(r, clock_ns()),
         .failed = r->failed ? r->failed : s->failed,
@@ -545,9 +310,9 @@ void pool_sent(struct pool *p, struct reader *r, uint64_t tail)
     r->tail = tail;
     struct stream *s = r->stream;
     /* Half a ring at a time: a worker woken for each batch would sleep again after it. */
-    uint64_t room = look(p, s);
+    uint64_t room = pool_look(p, s);
     if (room >= s->wake_room || (room > 0 && s->limit - s->claimed <= room))
-        make_runnable(p, s);
+        pool_make_runnable(p, s);
     pthread_mutex_unlock(&p->lock);
 }
 

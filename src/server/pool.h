@@ -1,9 +1,9 @@
 /* server/pool.h — the worker threads, and which stream they render for.
  *
- * A worker takes, in this order: a job (something that the loop must not block on), or a chunk of
+ * A worker takes, in this order: a job (something that the loop must not block on), or a turn with
  * the runnable stream that has had the least rendering time for each of its readers. A stream whose
- * ring is full leaves the list and asks its readers for a message (ring_park); with nothing to do a
- * worker sleeps, so an idle daemon uses no CPU.
+ * ring is full leaves the list and asks its slowest reader for a message (seat_park); with nothing
+ * to do a worker sleeps, so an idle daemon uses no CPU.
  *
  * Threads: every function may be called from the loop thread; workers call back only through
  * `notify`, which must be safe from any thread (uv_async_send is).
@@ -51,6 +51,9 @@ void pool_run(struct pool *p, struct job *job);
 struct stream *pool_seat(struct pool *p, struct stream *s, struct reader *r,
                          const struct stream *except);
 
+/* How many streams there are that somebody reads. Any thread. */
+uint32_t pool_stream_count(struct pool *p);
+
 /* The reader leaves its stream. It is freed, and with the last one its stream, once no worker is
  * at them. Accepts NULL. */
 void pool_leave(struct pool *p, struct reader *r);
@@ -69,6 +72,7 @@ struct progress {
     uint64_t rendered; /* batches of the stream, so far */
     uint64_t render_ns; /* spent by workers on them */
     uint32_t readers;   /* at the stream */
+    uint32_t window;    /* slots that the stream goes round */
     uint64_t joined_ns; /* reader.h */
     uint64_t lost_ns;   /* reader_lost_ns */
     int failed;         /* 0, or why the reader had to end */

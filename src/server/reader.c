@@ -74,9 +74,9 @@ static uint64_t difference(uint64_t allowed, uint64_t used)
 }
 
 /* What it may lose in all. */
-static uint64_t allowance(const struct reader *r, uint64_t now_ns)
+static uint64_t allowance(const struct reader *r, uint64_t share, uint64_t now_ns)
 {
-    return READER_GRACE_NS + (now_ns - r->joined_ns) / READER_SHARE;
+    return READER_GRACE_NS + (now_ns - r->joined_ns) / share;
 }
 
 uint64_t reader_patience_ns(const struct reader *r, uint64_t now_ns)
@@ -84,7 +84,7 @@ uint64_t reader_patience_ns(const struct reader *r, uint64_t now_ns)
     if (!r->blocked_since_ns)
         return READER_PATIENT;
     uint64_t now = difference(READER_WAIT_NS, now_ns - r->blocked_since_ns);
-    uint64_t in_all = difference(allowance(r, now_ns), reader_lost_ns(r, now_ns));
+    uint64_t in_all = difference(allowance(r, READER_SHARE, now_ns), reader_lost_ns(r, now_ns));
     return now < in_all ? now : in_all;
 }
 
@@ -93,6 +93,7 @@ uint64_t reader_busy_patience_ns(const struct reader *r, uint64_t least_ns, uint
     if (!r->blocked_since_ns)
         return READER_PATIENT;
     uint64_t now = difference(READER_BUSY_NS, now_ns - r->blocked_since_ns);
-    uint64_t in_all = difference(allowance(r, now_ns) + least_ns, reader_lost_ns(r, now_ns));
+    uint64_t allowed = allowance(r, READER_BUSY_SHARE, now_ns) + least_ns;
+    uint64_t in_all = difference(allowed, reader_lost_ns(r, now_ns));
     return now < in_all ? now : in_all;
 }

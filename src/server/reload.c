@@ -58,6 +58,25 @@ static void tell_number(FILE *out, const char *key, uint64_t before, uint64_t af
                 (unsigned long long)after);
 }
 
+static void put_ring(FILE *out, uint64_t bytes)
+{
+    if (bytes)
+        fprintf(out, "%llu", (unsigned long long)bytes);
+    else
+        fputs("auto", out);
+}
+
+static void tell_ring(FILE *out, uint64_t before, uint64_t after)
+{
+    if (before == after)
+        return;
+    fputs("ring (of new streams): ", out);
+    put_ring(out, before);
+    fputs(" -> ", out);
+    put_ring(out, after);
+    fputc('\n', out);
+}
+
 static void tell_restart(FILE *out, const char *key, bool same)
 {
     if (!same)
@@ -91,7 +110,7 @@ static char *tell_changes(const struct server *server, const struct config *afte
     if (!out)
         return NULL;
     tell_number(out, "workers", server->worker_count, workers_wanted(after));
-    tell_number(out, "ring (of new streams)", before->ring_bytes, after->ring_bytes);
+    tell_ring(out, before->ring_bytes, after->ring_bytes);
     tell_number(out, "sample_store", before->store_bytes, after->store_bytes);
     tell_number(out, "limits.clients", old->clients, new->clients);
     tell_number(out, "limits.clients_per_user", old->clients_per_user, new->clients_per_user);

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Finding a place takes some of a worker's time, and the reader may have gone on meanwhile. */
+#define MOVE_PAUSE_NS 20000000u
+
 struct seat_job {
     struct job job;
     struct server *server;
@@ -59,7 +62,10 @@ static void check_memory(struct seat_job *j)
 
 static int slots_for(const struct seat_job *j, uint32_t *slots, struct err *e)
 {
-    return stream_choose_slots(j->stream, j->ring_bytes, j->ring_max_bytes, slots, e);
+    j->stream->fits_cache = j->ring_bytes == 0;
+    uint64_t target =
+        j->ring_bytes ? j->ring_bytes : stream_cache_share(pool_stream_count(j->server->pool) + 1);
+    return stream_choose_slots(j->stream, target, j->ring_max_bytes, slots, e);
 }
 
 static int seat(struct seat_job *j)
@@ -305,9 +311,11 @@ void seating_open(struct session *s, const uint8_t *body, size_t size)
 static bool wants_to_move(const struct session *s, uint64_t first)
 {
     struct pool *pool = s->server->pool;
-    return pool_patience(pool, s->reader, cpus_are_busy(&s->server->busy_history)) == 0 &&
+    return pool_patience(pool, s->reader, load_is_full(&s->server->load, clock_ns())) == 0 &&
            pool_progress(pool, s->reader).head == first;
 }
+
+static void be_patient(struct session *s, uint64_t patience_ns);
 
 static void move_done(struct job *job)
 {
@@ -321,6 +329,8 @@ static void move_done(struct job *job)
         }
     } else if (!wants_to_move(s, j->first) || s->out.size) {
         pool_leave(s->server->pool, j->reader);
+        if (s->state != CLOSING)
+            be_patient(s, pool_patience(s->server->pool, s->reader, false));
     } else {
         s->offered = j->reader;
         s->offered->owner = s;
@@ -344,6 +354,7 @@ static void move(struct session *s)
     struct seat_job *j = seat_job_new(s, move_done);
     if (!j)
         return;
+    s->moved_ns = clock_ns();
     struct stream *stream = s->reader->stream;
     struct progress p = pool_progress(s->server->pool, s->reader);
     if (stream_fork(&j->stream, stream, p.head, &j->err)) {
@@ -366,8 +377,11 @@ static void be_patient(struct session *s, uint64_t patience_ns)
 {
     if (patience_ns == READER_PATIENT || s->seating || s->offered || s->stays)
         return;
-    if (patience_ns == 0 && cpus_are_busy(&s->server->busy_history))
+    if (patience_ns == 0 && load_is_full(&s->server->load, clock_ns()))
         patience_ns = pool_patience(s->server->pool, s->reader, true);
+    uint64_t now = clock_ns(), pause_ends = s->moved_ns + MOVE_PAUSE_NS;
+    if (patience_ns == 0 && s->moved_ns && now < pause_ends)
+        patience_ns = pause_ends - now;
     if (patience_ns > READER_WAIT_NS)
         patience_ns = READER_WAIT_NS; /* the CPUs may be free by then */
     if (patience_ns == 0)
@@ -384,6 +398,7 @@ static void on_patience_end(uv_timer_t *timer)
 
 void seating_kick(struct session *s)
 {
+    load_look(&s->server->load, clock_ns());
     if (s->offered)
         pool_kick(s->server->pool, s->offered);
     be_patient(s, pool_kick(s->server->pool, s->reader));

@@ -10,6 +10,7 @@
 #include "render/recipe.h"
 #include "server/config.h"
 #include "server/listener.h"
+#include "server/load.h"
 #include "server/pool.h"
 
 #include <uv.h>
@@ -38,8 +39,8 @@ struct server {
     bool stopping;
     uint64_t accepted, refused; /* since the start */
     uint64_t next_session_id;
-    uint32_t busy_history; /* of cpus_are_busy */
-    int spare_fd; /* given up for a moment to turn a client away when descriptors run out */
+    struct load load; /* of the CPUs */
+    int spare_fd;     /* given up for a moment to turn a client away when descriptors run out */
 };
 
 /* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.
@@ -53,10 +54,6 @@ int server_open_dataset(const struct config *c, const struct dataset_source *sou
 
 /* The workers that a config asks for. */
 uint32_t workers_wanted(const struct config *c);
-
-/* Whether others than this thread keep all of them occupied now, or did at most of the last looks,
- * which `history` keeps (0 at first). Source: proc(5), loadavg. */
-bool cpus_are_busy(uint32_t *history);
 
 /* The state as JSON text (docs/protocol.md). Returns malloc'd text, NULL when out of memory. */
 char *server_status(struct server *s);

@@ -39,6 +39,7 @@ struct session {
     struct reader *reader;    /* owned, through the pool; NULL: no stream */
     struct reader *offered;   /* the same, of the ring that the client has been offered */
     bool stays;               /* no memory for a ring of its own */
+    uint64_t moved_ns;        /* when a place away from its neighbours was last looked for */
     uint64_t sent_bytes;      /* inline: of the frame under way, batch reader->tail */
 
     uint64_t opened_ns, first; /* when the stream was opened, and with which batch */

@@ -44,10 +44,9 @@ static json_t *describe_stream(struct server *server, const struct session_facts
         spec_name("dtype", s->dtype), "order", spec_name("order", s->order), "seed",
         number(s->seed), "transport", spec_name("transport", s->transport), "epoch",
         number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps), "steps",
-        number(r->sampler.steps), "batches_ready", number(p.head - p.tail), "slots",
-        (int)stream->ring.slot_count, "ring_bytes", number(stream_bytes(stream)), "readers",
-        (int)p.readers, "batches_rendered", number(p.rendered), "render_seconds",
-        (double)p.render_ns / 1e9);
+        number(r->sampler.steps), "batches_ready", number(p.head - p.tail), "slots", (int)p.window,
+        "ring_bytes", number(stream_bytes(stream)), "readers", (int)p.readers, "batches_rendered",
+        number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
     json_object_update_new(all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
                                           number(p.tail - f->first), "epoch_samples",
                                           number(r->sampler.shard_count), "seconds",

@@ -8,17 +8,27 @@
 
 /* A target without a chunk's worth of slots would make every batch a wake-up. */
 #define SLOTS_MIN 2u
-#define SLOTS_MAX 4096u
 
 /* Unsent batches of an inline stream: worker and loop each do a run of them at a time and seldom
  * wait for each other.
  */
 #define INLINE_BYTES (1u << 20)
 
+/* A ring by itself may be large, so that its readers wake and are woken seldom: eight readers of
+ * one ring of 8 MiB cost a third less than of 2 MiB. Several of that size would push each other,
+ * and the samples that are gathered, out of the cache. */
+#define RING_BYTES_ALONE (8u << 20)
+#define RING_BYTES_SHARE (2u << 20)
+
+uint64_t stream_cache_share(uint32_t rings)
+{
+    return rings == 1 ? RING_BYTES_ALONE : RING_BYTES_SHARE;
+}
+
 static uint32_t choose_slots(uint64_t target_bytes, uint64_t slot_bytes)
 {
     uint64_t n = target_bytes / slot_bytes;
-    return n < SLOTS_MIN ? SLOTS_MIN : n > SLOTS_MAX ? SLOTS_MAX : (uint32_t)n;
+    return n < SLOTS_MIN ? SLOTS_MIN : n > RING_SLOTS_MAX ? RING_SLOTS_MAX : (uint32_t)n;
 }
 
 static int check_token(const struct recipe *r, const struct token *t, struct err *e)
@@ -82,6 +92,7 @@ int stream_fork(struct stream **out, const struct stream *from, uint64_t first, 
         return err_set(e, -ENOMEM, "out of memory");
     s->recipe = recipe_share(from->recipe);
     s->is_inline = from->is_inline;
+    s->fits_cache = from->fits_cache;
     s->first = first;
     s->ring.fd = -1;
     s->ring.slot_count = from->ring.slot_count; /* what the reader is prepared for */
@@ -116,6 +127,22 @@ int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t 
     return 0;
 }
 
+static void set_window(struct stream *s, uint32_t slots)
+{
+    uint64_t bytes = s->ring.slot_bytes, chunk = (STREAM_CHUNK_BYTES + bytes - 1) / bytes;
+    ring_set_window(&s->ring, slots);
+    s->chunk_max = (uint32_t)(chunk < slots / 2 ? chunk : slots / 2);
+    s->wake_room = slots / 2;
+}
+
+void stream_set_window(struct stream *s, uint32_t rings)
+{
+    if (!s->fits_cache || s->is_inline)
+        return;
+    uint32_t slots = choose_slots(stream_cache_share(rings), s->ring.slot_bytes);
+    set_window(s, slots < s->ring.slot_count ? slots : s->ring.slot_count);
+}
+
 int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
 {
     uint64_t bytes;
@@ -124,10 +151,8 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
         rc = ring_init(&s->ring, slots, bytes, s->first, e);
     if (rc)
         return rc;
-    uint64_t chunk = (STREAM_CHUNK_BYTES + bytes - 1) / bytes;
-    s->chunk_max = (uint32_t)(chunk < slots / 2 ? chunk : slots / 2);
-    s->wake_room = slots / 2;
-    s->tail = s->limit = s->head = s->claimed = s->first;
+    set_window(s, slots);
+    s->tail = s->limit = s->kept = s->head = s->claimed = s->first;
     return 0;
 }
 
@@ -157,8 +182,7 @@ bool stream_can_seat(struct stream *s, const struct stream *like)
     bool fits = !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
                 (!slots || slots == s->ring.slot_count) &&
                 !memcmp(s->recipe->digest, like->recipe->digest, sizeof s->recipe->digest) &&
-                like->first >= s->first && like->first <= s->head &&
-                like->first + s->ring.slot_count >= s->claimed;
+                like->first >= s->kept && like->first <= s->head;
     /* Where the next batch waits for a reader that is there already, a newcomer would, too. */
     return fits && (like->first < s->head || s->chunk_count || stream_room(s) > 0);
 }
@@ -181,14 +205,16 @@ void stream_unseat(struct stream *s, struct reader *r)
         at = &(*at)->next;
     *at = r->next;
     r->stream = NULL;
+    if (s->parked == r)
+        s->parked = NULL;
     ring_set_readers(&s->ring, --s->reader_count);
     s->closed = s->reader_count == 0;
 }
 
-const struct reader *stream_slowest(const struct stream *s)
+struct reader *stream_slowest(const struct stream *s)
 {
-    const struct reader *slowest = NULL;
-    for (const struct reader *r = s->readers; r; r = r->next)
+    struct reader *slowest = NULL;
+    for (struct reader *r = s->readers; r; r = r->next)
         if (reader_is_active(r) && (!slowest || r->tail < slowest->tail))
             slowest = r;
     return slowest;
@@ -209,9 +235,13 @@ uint64_t stream_room(struct stream *s)
     }
     if (tail == UINT64_MAX)
         tail = limit = s->claimed;
+    while (s->kept < tail)
+        ring_give(&s->ring, s->kept++);
     s->tail = tail;
     s->limit = limit;
-    uint64_t end = tail + s->ring.slot_count;
+    /* The window is what does for speed; a reader that waits may have, and hold, all of the ring.
+     */
+    uint64_t end = tail + (s->starved ? s->ring.slot_count : s->ring.window);
     if (end > limit)
         end = limit;
     return end > s->claimed ? end - s->claimed : 0;
@@ -251,7 +281,8 @@ struct chunk *stream_claim(struct stream *s, uint64_t room)
         count = s->chunk_max;
     struct chunk *c = &s->chunks[(s->chunk_first + s->chunk_count++) % STREAM_CHUNKS_MAX];
     *c = (struct chunk){.first = s->claimed, .count = (uint32_t)count};
-    s->claimed += count;
+    for (uint64_t i = 0; i < count; i++)
+        ring_take(&s->ring, s->claimed++);
     return c;
 }
 

@@ -9,7 +9,7 @@
  *
  * `tail` is the smallest of the active readers' tails, `limit` the largest of their limits. Readers
  * of the same bytes may sit at one stream as long as they are near each other; a reader may sit
- * down at any number whose slot is not promised to a later batch yet. An inline reader sits alone:
+ * down at any number that still has its slot. An inline reader sits alone:
  * what its socket takes at once puts it ahead of any other.
  *
  * Threads: the pool's lock guards everything below "pool lock". A worker that renders or wakes
@@ -35,32 +35,35 @@ struct stream {
     /* immutable */
     struct recipe *recipe;
     bool is_inline;
-    uint64_t first;     /* number of the first batch */
-    struct ring ring;   /* from stream_make_ring on */
-    uint32_t chunk_max; /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
-    uint32_t wake_room; /* free slots worth a wake-up */
+    bool fits_cache;  /* the ring's size was chosen by the number of rings, not by the config */
+    uint64_t first;   /* number of the first batch */
+    struct ring ring; /* from stream_make_ring on */
 
     /* pool lock */
     struct stream *next; /* in the pool */
+    uint32_t chunk_max;  /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
+    uint32_t wake_room;  /* free slots worth a wake-up */
     struct reader *readers;
     uint32_t reader_count;
     struct reader *departed; /* that left while a worker looked at a tail */
     uint64_t tail;
     uint64_t limit;
+    uint64_t kept; /* the first batch that has its slot still: at most the tail */
     uint64_t head;
     uint64_t claimed;
     struct chunk chunks[STREAM_CHUNKS_MAX]; /* oldest first, circular */
     uint32_t chunk_first, chunk_count;
     unsigned uses;
-    bool runnable;        /* in the pool's list */
-    bool watched;         /* a worker looks at a tail before it parks */
-    struct hunch watches; /* whether that pays */
-    bool parked;          /* wake_at is set in the ring */
-    bool starved;         /* a reader said that it waits: any room is worth rendering */
-    bool closed;          /* no reader any more */
-    int failed;           /* negative: why the stream had to end */
-    uint64_t vtime_ns;    /* rendering time so far by reader, for fairness */
+    bool runnable;         /* in the pool's list */
+    bool watched;          /* a worker looks at a tail before it parks */
+    struct hunch watches;  /* whether that pays */
+    struct reader *parked; /* whose seat asks for a message; NULL: none does */
+    bool starved;          /* a reader said that it waits: any room is worth rendering */
+    bool closed;           /* no reader any more */
+    int failed;            /* negative: why the stream had to end */
+    uint64_t vtime_ns;     /* rendering time so far by reader, for fairness */
     uint64_t render_ns;
+    uint64_t chunk_ns; /* of the last one */
     struct stream *next_runnable;
     bool ordering; /* a worker makes an order */
     uint64_t order_epoch;
@@ -88,6 +91,9 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
  * Errors: -ENOMEM. */
 int stream_fork(struct stream **out, const struct stream *s, uint64_t first, struct err *e);
 
+/* What a ring of so many aims at, so that they stay in the CPU's cache. */
+uint64_t stream_cache_share(uint32_t rings);
+
 /* The slots that a ring of about `target_bytes` has, at most max_bytes.
  * Errors: -E2BIG where two slots exceed max_bytes. */
 int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t max_bytes,
@@ -98,6 +104,10 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e);
 
 /* Accepts NULL. */
 void stream_free(struct stream *s);
+
+/* There are as many rings now: one that fits the cache uses as much of itself as a new one would
+ * have, so that a stream that was opened when there were few has no larger share. Pool lock. */
+void stream_set_window(struct stream *s, uint32_t rings);
 
 /* Bytes of the ring: what counts against a user's limit. */
 uint64_t stream_bytes(const struct stream *s);
@@ -114,7 +124,7 @@ void stream_unseat(struct stream *s, struct reader *r);
 uint64_t stream_room(struct stream *s);
 
 /* The active reader whose tail keeps the others waiting; NULL: none is active. Pool lock. */
-const struct reader *stream_slowest(const struct stream *s);
+struct reader *stream_slowest(const struct stream *s);
 
 /* Notes whether the reader waits for a neighbour, having looked; returns its patience, by the rule
  * for busy CPUs or the other (reader.h). Pool lock. */

@@ -15,6 +15,14 @@ static void setup(void)
     client = connect_within(&d, 2000); /* a batch that never comes fails soon */
 }
 
+static void setup_auto(void)
+{
+    support_setup();
+    images_make(&all, 500, 28, 28, 1);
+    serve_tiny(&d, "workers: 2\n");
+    client = connect_within(&d, 2000);
+}
+
 static void teardown(void)
 {
     fmnist_disconnect(client);
@@ -39,15 +47,13 @@ static int next_in_any_epoch(struct fmnist_stream *stream, struct fmnist_batch *
     return rc == FMNIST_END_OF_EPOCH ? fmnist_next(stream, b) : rc;
 }
 
-/* The ring's last slot can be held; one more is refused and costs nothing. */
-START_TEST(held__every_slot__then_busy_then_on)
+/* Each round: every slot is held, one more is refused, all are given back. */
+static void hold_every_slot(struct fmnist_stream *stream, int rounds)
 {
-    struct fmnist_spec spec = small_spec(_i ? FMNIST_INLINE : FMNIST_SHM);
-    struct fmnist_stream *stream = open_stream(client, &spec);
     uint32_t slots = info_of(stream).slot_count;
     ck_assert_uint_ge(slots, 2);
     struct fmnist_batch *held = calloc(slots, sizeof *held), b;
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < rounds; round++) {
         for (uint32_t i = 0; i < slots; i++)
             must(next_in_any_epoch(stream, &held[i]));
         int rc = fmnist_next(stream, &b);
@@ -64,7 +70,32 @@ START_TEST(held__every_slot__then_busy_then_on)
         }
     }
     free(held);
+}
+
+/* The ring's last slot can be held; one more is refused and costs nothing. */
+START_TEST(held__every_slot__then_busy_then_on)
+{
+    struct fmnist_spec spec = small_spec(_i ? FMNIST_INLINE : FMNIST_SHM);
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    hold_every_slot(stream, 20);
     fmnist_close(stream);
+}
+END_TEST
+
+/* A ring that fits the cache goes round fewer slots once there is another; a client may hold all of
+ * them as before. */
+START_TEST(held__every_slot_beside_another_stream__as_alone)
+{
+    struct fmnist_spec spec = small_spec(FMNIST_SHM);
+    struct fmnist_stream *first = open_stream(client, &spec);
+    spec.seed++;
+    struct fmnist_stream *second = open_stream(client, &spec);
+    ck_assert_uint_lt(info_of(second).slot_count, info_of(first).slot_count);
+    hold_every_slot(first, 2);
+    hold_every_slot(second, 2);
+    fmnist_close(second);
+    hold_every_slot(first, 2);
+    fmnist_close(first);
 }
 END_TEST
 
@@ -225,5 +256,10 @@ int main(void)
     tcase_add_test(tc, held__released_twice_or_never_held__refused);
     tcase_add_loop_test(tc, fork__child_uses_and_closes__parent_goes_on, 0, 2);
     tcase_add_test(tc, fork__parent_closes__the_daemon_sees_it);
+    TCase *beside = tcase_create("beside others");
+    suite_add_tcase(suite, beside);
+    tcase_add_checked_fixture(beside, setup_auto, teardown);
+    tcase_set_timeout(beside, 120);
+    tcase_add_test(beside, held__every_slot_beside_another_stream__as_alone);
     return support_run(suite);
 }

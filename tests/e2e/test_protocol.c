@@ -32,7 +32,8 @@ static void setup_limits(void)
 {
     support_setup();
     images_make(&all, 100, 28, 28, 1);
-    serve("limits: {clients: 6, clients_per_user: 4, ring_bytes: 4MiB, "
+    serve("ring: 2MiB\n"
+          "limits: {clients: 6, clients_per_user: 4, ring_bytes: 4MiB, "
           "ring_bytes_per_user: 6MiB, handshake_ms: 100}\n");
 }
 

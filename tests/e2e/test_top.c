@@ -25,8 +25,7 @@ START_TEST(top__nobody_reads__says_so_and_ends_after_a_page)
     struct fmnist_client *client = connect_to(&d);
     struct fmnist_spec spec = spec_of("tiny");
     struct fmnist_stream *stream = open_stream(client, &spec);
-    hash_next(stream);
-    ck_assert(daemon_wait_until(rings_are_stocked, client));
+    ck_assert(daemon_wait_until(rings_are_full, client));
     run_top(&d);
     ck_assert_msg(strstr(page, "1 workers 0.0 % busy"), "%s", page);
     ck_assert_msg(strstr(page, "tiny") && strstr(page, "nobody takes batches"), "%s", page);

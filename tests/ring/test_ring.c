@@ -85,16 +85,74 @@ START_TEST(seat_init__peer_with_the_descriptor__cannot_resize)
 }
 END_TEST
 
-START_TEST(ring_slot__any_number__both_sides_the_same_place)
+static size_t place_of(uint64_t number)
 {
-    static const uint64_t numbers[] = {0, 1, 3, 4, 5, 1000, UINT64_MAX - 1};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        size_t at = (size_t)((char *)ring_slot(&ring, numbers[i]) - (char *)ring.header);
-        ck_assert_uint_eq(at, RING_HEADER_SIZE + numbers[i] % SLOTS * SLOT_BYTES);
-        ck_assert_uint_eq(
-            (size_t)((const char *)ring_view_slot(&view, numbers[i]) - (const char *)view.header),
-            at);
+    size_t at = (size_t)((char *)ring_slot(&ring, number) - (char *)ring.header);
+    ck_assert_uint_eq(
+        (size_t)((const char *)ring_view_slot(&view, number) - (const char *)view.header), at);
+    ck_assert_uint_eq((at - RING_HEADER_SIZE) % SLOT_BYTES, 0);
+    ck_assert_uint_lt((at - RING_HEADER_SIZE) / SLOT_BYTES, SLOTS);
+    return (at - RING_HEADER_SIZE) / SLOT_BYTES;
+}
+
+/* Numbers begin anywhere; both sides find them at the same place, and no two at one. */
+START_TEST(ring_take__any_number__both_sides_the_same_place)
+{
+    static const uint64_t firsts[] = {0, 3, 1000, UINT64_MAX - 2 * SLOTS};
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        unsigned seen = 0;
+        for (uint64_t n = firsts[i]; n < firsts[i] + SLOTS; n++) {
+            ring_take(&ring, n);
+            seen |= 1u << place_of(n);
+        }
+        ck_assert_uint_eq(seen, (1u << SLOTS) - 1);
+        for (uint64_t n = firsts[i]; n < firsts[i] + SLOTS; n++)
+            ring_give(&ring, n);
     }
+}
+END_TEST
+
+/* How many places the next batches have that go on one behind the other. */
+static int places_gone_round(uint64_t first, int batches)
+{
+    unsigned seen = 0;
+    for (uint64_t n = first; n < first + (unsigned)batches; n++) {
+        ring_take(&ring, n);
+        seen |= 1u << place_of(n);
+        ring_give(&ring, n);
+    }
+    return __builtin_popcount(seen);
+}
+
+/* Slots outside the window must stay as they are, whatever the ring's size, and come back. */
+START_TEST(ring_set_window__narrower_and_wide_again__goes_round_that_many)
+{
+    for (uint64_t n = 0; n < SLOTS; n++)
+        ring_take(&ring, n);
+    ring_set_window(&ring, 2);
+    for (uint64_t n = 0; n < SLOTS; n++)
+        ring_give(&ring, n);
+    ck_assert_int_eq(places_gone_round(SLOTS, 50), 2);
+    ring_set_window(&ring, SLOTS);
+    unsigned seen = 0;
+    for (uint64_t n = 100; n < 100 + SLOTS; n++) {
+        ring_take(&ring, n);
+        seen |= 1u << place_of(n);
+    }
+    ck_assert_uint_eq(seen, (1u << SLOTS) - 1);
+    for (uint64_t n = 100; n < 100 + SLOTS; n++)
+        ring_give(&ring, n);
+    ck_assert_int_eq(places_gone_round(200, 50), SLOTS);
+}
+END_TEST
+
+/* What the ring says is not trusted: the place is inside it all the same. */
+START_TEST(ring_view_slot__absurd_place__inside_the_ring)
+{
+    ring.header->slot_of[1] = SLOTS;
+    ck_assert_ptr_eq(ring_view_slot(&view, 1), (const char *)view.header + RING_HEADER_SIZE);
+    ring.header->slot_of[1] = UINT16_MAX;
+    ck_assert_ptr_eq(ring_view_slot(&view, 1), (const char *)view.header + RING_HEADER_SIZE);
 }
 END_TEST
 
@@ -103,7 +161,7 @@ START_TEST(ring_init__impossible_size__enomem_and_nothing_left)
 {
     struct ring r;
     struct err e = {""};
-    ck_assert_int_eq(ring_init(&r, UINT32_MAX, UINT64_C(1) << 60, 0, &e), -ENOMEM);
+    ck_assert_int_eq(ring_init(&r, RING_SLOTS_MAX, UINT64_C(1) << 60, 0, &e), -ENOMEM);
     ck_assert(e.text[0]);
     ring_close(&r);
     ring_close(&r);
@@ -186,15 +244,15 @@ START_TEST(ring_view_release__parked__asks_for_one_message_each)
 {
     ring_publish(&ring, 4);
     ck_assert(!ring_view_release(&view, 1));
-    ring_park(&ring, 3);
+    seat_park(&seat, 3);
     ck_assert(!ring_view_release(&view, 2));
     ck_assert(ring_view_release(&view, 3));
     ck_assert(!ring_view_release(&view, 4));
-    ring_park(&ring, 6);
+    seat_park(&seat, 6);
     ring_publish(&ring, 7);
     ck_assert(!ring_view_release(&view, 5));
     ck_assert(ring_view_release(&view, 7));
-    ring_park(&ring, RING_NOT_PARKED);
+    seat_park(&seat, SEAT_NOT_PARKED);
     ring_publish(&ring, 9);
     ck_assert(!ring_view_release(&view, 9));
     ck_assert_int_eq(seat_update(&seat, ring_head(&ring)), 0);
@@ -225,6 +283,9 @@ static void *publish_all(void *unused)
     for (uint64_t n = 0; n < ROUNDS; n++) {
         while (seat_update(&seat, n) || n - seat.tail >= SLOTS)
             sched_yield();
+        if (n >= SLOTS)
+            ring_give(&ring, n - SLOTS);
+        ring_take(&ring, n);
         ring_slot(&ring, n)->number = n;
         ring_publish(&ring, n + 1);
         if (seat_waits(&seat))
@@ -283,7 +344,9 @@ int main(void)
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, ring_init__peer_with_the_descriptor__cannot_write_resize_or_unseal);
     tcase_add_test(tc, seat_init__peer_with_the_descriptor__cannot_resize);
-    tcase_add_test(tc, ring_slot__any_number__both_sides_the_same_place);
+    tcase_add_test(tc, ring_take__any_number__both_sides_the_same_place);
+    tcase_add_test(tc, ring_set_window__narrower_and_wide_again__goes_round_that_many);
+    tcase_add_test(tc, ring_view_slot__absurd_place__inside_the_ring);
     tcase_add_test(tc, ring_init__impossible_size__enomem_and_nothing_left);
     tcase_add_test(tc, ring_view_init__sizes_that_are_not_the_memorys__eproto);
     tcase_add_test(tc, seat_update__tail_back_or_beyond__eproto_and_not_taken_over);

@@ -321,7 +321,7 @@ static void check_defaults(const struct config *c)
 {
     ck_assert_uint_eq(c->socket_mode, 0600);
     ck_assert_uint_eq(c->workers, 0);
-    ck_assert_uint_eq(c->ring_bytes, 2 << 20);
+    ck_assert_uint_eq(c->ring_bytes, 0); /* auto */
     ck_assert_uint_eq(c->store_bytes, 1 << 30);
     ck_assert_int_eq(c->io_uring, 1);
     ck_assert_int_eq(c->log_level, LOG_LEVEL_INFO);
@@ -372,7 +372,6 @@ START_TEST(config_load__one_limit_alone__defaults_follow)
     ck_assert_msg(load_text(&c, DATASETS "limits: {ring_bytes_per_user: 1MiB}\n") == 0, "%s",
                   e.text);
     ck_assert_uint_eq(c.limits.ring_bytes, 1 << 20);
-    ck_assert_uint_eq(c.ring_bytes, 1 << 20);
     config_free(&c);
 }
 END_TEST

@@ -125,9 +125,10 @@ START_TEST(busy_patience__counts_beyond_the_luckiest_neighbour)
     state(500 * MS);
     reader_block(reader, now);
     ck_assert_uint_eq(reader_patience_ns(reader, now), 0);
-    uint64_t allowed = READER_GRACE_NS + 500 * MS / READER_SHARE;
-    ck_assert_uint_eq(reader_busy_patience_ns(reader, 500 * MS, now), allowed);
-    ck_assert_uint_eq(reader_busy_patience_ns(reader, 480 * MS, now), allowed - 20 * MS);
+    uint64_t allowed = READER_GRACE_NS + 500 * MS / READER_BUSY_SHARE, fair = 500 * MS - allowed;
+    ck_assert_uint_eq(reader_busy_patience_ns(reader, 500 * MS, now), READER_BUSY_NS);
+    ck_assert_uint_eq(reader_busy_patience_ns(reader, fair + 40 * MS, now), 40 * MS);
+    ck_assert_uint_eq(reader_busy_patience_ns(reader, fair, now), 0);
     ck_assert_uint_eq(reader_busy_patience_ns(reader, 0, now), 0);
     ck_assert_uint_eq(reader_busy_patience_ns(reader, 500 * MS, now + READER_BUSY_NS), 0);
 }

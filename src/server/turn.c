@@ -1,0 +1,319 @@
+/* The streams' side of the pool: who is served next, and what one turn does. Claims under the lock,
+ * renders without it, publishes under it, wakes without it. */
+#include "base/clock.h"
+#include "server/pool_state.h"
+
+#include <assert.h>
+
+/* A client that reads as fast as we render gives the next slot back within this time; parking
+ * would cost both sides a trip through the kernel. */
+#define WATCH_NS 30000u
+
+/* How long a worker stays with a stream. Waking a reader costs both sides as much as rendering a
+ * batch; this many microseconds later it finds several. */
+#define TURN_NS 100000u
+
+/* What a stream that slept may make up for: its reader's sleep, and the way there and back. Without
+ * it, one whose ring is never full gets the share of two that are woken for each turn. */
+#define CREDIT_NS 1000000u
+
+/* ---- who can be served --------------------------------------------------------------------- */
+
+void pool_wake_worker(struct pool *p)
+{
+    if (p->sleeping)
+        pthread_cond_signal(&p->work);
+}
+
+/* Returns whether it is on the list now and was not. */
+static bool enlist(struct pool *p, struct stream *s)
+{
+    if (s->runnable || s->closed || s->failed)
+        return false;
+    /* A stream that is new or slept long does not get to make up for it at the others' cost. */
+    if (s->vtime_ns + CREDIT_NS < p->vtime_ns)
+        s->vtime_ns = p->vtime_ns - CREDIT_NS;
+    s->runnable = true;
+    s->next_runnable = p->runnable;
+    p->runnable = s;
+    return true;
+}
+
+void pool_make_runnable(struct pool *p, struct stream *s)
+{
+    if (enlist(p, s))
+        pool_wake_worker(p);
+}
+
+static void make_unrunnable(struct pool *p, struct stream *s)
+{
+    if (!s->runnable)
+        return;
+    struct stream **at = &p->runnable;
+    while (*at != s)
+        at = &(*at)->next_runnable;
+    *at = s->next_runnable;
+    s->runnable = false;
+}
+
+void pool_tell_loop(struct pool *p, struct reader *r)
+{
+    if (r->notified)
+        return;
+    r->notified = true;
+    r->next_notified = p->notified;
+    p->notified = r;
+    p->notify(p->notify_data);
+}
+
+static void fail_stream(struct pool *p, struct stream *s, int rc)
+{
+    s->failed = rc;
+    make_unrunnable(p, s);
+    for (struct reader *r = s->readers; r; r = r->next)
+        pool_tell_loop(p, r);
+}
+
+uint64_t pool_look(struct pool *p, struct stream *s)
+{
+    uint64_t room = stream_room(s);
+    for (struct reader *r = s->readers; r; r = r->next)
+        if (r->failed)
+            pool_tell_loop(p, r);
+    return room;
+}
+
+static bool worth_rendering(const struct stream *s, uint64_t room)
+{
+    return room >= s->chunk_max || (room > 0 && (s->starved || s->limit - s->claimed <= room));
+}
+
+/* ---- a turn -------------------------------------------------------------------------------- */
+
+struct stream *pool_pick(struct pool *p)
+{
+    struct stream *best = NULL;
+    for (struct stream *s = p->runnable; s; s = s->next_runnable)
+        if (!s->watched && s->chunk_count < STREAM_CHUNKS_MAX &&
+            (!best || s->vtime_ns < best->vtime_ns))
+            best = s;
+    if (best && best->vtime_ns > p->vtime_ns)
+        p->vtime_ns = best->vtime_ns;
+    return best;
+}
+
+/* Gives a use up, and frees what left meanwhile. Called with the lock; gives it up for a stream's
+ * end. */
+static void drop_use(struct pool *p, struct stream *s)
+{
+    assert(s->uses > 0);
+    if (--s->uses)
+        return;
+    while (s->departed) {
+        struct reader *r = s->departed;
+        s->departed = r->next;
+        reader_free(r);
+    }
+    if (!s->closed)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    stream_free(s);
+    pthread_mutex_lock(&p->lock);
+}
+
+/* Looks for room a little longer before the stream parks: at the slowest reader's tail. Called with
+ * the lock, gives it up meanwhile. */
+static void watch(struct pool *p, struct stream *s)
+{
+    const struct reader *slowest = stream_slowest(s);
+    if (!slowest || s->is_inline || s->chunk_count || !hunch_says_look(&s->watches))
+        return;
+    s->watched = true;
+    uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
+    uint64_t enough = s->claimed + want - s->ring.window;
+    const _Atomic uint64_t *tail = &slowest->seat.page->tail;
+    pthread_mutex_unlock(&p->lock);
+    uint64_t end = clock_ns() + WATCH_NS;
+    bool room = false;
+    while (!room && clock_ns() < end)
+        for (int i = 0; i < 64 && !room; i++)
+            /* Not trusted: stream_room checks what it says before anything follows from it. */
+            room = atomic_load_explicit(tail, memory_order_acquire) >= enough;
+    pthread_mutex_lock(&p->lock);
+    s->watched = false;
+    hunch_learn(&s->watches, room);
+}
+
+static void unpark(struct stream *s)
+{
+    if (s->parked)
+        seat_park(&s->parked->seat, SEAT_NOT_PARKED);
+    s->parked = NULL;
+}
+
+/* Has the slowest reader send a message when half of the ring is free. When that comes another one
+ * may be the slowest, and is asked then. */
+static void ask_slowest(struct pool *p, struct stream *s)
+{
+    unpark(s);
+    uint64_t wake_at = s->claimed - s->ring.window + s->wake_room;
+    while (s->claimed < s->limit && s->tail < wake_at) {
+        struct reader *slowest = stream_slowest(s);
+        if (slowest == s->parked)
+            return;
+        unpark(s);
+        seat_park(&slowest->seat, wake_at < slowest->limit ? wake_at : slowest->limit);
+        s->parked = slowest;
+        /* It may have moved its tail before it could see wake_at. */
+        pool_look(p, s);
+    }
+    if (s->claimed < s->limit)
+        pool_make_runnable(p, s);
+}
+
+/* The ring is full: leaves the list until a reader, or the loop's sending, makes room. */
+static void park(struct pool *p, struct stream *s)
+{
+    make_unrunnable(p, s);
+    s->starved = false; /* without room there is a chunk under way, which will feed it */
+    if (!s->is_inline)
+        ask_slowest(p, s);
+}
+
+void pool_look_again(struct pool *p, struct stream *s)
+{
+    if (worth_rendering(s, pool_look(p, s)))
+        pool_make_runnable(p, s);
+    else if (!s->runnable && !s->is_inline)
+        ask_slowest(p, s);
+}
+
+/* There is one stream more, or less. */
+static void share_cache(struct pool *p)
+{
+    for (struct stream *s = p->streams; s; s = s->next) {
+        stream_set_window(s, p->stream_count);
+        pool_look_again(p, s);
+    }
+}
+
+void pool_add_stream(struct pool *p, struct stream *s)
+{
+    s->next = p->streams;
+    p->streams = s;
+    p->stream_count++;
+    share_cache(p);
+}
+
+void pool_remove_stream(struct pool *p, struct stream *s)
+{
+    make_unrunnable(p, s);
+    struct stream **at = &p->streams;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    p->stream_count--;
+    share_cache(p);
+}
+
+/* Whether one more worker at the stream is worth its wake-up and its CPU: one that took a reader's
+ * would have that wait for its CPU instead of its batch, which pays where workers wait for the
+ * memory anyway. A reader that sleeps will want its CPU soon, unless rendering takes long. An
+ * inline reader is awake at both ends of its socket. */
+static bool is_help_worth(const struct pool *p, const struct stream *s)
+{
+    if (s->recipe->wide)
+        return true;
+    bool slow = s->chunk_ns > TURN_NS;
+    uint32_t taken = p->wanted > p->sleeping ? p->wanted - p->sleeping : 1;
+    for (const struct reader *r = s->readers; r && taken < p->cpus; r = r->next)
+        taken += r->is_inline ? 2 : !slow || !seat_waits(&r->seat);
+    return taken < p->cpus;
+}
+
+/* Returns whether batches were published. */
+static bool render_chunk(struct pool *p, struct stream *s, uint64_t room,
+                         struct render_scratch *scratch)
+{
+    struct chunk *c = stream_claim(s, room);
+    s->starved = false;
+    /* The client is faster than we are: let another worker help. */
+    if (room - c->count >= s->wake_room && is_help_worth(p, s))
+        pool_wake_worker(p);
+    pthread_mutex_unlock(&p->lock);
+    uint64_t start = clock_ns();
+    int rc = stream_render(s, c, scratch);
+    uint64_t now = clock_ns();
+
+    pthread_mutex_lock(&p->lock);
+    s->vtime_ns += (now - start) / (s->reader_count ? s->reader_count : 1);
+    s->render_ns += now - start;
+    s->chunk_ns = now - start;
+    if (!rc)
+        return stream_finish(s, c);
+    fail_stream(p, s, rc);
+    return false;
+}
+
+/* Batches were published. Called with the lock, gives it up where somebody sleeps. */
+static void wake_readers(struct pool *p, struct stream *s)
+{
+    bool wake = false;
+    for (struct reader *r = s->readers; r; r = r->next)
+        if (r->is_inline)
+            pool_tell_loop(p, r);
+        else
+            wake = wake || seat_waits(&r->seat);
+    if (!wake)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    ring_wake(&s->ring);
+    pthread_mutex_lock(&p->lock);
+}
+
+/* Tens of milliseconds for millions of images, while another worker goes on with the stream. */
+static void make_order(struct pool *p, struct stream *s)
+{
+    pool_wake_worker(p);
+    pthread_mutex_unlock(&p->lock);
+    uint64_t start = clock_ns();
+    stream_make_order(s);
+    uint64_t took = clock_ns() - start;
+    pthread_mutex_lock(&p->lock);
+    s->ordering = false;
+    s->vtime_ns += took / (s->reader_count ? s->reader_count : 1);
+}
+
+void pool_serve(struct pool *p, struct stream *s, struct render_scratch *scratch)
+{
+    s->uses++;
+    bool published = false, watched = false;
+    uint64_t end = clock_ns() + TURN_NS;
+    do {
+        /* Once more after everything that gives the lock up: another worker may have parked it. */
+        unpark(s);
+        enlist(p, s);
+        uint64_t room = pool_look(p, s);
+        if (!s->closed && !s->failed && worth_rendering(s, room)) {
+            published = render_chunk(p, s, room, scratch) || published;
+            if (stream_order_due(s)) {
+                if (published)
+                    wake_readers(p, s);
+                published = false;
+                make_order(p, s);
+            }
+        } else if (published) {
+            wake_readers(p, s);
+            published = false;
+        } else if (!watched && s->claimed < s->limit) {
+            watch(p, s);
+            watched = true;
+        } else {
+            park(p, s);
+            break;
+        }
+    } while (!p->jobs && s->chunk_count < STREAM_CHUNKS_MAX && clock_ns() < end);
+    if (published)
+        wake_readers(p, s);
+    drop_use(p, s);
+}
