@@ -8,8 +8,8 @@
  *   seat    one page a reader: what that reader may write, its tail and whether it sleeps.
  *           (F_SEAL_SHRINK|GROW|SEAL)
  *
- * Batches have running numbers (epoch * steps + step); batch n lies in slot slot_of[n %
- * slot_count]. The writer goes round the slots of its window, which may be all or fewer: what it
+ * Batches have running numbers (epoch * steps + step); batch n lies where slot_of says, at
+ * n % slot_count. The writer goes round the slots of its window, which may be all or fewer: what it
  * does not need now stays out of the CPU's cache. Several readers may sit at one ring, each with a
  * seat; `tail` is the smallest of theirs.
  *
@@ -58,8 +58,8 @@ struct ring_header {
     _Alignas(64) _Atomic uint64_t head;
     _Atomic uint32_t signal;  /* the futex */
     _Atomic uint32_t readers; /* seats at this ring */
-    _Alignas(
-        64) uint16_t slot_of[RING_SLOTS_MAX]; /* [slot_count]; at n % slot_count, until n ends */
+    /* where batch n lies until it ends: [slot_count], at n % slot_count */
+    _Alignas(64) _Atomic uint16_t slot_of[RING_SLOTS_MAX];
 };
 _Static_assert(sizeof(struct ring_header) <= RING_HEADER_SIZE, "a header is one page");
 

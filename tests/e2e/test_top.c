@@ -21,7 +21,7 @@ START_TEST(top__nobody_reads__says_so_and_ends_after_a_page)
     struct images images;
     struct daemon d;
     images_make(&images, 200, 28, 28, 1);
-    serve_tiny(&d, "workers: 1\n");
+    serve_tiny(&d, "workers: 1\nring: 512KiB\n"); /* two slots: it becomes quite full */
     struct fmnist_client *client = connect_to(&d);
     struct fmnist_spec spec = spec_of("tiny");
     struct fmnist_stream *stream = open_stream(client, &spec);
