@@ -2,7 +2,6 @@
  * a container often shows its own group as "/", mounted at the root. */
 #include "server/cpus.h"
 
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,16 +114,17 @@ uint32_t quota_cpus(const char *cgroups, const char *root)
     return least;
 }
 
-static uint32_t affinity_cpus(void)
+uint32_t affinity_cpus(cpu_set_t *set)
 {
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : CPU_COUNT(&set);
+    CPU_ZERO(set);
+    int n = sched_getaffinity(0, sizeof *set, set) < 0 ? 1 : CPU_COUNT(set);
     return n < 1 ? 1 : (uint32_t)n;
 }
 
 uint32_t usable_cpus(void)
 {
-    uint32_t cpus = affinity_cpus();
+    cpu_set_t set;
+    uint32_t cpus = affinity_cpus(&set);
     char text[PATH_SIZE];
     FILE *f = fopen("/proc/self/cgroup", "re");
     if (!f)

@@ -7,7 +7,11 @@
 #ifndef SERVER_CPUS_H
 #define SERVER_CPUS_H
 
+#include <sched.h>
 #include <stdint.h>
+
+/* The CPUs that the affinity leaves. Returns how many, at least 1. */
+uint32_t affinity_cpus(cpu_set_t *set);
 
 /* By affinity and quota, a quota rounded up. At least 1. */
 uint32_t usable_cpus(void);

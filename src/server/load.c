@@ -1,6 +1,8 @@
 /* The CPUs' idle time, sampled when somebody asks: an idle daemon does not look. */
 #include "server/load.h"
 
+#include "server/cpus.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -25,16 +27,10 @@ uint64_t load_idle_ns(const char *path, const cpu_set_t *set)
     return ticks * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-static int cpus_of(cpu_set_t *set)
-{
-    CPU_ZERO(set);
-    return sched_getaffinity(0, sizeof *set, set) < 0 ? 0 : CPU_COUNT(set);
-}
-
 static struct load_sample sample(uint64_t now_ns)
 {
     cpu_set_t set;
-    cpus_of(&set);
+    affinity_cpus(&set);
     return (struct load_sample){.at_ns = now_ns, .idle_ns = load_idle_ns("/proc/stat", &set)};
 }
 
@@ -56,7 +52,7 @@ static bool others_run(void)
     bool read = fscanf(f, "%*s %*s %*s %u/", &running) == 1;
     fclose(f);
     cpu_set_t set;
-    return read && (int)running - 1 >= cpus_of(&set);
+    return read && running - 1 >= affinity_cpus(&set);
 }
 
 bool load_is_full(struct load *l, uint64_t now_ns)
@@ -70,7 +66,7 @@ bool load_is_full(struct load *l, uint64_t now_ns)
         return l->full;
     }
     cpu_set_t set;
-    uint64_t time_ns = (now_ns - l->before.at_ns) * (uint64_t)cpus_of(&set);
+    uint64_t time_ns = (now_ns - l->before.at_ns) * affinity_cpus(&set);
     uint64_t idle_ns = sample(now_ns).idle_ns;
     /* Waiting for a disk may count less later: proc(5). */
     idle_ns = idle_ns > l->before.idle_ns ? idle_ns - l->before.idle_ns : 0;

@@ -23,7 +23,8 @@ struct load {
     bool full;
 };
 
-/* Takes a sample, unless the last one is young. Callers do so whenever a reader waits. */
+/* Takes a sample, unless the last one is young. Callers do so whenever a reader waits for a
+ * neighbour. */
 void load_look(struct load *l, uint64_t now_ns);
 
 /* Whether at most two fifths of the CPUs' time was idle since a sample of LOAD_WINDOW_NS ago, or a

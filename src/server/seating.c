@@ -377,6 +377,7 @@ static void be_patient(struct session *s, uint64_t patience_ns)
 {
     if (patience_ns == READER_PATIENT || s->seating || s->offered || s->stays)
         return;
+    load_look(&s->server->load, clock_ns());
     if (patience_ns == 0 && load_is_full(&s->server->load, clock_ns()))
         patience_ns = pool_patience(s->server->pool, s->reader, true);
     uint64_t now = clock_ns(), pause_ends = s->moved_ns + MOVE_PAUSE_NS;
@@ -398,7 +399,6 @@ static void on_patience_end(uv_timer_t *timer)
 
 void seating_kick(struct session *s)
 {
-    load_look(&s->server->load, clock_ns());
     if (s->offered)
         pool_kick(s->server->pool, s->offered);
     be_patient(s, pool_kick(s->server->pool, s->reader));

@@ -10,7 +10,7 @@
 #define WATCH_NS 30000u
 
 /* How long a worker stays with a stream. Waking a reader costs both sides as much as rendering a
- * batch; this many microseconds later it finds several. */
+ * batch; so much later it finds several. */
 #define TURN_NS 100000u
 
 /* What a stream that slept may make up for: its reader's sleep, and the way there and back. Without

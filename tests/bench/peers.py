@@ -318,21 +318,31 @@ def time_epoch(epoch, steps, limit):
     return seconds if read >= steps - 1 else seconds * steps / read
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(about):
+    """The command line of everything here that times epochs."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--data", required=True, help="folder of the IDX files")
     parser.add_argument("--only", default="", help="names, separated by commas; default: all")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="that an epoch is read at most")
-    args = parser.parse_args()
+    return parser.parse_args()
 
+
+def chosen_of(args, ways):
+    """The names that --only gives, or all."""
+    chosen = args.only.split(",") if args.only else list(ways)
+    unknown = [name for name in chosen if name not in ways]
+    if unknown:
+        sys.exit(f"--only: there is no {unknown[0]!r}; there are: {', '.join(ways)}")
+    return chosen
+
+
+def main():
+    args = arguments(__doc__)
     bench = Peers(args.data, args.batch_size)
     peers = bench.peers()
-    chosen = args.only.split(",") if args.only else list(peers)
-    unknown = [name for name in chosen if name not in peers]
-    if unknown:
-        parser.error(f"no peer {unknown[0]!r}; there are: {', '.join(peers)}")
+    chosen = chosen_of(args, peers)
 
     results, skipped = [], []
     try:

@@ -12,7 +12,6 @@ turns, the best of several epochs counts. Prints one JSON object: {"results": [.
 The daemon is found as every client finds it. What is not installed is skipped, with a word. An
 epoch that takes longer than S seconds is cut there and reckoned from the batches that were read.
 """
-import argparse
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src",
                                 "python"))
 
-from peers import SIDE, Peers, read_idx  # noqa: E402
+from peers import SIDE, Peers, arguments, chosen_of, read_idx  # noqa: E402
 
 TURN = 0.3  # seconds: short epochs are read as often as fit, so that all have the same chances
 
@@ -143,20 +142,10 @@ def time_epoch(epoch, steps, limit):
 
 
 def main(make_ways, about):
-    parser = argparse.ArgumentParser(description=about.splitlines()[0])
-    parser.add_argument("--data", required=True, help="folder of the IDX files")
-    parser.add_argument("--only", default="", help="names, separated by commas; default: all")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=60, help="that an epoch is read at most")
-    args = parser.parse_args()
-
+    args = arguments(about)
     bench = make_ways(args.data, args.batch_size)
     ways = bench.ways()
-    chosen = args.only.split(",") if args.only else list(ways)
-    unknown = [name for name in chosen if name not in ways]
-    if unknown:
-        parser.error(f"no way {unknown[0]!r}; there are: {', '.join(ways)}")
+    chosen = chosen_of(args, ways)
     steps = -(-len(bench.levels()) // args.batch_size)
     epochs, best, skipped = {}, {}, []
     for name in chosen:
