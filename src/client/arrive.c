@@ -204,7 +204,7 @@ static int arrive_inline(struct fmnist_stream *s, struct parts *p)
             rc = fail(FMNIST_ENOMEM, "out of memory");
     }
     if (!rc)
-        rc = connection_body(&s->connection, slot->arrived, layout.bytes);
+        rc = connection_batch(&s->connection, slot->arrived, layout.bytes);
     if (rc) {
         connection_close(&s->connection);
         return rc;

@@ -6,6 +6,7 @@
 #define CLIENT_CLIENT_H
 
 #include "base/err.h"
+#include "base/hunch.h"
 #include "fmnist.h"
 #include "wire/message.h"
 
@@ -40,6 +41,7 @@ struct connection {
     uint32_t timeout_ms;
     uint8_t head[WIRE_HEAD_SIZE]; /* of the frame being received */
     size_t head_bytes;
+    struct hunch spins; /* whether looking again before sleeping pays */
     bool unanswered; /* closed, because a reply came too late: it would answer the next question */
 };
 
@@ -65,6 +67,10 @@ int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head 
 
 /* Receives exactly `size` bytes of a body. Blocks: at most the connection's timeout_ms. */
 int connection_body(struct connection *c, void *body, size_t size);
+
+/* The same, taking what is there of the next frame's head in the same system call. Only where no
+ * frame that follows brings descriptors: their place is not known yet. */
+int connection_batch(struct connection *c, void *body, size_t size);
 
 /* A whole reply but for a batch. */
 struct reply {

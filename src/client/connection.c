@@ -7,31 +7,61 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-static uint64_t deadline_in(uint32_t timeout_ms)
+#define SPIN_NS 100000u /* a worker's turn: so often it sends what it rendered */
+
+/* When a call gives up. Its clock starts with the first wait: most calls have none. */
+struct deadline {
+    uint32_t timeout_ms;
+    uint64_t at_ns; /* 0: not started */
+};
+
+static bool is_over(struct deadline *d, uint64_t now)
 {
-    return clock_ns() + timeout_ms * UINT64_C(1000000);
+    if (!d->at_ns)
+        d->at_ns = now + d->timeout_ms * UINT64_C(1000000);
+    return now >= d->at_ns;
+}
+
+/* Looks again for a while before it sleeps, where that paid lately: to be woken costs the daemon
+ * more than this costs us. */
+static bool spin(struct connection *c, short events)
+{
+    if (!hunch_says_look(&c->spins))
+        return false;
+    struct pollfd p = {.fd = c->fd, .events = events};
+    uint64_t end = clock_ns() + SPIN_NS;
+    bool there;
+    do
+        there = poll(&p, 1, 0) > 0;
+    while (!there && (sched_yield(), clock_ns() < end));
+    hunch_learn(&c->spins, there);
+    return there;
 }
 
 /* Waits until the socket can be read or written. Returns FMNIST_OK also at its end: the call that
  * follows says so. */
-static int wait_for(const struct connection *c, short events, uint64_t deadline)
+static int wait_for(struct connection *c, short events, struct deadline *deadline)
 {
+    if (spin(c, events))
+        return FMNIST_OK;
     for (;;) {
         uint64_t now = clock_ns();
-        int ms = now >= deadline ? 0 : (int)((deadline - now + 999999) / 1000000);
+        bool over = is_over(deadline, now);
+        int ms = over ? 0 : (int)((deadline->at_ns - now + 999999) / 1000000);
         struct pollfd p = {.fd = c->fd, .events = events};
         int n = poll(&p, 1, ms);
         if (n > 0)
             return FMNIST_OK;
         if (n < 0 && errno != EINTR)
             return fail(FMNIST_EIO, "poll: %s", strerror(errno));
-        if (n == 0 && now >= deadline)
+        if (n == 0 && over)
             return fail(FMNIST_ETIMEDOUT, "the daemon did not answer in time");
     }
 }
@@ -41,18 +71,36 @@ static int dead(void)
     return fail(FMNIST_EDEAD, "the daemon closed the connection");
 }
 
-static int receive(struct connection *c, void *data, size_t size, size_t *have, uint64_t deadline,
-                   int *fds, size_t *fd_count)
+/* Where received bytes go. */
+struct target {
+    void *data;
+    size_t size, have;
+    size_t ahead; /* bytes of the next frame's head that may come in the same call */
+    int *fds;     /* [fd_room] */
+    size_t fd_room, fd_count;
+};
+
+static ssize_t receive_some(struct connection *c, struct target *t)
 {
-    size_t room = *fd_count;
-    *fd_count = 0;
-    while (*have < size) {
-        size_t came = room - *fd_count;
-        int *room_for_fds = fds ? fds + *fd_count : NULL;
-        ssize_t n =
-            socket_receive_fds(c->fd, (char *)data + *have, size - *have, room_for_fds, &came);
+    void *at = (char *)t->data + t->have;
+    size_t left = t->size - t->have;
+    if (!t->fd_room) {
+        struct iovec parts[] = {{at, left}, {c->head, t->ahead}};
+        return socket_receive_parts(c->fd, parts, 2);
+    }
+    size_t came = t->fd_room - t->fd_count;
+    ssize_t n = socket_receive_fds(c->fd, at, left, t->fds + t->fd_count, &came);
+    t->fd_count += came;
+    return n;
+}
+
+static int receive(struct connection *c, struct target *t, uint32_t timeout_ms)
+{
+    struct deadline deadline = {timeout_ms, 0};
+    while (t->have < t->size) {
+        ssize_t n = receive_some(c, t);
         if (n == -EAGAIN) {
-            int rc = wait_for(c, POLLIN, deadline);
+            int rc = wait_for(c, POLLIN, &deadline);
             if (rc)
                 return rc;
             continue;
@@ -64,20 +112,30 @@ static int receive(struct connection *c, void *data, size_t size, size_t *have, 
             return dead();
         if (n < 0)
             return fail(FMNIST_EIO, "receiving: %s", strerror((int)-n));
-        *have += (size_t)n;
-        *fd_count += came;
+        t->have += (size_t)n;
     }
     return FMNIST_OK;
 }
 
-int connection_body(struct connection *c, void *body, size_t size)
+static int receive_body(struct connection *c, void *body, size_t size, size_t ahead)
 {
-    size_t have = 0, none = 0;
-    int rc = receive(c, body, size, &have, deadline_in(c->timeout_ms), NULL, &none);
+    struct target t = {.data = body, .size = size, .ahead = ahead};
+    int rc = receive(c, &t, c->timeout_ms);
+    c->head_bytes = rc ? 0 : t.have - size;
     /* Half a body cannot be taken up again. */
     if (rc == FMNIST_ETIMEDOUT)
         connection_close(c);
     return rc;
+}
+
+int connection_body(struct connection *c, void *body, size_t size)
+{
+    return receive_body(c, body, size, 0);
+}
+
+int connection_batch(struct connection *c, void *body, size_t size)
+{
+    return receive_body(c, body, size, sizeof c->head);
 }
 
 /* An error frame: the daemon's own words become ours. */
@@ -106,8 +164,14 @@ int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head 
 {
     if (c->fd < 0)
         return dead();
-    int rc =
-        receive(c, c->head, sizeof c->head, &c->head_bytes, deadline_in(timeout_ms), fds, fd_count);
+    struct target t = {.data = c->head,
+                       .size = sizeof c->head,
+                       .have = c->head_bytes,
+                       .fds = fds,
+                       .fd_room = *fd_count};
+    int rc = receive(c, &t, timeout_ms);
+    c->head_bytes = t.have;
+    *fd_count = t.fd_count;
     if (rc)
         return rc;
     c->head_bytes = 0;
@@ -123,7 +187,7 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
         return dead();
     uint8_t head[WIRE_HEAD_SIZE];
     wire_put_head(head, type, size);
-    uint64_t deadline = deadline_in(c->timeout_ms);
+    struct deadline deadline = {c->timeout_ms, 0};
     for (size_t sent = 0, all = sizeof head + size; sent < all;) {
         size_t of_head = sent < sizeof head ? sent : sizeof head;
         size_t of_body = sent - of_head;
@@ -131,7 +195,7 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
                                 {(char *)body + of_body, size - of_body}};
         ssize_t n = socket_send(c->fd, parts, 2);
         if (n == -EAGAIN) {
-            int rc = wait_for(c, POLLOUT, deadline);
+            int rc = wait_for(c, POLLOUT, &deadline);
             if (rc)
                 return rc;
             continue;
@@ -209,12 +273,12 @@ static int dial(struct connection *c, const char *path)
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return fail(FMNIST_ENOMEM, "socket: %s", strerror(errno));
-    uint64_t deadline = deadline_in(c->timeout_ms);
+    struct deadline deadline = {c->timeout_ms, 0};
     while (connect(c->fd, (struct sockaddr *)&a, sizeof a) < 0) {
         if (errno == EINTR)
             continue;
         /* A full backlog: there is nothing to poll for, so try again. */
-        if (errno == EAGAIN && clock_ns() < deadline) {
+        if (errno == EAGAIN && !is_over(&deadline, clock_ns())) {
             poll(NULL, 0, 5);
             continue;
         }

@@ -104,8 +104,21 @@ ssize_t socket_receive_fds(int fd, void *data, size_t size, int *fds, size_t *fd
     return -EPROTO;
 }
 
+ssize_t socket_receive_parts(int fd, struct iovec *parts, size_t part_count)
+{
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = part_count};
+    ssize_t n;
+    do
+        n = recvmsg(fd, &m, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    /* Without a place for descriptors the kernel closes them, and says that it did. */
+    return m.msg_flags & MSG_CTRUNC ? -EPROTO : n;
+}
+
 ssize_t socket_receive(int fd, void *data, size_t size)
 {
-    size_t none = 0;
-    return socket_receive_fds(fd, data, size, NULL, &none);
+    struct iovec part = {data, size};
+    return socket_receive_parts(fd, &part, 1);
 }

@@ -20,13 +20,15 @@ ssize_t socket_send_fds(int fd, const void *data, size_t size, const int *fds, s
  * sender and reader wait for each other less often. */
 void socket_widen(int fd);
 
-/* Receives what is there. Returns the bytes, 0 at the end, or a negative errno value. Descriptors
- * that come along are closed: use it where none are expected. */
+/* Receives what is there. Returns the bytes, 0 at the end, or a negative errno value. Errors:
+ * -EPROTO where descriptors came along, which are closed. */
 ssize_t socket_receive(int fd, void *data, size_t size);
+ssize_t socket_receive_parts(int fd, struct iovec *parts, size_t part_count);
 
-/* The same, taking up to *fd_count descriptors (close-on-exec) into fds; *fd_count is set to what
- * came. Errors: -EPROTO for more descriptors than that, or for some that were lost on the way
- * (RLIMIT_NOFILE); all that came are closed then. Owns: the caller owns the descriptors. */
+/* The same as socket_receive, taking up to *fd_count descriptors (close-on-exec) into fds;
+ * *fd_count is set to what came. Errors: -EPROTO for more descriptors than that, or for some that
+ * were lost on the way (RLIMIT_NOFILE); all that came are closed then. Owns: the caller owns the
+ * descriptors. */
 ssize_t socket_receive_fds(int fd, void *data, size_t size, int *fds, size_t *fd_count);
 
 #endif

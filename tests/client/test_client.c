@@ -38,6 +38,10 @@ struct lie {
     int next_rc;        /* and fmnist_next */
     bool is_inline;
     uint32_t frame_off; /* inline: bytes that the batch's frame has more than it should */
+    uint32_t batches;   /* inline: how many come; 0: one */
+    size_t piece;       /* inline: bytes sent at a time; 0: all */
+    int error_behind;   /* inline: an error frame of this code follows */
+    bool fds_behind;    /* inline: a frame with descriptors follows */
     void (*slot)(struct slot_header *h);
     bool offers; /* the ring stays empty and another is offered, like this: */
     uint64_t offer_at;
@@ -101,16 +105,48 @@ static void honest_layout(struct slot_layout *l)
     slot_layout_init(l, BATCH, HEIGHT * WIDTH, 8);
 }
 
+static void send_pieces(int fd, const uint8_t *data, size_t size, size_t piece)
+{
+    for (size_t sent = 0; sent < size; sent += piece) {
+        struct iovec part = {(void *)(data + sent), size - sent < piece ? size - sent : piece};
+        socket_send(fd, &part, 1);
+        if (piece < size)
+            usleep(20); /* so that the client finds pieces, too */
+    }
+}
+
+static const char error_text[] = "told behind the batches";
+
 static void serve_inline(int fd, const struct lie *lie)
 {
+    struct wire_buffer out = {0};
     struct slot_layout l;
     honest_layout(&l);
-    struct slot_header *slot = calloc(1, l.bytes + lie->frame_off);
-    slot->count = BATCH;
-    if (lie->slot)
-        lie->slot(slot);
-    send_frame(fd, WIRE_BATCH, slot, (uint32_t)l.bytes + lie->frame_off, NULL, 0);
-    free(slot);
+    uint32_t bytes = (uint32_t)l.bytes + lie->frame_off;
+    for (uint32_t i = 0; i < (lie->batches ? lie->batches : 1); i++) {
+        uint8_t head[WIRE_HEAD_SIZE];
+        struct slot_header *slot = calloc(1, bytes);
+        slot->number = slot->step = i;
+        slot->count = BATCH;
+        memset((char *)slot + SLOT_IMAGES_AT, (int)i + 1, HEIGHT * WIDTH * BATCH);
+        if (lie->slot)
+            lie->slot(slot);
+        wire_put_head(head, WIRE_BATCH, bytes);
+        wire_add(&out, head, sizeof head);
+        wire_add(&out, slot, bytes);
+        free(slot);
+    }
+    if (lie->error_behind) {
+        uint8_t head[WIRE_HEAD_SIZE];
+        wire_put_head(head, WIRE_ERROR, 4 + 4 + sizeof error_text - 1);
+        wire_add(&out, head, sizeof head);
+        wire_add_u32(&out, (uint32_t)lie->error_behind);
+        wire_add_text(&out, error_text);
+    }
+    send_pieces(fd, out.bytes, out.size, lie->piece ? lie->piece : out.size);
+    if (lie->fds_behind)
+        send_frame(fd, WIRE_BATCH, out.bytes, 1, &fd, 1);
+    wire_buffer_free(&out);
 }
 
 /* Lets go of a seat without taking it away from the reader. */
@@ -430,6 +466,85 @@ START_TEST(open_and_next__daemon_lies__eproto)
 }
 END_TEST
 
+static void check_inline_batch(struct fmnist_stream *stream, uint32_t number)
+{
+    struct fmnist_batch b;
+    ck_assert_msg(fmnist_next(stream, &b) == FMNIST_OK, "%s", fmnist_error());
+    ck_assert_uint_eq(b.step, number);
+    ck_assert_uint_eq(b.count, BATCH);
+    const uint8_t *images = b.images;
+    for (int i = 0; i < BATCH * HEIGHT * WIDTH; i++)
+        ck_assert_uint_eq(images[i], number + 1);
+    ck_assert_int_eq(fmnist_release(stream, &b), FMNIST_OK);
+}
+
+/* One system call takes a batch and what is there of the next head. Wherever the bytes break, the
+ * batches are the same, and what follows them is heard when its turn comes. */
+START_TEST(next__inline_in_pieces__every_batch_and_what_follows)
+{
+    const struct lie lie = {.name = "pieces",
+                            .is_inline = true,
+                            .batches = 3,
+                            .piece = (size_t)_i / 2 * 3 + 1,
+                            .error_behind = _i % 2 ? FMNIST_EIO : 0};
+    struct fmnist_client *client = start_fake(&lie);
+    struct fmnist_spec spec = fake_spec(&lie);
+    spec.epochs = 1;
+    struct fmnist_stream *stream;
+    ck_assert_msg(fmnist_open(client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    for (uint32_t i = 0; i < lie.batches; i++)
+        check_inline_batch(stream, i);
+    struct fmnist_batch b;
+    ck_assert_int_eq(fmnist_next(stream, &b), FMNIST_END_OF_EPOCH);
+    ck_assert_int_eq(fmnist_next(stream, &b), FMNIST_END_OF_STREAM);
+    fmnist_close(stream);
+    stop_fake(client);
+}
+END_TEST
+
+START_TEST(next__error_behind_a_batch__the_batch_and_then_the_error)
+{
+    const struct lie lie = {.name = "error behind",
+                            .is_inline = true,
+                            .batches = 2,
+                            .piece = (size_t)_i,
+                            .error_behind = FMNIST_EIO};
+    struct fmnist_client *client = start_fake(&lie);
+    struct fmnist_spec spec = fake_spec(&lie);
+    struct fmnist_stream *stream;
+    ck_assert_msg(fmnist_open(client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    for (uint32_t i = 0; i < lie.batches; i++)
+        check_inline_batch(stream, i);
+    struct fmnist_batch b;
+    ck_assert_int_eq(fmnist_next(stream, &b), FMNIST_EIO);
+    ck_assert_str_eq(fmnist_error(), error_text);
+    ck_assert_int_eq(fmnist_next(stream, &b), FMNIST_EDEAD);
+    fmnist_close(stream);
+    stop_fake(client);
+}
+END_TEST
+
+/* Nothing that the daemon sends inline brings descriptors: none may stay open (the fixture counts).
+ */
+START_TEST(next__descriptors_behind_a_batch__eproto_and_closed)
+{
+    const struct lie lie = {.name = "fds behind", .is_inline = true, .fds_behind = true};
+    struct fmnist_client *client = start_fake(&lie);
+    struct fmnist_spec spec = fake_spec(&lie);
+    struct fmnist_stream *stream;
+    ck_assert_msg(fmnist_open(client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    struct fmnist_batch b;
+    int rc = fmnist_next(stream, &b); /* together with the batch, or behind it */
+    if (rc == FMNIST_OK) {
+        ck_assert_int_eq(fmnist_release(stream, &b), FMNIST_OK);
+        rc = fmnist_next(stream, &b);
+    }
+    ck_assert_int_eq(rc, FMNIST_EPROTO);
+    fmnist_close(stream);
+    stop_fake(client);
+}
+END_TEST
+
 /* ---- without a daemon's help --------------------------------------------------------------- */
 
 /* A child that uses the parent's handles would take batches away from it. */
@@ -537,6 +652,9 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, open_and_next__daemon_lies__eproto, 0,
                         (int)(sizeof lies / sizeof *lies));
+    tcase_add_loop_test(tc, next__inline_in_pieces__every_batch_and_what_follows, 0, 300);
+    tcase_add_loop_test(tc, next__error_behind_a_batch__the_batch_and_then_the_error, 0, 12);
+    tcase_add_test(tc, next__descriptors_behind_a_batch__eproto_and_closed);
     tcase_add_test(tc, handles__in_a_forked_child__efork);
     tcase_add_test(tc, spec_set__public__as_the_fields_say);
     tcase_add_test(tc, connect__wrong_socket_variable__said_with_the_path);
