@@ -291,7 +291,7 @@ struct progress pool_progress(struct pool *p, struct reader *r)
     const struct stream *s = r->stream;
     struct progress progress = {
         .tail = r->tail,
-        .head = s->head < r->limit ? s->head : r->limit,
+        .head = stream_ready(s, r),
         .rendered = s->head - s->first,
         .render_ns = s->render_ns,
         .readers = s->reader_count,
@@ -299,21 +299,31 @@ struct progress pool_progress(struct pool *p, struct reader *r)
         .joined_ns = r->joined_ns,
         .lost_ns = reader_lost_ns(r, clock_ns()),
         .failed = r->failed ? r->failed : s->failed,
+        .blocked = r->is_inline && r->outlet.state != OUTLET_OPEN,
     };
+    if (r->is_inline)
+        progress.waited = outlet_waited(&r->outlet, clock_ns());
     pthread_mutex_unlock(&p->lock);
     return progress;
 }
 
-void pool_sent(struct pool *p, struct reader *r, uint64_t tail)
+void pool_writable(struct pool *p, struct reader *r)
 {
     pthread_mutex_lock(&p->lock);
-    r->tail = tail;
-    struct stream *s = r->stream;
-    /* Half a ring at a time: a worker woken for each batch would sleep again after it. */
-    uint64_t room = pool_look(p, s);
-    if (room >= s->wake_room || (room > 0 && s->limit - s->claimed <= room))
-        pool_make_runnable(p, s);
+    r->outlet.state = OUTLET_OPEN;
+    outlet_note(r->stream, r, clock_ns());
+    pool_make_runnable(p, r->stream);
     pthread_mutex_unlock(&p->lock);
+}
+
+bool pool_hush(struct pool *p, struct reader *r)
+{
+    pthread_mutex_lock(&p->lock);
+    bool whole = !r->outlet.sending && !r->outlet.sent_bytes;
+    if (!r->failed)
+        r->failed = -ECANCELED;
+    pthread_mutex_unlock(&p->lock);
+    return whole;
 }
 
 void pool_dispatch(struct pool *p, void (*news)(struct reader *r))

@@ -70,20 +70,26 @@ struct progress {
     uint64_t tail;     /* the first batch not given back (shm) or not sent (inline) */
     uint64_t head;     /* behind the last batch that it can have: published, and before its limit */
     uint64_t rendered; /* batches of the stream, so far */
-    uint64_t render_ns; /* spent by workers on them */
-    uint32_t readers;   /* at the stream */
-    uint32_t window;    /* slots that the stream goes round */
-    uint64_t joined_ns; /* reader.h */
-    uint64_t lost_ns;   /* reader_lost_ns */
-    int failed;         /* 0, or why the reader had to end */
+    uint64_t render_ns;        /* spent by workers on them */
+    uint32_t readers;          /* at the stream */
+    uint32_t window;           /* slots that the stream goes round */
+    uint64_t joined_ns;        /* reader.h */
+    uint64_t lost_ns;          /* reader_lost_ns */
+    int failed;                /* 0, or why the reader had to end */
+    bool blocked;              /* inline: nothing is sent until pool_writable */
+    struct seat_waited waited; /* inline: outlet.h */
 };
 struct progress pool_progress(struct pool *p, struct reader *r);
 
-/* Inline: batches before `tail` were sent. */
-void pool_sent(struct pool *p, struct reader *r, uint64_t tail);
+/* Inline: the socket takes more, and what had to come before batches is sent. */
+void pool_writable(struct pool *p, struct reader *r);
 
-/* After `notify`: calls job->done for finished jobs, and `news` for every reader that failed or,
- * inline, has more to send. Loop thread. */
+/* Inline: no batch follows any more. Returns whether the last one ended whole, so that something
+ * else may be said. */
+bool pool_hush(struct pool *p, struct reader *r);
+
+/* After `notify`: calls job->done for finished jobs, and `news` for every reader that failed or
+ * whose socket is full. Loop thread. */
 void pool_dispatch(struct pool *p, void (*news)(struct reader *r));
 
 #endif

@@ -44,7 +44,7 @@ struct pool {
 /* One of those that sleep, if any. */
 void pool_wake_worker(struct pool *p);
 
-/* Has the loop look at the reader: it failed, or has more to send. */
+/* Has the loop look at the reader: it failed, or its socket is full. */
 void pool_tell_loop(struct pool *p, struct reader *r);
 
 void pool_add_stream(struct pool *p, struct stream *s);

@@ -14,6 +14,7 @@ int reader_new(struct reader **out, bool is_inline, uint64_t first, uint64_t lim
     r->tail = first;
     r->limit = limit;
     r->seat.fd = -1;
+    r->outlet.fd = -1;
     int rc = is_inline ? 0 : seat_init(&r->seat, first, e);
     if (rc) {
         free(r);
@@ -29,6 +30,7 @@ void reader_free(struct reader *r)
         return;
     assert(!r->stream && !r->notified);
     seat_close(&r->seat);
+    outlet_close(&r->outlet);
     free(r);
 }
 

@@ -14,7 +14,7 @@
 #ifndef SERVER_READER_H
 #define SERVER_READER_H
 
-#include "ring/ring.h"
+#include "server/outlet.h"
 
 #include <stdbool.h>
 
@@ -32,10 +32,11 @@ struct reader {
     struct stream *stream; /* where it sits; set by stream_seat */
     struct reader *next;   /* at the stream */
     bool is_inline;
-    struct seat seat; /* shm: the page that the client writes */
-    uint64_t tail;    /* number of the first batch not given back (shm) or not sent (inline) */
-    uint64_t limit;   /* number behind its last batch; tail == limit: it wants nothing more */
-    int failed;       /* negative: why it had to end */
+    struct seat seat;     /* shm: the page that the client writes */
+    struct outlet outlet; /* inline */
+    uint64_t tail;        /* number of the first batch not given back (shm) or not sent (inline) */
+    uint64_t limit;       /* number behind its last batch; tail == limit: it wants nothing more */
+    int failed;           /* negative: why it had to end */
 
     uint64_t joined_ns;        /* when it sat down; one that was moved: at its first place */
     uint64_t looked_ns;        /* when it was last seen whether it waits for a neighbour, */

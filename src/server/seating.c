@@ -243,11 +243,23 @@ static void tell_failure(struct session *s, struct reader *reader)
         session_news(reader);
 }
 
+/* Opens the way of an inline reader's batches. */
+static bool open_way(struct seat_job *j)
+{
+    if (!j->reader->is_inline)
+        return true;
+    socket_widen(j->session->fd);
+    j->rc = outlet_init(&j->reader->outlet, j->session->fd, &j->err);
+    if (j->rc)
+        pool_leave(j->server->pool, j->reader);
+    return j->rc == 0;
+}
+
 static void open_done(struct job *job)
 {
     struct seat_job *j = (struct seat_job *)job;
     struct session *s = j->session;
-    bool seated = seat_job_done(j);
+    bool seated = seat_job_done(j) && open_way(j);
     if (s && j->rc == -ENODATA && !j->upload) {
         int rc = want_list(s, j);
         if (!rc) {
@@ -266,9 +278,7 @@ static void open_done(struct job *job)
         s->first = j->first;
         s->opened_ns = clock_ns();
         s->state = STREAMING;
-        if (s->reader->is_inline)
-            socket_widen(s->fd);
-        else
+        if (!s->reader->is_inline)
             lend_descriptors(s, s->reader);
         session_begin_reply(s, WIRE_OPENED);
         wire_add(&s->out, body, sizeof body);

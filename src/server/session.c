@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +29,12 @@ static void on_closed(uv_handle_t *handle)
     free(s);
 }
 
+/* It has an inline stream. */
+static bool is_inline(const struct session *s)
+{
+    return s->reader && s->reader->is_inline;
+}
+
 static void unlink_session(struct session *s)
 {
     struct session **at = &s->server->sessions;
@@ -43,6 +50,8 @@ void session_end(struct session *s)
         return;
     s->state = CLOSING;
     unlink_session(s);
+    if (is_inline(s))
+        shutdown(s->fd, SHUT_RDWR); /* a worker may have it open for a moment more */
     seating_end(s);
     if (s->reload)
         reload_forget(s->reload);
@@ -159,7 +168,7 @@ void session_finish_reply(struct session *s)
 static void reply_error(struct session *s, int code, const char *text)
 {
     /* Behind a reply that is still under way, or in the midst of a batch, there is no place. */
-    if (s->out.size || s->sent_bytes) {
+    if (s->out.size || (is_inline(s) && !pool_hush(s->server->pool, s->reader))) {
         session_end(s);
         return;
     }
@@ -216,10 +225,8 @@ static void flush(struct session *s)
     }
     /* One request at a time: nothing is read while one is worked on or its reply is under way. */
     bool reading = empty && s->state != OPENING;
-    if (empty && s->state == STREAMING && s->reader->is_inline)
-        empty = inline_send(s);
-    if (s->state == CLOSING)
-        return;
+    if (empty && is_inline(s))
+        empty = !pool_progress(s->server->pool, s->reader).blocked;
     int events = UV_DISCONNECT | (reading ? UV_READABLE : 0) | (empty ? 0 : UV_WRITABLE);
     int rc = uv_poll_start(&s->poll, events, on_poll);
     if (rc)
@@ -437,6 +444,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     }
     if (events & UV_READABLE)
         read_input(s);
+    if (events & UV_WRITABLE && is_inline(s) && !s->out.size)
+        pool_writable(s->server->pool, s->reader);
     if (s->state != CLOSING)
         flush(s);
     session_go_on(s);
@@ -450,7 +459,9 @@ void session_news(struct reader *reader)
     if (!s)
         return; /* it is being seated: what there is comes with that */
     int failed = pool_progress(s->server->pool, reader).failed;
-    if (failed == -EPROTO)
+    if (failed == -EPIPE || failed == -ECONNRESET)
+        session_end(s);
+    else if (failed == -EPROTO)
         session_close(s, FMNIST_EPROTO, "the client broke its page: its tail went back or ahead");
     else if (failed)
         session_close(s, session_code(failed), strerror(-failed));
@@ -477,10 +488,10 @@ void session_facts(const struct session *s, struct session_facts *f)
         return;
     uint64_t now = clock_ns();
     struct seat_waited w = s->waited;
-    if (!s->reader->is_inline)
+    if (is_inline(s))
+        w = pool_progress(s->server->pool, s->reader).waited;
+    else
         seat_waited_add(&w, &s->reader->seat);
-    else if (s->empty_since_ns)
-        w.waited_ns += now - s->empty_since_ns;
     f->first = s->first;
     f->stream_ns = now - s->opened_ns;
     f->waited_ns = w.waited_ns < f->stream_ns ? w.waited_ns : f->stream_ns;

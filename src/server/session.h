@@ -33,7 +33,7 @@ int session_new(struct server *server, int fd, uid_t uid, pid_t pid, struct err 
  * far as that goes without waiting. */
 void session_close(struct session *s, int code, const char *why);
 
-/* News of a session's reader: it failed, or has more to send. */
+/* News of a session's reader: it failed, or its socket is full. */
 void session_news(struct reader *reader);
 
 /* Walking them, for the status. */

@@ -1,5 +1,5 @@
 /* server/session_state.h — a session's insides, for the files that make it up: session.c (the
- * connection), seating.c (the streams it reads), inline.c (batches on its socket).
+ * connection), seating.c (the streams it reads).
  *
  * Threads: the loop thread.
  */
@@ -40,11 +40,9 @@ struct session {
     struct reader *offered;   /* the same, of the ring that the client has been offered */
     bool stays;               /* no memory for a ring of its own */
     uint64_t moved_ns;        /* when a place away from its neighbours was last looked for */
-    uint64_t sent_bytes;      /* inline: of the frame under way, batch reader->tail */
 
     uint64_t opened_ns, first; /* when the stream was opened, and with which batch */
-    struct seat_waited waited; /* inline: for batches to send; shm: at seats it has left */
-    uint64_t empty_since_ns;   /* inline: everything published is sent; 0: it is not */
+    struct seat_waited waited; /* shm: at seats it has left */
 
     struct reload_job *reload; /* that this session asked for */
 };
@@ -79,11 +77,5 @@ void seating_list_came(struct session *s);
 
 /* The session ends: whatever it reads or is about to read goes back. */
 void seating_end(struct session *s);
-
-/* ---- inline.c ------------------------------------------------------------------------------ */
-
-/* Sends published batches. Returns whether all of them are sent; the session may be CLOSING
- * afterwards. */
-bool inline_send(struct session *s);
 
 #endif

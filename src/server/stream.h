@@ -123,6 +123,13 @@ void stream_unseat(struct stream *s, struct reader *r);
  * page has failed afterwards (-EPROTO) and is not looked at any more. Pool lock. */
 uint64_t stream_room(struct stream *s);
 
+/* The number behind the last batch that the reader can have: published, and before its limit.
+ * Pool lock. */
+static inline uint64_t stream_ready(const struct stream *s, const struct reader *r)
+{
+    return s->head < r->limit ? s->head : r->limit;
+}
+
 /* The active reader whose tail keeps the others waiting; NULL: none is active. Pool lock. */
 struct reader *stream_slowest(const struct stream *s);
 

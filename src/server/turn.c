@@ -4,10 +4,15 @@
 #include "server/pool_state.h"
 
 #include <assert.h>
+#include <poll.h>
 
 /* A client that reads as fast as we render gives the next slot back within this time; parking
  * would cost both sides a trip through the kernel. */
 #define WATCH_NS 30000u
+
+/* The same for a full socket, asleep: its client takes the most of it before the kernel tells. The
+ * loop would have to be woken and to wake us. */
+#define WATCH_SOCKET_NS 200000u
 
 /* How long a worker stays with a stream. Waking a reader costs both sides as much as rendering a
  * batch; so much later it finds several. */
@@ -121,27 +126,62 @@ static void drop_use(struct pool *p, struct stream *s)
     pthread_mutex_lock(&p->lock);
 }
 
-/* Looks for room a little longer before the stream parks: at the slowest reader's tail. Called with
- * the lock, gives it up meanwhile. */
-static void watch(struct pool *p, struct stream *s)
+/* Looks at the slowest reader's tail until it lets a chunk be claimed. No lock. */
+static bool look_at_tail(const struct reader *slowest, uint64_t enough)
 {
-    const struct reader *slowest = stream_slowest(s);
-    if (!slowest || s->is_inline || s->chunk_count || !hunch_says_look(&s->watches))
-        return;
-    s->watched = true;
-    uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
-    uint64_t enough = s->claimed + want - s->ring.window;
     const _Atomic uint64_t *tail = &slowest->seat.page->tail;
-    pthread_mutex_unlock(&p->lock);
     uint64_t end = clock_ns() + WATCH_NS;
     bool room = false;
     while (!room && clock_ns() < end)
         for (int i = 0; i < 64 && !room; i++)
             /* Not trusted: stream_room checks what it says before anything follows from it. */
             room = atomic_load_explicit(tail, memory_order_acquire) >= enough;
+    return room;
+}
+
+/* Sleeps until the socket takes more. No lock. */
+static bool look_at_socket(const struct reader *r)
+{
+    struct pollfd fd = {.fd = r->outlet.fd, .events = POLLOUT};
+    struct timespec longest = {.tv_nsec = WATCH_SOCKET_NS};
+    return ppoll(&fd, 1, &longest, NULL) > 0;
+}
+
+/* Whether other work waits for a worker. */
+static bool others_wait(const struct pool *p, const struct stream *but)
+{
+    const struct stream *s = p->runnable;
+    while (s && (s == but || s->watched))
+        s = s->next_runnable;
+    return s || p->jobs;
+}
+
+/* Whether there is a reader to be watched who makes room. */
+static bool may_watch(const struct pool *p, const struct stream *s, const struct reader *r)
+{
+    if (!r || r->failed || s->chunk_count)
+        return false;
+    return s->is_inline ? r->outlet.state == OUTLET_FULL && !others_wait(p, s)
+                        : s->claimed < s->limit;
+}
+
+/* Looks for room a little longer before the stream parks. Called with the lock, gives it up
+ * meanwhile. */
+static void watch(struct pool *p, struct stream *s)
+{
+    struct reader *r = s->is_inline ? s->readers : stream_slowest(s);
+    if (!may_watch(p, s, r) || !hunch_says_look(&s->watches))
+        return;
+    s->watched = true;
+    uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
+    uint64_t enough = s->claimed + want - s->ring.window;
+    pthread_mutex_unlock(&p->lock);
+    bool room = s->is_inline ? look_at_socket(r) : look_at_tail(r, enough);
     pthread_mutex_lock(&p->lock);
     s->watched = false;
     hunch_learn(&s->watches, room);
+    if (room && s->is_inline)
+        r->outlet.state = OUTLET_OPEN;
 }
 
 static void unpark(struct stream *s)
@@ -171,13 +211,15 @@ static void ask_slowest(struct pool *p, struct stream *s)
         pool_make_runnable(p, s);
 }
 
-/* The ring is full: leaves the list until a reader, or the loop's sending, makes room. */
+/* The ring is full: leaves the list until a reader makes room. */
 static void park(struct pool *p, struct stream *s)
 {
     make_unrunnable(p, s);
     s->starved = false; /* without room there is a chunk under way, which will feed it */
     if (!s->is_inline)
         ask_slowest(p, s);
+    else if (s->readers && s->readers->outlet.state == OUTLET_FULL)
+        pool_tell_loop(p, s->readers);
 }
 
 void pool_look_again(struct pool *p, struct stream *s)
@@ -218,8 +260,7 @@ void pool_remove_stream(struct pool *p, struct stream *s)
 
 /* Whether one more worker at the stream is worth its wake-up and its CPU: one that took a reader's
  * would have that wait for its CPU instead of its batch, which pays where workers wait for the
- * memory anyway. A reader that sleeps will want its CPU soon, unless rendering takes long. An
- * inline reader is awake at both ends of its socket. */
+ * memory anyway. A reader that sleeps will want its CPU soon, unless rendering takes long. */
 static bool is_help_worth(const struct pool *p, const struct stream *s)
 {
     if (s->recipe->wide)
@@ -227,7 +268,7 @@ static bool is_help_worth(const struct pool *p, const struct stream *s)
     bool slow = s->chunk_ns > TURN_NS;
     uint32_t taken = p->wanted > p->sleeping ? p->wanted - p->sleeping : 1;
     for (const struct reader *r = s->readers; r && taken < p->cpus; r = r->next)
-        taken += r->is_inline ? 2 : !slow || !seat_waits(&r->seat);
+        taken += !slow || r->is_inline || !seat_waits(&r->seat);
     return taken < p->cpus;
 }
 
@@ -255,15 +296,42 @@ static bool render_chunk(struct pool *p, struct stream *s, uint64_t room,
     return false;
 }
 
-/* Batches were published. Called with the lock, gives it up where somebody sleeps. */
-static void wake_readers(struct pool *p, struct stream *s)
+/* Sends published batches. Called with the lock, gives it up meanwhile. */
+static void send_batches(struct pool *p, struct stream *s, struct reader *r)
 {
+    uint64_t head = stream_ready(s, r), start = clock_ns();
+    outlet_note(s, r, start);
+    r->outlet.sending = true;
+    pthread_mutex_unlock(&p->lock);
+    bool all;
+    ssize_t n = outlet_send(s, r, head, &all);
+    uint64_t now = clock_ns();
+
+    pthread_mutex_lock(&p->lock);
+    r->outlet.sending = false;
+    s->vtime_ns += now - start;
+    if (n < 0 && n != -EAGAIN && !r->failed)
+        r->failed = (int)n;
+    if (n > 0)
+        outlet_advance(s, r, (uint64_t)n);
+    r->outlet.state = all ? OUTLET_OPEN : OUTLET_FULL;
+    outlet_note(s, r, now);
+}
+
+static bool may_send(const struct stream *s)
+{
+    return s->is_inline && s->readers && outlet_has_work(s, s->readers);
+}
+
+/* Batches were published: readers that sleep are woken, and one that is inline is sent them. Called
+ * with the lock, gives it up meanwhile. */
+static void hand_over(struct pool *p, struct stream *s)
+{
+    if (may_send(s))
+        send_batches(p, s, s->readers);
     bool wake = false;
-    for (struct reader *r = s->readers; r; r = r->next)
-        if (r->is_inline)
-            pool_tell_loop(p, r);
-        else
-            wake = wake || seat_waits(&r->seat);
+    for (struct reader *r = s->readers; r && !s->is_inline; r = r->next)
+        wake = wake || seat_waits(&r->seat);
     if (!wake)
         return;
     pthread_mutex_unlock(&p->lock);
@@ -287,33 +355,38 @@ static void make_order(struct pool *p, struct stream *s)
 void pool_serve(struct pool *p, struct stream *s, struct render_scratch *scratch)
 {
     s->uses++;
-    bool published = false, watched = false;
+    bool published = false, watched = false, parked = false;
     uint64_t end = clock_ns() + TURN_NS;
     do {
         /* Once more after everything that gives the lock up: another worker may have parked it. */
         unpark(s);
         enlist(p, s);
         uint64_t room = pool_look(p, s);
-        if (!s->closed && !s->failed && worth_rendering(s, room)) {
+        if (may_send(s)) {
+            send_batches(p, s, s->readers);
+        } else if (!s->closed && !s->failed && worth_rendering(s, room)) {
             published = render_chunk(p, s, room, scratch) || published;
             if (stream_order_due(s)) {
                 if (published)
-                    wake_readers(p, s);
+                    hand_over(p, s);
                 published = false;
                 make_order(p, s);
             }
         } else if (published) {
-            wake_readers(p, s);
+            hand_over(p, s);
             published = false;
-        } else if (!watched && s->claimed < s->limit) {
+        } else if (!watched) {
             watch(p, s);
             watched = true;
         } else {
             park(p, s);
-            break;
+            parked = true;
         }
-    } while (!p->jobs && s->chunk_count < STREAM_CHUNKS_MAX && clock_ns() < end);
+    } while (!parked && !p->jobs && s->chunk_count < STREAM_CHUNKS_MAX && clock_ns() < end);
     if (published)
-        wake_readers(p, s);
+        hand_over(p, s);
+    /* Another worker may have parked it, who knew nothing of what is to be sent now. */
+    if (s->is_inline && !parked)
+        enlist(p, s);
     drop_use(p, s);
 }

@@ -140,6 +140,19 @@ void daemon_kill(struct daemon *d)
     daemon_reap(d);
 }
 
+void daemon_pause(const struct daemon *d)
+{
+    int status;
+    ck_assert_int_eq(kill(d->pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(d->pid, &status, WUNTRACED), d->pid);
+    ck_assert_msg(WIFSTOPPED(status), "the daemon ended: 0x%x", status);
+}
+
+void daemon_continue(const struct daemon *d)
+{
+    ck_assert_int_eq(kill(d->pid, SIGCONT), 0);
+}
+
 unsigned daemon_descriptors(const struct daemon *d)
 {
     char path[64];

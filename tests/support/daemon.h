@@ -37,6 +37,10 @@ int daemon_run(struct daemon *d, const char *config);
 void daemon_stop(struct daemon *d);
 void daemon_kill(struct daemon *d);
 
+/* Stops all its threads (SIGSTOP), and returns when they are; lets them go on. */
+void daemon_pause(const struct daemon *d);
+void daemon_continue(const struct daemon *d);
+
 /* Takes a daemon that ends by itself. Returns its wait status. */
 int daemon_reap(struct daemon *d);
 

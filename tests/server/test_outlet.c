@@ -1,0 +1,228 @@
+/* Batches on a socket: whole frames in order, whatever the socket takes at a time. */
+#include "server/outlet.h"
+
+#include "fmnist.h"
+#include "render/kitchen.h"
+#include "server/stream.h"
+#include "support/support.h"
+#include "wire/message.h"
+#include "wire/socket.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The last batch is short. */
+enum { COUNT = 100, SIDE = 20, BATCH = 16, STEPS = 7, EPOCHS = 3, SLOTS = STEPS * EPOCHS };
+
+static uint8_t images[COUNT * SIDE * SIDE];
+static int32_t labels[COUNT];
+static struct dataset dataset;
+static struct kitchen kitchen;
+static struct stream *s;
+static struct reader *r;
+static struct render_scratch *scratch;
+static int client;
+
+static void setup(void)
+{
+    struct spec spec;
+    struct err e;
+    support_setup();
+    for (size_t i = 0; i < sizeof images; i++)
+        images[i] = (uint8_t)(i * 2654435761u >> 11);
+    dataset = (struct dataset){.name = "set", .users = 1};
+    dataset.splits[DATASET_TRAIN] = (struct dataset_split){.count = COUNT,
+                                                           .height = SIDE,
+                                                           .width = SIDE,
+                                                           .channels = 1,
+                                                           .images = images,
+                                                           .labels = labels};
+    kitchen_init(&kitchen, 0);
+    scratch = render_scratch_new();
+    spec_init(&spec);
+    strcpy(spec.dataset, "set");
+    spec.batch_size = BATCH;
+    spec.epochs = EPOCHS;
+    spec.transport = FMNIST_INLINE;
+    struct stream_options o = {.spec = &spec, .dataset = &dataset, .kitchen = &kitchen};
+    uint64_t limit;
+    ck_assert_msg(stream_new(&s, &o, &limit, &e) == 0, "%s", e.text);
+    ck_assert_uint_eq(limit, SLOTS);
+    ck_assert_int_eq(stream_make_ring(s, SLOTS, &e), 0);
+    ck_assert_int_eq(reader_new(&r, true, 0, limit, &e), 0);
+    stream_seat(s, r, 1);
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    ck_assert_int_eq(outlet_init(&r->outlet, ends[0], &e), 0);
+    close(ends[0]); /* the session's: a duplicate does */
+    client = ends[1];
+}
+
+static void teardown(void)
+{
+    stream_unseat(s, r);
+    reader_free(r);
+    stream_free(s);
+    render_scratch_free(scratch);
+    kitchen_free(&kitchen);
+    close(client);
+    support_teardown();
+}
+
+/* Renders and publishes batches until there are `head`. */
+static void render_until(uint64_t head)
+{
+    while (s->head < head) {
+        uint64_t room = stream_room(s);
+        struct chunk *c = stream_claim(s, room < head - s->head ? room : head - s->head);
+        ck_assert_int_eq(stream_render(s, c, scratch), 0);
+        ck_assert(stream_finish(s, c));
+    }
+}
+
+static uint64_t body_bytes(uint64_t number)
+{
+    struct slot_layout l;
+    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH, SIDE * SIDE,
+                     s->recipe->label_bytes);
+    return l.bytes;
+}
+
+/* What a client has to get: all frames of `count` batches. Returns the bytes; malloc'd. */
+static uint8_t *frames_of(uint64_t count, size_t *size)
+{
+    *size = 0;
+    for (uint64_t i = 0; i < count; i++)
+        *size += WIRE_HEAD_SIZE + body_bytes(i);
+    uint8_t *frames = malloc(*size), *at = frames;
+    for (uint64_t i = 0; i < count; i++) {
+        wire_put_head(at, WIRE_BATCH, (uint32_t)body_bytes(i));
+        memcpy(at + WIRE_HEAD_SIZE, ring_slot(&s->ring, i), body_bytes(i));
+        at += WIRE_HEAD_SIZE + body_bytes(i);
+    }
+    return frames;
+}
+
+/* As a worker does it. Returns what outlet_send does. */
+static ssize_t send_once(void)
+{
+    bool all;
+    ssize_t n = outlet_send(s, r, stream_ready(s, r), &all);
+    if (n > 0)
+        outlet_advance(s, r, (uint64_t)n);
+    r->outlet.state = all ? OUTLET_OPEN : OUTLET_FULL;
+    return n;
+}
+
+START_TEST(outlet_has_work__life__only_open_with_something_to_send)
+{
+    ck_assert_msg(!outlet_has_work(s, r), "shut, and nothing there");
+    render_until(2);
+    ck_assert_msg(!outlet_has_work(s, r), "a reply has to be sent first");
+    r->outlet.state = OUTLET_FULL;
+    ck_assert(!outlet_has_work(s, r));
+    r->outlet.state = OUTLET_OPEN;
+    ck_assert(outlet_has_work(s, r));
+    r->outlet.sending = true;
+    ck_assert_msg(!outlet_has_work(s, r), "another worker sends");
+    r->outlet.sending = false;
+    r->failed = -EPIPE;
+    ck_assert(!outlet_has_work(s, r));
+    r->failed = 0;
+    ck_assert_int_gt(send_once(), 0);
+    ck_assert_uint_eq(r->tail, 2);
+    ck_assert(!outlet_has_work(s, r));
+}
+END_TEST
+
+/* For every pace of the client, and sockets that break frames anywhere, heads included. */
+START_TEST(outlet_send__any_pieces__every_frame_in_order)
+{
+    int buffer = 2048 << _i;
+    setsockopt(r->outlet.fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    r->outlet.state = OUTLET_OPEN;
+    render_until(SLOTS);
+    size_t size, have = 0;
+    uint8_t *want = frames_of(SLOTS, &size), *got = malloc(size);
+    uint64_t random = 7 + (uint64_t)_i, breaks = 0;
+    while (have < size) {
+        if (r->tail < SLOTS) {
+            ssize_t n = send_once();
+            ck_assert_msg(n > 0 || n == -EAGAIN, "%zd", n);
+            breaks += r->outlet.sent_bytes != 0;
+        }
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        size_t piece = 1 + (random >> 33) % 9000, left = size - have;
+        ssize_t n = socket_receive(client, got + have, piece < left ? piece : left);
+        ck_assert_int_gt(n, 0);
+        have += (size_t)n;
+    }
+    ck_assert_uint_eq(r->tail, SLOTS);
+    ck_assert_uint_eq(r->outlet.sent_bytes, 0);
+    ck_assert_mem_eq(got, want, size);
+    ck_assert_msg(breaks > 0 || _i > 4, "no frame was broken");
+    char byte;
+    ck_assert_int_eq(socket_receive(client, &byte, 1), -EAGAIN);
+    free(want);
+    free(got);
+}
+END_TEST
+
+START_TEST(outlet_send__client_gone__epipe)
+{
+    r->outlet.state = OUTLET_OPEN;
+    render_until(1);
+    shutdown(client, SHUT_RDWR);
+    ck_assert_int_eq(send_once(), -EPIPE);
+    ck_assert_uint_eq(r->tail, 0);
+}
+END_TEST
+
+/* A client that has not yet taken what was sent does not wait. */
+START_TEST(outlet_waited__everything_sent__only_once_the_client_took_it)
+{
+    static uint8_t sink[1 << 20];
+    r->outlet.state = OUTLET_OPEN;
+    outlet_note(s, r, 1000);
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 1500).waited_ns, 500);
+    render_until(3);
+    outlet_note(s, r, 2000);
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 9000).waited_ns, 1000);
+    ck_assert_uint_eq(r->outlet.waited.waits, 1);
+
+    ck_assert_int_gt(send_once(), 0);
+    outlet_note(s, r, 10000);
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 11000).waited_ns, 1000);
+    render_until(4);
+    outlet_note(s, r, 11000);
+    ck_assert_msg(r->outlet.waited.waited_ns == 1000, "there was something left to read");
+
+    ck_assert_int_gt(send_once(), 0);
+    outlet_note(s, r, 20000);
+    ck_assert_int_gt(socket_receive(client, sink, sizeof sink), 0);
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 20700).waited_ns, 1700);
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 20700).waits, 2);
+
+    render_until(SLOTS);
+    outlet_note(s, r, 20900);
+    while (socket_receive(client, sink, sizeof sink) > 0 || r->tail < SLOTS)
+        send_once();
+    outlet_note(s, r, 30000);
+    ck_assert_msg(outlet_waited(&r->outlet, 90000).waited_ns == 1900, "at the end nobody waits");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server/outlet");
+    TCase *tc = tcase_create("outlet");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, outlet_has_work__life__only_open_with_something_to_send);
+    tcase_add_loop_test(tc, outlet_send__any_pieces__every_frame_in_order, 0, 9);
+    tcase_add_test(tc, outlet_send__client_gone__epipe);
+    tcase_add_test(tc, outlet_waited__everything_sent__only_once_the_client_took_it);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
