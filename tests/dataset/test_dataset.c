@@ -71,6 +71,40 @@ START_TEST(dataset_open__one_to_four_channels__shape_kept)
 }
 END_TEST
 
+/* Content is written a huge page at a time: every byte must be there wherever the images end, one
+ * before, at and behind such a border among them, and so must the labels that follow. */
+START_TEST(dataset_open__about_huge_pages__every_byte)
+{
+    static const uint32_t shapes[][3] = {{510, 64, 64},  {511, 64, 64},  {512, 64, 64},
+                                         {1023, 64, 64}, {100001, 7, 9}, {33288, 7, 9},
+                                         {524033, 1, 4}, {2093057, 1, 1}};
+    const uint32_t *n = shapes[_i / 2];
+    bool transposed = _i % 2;
+    struct bytes raw = idx_images(n[0], n[1], n[2]);
+    support_write(support_path("train-images"), raw.data, raw.size);
+    put_file("train-labels", idx_labels(n[0]));
+    struct dataset_source source = mine();
+    source.transpose = transposed;
+    struct dataset *d;
+    struct err e;
+    ck_assert_msg(open_noted(&source, NULL, true, &d, &e) == 0, "%s", e.text);
+    const struct dataset_split *s = &d->splits[0];
+    if (!transposed)
+        check_pixels(s, raw, 16);
+    const uint8_t *stored = raw.data + 16, *at = s->images;
+    size_t wrong = 0;
+    for (uint32_t i = 0; i < n[0]; i++, stored += n[1] * n[2])
+        for (uint32_t x = 0; transposed && x < n[2]; x++)
+            for (uint32_t y = 0; y < n[1]; y++)
+                wrong += *at++ != stored[y * n[2] + x];
+    for (uint32_t i = 0; i < n[0]; i++)
+        wrong += s->labels[i] != (int32_t)(i % 10);
+    ck_assert_uint_eq(wrong, 0);
+    dataset_close(d);
+    free(raw.data);
+}
+END_TEST
+
 /* Labels of 4 bytes are big-endian and signed; of a table only column 0 is the class. */
 START_TEST(dataset_open__labels_of_every_kind__int32)
 {
@@ -431,6 +465,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, dataset_open__gz_or_not_under_either_name__same_bytes);
     tcase_add_test(tc, dataset_open__one_to_four_channels__shape_kept);
+    tcase_add_loop_test(tc, dataset_open__about_huge_pages__every_byte, 0, 16);
     tcase_add_test(tc, dataset_open__labels_of_every_kind__int32);
     tcase_add_test(tc, dataset_open__content_differs__digest_differs);
     tcase_add_test(tc, dataset_open__mapping__read_only);
