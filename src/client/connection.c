@@ -49,6 +49,7 @@ static bool spin(struct connection *c, short events)
  * follows says so. */
 static int wait_for(struct connection *c, short events, struct deadline *deadline)
 {
+    is_over(deadline, clock_ns());
     if (spin(c, events))
         return FMNIST_OK;
     for (;;) {

@@ -80,19 +80,19 @@ static bool is_drained(const struct outlet *o)
 struct seat_waited outlet_waited(const struct outlet *o, uint64_t now_ns)
 {
     struct seat_waited w = o->waited;
-    if (o->empty_since_ns && is_drained(o)) {
-        w.waited_ns += now_ns - o->empty_since_ns;
+    if (o->idle_since_ns && is_drained(o)) {
+        w.waited_ns += now_ns - o->idle_since_ns;
         w.waits++;
     }
     return w;
 }
 
-void outlet_note(const struct stream *s, struct reader *r, uint64_t now_ns)
+void outlet_note(struct reader *r, uint64_t now_ns)
 {
     struct outlet *o = &r->outlet;
-    bool empty = r->tail == stream_ready(s, r) && r->tail < r->limit;
-    if (empty == (o->empty_since_ns != 0))
+    bool idle = o->state == OUTLET_OPEN && !o->sending && r->tail < r->limit;
+    if (idle == (o->idle_since_ns != 0))
         return;
     o->waited = outlet_waited(o, now_ns);
-    o->empty_since_ns = empty ? now_ns : 0;
+    o->idle_since_ns = idle ? now_ns : 0;
 }

@@ -311,7 +311,7 @@ void pool_writable(struct pool *p, struct reader *r)
 {
     pthread_mutex_lock(&p->lock);
     r->outlet.state = OUTLET_OPEN;
-    outlet_note(r->stream, r, clock_ns());
+    outlet_note(r, clock_ns());
     pool_make_runnable(p, r->stream);
     pthread_mutex_unlock(&p->lock);
 }

@@ -2,8 +2,8 @@
  *
  * A worker takes, in this order: a job (something that the loop must not block on), or a turn with
  * the runnable stream that has had the least rendering time for each of its readers. A stream whose
- * ring is full leaves the list and asks its slowest reader for a message (seat_park); with nothing
- * to do a worker sleeps, so an idle daemon uses no CPU.
+ * ring is full leaves the list and asks its slowest reader for a message (seat_park), or the loop
+ * to watch the socket (inline); with nothing to do a worker sleeps, so an idle daemon uses no CPU.
  *
  * Threads: every function may be called from the loop thread; workers call back only through
  * `notify`, which must be safe from any thread (uv_async_send is).
@@ -70,7 +70,7 @@ struct progress {
     uint64_t tail;     /* the first batch not given back (shm) or not sent (inline) */
     uint64_t head;     /* behind the last batch that it can have: published, and before its limit */
     uint64_t rendered; /* batches of the stream, so far */
-    uint64_t render_ns;        /* spent by workers on them */
+    uint64_t render_ns;        /* spent by workers on them; inline, on sending them, too */
     uint32_t readers;          /* at the stream */
     uint32_t window;           /* slots that the stream goes round */
     uint64_t joined_ns;        /* reader.h */

@@ -46,9 +46,9 @@ struct session_facts {
     struct reader *reader; /* NULL: no stream */
     uint64_t first;        /* the stream's first batch */
     uint64_t stream_ns;    /* since it was opened */
-    uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or that there was */
-    uint64_t waits;        /* nothing to send (inline) */
-    uint64_t upload_bytes; /* of the list that it sends; 0: it sends none */
+    uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or outlet.h says */
+    uint64_t waits;
+    uint64_t upload_bytes;        /* of the list that it sends; 0: it sends none */
     const struct kept_list *list; /* that its stream reads; NULL: none */
 };
 void session_facts(const struct session *s, struct session_facts *f);

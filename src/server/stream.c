@@ -1,6 +1,8 @@
 /* One stream's ring and progress. Does not schedule: the pool decides who renders when. */
 #include "server/stream.h"
 
+#include "base/io.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -150,6 +152,8 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
         rc = ring_init(&s->ring, slots, bytes, s->first, e);
     if (rc)
         return rc;
+    if (s->is_inline)
+        fd_close(&s->ring.fd); /* nobody else maps it */
     set_window(s, slots);
     s->tail = s->limit = s->kept = s->head = s->claimed = s->first;
     return 0;

@@ -12,8 +12,9 @@
  * down at any number that still has its slot. An inline reader sits alone:
  * what its socket takes at once puts it ahead of any other.
  *
- * Threads: the pool's lock guards everything below "pool lock". A worker that renders or wakes
- * holds a use; the stream is freed by whoever gives up the last use after the last reader left.
+ * Threads: the pool's lock guards everything below "pool lock". A worker that renders, wakes or
+ * sends holds a use; the stream is freed by whoever gives up the last use after the last reader
+ * left.
  */
 #ifndef SERVER_STREAM_H
 #define SERVER_STREAM_H
@@ -45,7 +46,7 @@ struct stream {
     uint32_t wake_room;  /* free slots worth a wake-up */
     struct reader *readers;
     uint32_t reader_count;
-    struct reader *departed; /* that left while a worker looked at a tail */
+    struct reader *departed; /* that left while a worker was at the stream */
     uint64_t tail;
     uint64_t limit;
     uint64_t kept; /* the first batch that has its slot still: at most the tail */
@@ -55,7 +56,7 @@ struct stream {
     uint32_t chunk_first, chunk_count;
     unsigned uses;
     bool runnable;         /* in the pool's list */
-    bool watched;          /* a worker looks at a tail before it parks */
+    bool watched;          /* a worker looks for room before it parks */
     struct hunch watches;  /* whether that pays */
     struct reader *parked; /* whose seat asks for a message; NULL: none does */
     bool starved;          /* a reader said that it waits: any room is worth rendering */

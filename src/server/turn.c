@@ -1,5 +1,5 @@
 /* The streams' side of the pool: who is served next, and what one turn does. Claims under the lock,
- * renders without it, publishes under it, wakes without it. */
+ * renders without it, publishes under it, wakes or sends without it. */
 #include "base/clock.h"
 #include "server/pool_state.h"
 
@@ -300,8 +300,8 @@ static bool render_chunk(struct pool *p, struct stream *s, uint64_t room,
 static void send_batches(struct pool *p, struct stream *s, struct reader *r)
 {
     uint64_t head = stream_ready(s, r), start = clock_ns();
-    outlet_note(s, r, start);
     r->outlet.sending = true;
+    outlet_note(r, start);
     pthread_mutex_unlock(&p->lock);
     bool all;
     ssize_t n = outlet_send(s, r, head, &all);
@@ -310,12 +310,13 @@ static void send_batches(struct pool *p, struct stream *s, struct reader *r)
     pthread_mutex_lock(&p->lock);
     r->outlet.sending = false;
     s->vtime_ns += now - start;
+    s->render_ns += now - start;
     if (n < 0 && n != -EAGAIN && !r->failed)
         r->failed = (int)n;
     if (n > 0)
         outlet_advance(s, r, (uint64_t)n);
     r->outlet.state = all ? OUTLET_OPEN : OUTLET_FULL;
-    outlet_note(s, r, now);
+    outlet_note(r, now);
 }
 
 static bool may_send(const struct stream *s)
@@ -327,10 +328,13 @@ static bool may_send(const struct stream *s)
  * with the lock, gives it up meanwhile. */
 static void hand_over(struct pool *p, struct stream *s)
 {
-    if (may_send(s))
-        send_batches(p, s, s->readers);
+    if (s->is_inline) {
+        if (may_send(s))
+            send_batches(p, s, s->readers);
+        return;
+    }
     bool wake = false;
-    for (struct reader *r = s->readers; r && !s->is_inline; r = r->next)
+    for (struct reader *r = s->readers; r; r = r->next)
         wake = wake || seat_waits(&r->seat);
     if (!wake)
         return;

@@ -180,37 +180,68 @@ START_TEST(outlet_send__client_gone__epipe)
 }
 END_TEST
 
-/* A client that has not yet taken what was sent does not wait. */
-START_TEST(outlet_waited__everything_sent__only_once_the_client_took_it)
+static void set_sending(bool sending, uint64_t now_ns)
+{
+    r->outlet.sending = sending;
+    outlet_note(r, now_ns);
+}
+
+/* What has come so far. */
+static void take_all(void)
 {
     static uint8_t sink[1 << 20];
+    while (socket_receive(client, sink, sizeof sink) > 0)
+        ;
+}
+
+/* The client waits while nobody sends, whether or not there is something to be sent, unless it has
+ * yet to take what was sent before. */
+START_TEST(outlet_waited__nobody_sends__counts_where_the_client_took_everything)
+{
+    outlet_note(r, 500);
+    ck_assert_msg(outlet_waited(&r->outlet, 900).waited_ns == 0, "shut");
     r->outlet.state = OUTLET_OPEN;
-    outlet_note(s, r, 1000);
+    outlet_note(r, 1000);
     ck_assert_uint_eq(outlet_waited(&r->outlet, 1500).waited_ns, 500);
     render_until(3);
-    outlet_note(s, r, 2000);
+    set_sending(true, 2000);
     ck_assert_uint_eq(outlet_waited(&r->outlet, 9000).waited_ns, 1000);
     ck_assert_uint_eq(r->outlet.waited.waits, 1);
 
     ck_assert_int_gt(send_once(), 0);
-    outlet_note(s, r, 10000);
+    set_sending(false, 10000);
     ck_assert_uint_eq(outlet_waited(&r->outlet, 11000).waited_ns, 1000);
-    render_until(4);
-    outlet_note(s, r, 11000);
+    set_sending(true, 11000);
     ck_assert_msg(r->outlet.waited.waited_ns == 1000, "there was something left to read");
 
+    render_until(4);
     ck_assert_int_gt(send_once(), 0);
-    outlet_note(s, r, 20000);
-    ck_assert_int_gt(socket_receive(client, sink, sizeof sink), 0);
+    set_sending(false, 20000);
+    take_all();
+    render_until(5); /* and no worker comes to send it */
     ck_assert_uint_eq(outlet_waited(&r->outlet, 20700).waited_ns, 1700);
     ck_assert_uint_eq(outlet_waited(&r->outlet, 20700).waits, 2);
+}
+END_TEST
 
+/* Neither a full socket nor a stream that is over keeps a client waiting. */
+START_TEST(outlet_waited__full_or_over__does_not_count)
+{
+    int buffer = 4096;
+    setsockopt(r->outlet.fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    r->outlet.state = OUTLET_OPEN;
     render_until(SLOTS);
-    outlet_note(s, r, 20900);
-    while (socket_receive(client, sink, sizeof sink) > 0 || r->tail < SLOTS)
+    while (r->outlet.state == OUTLET_OPEN)
         send_once();
-    outlet_note(s, r, 30000);
-    ck_assert_msg(outlet_waited(&r->outlet, 90000).waited_ns == 1900, "at the end nobody waits");
+    outlet_note(r, 1000);
+    take_all();
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 9000).waited_ns, 0);
+    while (r->tail < SLOTS) {
+        send_once();
+        take_all();
+    }
+    outlet_note(r, 10000);
+    ck_assert_uint_eq(outlet_waited(&r->outlet, 90000).waited_ns, 0);
 }
 END_TEST
 
@@ -222,7 +253,8 @@ int main(void)
     tcase_add_test(tc, outlet_has_work__life__only_open_with_something_to_send);
     tcase_add_loop_test(tc, outlet_send__any_pieces__every_frame_in_order, 0, 9);
     tcase_add_test(tc, outlet_send__client_gone__epipe);
-    tcase_add_test(tc, outlet_waited__everything_sent__only_once_the_client_took_it);
+    tcase_add_test(tc, outlet_waited__nobody_sends__counts_where_the_client_took_everything);
+    tcase_add_test(tc, outlet_waited__full_or_over__does_not_count);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
