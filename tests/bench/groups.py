@@ -40,6 +40,13 @@ def bench(name, *args):
     return run(os.path.join(BUILD, "bench", name), *map(str, args))
 
 
+def limit(mode, batch, repeats=20, samples=IMAGES):
+    """Seconds of an epoch of the limit program, as Daemon.read says them of fmnistd's: the mean of
+    some in a row."""
+    answer = bench("limit", mode, "--batch-size", batch, "--repeats", repeats, "--samples", samples)
+    return sum(answer["epochs"]) / len(answer["epochs"])
+
+
 def python_peers(script, *args, program=PYTHON):
     """What a script of peers prints; nothing where there is no Python for it."""
     command = [program, os.path.join("tests", "bench", script), *map(str, args)]
@@ -162,8 +169,7 @@ def epoch(results, data, repeats):
             for dtype, name in (("float32", "f32"), ("uint8", "u8")):
                 for batch in (64, 256):
                     settle()
-                    results.best(f"limit-{name}-b{batch}", bench(
-                        "limit", name, "--batch-size", batch, "--repeats", 4)["seconds"])
+                    results.best(f"limit-{name}-b{batch}", limit(name, batch))
                     results.best(f"fmnistd-{name}-b{batch}", daemon.read(
                         *JOB, "--dtype", dtype, "--batch-size", batch)["epoch_seconds"])
             settle()
@@ -178,8 +184,7 @@ def inline(results, data, repeats):
             for batch in (64, 256):
                 settle()
                 for mode, name in (("socket", "f32"), ("socket-u8", "u8")):
-                    results.best(f"socket-{name}-b{batch}", bench(
-                        "limit", mode, "--batch-size", batch, "--repeats", 4)["seconds"])
+                    results.best(f"socket-{name}-b{batch}", limit(mode, batch))
                 for dtype, name in (("float32", "f32"), ("uint8", "u8")):
                     results.best(f"inline-{name}-b{batch}", daemon.read(
                         *JOB, "--dtype", dtype, "--batch-size", batch, "--transport", "inline")
@@ -209,8 +214,7 @@ def sweep(results, data, repeats):
                 settle()
                 for name, value in (
                         ("fmnistd", daemon.read(*JOB, "--batch-size", batch)["epoch_seconds"]),
-                        ("the limit", bench("limit", "f32", "--batch-size", batch, "--repeats", 3)
-                         ["seconds"])):
+                        ("the limit", limit("f32", batch))):
                     curves[name][batch] = min(value, curves[name].get(batch, value))
     for batch in SWEEP:
         for r in python_peers("peers.py", "--data", data, "--only", names, "--repeats", 2,
@@ -239,6 +243,7 @@ def clients(results, data, repeats):
                     ("1", 1, ["--epochs", 20]), ("8-equal", 8, ["--epochs", 20]),
                     ("1-timed", 1, ["--seconds", 1]),
                     ("8-different", 8, ["--seconds", 1, "--seeds", "different"]),
+                    ("64-equal", 64, ["--seconds", 1]),
                     ("64-different", 64, ["--seconds", 1, "--seeds", "different"])):
                 settle()
                 answer = one_round(daemon, count, *more)
@@ -340,9 +345,8 @@ def growth(results, data, repeats):
                 os.environ["FMNIST_SOCKET"] = daemon.socket
                 answer = daemon.read("--order", "shuffle", "--batches", 15000, epochs=0)
                 results.best(f"growth-{count}-seconds", answer["seconds"] / answer["batches"])
-                limit = bench("limit", "f32", "--samples", count, "--repeats",
-                              max(2, 300000 // count))
-                results.best(f"growth-{count}-limit-seconds", 64 * limit["seconds"] / count)
+                seconds = limit("f32", 64, max(2, 300000 // count), count)
+                results.best(f"growth-{count}-limit-seconds", 64 * seconds / count)
         for count, daemon in daemons.items():
             os.environ["FMNIST_SOCKET"] = daemon.socket
             results[f"growth-{count}-status"] = daemon.status()
