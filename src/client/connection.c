@@ -22,11 +22,11 @@ struct deadline {
     uint64_t at_ns; /* 0: not started */
 };
 
-static bool is_over(struct deadline *d, uint64_t now)
+static uint64_t end_of(struct deadline *d)
 {
     if (!d->at_ns)
-        d->at_ns = now + d->timeout_ms * UINT64_C(1000000);
-    return now >= d->at_ns;
+        d->at_ns = clock_ns() + d->timeout_ms * UINT64_C(1000000);
+    return d->at_ns;
 }
 
 /* Looks again for a while before it sleeps, where that paid lately: to be woken costs the daemon
@@ -49,20 +49,19 @@ static bool spin(struct connection *c, short events)
  * follows says so. */
 static int wait_for(struct connection *c, short events, struct deadline *deadline)
 {
-    is_over(deadline, clock_ns());
+    uint64_t end = end_of(deadline);
     if (spin(c, events))
         return FMNIST_OK;
     for (;;) {
         uint64_t now = clock_ns();
-        bool over = is_over(deadline, now);
-        int ms = over ? 0 : (int)((deadline->at_ns - now + 999999) / 1000000);
+        int ms = now >= end ? 0 : (int)((end - now + 999999) / 1000000);
         struct pollfd p = {.fd = c->fd, .events = events};
         int n = poll(&p, 1, ms);
         if (n > 0)
             return FMNIST_OK;
         if (n < 0 && errno != EINTR)
             return fail(FMNIST_EIO, "poll: %s", strerror(errno));
-        if (n == 0 && over)
+        if (n == 0 && now >= end)
             return fail(FMNIST_ETIMEDOUT, "the daemon did not answer in time");
     }
 }
@@ -279,7 +278,7 @@ static int dial(struct connection *c, const char *path)
         if (errno == EINTR)
             continue;
         /* A full backlog: there is nothing to poll for, so try again. */
-        if (errno == EAGAIN && !is_over(&deadline, clock_ns())) {
+        if (errno == EAGAIN && clock_ns() < end_of(&deadline)) {
             poll(NULL, 0, 5);
             continue;
         }

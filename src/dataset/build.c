@@ -3,7 +3,7 @@
  * The items go to the target by pwrite: a mapping of the target would turn a full disk into a
  * SIGBUS. A huge page's bytes go in one call: where the file system can, the kernel then keeps them
  * in a huge page and maps them as one. In small pages a gather in random order misses the TLB for
- * every image, which was seen to take twice as long.
+ * every image (docs/performance.md says what that costs).
  */
 #include "dataset/build.h"
 
@@ -279,14 +279,17 @@ static int put_transposed(struct input *in, const struct dataset_split *s, struc
                           struct err *e)
 {
     uint64_t image_bytes = page_layout(s).image_bytes;
-    uint8_t *stored = malloc(image_bytes), *upright = malloc(image_bytes);
-    int rc = stored && upright ? 0 : err_set(e, -ENOMEM, "no memory for an image");
-    for (uint64_t i = 0; rc == 0 && i < s->count; i++) {
-        rc = input_read(in, stored, image_bytes, i * image_bytes, e);
-        if (rc < 0)
-            break;
-        transpose_image(s, stored, upright);
-        rc = put(k, upright, image_bytes, e);
+    uint64_t batch = image_bytes < STEP_BYTES ? STEP_BYTES / image_bytes : 1;
+    uint8_t *stored = malloc(batch * image_bytes), *upright = malloc(image_bytes);
+    int rc = stored && upright ? 0 : err_set(e, -ENOMEM, "no memory for %" PRIu64 " images", batch);
+    for (uint64_t done = 0; rc == 0 && done < s->count; done += batch) {
+        if (batch > s->count - done)
+            batch = s->count - done;
+        rc = input_read(in, stored, batch * image_bytes, done * image_bytes, e);
+        for (uint64_t i = 0; rc == 0 && i < batch; i++) {
+            transpose_image(s, stored + i * image_bytes, upright);
+            rc = put(k, upright, image_bytes, e);
+        }
     }
     free(stored);
     free(upright);

@@ -42,9 +42,9 @@ def import_torchvision():
     import importlib
     import re
 
-    import torch
+    from torch import library
 
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    operators = library.Library("torchvision", "FRAGMENT")
     for _ in range(100):
         try:
             return importlib.import_module("torchvision")
@@ -52,7 +52,7 @@ def import_torchvision():
             missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
             if not missing:
                 raise
-            library.define(f"{missing[1]}(Tensor[] unused) -> Tensor")
+            operators.define(f"{missing[1]}(Tensor[] unused) -> Tensor")
             for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
                 del sys.modules[name]
     raise ImportError("torchvision wants more than 100 operators")

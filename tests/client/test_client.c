@@ -466,6 +466,17 @@ START_TEST(open_and_next__daemon_lies__eproto)
 }
 END_TEST
 
+static struct fmnist_stream *open_fake(const struct lie *lie, uint32_t epochs,
+                                       struct fmnist_client **client)
+{
+    *client = start_fake(lie);
+    struct fmnist_spec spec = fake_spec(lie);
+    spec.epochs = epochs;
+    struct fmnist_stream *stream;
+    ck_assert_msg(fmnist_open(*client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    return stream;
+}
+
 static void check_inline_batch(struct fmnist_stream *stream, uint32_t number)
 {
     struct fmnist_batch b;
@@ -487,11 +498,8 @@ START_TEST(next__inline_in_pieces__every_batch_and_what_follows)
                             .batches = 3,
                             .piece = (size_t)_i / 2 * 3 + 1,
                             .error_behind = _i % 2 ? FMNIST_EIO : 0};
-    struct fmnist_client *client = start_fake(&lie);
-    struct fmnist_spec spec = fake_spec(&lie);
-    spec.epochs = 1;
-    struct fmnist_stream *stream;
-    ck_assert_msg(fmnist_open(client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    struct fmnist_client *client;
+    struct fmnist_stream *stream = open_fake(&lie, 1, &client);
     for (uint32_t i = 0; i < lie.batches; i++)
         check_inline_batch(stream, i);
     struct fmnist_batch b;
@@ -509,10 +517,8 @@ START_TEST(next__error_behind_a_batch__the_batch_and_then_the_error)
                             .batches = 2,
                             .piece = (size_t)_i,
                             .error_behind = FMNIST_EIO};
-    struct fmnist_client *client = start_fake(&lie);
-    struct fmnist_spec spec = fake_spec(&lie);
-    struct fmnist_stream *stream;
-    ck_assert_msg(fmnist_open(client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    struct fmnist_client *client;
+    struct fmnist_stream *stream = open_fake(&lie, 0, &client);
     for (uint32_t i = 0; i < lie.batches; i++)
         check_inline_batch(stream, i);
     struct fmnist_batch b;
@@ -529,10 +535,8 @@ END_TEST
 START_TEST(next__descriptors_behind_a_batch__eproto_and_closed)
 {
     const struct lie lie = {.name = "fds behind", .is_inline = true, .fds_behind = true};
-    struct fmnist_client *client = start_fake(&lie);
-    struct fmnist_spec spec = fake_spec(&lie);
-    struct fmnist_stream *stream;
-    ck_assert_msg(fmnist_open(client, &spec, NULL, &stream) == FMNIST_OK, "%s", fmnist_error());
+    struct fmnist_client *client;
+    struct fmnist_stream *stream = open_fake(&lie, 0, &client);
     struct fmnist_batch b;
     int rc = fmnist_next(stream, &b); /* together with the batch, or behind it */
     if (rc == FMNIST_OK) {
