@@ -3,28 +3,33 @@
 DataLoader asks a sampler while the epoch runs, so that a generator is where the batches handed out
 so far have left it, also when the epoch is broken off. A daemon has to know the indices first. So a
 sampler is asked for all of them when the epoch's first batch is wanted, its generator's states are
-noted on the way, and it is put through them again as the batches are handed out.
+noted on the way, and it is put through them again as the batches are asked for.
+
+A sampler that goes on drawing from a global generator while the epoch runs cannot be read ahead: the
+program draws from it in between. It is found out, and asked batch by batch.
 """
 import operator
+import random
 
 import numpy as np
 import torch
 
 from fmnist._loader import numbers
 
-END = None  # the key of the state behind the last batch
+END = -1  # the key of the state behind the last batch
 
 
 class Draws:
     """Indices of one epoch, as order="list" takes them, and the states of `generator` (or None).
 
-    states[step] is its state once that batch was asked for, where that changed it; states[END] the
-    one behind the epoch.
+    states[n] is its state once batch n was asked for, where that changed it; states[END] the one
+    when there was no further batch than those `steps`. `first` is the one before batch 0.
     """
 
-    def __init__(self, indices, lengths=None, generator=None, states=None):
-        self.indices, self.lengths = indices, lengths
-        self.generator, self.states = generator, states or {}
+    def __init__(self, indices, lengths=None, generator=None, states=None, first=None, steps=0):
+        self.indices, self.lengths, self.steps = indices, lengths, steps
+        self.generator, self.states, self.first = generator, states or {}, first
+        self._asked = 0
 
     def spec(self):
         """What a core.Stream of them has instead of its own."""
@@ -35,24 +40,43 @@ class Draws:
             return {**spec, "batch_size": int(lengths[0])}  # faster: fetched in blocks
         return {**spec, "list_batches": lengths}
 
-    def reached(self, step):
-        if step in self.states:
-            self.generator.set_state(self.states[step])
+    def asked(self, count):
+        """So many batches have been asked for, so far; one more than there are: the end was met."""
+        if self.states and count > self._asked:
+            state = self._state(self._asked, count)
+            if state is not None:
+                self.generator.set_state(state)
+            self._asked = count
 
-    def state_dict(self):
-        """Tensors only: torch.load(weights_only=True) takes them."""
+    def _state(self, begin, end):
+        """The newest of those noted in the asking for batches begin .. end - 1."""
+        if end > self.steps and END in self.states:
+            return self.states[END]
+        keys = range(min(end, self.steps) - 1, begin - 1, -1)
+        return next((self.states[key] for key in keys if key in self.states), None)
+
+    def state_dict(self, back):
+        """As `back` batches before. Tensors only: torch.load(weights_only=True) takes them."""
         kept = {"list": _tensor(self.indices), "lengths": _tensor(self.lengths)}
-        if END in self.states:
-            kept["generator"] = self.generator.get_state(), self.states[END]
+        if self.states:
+            asked = self._asked - back
+            kept.update(asked=asked, steps=self.steps, states={
+                key: state for key, state in self.states.items() if key >= asked or key == END})
+            if back:
+                now = self._state(0, asked)
+                kept["now"] = self.first if now is None else now
         return kept
 
     @classmethod
     def restored(cls, state, generator):
-        if "generator" not in state or generator is None:
-            return cls(_array(state["list"]), _array(state["lengths"]))
-        now, end = state["generator"]
-        generator.set_state(now)
-        return cls(_array(state["list"]), _array(state["lengths"]), generator, {END: end})
+        draws = cls(_array(state["list"]), _array(state["lengths"]))
+        if "states" in state and generator is not None:
+            if "now" in state:
+                generator.set_state(state["now"])
+            draws.generator, draws.first = generator, generator.get_state()
+            draws.states, draws.steps = dict(state["states"]), state["steps"]
+            draws._asked = state["asked"]
+        return draws
 
 
 def _tensor(array):
@@ -66,22 +90,47 @@ def _array(tensor):
 def shuffled(count, generator, batch_size, drop_last, indices=None):
     """RandomSampler's epoch of `count` samples, or of those `indices`, with the second permutation
     that it draws when asked for more, and throws away: a short last batch asks for more."""
+    first = generator.get_state()
     order = torch.randperm(count, generator=generator)
-    now = generator.get_state()
+    states = {0: generator.get_state()}
     torch.randperm(count, generator=generator)
-    states = {END: generator.get_state()}
-    generator.set_state(now)
+    states[END] = generator.get_state()
+    generator.set_state(first)
+    steps = count // batch_size
     if count % batch_size and not drop_last:
-        states[count // batch_size] = states[END]
+        states[steps] = states[END]
+        steps += 1
     order = order.numpy().astype(np.uint32) if indices is None else indices[order.numpy()]
-    return Draws(order, None, generator, states)
+    return Draws(order, None, generator, states, first, steps)
 
 
-def sampled(batches, generator):
-    """Everything an iterator of a batch sampler gives; `generator`, or None, is what it draws from.
-    None where it gives no batch."""
+def _globals():
+    """What a sampler may draw from besides its own generator."""
+    return (torch.get_rng_state().numpy().tobytes(), random.getstate(),
+            np.random.get_state()[1].tobytes(), np.random.get_state()[2:])
+
+
+def _restore(state):
+    torch.set_rng_state(torch.frombuffer(bytearray(state[0]), dtype=torch.uint8))
+    random.setstate(state[1])
+    np.random.set_state(("MT19937", np.frombuffer(state[2], np.uint32), *state[3]))
+
+
+def sampled(batch_sampler, batches, numbers_of, generator):
+    """Everything that an iterator `batches` of a batch sampler gives, in Draws; `generator`, or
+    None, is what it draws from. numbers_of: of a Subset's positions, or None.
+
+    Where it cannot be read ahead (no len(), or it draws from a global generator behind its first
+    batch): an iterator of lists of indices, which is to be asked batch by batch.
+    """
+    try:
+        count = len(batch_sampler)
+    except TypeError:
+        return batches
+    before = _globals()
     states, read = {}, []
     last = first = generator.get_state() if generator is not None else None
+    early = None  # the global generators behind the first batch
 
     def note(key):
         nonlocal last
@@ -93,15 +142,35 @@ def sampled(batches, generator):
     for batch in batches:
         note(len(read))
         read.append(batch)
+        early = early or _globals()
+        if len(read) > count:
+            break
     note(END)
-    if not read:
-        return None
+    if len(read) > count or early is not None and _globals() != early:
+        _restore(before)
+        if generator is not None:
+            generator.set_state(first)
+        return iter(batch_sampler)
     lengths = np.array([len(batch) for batch in read], np.uint32)
     indices = numbers([operator.index(i) for batch in read for i in batch])
+    if numbers_of is not None:
+        indices = numbers_of[indices]
     if states:
         states.setdefault(END, last)
         generator.set_state(first)
-    return Draws(indices, lengths, generator, states)
+    return Draws(indices, lengths, generator, states, first, len(read))
+
+
+def generators_of(loader):
+    """The generators that a DataLoader and its sampler draw from, each once: its own, if it has
+    one, and the sampler's."""
+    found = []
+    for holder in (loader, loader.batch_sampler, loader.sampler,
+                   getattr(loader.batch_sampler, "sampler", None)):
+        generator = getattr(holder, "generator", None)
+        if isinstance(generator, torch.Generator) and all(generator is not g for g in found):
+            found.append(generator)
+    return found
 
 
 def generator_of(batch_sampler):

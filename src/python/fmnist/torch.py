@@ -7,69 +7,42 @@
 
     loader = Loader(batch_size=64, shuffle=True, height=32, width=32)
 
-What DataLoader draws from torch's generators is drawn here too, at the same moments, so that with
-torch.manual_seed alone the order, and every random number after it, stay those of the program
-before (checked in tests/python/test_torch.py).
+A Loader is a torch.utils.data.DataLoader whose batches come from the daemon. What DataLoader draws
+from torch's generators is drawn here too, at the same moments, so that with torch.manual_seed alone
+the order, and every random number after it, stay those of the program before (tests/python/harness
+compares).
 """
+import collections
+import functools
+import itertools
+import operator
 import os
+import sys
+import warnings
+import weakref
 
 import torch
-from torch.utils.data import (BatchSampler, Dataset as _MapDataset, IterableDataset,
-                              get_worker_info)
+from torch.utils.data import (BatchSampler, DataLoader, IterableDataset, RandomSampler,
+                              SequentialSampler, Subset, default_collate, get_worker_info)
 
-from fmnist import _chapter, _torch_draws as _draws, core
+from fmnist import _chapter, _torch_draws as _draws, core, errors
 from fmnist._loader import numbers
+from fmnist._torch_samples import (MapDataset, TorchArrays, numbers_of,  # noqa: F401
+                                   pillow_rule, subset_of)
+from fmnist._torch_seeded import SeededSampler, ShardSampler
 from fmnist._torch_upload import Upload  # noqa: F401  (part of this module)
-
-_TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
-
-
-class TorchArrays:
-    """How a core.Stream makes tensors."""
-
-    @staticmethod
-    def empty(shape, dtype):
-        return torch.empty(shape, dtype=getattr(torch, dtype))
-
-    @staticmethod
-    def address(tensor):
-        return tensor.data_ptr()
-
-    @staticmethod
-    def split(tensor, length):
-        # Not views to autograd: each part may be changed in place and has its own version counter.
-        return torch.unsafe_split(tensor, length) if len(tensor) > length else (tensor,)
-
-    @staticmethod
-    def wrap(view):
-        return torch.utils.dlpack.from_dlpack(view.__dlpack__())
-
-
-def pillow_rule(name="bilinear"):
-    """The resize rule of the Pillow that is installed, which is what torchvision would give here:
-    13.0 changed the order of the two passes. Without Pillow: the new order."""
-    if name not in _TWO_PASS_FILTERS:
-        return f"pillow-{name}"
-    try:
-        import PIL
-        version = int(PIL.__version__.split(".")[0])
-    except ImportError:
-        version = 13
-    return f"pillow12-{name}" if version < 13 else f"pillow-{name}"
-
-
-def _world(rank, world_size):
-    """This process among those that share an epoch: as told, torch.distributed's, torchrun's."""
-    if world_size is not None:
-        return rank or 0, world_size
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
 def _draw(generator=None):
     """What DataLoader draws for its workers, and RandomSampler for its seed."""
     return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())
+
+
+def _seconds(timeout):
+    """How long to wait for a batch, of DataLoader's timeout=: 0 for our own default."""
+    if timeout is None or isinstance(timeout, bool) or not timeout >= 0:
+        raise ValueError(f"timeout={timeout!r}: want seconds, 0 for the default of 30")
+    return timeout or 30.0
 
 
 def _exclude(**said):
@@ -79,274 +52,525 @@ def _exclude(**said):
         raise ValueError(f"{' and '.join(names)} exclude each other")
 
 
-def _first(indices, sampler):
-    """One of the two ways to give numbers."""
-    _exclude(indices=indices, sampler=sampler)
-    return sampler
+def _asked_by_dataloader():
+    """Whether iter(loader) is called by a DataLoader around it, which has drawn the base seed."""
+    return sys._getframe(2).f_globals.get("__name__") == "torch.utils.data._utils.fetch"
 
 
-class Loader(IterableDataset):
-    """Batches [X, y] of one split: an epoch each time it is iterated over.
+@functools.lru_cache(maxsize=None)
+def _tell_once(text):
+    warnings.warn(text, stacklevel=3)
+
+
+class _Run:
+    """One epoch that is being read: where its order comes from, and how far it is."""
+
+    def __init__(self, epoch=None):
+        self.epoch = epoch    # of a sampler that counts them
+        self.seed = None      # drawn from the global generator, or a DataLoader's base seed
+        self.draws = _draws.Draws(None)
+        self.stream = None    # None: nothing was drawn yet, or it is read without one
+        self.alone = False    # a sampler that is asked batch by batch: there is no position
+        self.finished = False
+        self.reader = None    # its iterator, a weak reference
+
+    def in_use(self):
+        """Whether somebody may go on with it."""
+        return not self.finished and self.reader is not None and self.reader() is not None
+
+    def __getstate__(self):
+        return {**self.__dict__, "reader": None}
+
+
+class Loader(IterableDataset, DataLoader):
+    """Batches [X, y] of one split: an epoch each time it is iterated over. It is a DataLoader.
+
+    dataset, split    a name that the daemon serves, and "train" or "test"; or a MapDataset, or a
+                      Subset of one (random_split)
+    batch_size        samples; None: single samples, as DataLoader
+    drop_last         leave the short last batch out
 
     Which samples, in which order, is said as DataLoader is told:
 
-    shuffle=True      drawn from torch's global generator, or from generator=; with seed=, or where
-                      several processes share an epoch, DistributedSampler(seed=...)'s, by
-                      set_epoch or one epoch after the other
-    indices=          numbers in the split, as torch.utils.data.Subset has them; may be shuffled
+    shuffle=True      drawn from torch's global generator, or from generator=
+    seed=             with shuffle=True: epoch e is DistributedSampler(seed=seed)'s of set_epoch(e)
+    rank=, world_size=, pad=     one of several processes' parts; nothing is sharded unasked
+    indices=          numbers in the split, a mask, or a Subset; shuffled too, and sharded
     sampler=          any sampler, asked anew for each epoch; or numbers
     batch_sampler=    any batch sampler, of batches of any lengths, asked anew for each epoch
-    order=            any order of the daemon's, by its name
+    order=            any order of the daemon's, by its name, with seed=
 
-    A sampler is asked for the whole epoch when the epoch's first batch is. A generator that it has
-    as .generator moves on with the batches all the same, as under DataLoader without workers.
+    Orders of a seed give one epoch after the other; set_epoch(e) says which is next.
 
-    Every other keyword is core.Stream's: dtype=, layout=, mean=, std=, zero_copy=, daemon=, ...
-    with_indices=True adds each sample's number: [X, y, indices].
+    How the images are: resize= (the name of a rule, or a size as torchvision's Resize takes it) or
+    height= and width=, dtype=, layout=, channels=, mean= and std= (in units of the 0..1 pixel),
+    label_dtype=, target_transform= (of a label, an int). with_indices=True adds each sample's
+    number: [X, y, indices]. Images float32 n x 1 x h x w and labels int64 n, unless told otherwise.
+
     Tensors are the caller's own. With zero_copy=True they lie in the daemon's memory, which is
     mapped read-only: an in-place operation on one ends the process (PyTorch cannot mark it).
 
+    num_workers=, prefetch_factor=, persistent_workers= start no process: they choose the moments at
+    which random numbers are drawn, as with DataLoader. pin_memory= pins. A collate_fn=, a transform
+    set on .dataset, and batch_size=None are served by DataLoader itself, sample by sample and with
+    its workers.
+
+    Which daemon: socket=, daemon="auto" and data=; timeout= seconds for a batch (0: 30);
+    reconnect= seconds for a daemon that ended to come back, before errors.DaemonDied.
+
     Inside DataLoader(loader, batch_size=None, num_workers=n) the workers share the epoch's batches;
-    there is nothing for them to do, and they cost more than they bring. Orders that are drawn are
-    drawn there from the DataLoader's base seed; a sampler cannot be asked there.
+    there is nothing for them to do, and they cost more than they bring. shuffle=True is drawn there
+    from the DataLoader's base seed; a sampler or a generator cannot be asked there.
     """
 
-    def __init__(self, dataset="fashion-mnist", split="train", batch_size=64, *, shuffle=False,
-                 sampler=None, batch_sampler=None, indices=None, seed=None, order=None,
-                 drop_last=False, rank=None, world_size=None, generator=None, resize=None,
-                 with_indices=False, **options):
-        super().__init__()
-        if _draws.is_static(sampler):
-            indices, sampler = _first(indices, sampler), None
+    def __init__(self, dataset="fashion-mnist", split=None, batch_size=64, *, shuffle=None,
+                 sampler=None, batch_sampler=None, indices=None, num_workers=0, collate_fn=None,
+                 pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None,
+                 multiprocessing_context=None, generator=None, prefetch_factor=None,
+                 persistent_workers=False, pin_memory_device="", in_order=True, transform=None,
+                 target_transform=None, seed=None, order=None, rank=None, world_size=None, pad=None,
+                 epoch=None, resize=None, height=0, width=0, dtype=None, layout=None, channels=0,
+                 mean=None, std=None, label_dtype="int64", with_indices=False, zero_copy=False,
+                 transport=None, socket=None, daemon=None, data=None, reconnect=None):
+        if transform is not None:
+            raise NotImplementedError(
+                "transform= is not known: the daemon resizes (resize=) and normalises (mean=, "
+                "std=); for others set loader.dataset.transform, which DataLoader then applies "
+                "sample by sample, or transform the batches")
         _exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
-        _exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler, order=order)
-        _exclude(batch_sampler=batch_sampler, drop_last=drop_last)
-        if sampler is not None:
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        _exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
+        source = _source(dataset, split, dict(
+            resize=resize, height=height, width=width, dtype=dtype, layout=layout,
+            channels=channels, mean=mean, std=std), dict(
+            socket=socket, daemon=daemon, data=data, reconnect=reconnect,
+            timeout=_seconds(timeout)), target_transform)
+        self._samples, self._list = subset_of(source)
+        if indices is not None:
+            if self._list is not None:
+                raise ValueError("indices= and a Subset exclude each other")
+            self._list = numbers_of(indices, len(self._samples))
+            source = Subset(self._samples, self._list)
         if batch_sampler is not None:
-            if (seed, rank, world_size) != (None, None, None):
-                raise ValueError("a sampler is asked as it is: no seed=, rank= or world_size=")
-            rank, world_size = 0, 1
-        rank, world_size = _world(rank, world_size)
-        self.batch_size, self.drop_last = batch_size, drop_last
-        self.sampler, self.batch_sampler, self.generator = sampler, batch_sampler, generator
-        self._indices = None if indices is None else numbers(indices)
-        # Drawn: each epoch is a permutation of a generator's, drawn when the epoch begins.
-        self._drawn = shuffle and seed is None and world_size == 1
-        if shuffle and not self._drawn and indices is not None:
-            raise ValueError("indices= with shuffle=True is for one process and without seed=: "
-                             "give sampler=DistributedSampler(...)")
-        if shuffle and not self._drawn and generator is not None:
-            raise ValueError("generator= is for shuffle=True without seed=, in one process")
-        self._spec = dict(dataset=dataset, split=split, batch_size=batch_size, drop_last=drop_last,
-                          order=order or ("torch" if shuffle else "sequential"), rank=rank,
-                          world_size=world_size, resize=resize or pillow_rule(),
-                          arrays=TorchArrays, indices=with_indices, **options)
-        if indices is not None and not shuffle:
-            self._spec.update(order="list", list=self._indices)
-        self._seed = seed or 0
-        self._draws = None  # of this epoch, where the indices are drawn here
-        self._stream = core.Stream(**self._spec, seed=self._seed)
-        self._next_epoch = None  # as set_epoch said
-        self._resumed = False    # the next iteration goes on inside an epoch
+            if batch_size not in (1, 64):
+                raise ValueError("batch_sampler= and batch_size= exclude each other")
+            batch_size = 1  # DataLoader's default
+        spec = _order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last)
+        if spec is not None:
+            if sampler is not None or batch_sampler is not None:
+                raise ValueError("a sampler is asked as it is: no seed=, rank=, world_size=, pad= "
+                                 "or epoch=")
+            if generator is not None and shuffle:
+                raise ValueError("generator= is for shuffle=True without seed=, in one process")
+            kind = ShardSampler if spec["world_size"] > 1 else SeededSampler
+            sampler, shuffle = kind(source, self._samples.where, spec), None
+        self._given = dict(label_dtype=label_dtype, transport=transport, indices=with_indices,
+                           zero_copy=zero_copy)
+        self.label_dtype, self.with_indices, self.zero_copy = label_dtype, with_indices, zero_copy
+        self.transport = transport
+        self._run = None          # the newest iteration's
+        self._goes_on = None      # (its epoch, process): the next iteration is the rest of _run
+        self._base_drawn = False  # by an iteration before, with persistent_workers
+        self._outer = None, 0     # base seed of a DataLoader around this, iterations in it
+        DataLoader.__init__(
+            self, source, batch_size, shuffle, sampler, batch_sampler, num_workers, collate_fn,
+            pin_memory, drop_last, timeout, worker_init_fn, multiprocessing_context, generator,
+            prefetch_factor=prefetch_factor, persistent_workers=persistent_workers,
+            pin_memory_device=pin_memory_device, in_order=in_order)
+        if num_workers and not self._by_dataloader():
+            _tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
+                       "and starts none; the option only chooses when random numbers are drawn, as "
+                       "in DataLoader" + (", and worker_init_fn= is not called"
+                                          if worker_init_fn else ""))
+
+    def __repr__(self):
+        return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: "
+                f"{len(self.dataset)} samples, batch_size={self.batch_size}, "
+                f"{type(self.sampler).__name__}>")
 
     # ---- what DataLoader's users ask
 
     @property
-    def dataset(self):
-        return self
-
-    @property
     def info(self):
-        return self._stream.info
+        """What the daemon made of it: a core.Info."""
+        if self._run is not None and self._run.stream is not None:
+            return self._run.stream.info
+        with self._stream(self._plain_order() or {}) as stream:
+            return stream.info
 
     def __len__(self):
-        if self.batch_sampler is not None:
-            return len(self.batch_sampler)
-        if self._indices is not None:
-            count = len(self._indices)
-            return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
-        return len(self._stream)
+        """Batches an epoch."""
+        return DataLoader.__len__(self)
+
+    def check_worker_number_rationality(self):
+        if self._by_dataloader():
+            DataLoader.check_worker_number_rationality(self)
 
     def set_epoch(self, epoch):
-        """The next iteration gives that epoch, from its first batch (DistributedSampler's). A
-        sampler that has a set_epoch is told."""
-        for sampler in (self.sampler, self.batch_sampler):
+        """The next iteration gives that epoch, from its first batch; that of a restored state goes
+        on where it was. Told to every sampler here that has a set_epoch (a drawn order has none).
+        """
+        for sampler in self._samplers():
             if hasattr(sampler, "set_epoch"):
                 sampler.set_epoch(epoch)
-        self._next_epoch = epoch
-        self._resumed = False
 
-    @property
-    def zero_copy(self):
-        return self._stream.zero_copy
-
-    def state_dict(self, back=0):
-        """The position behind the last batch handed out, or `back` batches before; within an epoch
-        whose indices were drawn here, those too, and the generator they were drawn from. Keep it in
-        the model's checkpoint, and torch.get_rng_state() beside it where the order comes from
-        torch's global generator."""
-        if self._draws is None and self._draws_here():
-            return {"seed": self._seed, "inside": False}
-        state = {"seed": self._seed, "inside": bool(back) or self._stream.step > 0,
-                 **self._stream.state_dict(back)}
-        if self._draws is not None and state["inside"]:
-            state["draws"] = self._draws.state_dict()
-        return state
-
-    def load_state_dict(self, state):
-        if "draws" in state:
-            self._use(_draws.Draws.restored(state["draws"], self._generator()))
-        elif state["seed"] != self._seed:
-            self._use_seed(state["seed"])
-        if "draws" in state or not self._draws_here():
-            self._stream.load_state_dict({"token": state["token"]})
-        self._resumed, self._next_epoch = state["inside"], None
+    def _samplers(self):
+        found = []
+        for sampler in (self.batch_sampler, self.sampler,
+                        getattr(self.batch_sampler, "sampler", None)):
+            if sampler is not None and all(sampler is not other for other in found):
+                found.append(sampler)
+        return found
 
     def close(self):
         """Ends the connection; the next use makes another."""
-        self._stream.close()
+        if self._run is not None and self._run.stream is not None:
+            self._run.stream.close()
+
+    # ---- going on
+
+    def state_dict(self, back=0):
+        """The position behind the last batch that the newest iterator handed out, or `back` batches
+        before. Needs no daemon.
+
+        It holds the states of generator= and the sampler's, and within an epoch whose indices were
+        drawn here those, too. Keep it in the model's checkpoint, and torch.get_rng_state() beside
+        it where the order comes from torch's global generator. torch.load(weights_only=True) takes
+        it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
+        resumed `for` is empty, and the next one the next epoch.
+
+        Errors: RuntimeError where DataLoader itself reads the samples, or a sampler is asked batch
+        by batch.
+        """
+        run = self._run
+        if self._by_dataloader() or run is not None and run.alone and not run.finished:
+            raise RuntimeError("there is no position: " + (
+                "a sampler without a length, or that draws from a global generator while the "
+                "epoch runs, cannot be put back" if not self._by_dataloader() else
+                "DataLoader itself reads these samples (collate_fn=, a transform, or "
+                "batch_size=None); torchdata's StatefulDataLoader over loader.dataset has one"))
+        state = {"inside": run is not None and (back > 0 or not run.finished),
+                 "epoch": self._epoch_now(),
+                 "generators": [g.get_state() for g in _draws.generators_of(self)]}
+        if self._outer[0] is not None:
+            state["outer"] = list(self._outer)
+        if not state["inside"]:
+            return state
+        state["epoch"] = run.epoch if run.epoch is not None else state["epoch"]
+        if run.stream is not None:
+            state.update(run.stream.state_dict(back), seed=run.seed)
+            if run.draws.indices is not None:
+                state["draws"] = run.draws.state_dict(back)
+        return state
+
+    def load_state_dict(self, state):
+        """The next iteration goes on where the state was taken.
+
+        Errors: ValueError for what is no state of a Loader; errors.TokenError for that of another
+        data set, split, batch size or order."""
+        if not isinstance(state, dict) or not {"inside", "epoch", "generators"} <= state.keys():
+            raise ValueError("this is no state of a Loader; it has inside, epoch and generators, "
+                             f"not {sorted(state) if isinstance(state, dict) else type(state)}")
+        generators = _draws.generators_of(self)
+        if len(generators) != len(state["generators"]):
+            raise ValueError(f"the state has {len(state['generators'])} generators, this Loader "
+                             f"{len(generators)}: make it as the one that was saved")
+        for generator, kept in zip(generators, state["generators"]):
+            generator.set_state(kept)
+        run = _Run(state["epoch"])
+        if "draws" in state:
+            run.draws = _draws.Draws.restored(state["draws"],
+                                              _draws.generator_of(self.batch_sampler))
+        if "token" in state:
+            run.seed = state["seed"]
+            order = self._plain_order() or {} if run.draws.indices is None else run.draws.spec()
+            run.stream = self._stream(order if run.seed is None else {**order, "seed": run.seed})
+            run.stream.load_state_dict({"token": state["token"]})
+        self._run = run
+        if "outer" in state:
+            self._outer = tuple(state["outer"])
+        if state["inside"]:
+            self._go_on_with(run)
+        elif state["epoch"] is not None and get_worker_info() is None:
+            self.set_epoch(state["epoch"])
+        run.finished = not state["inside"]
+
+    def _go_on_with(self, run):
+        if run.epoch is not None and get_worker_info() is None:
+            self.set_epoch(run.epoch)
+        self._goes_on = run.epoch, os.getpid()
+
+    def _rest(self):
+        """Whether the iteration that begins is the rest of one before."""
+        goes_on, self._goes_on = self._goes_on, None
+        if goes_on is None:
+            return False
+        epoch, process = goes_on
+        if get_worker_info() is None:
+            return epoch == self._epoch_now()  # else set_epoch said another one
+        if process != os.getpid():
+            raise RuntimeError("this Loader's state was loaded outside of the worker that reads it:"
+                               " load it into a StatefulDataLoader, or use the Loader itself")
+        return True
+
+    def _epoch_now(self):
+        """Of the sampler that counts epochs, if one does: the next."""
+        for sampler in self._samplers():
+            if hasattr(sampler, "set_epoch") and hasattr(sampler, "epoch"):
+                return sampler.epoch
+        return None
 
     # ---- where an epoch's order comes from
 
-    def _draws_here(self):
-        """Whether the daemon is given an epoch's indices, rather than a seed."""
-        return self.batch_sampler is not None or self._drawn and (
-            self.generator is not None or self._indices is not None)
+    def _by_dataloader(self):
+        """Whether DataLoader itself has to read the samples."""
+        return (self._samples.transform is not None or self.batch_sampler is None or
+                self.collate_fn is not default_collate)
 
-    def _generator(self):
-        return self.generator if self.batch_sampler is None else _draws.generator_of(
-            self.batch_sampler)
+    def _plain_sampler(self):
+        return self.batch_sampler.sampler if type(self.batch_sampler) is BatchSampler else None
 
-    def _use_seed(self, seed):
-        self._seed, self._draws = seed, None
-        self._stream.close()
-        self._stream = core.Stream(**self._spec, seed=seed)
+    def _shuffles(self):
+        """Whether it is shuffle=True, or a RandomSampler that does as much."""
+        sampler, count = self._plain_sampler(), len(self.dataset)
+        return (type(sampler) is RandomSampler and not sampler.replacement and
+                sampler.num_samples == len(sampler.data_source) == count)
 
-    def _use(self, draws):
-        self._draws = draws
-        self._stream.close()
-        self._stream = core.Stream(**{**self._spec, **draws.spec()})
+    def _plain_order(self):
+        """What a Stream is told of an order that the daemon knows, but for the seed that shuffling
+        draws; None of another."""
+        sampler = self._plain_sampler()
+        if isinstance(sampler, (SeededSampler, ShardSampler)):
+            order = sampler.spec
+        elif type(sampler) is SequentialSampler and len(sampler) == len(self.dataset):
+            order = {"order": "sequential"}
+        elif self._shuffles() and sampler.generator is None:
+            order = {"order": "torch"}
+        else:
+            return None
+        return order if self._list is None else {**order, "list": self._list}
 
-    def _draw_epoch(self, worker_seed):
-        generator = self.generator
-        if generator is None or worker_seed is not None:
-            seed = _draw() if worker_seed is None else worker_seed
-            if self._indices is None:
-                return self._use_seed(seed)
-            generator = torch.Generator().manual_seed(seed)
-        count = core.dataset_of(**self._spec).count if self._indices is None else len(self._indices)
-        self._use(_draws.shuffled(count, generator, self.batch_size, self.drop_last,
-                                  self._indices))
+    def _stream(self, order):
+        batches = self.batch_sampler
+        size = ({"batch_size": batches.batch_size, "drop_last": batches.drop_last}
+                if type(batches) is BatchSampler else {})
+        return core.Stream(**{**self._samples.where, **self._samples.spec, **self._given, **size,
+                              "arrays": TorchArrays, **order})
+
+    def _begin(self, run, batches, spare):
+        """Draws what the epoch's order is made of, and opens its stream. Returns None, or an
+        iterator of lists of indices that is to be asked for them one by one."""
+        sampler, order = self._plain_sampler(), self._plain_order()
+        if isinstance(sampler, (SeededSampler, ShardSampler)):
+            run.epoch = sampler.begin()
+            order = {**order, "epoch": run.epoch}
+        elif order is not None and self._shuffles():
+            run.seed = _draw()
+            order = {**order, "seed": run.seed}
+        if order is not None:
+            if len(self):
+                self._open(run, order, spare)
+        else:
+            if self._shuffles():
+                draws = _draws.shuffled(len(self.dataset), sampler.generator,
+                                        self.batch_size, self.drop_last, self._list)
+            elif _draws.is_static(sampler):
+                draws = self._static()
+            else:
+                draws = _draws.sampled(self.batch_sampler, batches, self._list,
+                                       _draws.generator_of(self.batch_sampler))
+            if not isinstance(draws, _draws.Draws):
+                run.alone = True
+                return draws
+            run.draws = draws
+            if len(draws.indices):
+                self._open(run, draws.spec(), spare)
+        return None
+
+    def _open(self, run, order, spare):
+        """The stream of that order: `spare`, the last iteration's, where it is of the same spec."""
+        run.stream = self._stream(order)
+        if spare is None:
+            return
+        if spare.same_spec(run.stream):
+            run.stream = spare
+            spare.seek(order.get("epoch", 0))
+        else:
+            spare.close()
 
     # ---- an epoch
 
     def __iter__(self):
         worker = get_worker_info()
-        if worker is not None:  # DataLoader drew the base seed: the same in every worker
-            if self.batch_sampler is not None and not self._resumed:
-                raise RuntimeError("a sampler is asked by the process that reads the batches: use "
-                                   "this Loader itself, or num_workers=0")
-            return self._epoch(None, worker.seed - worker.id, worker.id, worker.num_workers)
-        if self._resumed:
-            return self._epoch(None, None, 0, 1)
-        batches = None if self.batch_sampler is None else iter(self.batch_sampler)
-        _draw(self.generator)
-        return self._epoch(batches, None, 0, 1)
+        if self._by_dataloader():
+            if worker is not None:
+                raise RuntimeError("inside another DataLoader's workers there is no collate_fn=, "
+                                   "transform or batch_size=None: give them to that DataLoader")
+            return DataLoader.__iter__(self)
+        last = self._run
+        rest = self._rest()
+        if worker is not None:
+            return self._in_worker(worker, last if rest else None)
+        if rest and last.stream is not None:
+            if isinstance(self._plain_sampler(), (SeededSampler, ShardSampler)):
+                self._plain_sampler().begin()
+            return self._watched(last, self._streamed(last))
+        asked = self._plain_order() is None and not _draws.is_static(self._plain_sampler())
+        batches = iter(self.batch_sampler) if asked else None
+        persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
+        if not (rest or persistent or _asked_by_dataloader()):
+            _draw(self.generator)
+            if self.num_workers and asked:
+                batches = iter(self.batch_sampler)  # as DataLoader with workers does
+        self._base_drawn = True
+        spare = last.stream if last is not None and not last.in_use() else None
+        self._run = run = _Run(self._epoch_now())
+        begin = functools.partial(self._begin, run, batches, spare)
+        if self.num_workers:  # they are sent their first batches at once
+            alone, ahead = begin(), self.prefetch_factor * self.num_workers
+            run.draws.asked(ahead)
+            queue = collections.deque(itertools.islice(alone, ahead) if alone is not None else ())
+            return self._watched(run, self._batches(run, lambda: alone, queue))
+        return self._watched(run, self._batches(run, begin, None))
 
-    def _epoch(self, batches, worker_seed, first, stride):
-        if self._resumed:
-            pass
-        elif batches is not None:
-            draws = _draws.sampled(batches, self._generator())
-            if draws is None:
-                return
-            self._use(draws)
-        elif self._drawn:
-            self._draw_epoch(worker_seed)
-        elif self._next_epoch is not None:
-            self._stream.seek(self._next_epoch)
-        elif self._stream.step:  # the last epoch was broken off
-            self._stream.seek(self._stream.epoch + 1)
-        self._resumed, self._next_epoch = False, None
-        draws = self._draws or _draws.Draws(None)
-        for _, step, images, labels, indices in self._stream.batches(first, stride):
-            if draws.states:
-                draws.reached(step)
-            yield [images, labels] if indices is None else [images, labels, indices]
-        draws.reached(_draws.END)
+    def _watched(self, run, reader):
+        run.reader = weakref.ref(reader)
+        return reader
+
+    def _in_worker(self, worker, rest):
+        """The part of worker.id of the epoch: every num_workers-th batch."""
+        base = worker.seed - worker.id  # the same in all of them
+        sampler, order = self._plain_sampler(), self._plain_order()
+        if order is None and not _draws.is_static(sampler) or self.generator is not None:
+            raise RuntimeError("a sampler or a generator is asked by the process that reads the "
+                               "batches: use this Loader itself, or num_workers=0")
+        before, iteration = self._outer
+        if before != base:
+            iteration = 0
+        elif rest is None:
+            iteration += 1  # persistent workers
+        self._outer = base, iteration
+        spare = self._run.stream if self._run is not None and rest is None else None
+        self._run = run = rest or _Run()
+        if isinstance(sampler, (SeededSampler, ShardSampler)):
+            run.epoch = sampler.begin(f"{base}-{iteration}", run.epoch)
+            order = {**order, "epoch": run.epoch}
+        elif self._shuffles():
+            run.seed = base + iteration if run.seed is None else run.seed
+            order = {**order, "seed": run.seed}
+        elif order is None:
+            order = self._static().spec()
+        if run.stream is None and len(self):
+            self._open(run, order, spare)
+        return self._watched(run, self._streamed(run, worker.id, worker.num_workers))
+
+    def _static(self):
+        order = numbers(self._plain_sampler())
+        return _draws.Draws(order if self._list is None else self._list[order])
+
+    def _batches(self, run, begin, queue):
+        alone = begin()
+        if alone is None:
+            yield from self._streamed(run)
+        elif queue is None:
+            for indices in alone:
+                yield self._fetched(indices)
+        while queue:
+            batch = self._fetched(queue.popleft())
+            queue.extend(itertools.islice(alone, 1))
+            yield batch
+        run.finished = True
+
+    def _streamed(self, run, first=0, stride=1):
+        draws = run.draws
+        ahead = (self.prefetch_factor or 0) * self.num_workers
+        try:
+            stream = run.stream
+            for _, step, *arrays in stream.batches(first, stride) if stream is not None else ():
+                if draws.states:
+                    draws.asked(ahead + step + 1)
+                yield self._made(*arrays)
+        except errors.Error:
+            if self._run is run:
+                self._go_on_with(run)  # the next `for` tries again
+            raise
+        draws.asked(ahead + draws.steps + 1)
+        run.finished = True
+
+    def _made(self, images, labels, indices):
+        target_transform = self._samples.target_transform
+        if target_transform is not None:
+            labels = default_collate([target_transform(label) for label in labels.tolist()])
+        batch = [images, labels] if indices is None else [images, labels, indices]
+        if self.pin_memory:
+            batch = _pinned(batch)
+        return batch
+
+    def _fetched(self, indices):
+        """A batch of numbers in the data set, read without a stream."""
+        chosen = numbers([operator.index(i) for i in indices])
+        chosen = chosen if self._list is None else self._list[chosen]
+        images, labels = self._samples.fetch(chosen)
+        return self._made(images, labels.to(getattr(torch, self.label_dtype)),
+                          torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
 
 
-class MapDataset(_MapDataset):
-    """One split by index, for what torchvision.datasets.FashionMNIST is used for: .data, .targets,
-    .classes, [i] -> (float32 tensor 1 x h x w, int). It is read from the daemon once, when used."""
+def _pinned(batch):
+    if torch.accelerator.is_available():
+        return [tensor.pin_memory() for tensor in batch]
+    _tell_once("pin_memory=True, and there is no accelerator to pin memory for: it is not pinned")
+    return batch
 
-    def __init__(self, split, transform=None, target_transform=None, **spec):
-        self._split, self._spec = split, spec
-        self.train = split == "train"
-        self.transform, self.target_transform = transform, target_transform
-        self._kept = {}
 
-    def _read(self, dtype):
-        if dtype not in self._kept:
-            spec = dict(self._spec)
-            if dtype == "uint8":  # the stored images, as torchvision's .data
-                spec.update(resize="none", height=0, width=0)
-            loader = core.Stream(split=self._split, batch_size=4096, arrays=TorchArrays,
-                                 dtype=dtype, **spec)
-            parts = list(loader)
-            loader.close()
-            self._kept[dtype] = tuple(torch.cat(tensors) for tensors in zip(*parts))
-        return self._kept[dtype]
+def _order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last):
+    """The spec of an order that a seed and an epoch say; None where nothing of it was given."""
+    if (seed, order, rank, world_size, pad, epoch) == (None,) * 6:
+        return None
+    if rank is not None and world_size is None:
+        raise ValueError(f"rank={rank} without world_size=")
+    world = 1 if world_size is None else world_size
+    if world == 1 and order is None and not shuffle:
+        return None  # nothing that a seed or an epoch changes
+    if shuffle and seed is None and world == 1:
+        given = "pad=" if epoch is None else "epoch="
+        raise ValueError(f"{given} is for orders of a seed: give seed=, too")
+    return dict(order=order or ("torch" if shuffle else "sequential"), seed=seed or 0,
+                rank=rank or 0, world_size=world, pad=pad or "auto", drop_last=bool(drop_last),
+                epoch=epoch or 0)
 
-    def _described(self):
-        if "dataset" not in self._kept:
-            self._kept["dataset"] = core.dataset_of(split=self._split, **self._spec)
-        return self._kept["dataset"]
 
-    @property
-    def data(self):
-        """The stored images, uint8 n x h x w."""
-        return self._read("uint8")[0].squeeze(1)
-
-    @property
-    def targets(self):
-        return self._read("uint8")[1]
-
-    @property
-    def classes(self):
-        return list(self._described().class_names)
-
-    @property
-    def class_to_idx(self):
-        return {name: i for i, name in enumerate(self.classes)}
-
-    def __len__(self):
-        return self._described().count
-
-    def __getitem__(self, i):
-        label = int(self.targets[i])
-        if self.transform is None:
-            image = self._read("float32")[0][i]
-        else:  # as torchvision: the transform gets a PIL image of the stored pixels
-            from PIL import Image
-            image = self.transform(Image.fromarray(self.data[i].numpy(), mode="L"))
-        return image, label if self.target_transform is None else self.target_transform(label)
+def _source(dataset, split, images, where, target_transform):
+    """The data set that a Loader reads: the one that was given, or one of these keywords."""
+    if isinstance(dataset, str):
+        return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
+            name: value for name, value in {**images, **where}.items() if value is not None})
+    samples, _ = subset_of(dataset)
+    if not isinstance(samples, MapDataset):
+        raise TypeError(f"dataset={type(samples).__name__}: want the name of a data set that the "
+                        'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
+                        "of one; which samples of it is said by indices=")
+    given = [f"{name}=" for name, value in
+             {"split": split, "target_transform": target_transform, **images, **where}.items()
+             if value]
+    if given:
+        raise ValueError(f"{', '.join(given)}: the MapDataset says that already")
+    return dataset
 
 
 class FashionMNIST(_chapter.DataModule):
     """The data module of "The Image Classification Dataset". Keywords beyond the chapter's are
-    Loader's, for both splits."""
+    Loader's, for both splits; those that say how images are hold for .train and .val, too."""
 
     _d2l = "d2l.torch"
+    _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "target_transform",
+                   "socket", "daemon", "data", "reconnect")
 
     def __init__(self, batch_size=64, resize=(28, 28), **options):
         super().__init__(batch_size, tuple(resize), **options)
-        self._size = {"height": self.resize[0], "width": self.resize[1]}
-        shape = {**self._size, "resize": pillow_rule(), **_chapter.where(options)}
-        self.train = MapDataset("train", **shape)
-        self.val = MapDataset("test", **shape)
+        given = {name: self.options.pop(name) for name in self._of_samples if name in self.options}
+        self._where = given
+        self.train = MapDataset("train", resize=self.resize, **given)
+        self.val = MapDataset("test", resize=self.resize, **given)
 
     def _loader(self, train):
-        return Loader(split="train" if train else "test", batch_size=self.batch_size,
-                      shuffle=train, **self._size, **self.options)
+        return Loader(self.train if train else self.val, batch_size=self.batch_size, shuffle=train,
+                      **self.options)

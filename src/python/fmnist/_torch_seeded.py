@@ -1,0 +1,166 @@
+"""The samplers of orders that a seed and an epoch say: seed=, order=, rank= of fmnist.torch.Loader.
+
+    epoch e  ->  the daemon's order of (seed, e), of this rank
+
+Epochs follow one another; set_epoch says which is next. The number lies in a file in memory that
+the workers of a DataLoader around the loader share with the process that made it: set_epoch there
+is heard here, and the workers of one epoch agree on which it is, whichever is first.
+"""
+import fcntl
+import itertools
+import json
+import os
+import threading
+import weakref
+
+import numpy as np
+from torch.utils.data import DistributedSampler, RandomSampler, get_worker_info
+
+from fmnist import core
+
+_REMEMBERED = 64  # epochs of outer DataLoaders, by their base seeds
+
+
+class _Ledger:
+    """Numbers that processes share: {name: {"next": epoch, "begun": {key: epoch}}}.
+
+    A worker of a DataLoader, forked or spawned, uses its parent's; any other child has a copy of
+    its own from the moment of the fork. Source: memfd_create(2), flock(2), proc(5).
+    """
+
+    def __init__(self):
+        self._pid, self._file, self._copy = None, None, {}
+        self._lock = threading.Lock()  # held over a fork: no child inherits a locked file
+        os.register_at_fork(before=self._before_fork, after_in_parent=self._lock.release,
+                            after_in_child=self._lock.release)
+
+    def path(self):
+        """Where this process's workers find it."""
+        if get_worker_info() is None and self._pid != os.getpid():
+            self._file, self._pid = os.memfd_create("fmnist-epochs", os.MFD_CLOEXEC), os.getpid()
+            os.write(self._file, json.dumps(self._copy).encode())
+        return f"/proc/{self._pid}/fd/{self._file}"
+
+    def _before_fork(self):
+        self._lock.acquire()
+        if self._pid == os.getpid():
+            with open(self.path(), encoding="ascii") as file:
+                self._copy = json.load(file)
+
+    def change(self, path, what):
+        """what(numbers) changes them in place, while nobody else does. Returns its result."""
+        with self._lock, open(path, "r+", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            numbers = json.load(file)
+            result = what(numbers)
+            file.seek(0)
+            file.truncate()
+            json.dump(numbers, file)
+            file.flush()
+        return result
+
+
+_ledger = _Ledger()
+_names = itertools.count()
+
+
+class _Seeded:
+    """What both samplers below add to PyTorch's: the daemon's order, and an epoch that is shared.
+
+    where: the keywords that say which daemon and split. spec: those that say the order."""
+
+    def _begin_with(self, where, spec, data):
+        self.where, self.spec, self._length = where, spec, len(data)
+        self._at = spec.pop("epoch")  # the epoch that was next when it was last seen
+        self._path = None                  # of the parent's ledger, in an unpickled copy
+        self._new_name()
+
+    def _new_name(self):
+        self._name = f"{os.getpid()}-{next(_names)}"
+        weakref.finalize(self, _forget, self._name, os.getpid()).atexit = False
+
+    def _change(self, what):
+        if self._path is not None and get_worker_info() is None:
+            self._path = None  # a copy of the program's own, which counts for itself
+            self._new_name()
+
+        def of_this(numbers):
+            entry = numbers.setdefault(self._name, {"next": self._at, "begun": {}})
+            return what(entry), entry["next"]
+
+        result, self._at = _ledger.change(self._path or _ledger.path(), of_this)
+        return result
+
+    @property
+    def epoch(self):
+        """That the next iteration gives."""
+        return self._change(lambda entry: entry["next"])
+
+    @epoch.setter
+    def epoch(self, epoch):
+        self._change(lambda entry: entry.update(next=int(epoch)))
+
+    def set_epoch(self, epoch):
+        """The next iteration gives that epoch, the one behind it the next."""
+        self.epoch = epoch
+
+    def begin(self, key=None, epoch=None):
+        """The epoch of an iteration that begins now, `epoch` if that is said; the one behind it is
+        the next. Iterations of one key, in several processes, are one iteration."""
+        def take(entry):
+            begun = entry["begun"]
+            if key is None or key not in begun:
+                now = entry["next"] if epoch is None else epoch
+                entry["next"] = now + 1
+                if key is None:
+                    return now
+                begun[key] = now
+                while len(begun) > _REMEMBERED:
+                    del begun[next(iter(begun))]
+            return begun[key]
+
+        return self._change(take)
+
+    def __iter__(self):
+        """Positions in the data set, of one epoch: for whoever reads it without the daemon."""
+        spec = {**self.spec, "epoch": self.begin(), "drop_last": False}
+        if spec["pad"] == "auto":
+            spec["pad"] = "drop" if self.spec["drop_last"] else "wrap"
+        if self._length != core.dataset_of(**self.where).count:
+            spec["list"] = np.arange(self._length)
+        with core.Stream(**self.where, **spec, batch_size=4096, resize="pillow-nearest", height=1,
+                         width=1, dtype="uint8", indices=True) as stream:
+            for _, _, numbers in stream:
+                yield from numbers.tolist()
+
+    def __getstate__(self):
+        self._change(lambda entry: None)
+        return {**self.__dict__, "_path": self._path or _ledger.path()}
+
+
+def _forget(name, pid):
+    if pid == os.getpid():
+        _ledger.change(_ledger.path(), lambda numbers: numbers.pop(name, None))
+
+
+class SeededSampler(_Seeded, RandomSampler):
+    """An order of one process."""
+
+    def __init__(self, data, where, spec):
+        self._begin_with(where, spec, data)
+        RandomSampler.__init__(self, data)
+
+
+class ShardSampler(_Seeded, DistributedSampler):
+    """A rank's part of an order. pad says what happens where the ranks do not divide it."""
+
+    def __init__(self, data, where, spec):
+        rank, world, pad, epoch = spec["rank"], spec["world_size"], spec["pad"], spec["epoch"]
+        self._begin_with(where, spec, data)
+        DistributedSampler.__init__(
+            self, data, world, rank, shuffle=spec["order"] != "sequential", seed=spec["seed"],
+            drop_last=pad == "drop" or pad == "auto" and spec["drop_last"])  # sets the epoch to 0
+        self.epoch = epoch
+        if pad == "none":
+            self.total_size = len(data)
+            self.num_samples = (len(data) - rank + world - 1) // world
