@@ -125,7 +125,7 @@ enum fmnist_order {
     FMNIST_ORDER_TORCH = 3,        /* DistributedSampler(seed).set_epoch(e): randperm(seed + e) */
     FMNIST_ORDER_TORCH_LOADER = 4, /* DataLoader(shuffle=True, generator=g), g seeded once */
     FMNIST_ORDER_NUMPY = 5,        /* MXNet Gluon: np.random.seed(seed), np.random.shuffle */
-    FMNIST_ORDER_LIST = 6          /* indices of the caller's own, the same in every epoch */
+    FMNIST_ORDER_LIST = 6          /* the spec's list as it is, the same in every epoch */
 };
 
 /* What happens where the world size does not divide the number of samples. */
@@ -172,14 +172,20 @@ struct fmnist_spec {
     uint64_t epoch;     /* the first epoch, 0 (default) .. 2^32 - 1; a token's takes its place */
     uint64_t epochs;    /* epochs to deliver; 0 (default): no end */
 
-    /* FMNIST_ORDER_LIST only, else NULL and 0 (default). The list takes the place of the split's
-     * images: sharded over the ranks and cut into batches as any order is. The daemon knows it by
-     * its digest, which is part of the stream's: fmnist_open sends it only to a daemon that does
-     * not have it yet. Both arrays are kept by reference until fmnist_open returns. */
+    /* NULL and 0 (default): all images of the split. Else the list takes their place: the order
+     * permutes its entries, the ranks share them, batches are cut from them, as of a data set that
+     * has just these samples (DataLoader or DistributedSampler over a Subset). Sequential and
+     * FMNIST_ORDER_LIST are the same stream then; the latter wants a list. The daemon knows a list
+     * by its digest, which is part of the stream's: fmnist_open sends it only to a daemon that does
+     * not have it yet. Both arrays are kept by reference until fmnist_open returns.
+     * Errors: FMNIST_EINVAL for an empty list, and for a number that the split does not have, with
+     * its place; FMNIST_ELIMIT where the list and its order, 8 bytes an entry for torch,
+     * torch-loader and numpy, are more than limits.list_bytes. */
     const uint32_t *list; /* [list_count], numbers in the split; repeats are allowed */
     uint64_t list_count;  /* 1 .. 2 * 10^8 */
     /* Lengths of the batches, each at least 1, together list_count. NULL: runs of batch_size.
-     * With lengths, batch_size and drop_last do not apply, and world_size has to be 1. */
+     * With lengths, batch_size and drop_last do not apply, and want FMNIST_ORDER_LIST or sequential
+     * and world_size 1. */
     const uint32_t *list_batches; /* [list_batch_count] */
     uint64_t list_batch_count;
 };

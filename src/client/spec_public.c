@@ -72,6 +72,12 @@ int spec_from_public(struct spec *to, const struct fmnist_spec *from)
 int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from)
 {
     *list = (struct list){from->list, from->list_count, from->list_batches, from->list_batch_count};
+    if (from->list && !from->list_count)
+        return fail(FMNIST_EINVAL,
+                    "list is empty: want numbers of the split, or no list for all its images");
+    if (from->list_batches && !from->list_batch_count)
+        return fail(FMNIST_EINVAL,
+                    "list_batches is empty: want a length a batch, or none for runs of batch_size");
     if (!from->list != !from->list_count || !from->list_batches != !from->list_batch_count)
         return fail(FMNIST_EINVAL,
                     "list and list_batches: want both an array and its count, or neither");

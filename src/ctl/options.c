@@ -92,8 +92,8 @@ static const char spec_help[] =
     "  --mean X[,X...]  --std X[,X...]   normalisation; default none\n"
     "  --label-dtype TYPE    int64 (default), int32 or uint8\n"
     "  --order ORDER         sequential (default), shuffle, torch, torch-loader, numpy or list\n"
-    "  --indices FILE        the list: whole numbers with white space between; - for standard\n"
-    "                        input; with --order list\n"
+    "  --indices FILE        these images, in place of all: whole numbers with white space\n"
+    "                        between; - for standard input; in any order\n"
     "  --seed N              default 0\n"
     "  --epoch N             the first epoch, default 0\n"
     "  --rank N --world-size N           one shard of several; default 0 of 1\n"
@@ -240,8 +240,9 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
         return wrong("%s: unexpected argument \"%s\"", verb->name, argv[optind]);
     if (in->epochs && in->batches)
         return wrong("%s: --epochs and --batches exclude each other%s", verb->name, "");
-    if ((in->spec.order == FMNIST_ORDER_LIST) != (in->indices != NULL))
-        return wrong("%s: --order list and --indices FILE go together%s", verb->name, "");
+    if (in->spec.order == FMNIST_ORDER_LIST && !in->indices)
+        return wrong("%s: --order list wants its list: --indices FILE is missing%s", verb->name,
+                     "");
     if (verb->options == OPTIONS_GENERATE && !in->output)
         return wrong("%s: -o FOLDER is missing%s", verb->name, "");
     if (!in->epochs && !in->batches && verb->options != OPTIONS_TOP) {

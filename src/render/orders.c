@@ -52,6 +52,12 @@ void orders_free(struct orders *o)
     free(o);
 }
 
+uint64_t orders_stream_bytes(uint32_t order, uint64_t count)
+{
+    bool needs_one = sampler_needs_permutation(&(struct sampler){.order = order});
+    return needs_one ? 2 * count * sizeof(uint32_t) : 0;
+}
+
 static bool same_generator(const struct permutation *p, const struct sampler *s)
 {
     return p->order == s->order && p->seed == s->seed && p->count == s->count;

@@ -21,6 +21,10 @@ struct permutation;
 struct orders *orders_new(void);
 void orders_free(struct orders *o);
 
+/* The most that one stream of such an order holds at a time: this epoch's permutation and the next
+ * one's. 0 for orders that need none. */
+uint64_t orders_stream_bytes(uint32_t order, uint64_t count);
+
 /* The permutation of the epoch; give it back with orders_put. NULL when out of memory.
  * Blocks: while it is built (0.4 ms for 60,000 images, 45 ms for 8 million). */
 struct permutation *orders_get(struct orders *o, const struct sampler *s, uint64_t epoch);

@@ -72,6 +72,8 @@ static int resolve_channels(struct spec *s, const struct dataset_split *split, s
 
 static void resolve_order(struct spec *s)
 {
+    if (s->list_count && s->order == FMNIST_ORDER_SEQUENTIAL)
+        s->order = FMNIST_ORDER_LIST; /* the same bytes */
     if (s->order == FMNIST_ORDER_SEQUENTIAL || s->order == FMNIST_ORDER_LIST)
         s->seed = 0;
     if (s->pad == FMNIST_PAD_AUTO)
@@ -84,7 +86,7 @@ static void resolve_order(struct spec *s)
 static int take_list(struct recipe *r, struct err *e)
 {
     struct spec *s = &r->spec;
-    if (s->order != FMNIST_ORDER_LIST)
+    if (!s->list_count)
         return 0;
     r->list = lists_get(r->kitchen->lists, s->list_digest);
     if (!r->list)
@@ -176,6 +178,7 @@ static int make_sampler(struct recipe *r, struct err *e)
         .pad = s->pad,
         .batch_size = s->batch_size,
         .drop_last = s->drop_last,
+        .list = r->list ? r->list->indices : NULL,
         .ends = r->list ? r->list->ends : NULL,
         .end_count = r->list ? r->list->batch_count : 0,
     };

@@ -35,7 +35,7 @@ struct recipe {
     struct kitchen *kitchen;
     struct dataset *dataset; /* owned use */
     const struct dataset_split *split;
-    const struct kept_list *list; /* owned reference; order list, else NULL */
+    const struct kept_list *list; /* owned reference; NULL: the whole split */
     struct sampler sampler;
     struct shelf *shelf;          /* owned reference */
     struct convert_plan *convert; /* owned; to the final form, or to the narrow one */

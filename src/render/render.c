@@ -169,8 +169,7 @@ int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64
         if (!p)
             return -ENOMEM;
     }
-    const uint32_t *order = r->list ? r->list->indices : p ? permutation_indices(p) : NULL;
-    sampler_indices(s, epoch, order, first, samples, scratch->indices);
+    sampler_indices(s, epoch, p ? permutation_indices(p) : NULL, first, samples, scratch->indices);
     orders_put(r->kitchen->orders, p);
 
     scratch->count = samples;

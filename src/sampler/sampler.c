@@ -28,13 +28,13 @@ static uint64_t count_shard(const struct sampler *s)
 int sampler_init(struct sampler *s, struct err *e)
 {
     assert(s->order >= FMNIST_ORDER_SEQUENTIAL && s->order <= FMNIST_ORDER_LIST);
+    assert(s->list || s->order != FMNIST_ORDER_LIST);
     assert(!s->ends || (s->order == FMNIST_ORDER_LIST && s->world_size == 1 && !s->drop_last));
     assert(!s->ends || (s->end_count > 0 && s->ends[s->end_count - 1] == s->count));
     assert(s->batch_size > 0 && s->rank < s->world_size);
     if (s->count < 1 || s->count > SAMPLER_COUNT_MAX)
         return err_set(e, -EINVAL, "%s of %" PRIu64 " images: 1 to %" PRIu32 " can be sampled",
-                       s->order == FMNIST_ORDER_LIST ? "a list" : "a split", s->count,
-                       SAMPLER_COUNT_MAX);
+                       s->list ? "a list" : "a split", s->count, SAMPLER_COUNT_MAX);
     s->shard_count = count_shard(s);
     s->steps = s->ends ? s->end_count : s->shard_count / s->batch_size;
     if (!s->ends && !s->drop_last && s->shard_count % s->batch_size)
@@ -72,8 +72,8 @@ int sampler_check_epoch(const struct sampler *s, uint64_t epoch, struct err *e)
                    epoch, s->count, last);
 }
 
-/* The indices at positions first, first + stride, ... of the epoch's order, each < s->count. */
-static void order_indices(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
+/* What the epoch's order has at positions first, first + stride, ..., each < s->count. */
+static void order_places(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
                           uint64_t first, size_t count, uint32_t *indices)
 {
     const uint32_t begin = (uint32_t)first, stride = s->world_size;
@@ -81,20 +81,28 @@ static void order_indices(const struct sampler *s, uint64_t epoch, const uint32_
         struct shuffle shuffle;
         shuffle_init(&shuffle, s->seed, epoch, (uint32_t)s->count);
         shuffle_indices(&shuffle, begin, stride, count, indices);
-    } else if (s->order == FMNIST_ORDER_SEQUENTIAL) {
-        for (size_t i = 0; i < count; i++)
-            indices[i] = begin + (uint32_t)i * stride;
-    } else {
+    } else if (sampler_needs_permutation(s)) {
         for (size_t i = 0; i < count; i++)
             indices[i] = permutation[begin + i * stride];
+    } else {
+        for (size_t i = 0; i < count; i++)
+            indices[i] = begin + (uint32_t)i * stride;
     }
+}
+
+static void order_indices(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
+                          uint64_t first, size_t count, uint32_t *indices)
+{
+    order_places(s, epoch, permutation, first, count, indices);
+    for (size_t i = 0; s->list && i < count; i++)
+        indices[i] = s->list[indices[i]];
 }
 
 void sampler_indices(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
                      uint64_t first, size_t count, uint32_t *indices)
 {
     assert(first <= s->shard_count && count <= s->shard_count - first);
-    assert(permutation || !(sampler_needs_permutation(s) || s->order == FMNIST_ORDER_LIST));
+    assert(permutation || !sampler_needs_permutation(s));
     if (count == 0)
         return;
     /* Padding is shorter than world_size, so of a rank's samples only the last can lie in it. */

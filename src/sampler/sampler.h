@@ -5,8 +5,9 @@
  * caller keeps: permutation_build fills it, and for the orders whose generator runs on from epoch
  * to epoch a permutation_state saves walking the epochs before it again.
  *
- * The order list is the caller's own: `count` indices, the same in every epoch, passed as the
- * permutation. It may have batches of any lengths (`ends`).
+ * With a list of the caller's own an order runs over the list's places, 0 .. count - 1, and an index
+ * is what stands there. The order list is the list as it is, the same in every epoch; it may have
+ * batches of any lengths (`ends`).
  *
  * Shards, for every order: rank r of W takes positions r, r + W, r + 2W, … of the epoch's order,
  * which `pad` has made a multiple of W long (wrap: its own beginning repeated; drop: tail left
@@ -37,6 +38,7 @@ struct sampler {
     uint32_t pad; /* enum fmnist_pad: wrap, drop or none (auto has been resolved) */
     uint32_t batch_size;
     uint32_t drop_last;
+    const uint32_t *list; /* borrowed, [count]; NULL: the split's images, not with order list */
     /* Borrowed; order list with world_size 1 and no drop_last only, else NULL. Batch b is samples
      * [ends[b - 1], ends[b]), from 0 for b == 0: ascending, the last one equal to count, no batch
      * longer than batch_size. */
@@ -51,7 +53,7 @@ struct sampler {
  * numbers; -EINVAL where count is out of range. */
 int sampler_init(struct sampler *s, struct err *e);
 
-/* Whether the order needs a permutation from permutation_build. A list brings its own. */
+/* Whether the order needs a permutation from permutation_build. */
 bool sampler_needs_permutation(const struct sampler *s);
 
 /* Where the generator of a running order (torch-loader, numpy) stands: before epoch `epoch`. */
@@ -74,7 +76,7 @@ void permutation_build(const struct sampler *s, uint64_t epoch, uint32_t *permut
                        struct permutation_state *state);
 
 /* The dataset indices of samples [first, first + count) of this rank's epoch, first + count <=
- * shard_count. `permutation` is that of the epoch, the list, or NULL where none is needed. */
+ * shard_count. `permutation` is that of the epoch, or NULL where none is needed. */
 void sampler_indices(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
                      uint64_t first, size_t count, uint32_t *indices);
 

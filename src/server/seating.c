@@ -55,9 +55,9 @@ static void check_memory(struct seat_job *j)
                         "rings of uid %u",
                         (unsigned long long)stream_bytes(j->reader->stream),
                         (unsigned long long)allowed, (unsigned)uid);
-    const struct kept_list *list = j->reader->stream->recipe->list;
-    if (!j->rc && list)
-        j->rc = upload_allowed(j->server, uid, kept_list_bytes(list), list, &j->err);
+    const struct stream *stream = j->reader->stream;
+    if (!j->rc && stream->recipe->list)
+        j->rc = upload_allowed(j->server, uid, &stream->recipe->spec, stream, &j->err);
 }
 
 static int slots_for(const struct seat_job *j, uint32_t *slots, struct err *e)
@@ -205,7 +205,7 @@ static void expect_list(struct session *s)
 static int want_list(struct session *s, struct seat_job *j)
 {
     const struct spec *spec = &j->request.spec;
-    int rc = upload_allowed(s->server, s->uid, upload_bytes(spec), NULL, &j->err);
+    int rc = upload_allowed(s->server, s->uid, spec, NULL, &j->err);
     if (!rc)
         rc = upload_new(&j->upload, spec, &j->err);
     if (rc)

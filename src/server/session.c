@@ -482,7 +482,6 @@ void session_facts(const struct session *s, struct session_facts *f)
         .pid = s->pid,
         .reader = s->reader,
         .upload_bytes = seating_upload(s) ? seating_upload(s)->bytes : 0,
-        .list = s->reader ? s->reader->stream->recipe->list : NULL,
     };
     if (!s->reader)
         return;

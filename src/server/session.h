@@ -49,7 +49,6 @@ struct session_facts {
     uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or outlet.h says */
     uint64_t waits;
     uint64_t upload_bytes;        /* of the list that it sends; 0: it sends none */
-    const struct kept_list *list; /* that its stream reads; NULL: none */
 };
 void session_facts(const struct session *s, struct session_facts *f);
 

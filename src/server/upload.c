@@ -2,11 +2,13 @@
 #include "server/upload.h"
 
 #include "server/session.h"
+#include "server/stream.h"
 #include "wire/message.h"
 #include "wire/socket.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,37 +19,54 @@ uint64_t upload_bytes(const struct spec *spec)
     return (spec->list_count + spec->list_batch_count) * sizeof(uint32_t);
 }
 
-/* Whether a session before `s` in the walk, of the same user, reads the list too. */
-static bool is_counted(const struct server *server, const struct session *s,
-                       const struct session_facts *f)
+/* The permutations of a list that a stream of the spec holds. Those of a split are bounded by it. */
+static uint64_t permutation_bytes(const struct spec *spec)
 {
-    for (struct session *o = server->sessions; o != s; o = session_next(o)) {
-        struct session_facts of;
-        session_facts(o, &of);
-        if (of.uid == f->uid && of.list == f->list)
-            return true;
-    }
-    return false;
+    return orders_stream_bytes(spec->order, spec->list_count);
 }
 
-int upload_allowed(const struct server *server, uid_t uid, uint64_t bytes,
-                   const struct kept_list *read, struct err *e)
+/* What a session's stream takes that neither `but` nor a session before it in the walk, of the same
+ * user, takes too. */
+static uint64_t bytes_of_its_own(const struct server *server, const struct session *s,
+                                 const struct stream *stream, const struct stream *but)
 {
-    uint64_t limit = server->config->limits.list_bytes, all = bytes;
+    bool has_list = but && but->recipe->list == stream->recipe->list, has_order = but == stream;
+    struct session_facts f, of;
+    session_facts(s, &f);
+    for (struct session *o = server->sessions; o != s; o = session_next(o)) {
+        session_facts(o, &of);
+        if (of.uid != f.uid || !of.reader)
+            continue;
+        has_list |= of.reader->stream->recipe->list == stream->recipe->list;
+        has_order |= of.reader->stream == stream;
+    }
+    const struct spec *spec = &stream->recipe->spec;
+    return (has_list ? 0 : upload_bytes(spec)) + (has_order ? 0 : permutation_bytes(spec));
+}
+
+int upload_allowed(const struct server *server, uid_t uid, const struct spec *spec,
+                   const struct stream *stream, struct err *e)
+{
+    uint64_t list = upload_bytes(spec), order = permutation_bytes(spec), all = list + order;
+    uint64_t limit = server->config->limits.list_bytes;
     for (struct session *s = server->sessions; s; s = session_next(s)) {
         struct session_facts f;
         session_facts(s, &f);
         if (f.uid != uid)
             continue;
         all += f.upload_bytes;
-        if (f.list && f.list != read && !is_counted(server, s, &f))
-            all += kept_list_bytes(f.list);
+        if (f.reader)
+            all += bytes_of_its_own(server, s, f.reader->stream, stream);
     }
     if (all <= limit)
         return 0;
+    char beside[96] = "";
+    if (order)
+        snprintf(beside, sizeof beside, " and %llu of its order (shuffle takes none)",
+                 (unsigned long long)order);
     return err_set(e, -E2BIG,
-                   "a list of %llu bytes: limits.list_bytes is %llu bytes for all lists of uid %u",
-                   (unsigned long long)bytes, (unsigned long long)limit, (unsigned)uid);
+                   "a list of %llu bytes%s: limits.list_bytes is %llu bytes for all lists of uid %u",
+                   (unsigned long long)list, beside, (unsigned long long)limit, (unsigned)uid);
 }
 
 int upload_new(struct upload **out, const struct spec *spec, struct err *e)

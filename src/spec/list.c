@@ -74,7 +74,8 @@ int list_check_indices(const uint32_t *indices, uint64_t count, uint64_t image_c
     for (uint64_t i = 0; i < count; i++)
         if (indices[i] >= image_count)
             return err_set(e, -EINVAL,
-                           "list[%" PRIu64 "] is %" PRIu32 ": the split has images 0 to %" PRIu64,
-                           i, indices[i], image_count - 1);
+                           "list[%" PRIu64 "] is %" PRIu32 ": the split has %" PRIu64
+                           " images, 0 to %" PRIu64,
+                           i, indices[i], image_count, image_count - 1);
     return 0;
 }

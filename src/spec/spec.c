@@ -356,20 +356,25 @@ static int check_field(const struct field *f, const struct spec *s, struct err *
     return 0;
 }
 
-/* The list's fields say something with the order list, and nothing with any other. */
+/* Any order may have a list. Lengths say which samples make a batch, so they fit those orders only
+ * that leave the samples where they are. */
 static int check_list(const struct spec *s, struct err *e)
 {
     static const uint8_t zeros[LIST_DIGEST_SIZE];
-    if (s->order != FMNIST_ORDER_LIST) {
-        if (s->list_count || s->list_batch_count ||
-            memcmp(s->list_digest, zeros, sizeof zeros) != 0)
-            return err_set(e, -EINVAL, "a list of %llu indices with order %s: want order list",
-                           (unsigned long long)s->list_count, name_of(order_names, s->order));
+    const char *order = name_of(order_names, s->order);
+    bool in_place = s->order == FMNIST_ORDER_LIST || s->order == FMNIST_ORDER_SEQUENTIAL;
+    bool has_one = s->order == FMNIST_ORDER_LIST || s->list_count || s->list_batch_count ||
+                   memcmp(s->list_digest, zeros, sizeof zeros) != 0;
+    if (!has_one)
         return 0;
-    }
     if (s->list_count < 1 || s->list_count > SPEC_LIST_MAX)
-        return err_set(e, -EINVAL, "order list with %llu indices: want 1 to %llu",
-                       (unsigned long long)s->list_count, (unsigned long long)SPEC_LIST_MAX);
+        return err_set(e, -EINVAL,
+                       "order %s with %llu indices: want a list of 1 to %llu numbers of the split",
+                       order, (unsigned long long)s->list_count,
+                       (unsigned long long)SPEC_LIST_MAX);
+    if (s->list_batch_count && !in_place)
+        return err_set(e, -EINVAL,
+                       "list_batches with order %s: want order list, or runs of batch_size", order);
     if (s->list_batch_count > s->list_count)
         return err_set(e, -EINVAL, "list_batches has %llu lengths: the list has %llu indices",
                        (unsigned long long)s->list_batch_count, (unsigned long long)s->list_count);

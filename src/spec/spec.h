@@ -50,7 +50,7 @@ struct spec {
     uint32_t transport;
     uint64_t epoch;
     uint64_t epochs;
-    /* The list stays outside: spec/list.h. All 0 but for the order list. */
+    /* The list stays outside: spec/list.h. All 0 without one. */
     uint64_t list_count;
     uint64_t list_batch_count; /* 0: batches are runs of batch_size */
     uint8_t list_digest[LIST_DIGEST_SIZE];

@@ -93,8 +93,8 @@ START_TEST(options_parse__many_fields__each_in_its_place)
 }
 END_TEST
 
-/* An order without its list, or a list that is not used, is a mistake. */
-START_TEST(options_parse__order_list_and_indices__only_together)
+/* Any order may have a list; the order list is a mistake without one. */
+START_TEST(options_parse__order_list__only_with_indices)
 {
     ck_assert_int_eq(PARSE("dump", "--order", "list", "--indices", "numbers.txt"), GO_ON);
     ck_assert_uint_eq(in.spec.order, FMNIST_ORDER_LIST);
@@ -102,8 +102,10 @@ START_TEST(options_parse__order_list_and_indices__only_together)
     ck_assert_int_eq(PARSE("bench", "--indices=-", "--order=list"), GO_ON);
     ck_assert_str_eq(in.indices, "-");
     ck_assert_int_eq(PARSE("bench", "--order", "list"), STOP_WRONG);
-    ck_assert_int_eq(PARSE("bench", "--indices", "numbers.txt"), STOP_WRONG);
-    ck_assert_int_eq(PARSE("bench", "--indices", "numbers.txt", "--order", "torch"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("bench", "--indices", "numbers.txt"), GO_ON);
+    ck_assert_int_eq(PARSE("bench", "--indices", "numbers.txt", "--order", "torch"), GO_ON);
+    ck_assert_uint_eq(in.spec.order, FMNIST_ORDER_TORCH);
+    ck_assert_str_eq(in.indices, "numbers.txt");
 }
 END_TEST
 
@@ -182,7 +184,7 @@ int main(void)
     tcase_add_test(tc, options_parse__no_options__defaults_of_each_verb);
     tcase_add_test(tc, options_parse__every_spec_field__accepted_by_each_stream_verb);
     tcase_add_test(tc, options_parse__many_fields__each_in_its_place);
-    tcase_add_test(tc, options_parse__order_list_and_indices__only_together);
+    tcase_add_test(tc, options_parse__order_list__only_with_indices);
     tcase_add_test(tc, options_parse__drop_last__switch_or_value);
     tcase_add_test(tc, options_parse__epoch_epochs_batches__told_apart);
     tcase_add_test(tc, options_parse__numbers_out_of_form__wrong_usage);

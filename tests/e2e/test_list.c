@@ -260,13 +260,19 @@ START_TEST(list__that_does_not_fit__refused_with_place_and_value)
     must_refuse(&spec, FMNIST_EINVAL, "order list with 0 indices");
     spec = good;
     spec.list_count = 0;
-    must_refuse(&spec, FMNIST_EINVAL, "list");
-    spec = good;
-    spec.order = FMNIST_ORDER_TORCH;
-    must_refuse(&spec, FMNIST_EINVAL, "order torch");
+    must_refuse(&spec, FMNIST_EINVAL, "list is empty: want numbers of the split");
     spec = good;
     spec.list_batch_count = 2;
     must_refuse(&spec, FMNIST_EINVAL, "list_batches");
+    spec.list_batches = few;
+    spec.list_batch_count = 0;
+    must_refuse(&spec, FMNIST_EINVAL, "list_batches is empty");
+    spec.list_batch_count = 2;
+    spec.list_count = 3;
+    spec.order = FMNIST_ORDER_TORCH;
+    must_refuse(&spec, FMNIST_EINVAL, "list_batches with order torch: want order list");
+    spec.list_count = 4;
+    spec.order = FMNIST_ORDER_LIST;
     const uint32_t *const wrong[] = {zero, few, many};
     static const char *const words[] = {"list_batches[1] is 0", "3 in all", "list_batches[1] is 4"};
     for (int i = 0; i < 3; i++) {
@@ -280,7 +286,7 @@ START_TEST(list__that_does_not_fit__refused_with_place_and_value)
     ck_assert_uint_eq(lists_now().received, 0);
     list[2] = 103;
     for (int i = 0; i < 2; i++) /* when it is sent, and when it is known */
-        must_refuse(&good, FMNIST_EINVAL, "list[2] is 103: the split has images 0 to 102");
+        must_refuse(&good, FMNIST_EINVAL, "list[2] is 103: the split has 103 images, 0 to 102");
     ck_assert_uint_eq(lists_now().received, 1);
 }
 END_TEST
@@ -431,7 +437,7 @@ START_TEST(upload__wrong_frames__end_their_own_connection)
     hear_error(fd, FMNIST_EINVAL, "another digest");
     fd = dial_and_greet(&d);
     ask_for_list(fd, 200000001);
-    hear_error(fd, FMNIST_EINVAL, "want 1 to 200000000");
+    hear_error(fd, FMNIST_EINVAL, "want a list of 1 to 200000000");
     ck_assert_uint_eq(lists_now().kept, 0);
     struct fmnist_batch b;
     must(fmnist_next(witness, &b));

@@ -200,6 +200,96 @@ def test_spec__wrong__the_librarys_words(daemon, options, kind, text):
         fmnist.open(**options)
 
 
+# ---- a list of images, in any order: what PyTorch has as a Subset
+
+def subset(values=None, size=257):
+    values = np.random.default_rng(4).choice(10000, size, True) if values is None else values
+    torch = pytest.importorskip("torch")
+    return torch.utils.data, torch.utils.data.Subset(range(10000), values)
+
+
+@pytest.mark.parametrize("order, shuffle", [("torch", True), ("sequential", False),
+                                            ("list", False)])
+@pytest.mark.parametrize("world", [1, 2, 3, 5])
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("seed", [0, 77])
+def test_list__any_rank__distributed_sampler_over_a_subset(daemon, order, shuffle, world,
+                                                           drop_last, seed):
+    data, chosen = subset()
+    for rank in range(world):
+        sampler = data.DistributedSampler(chosen, world, rank, shuffle, seed, drop_last)
+        loader = data.DataLoader(chosen, 16, sampler=sampler, drop_last=drop_last)
+        s = stream(split="test", batch_size=16, list=chosen.indices, order=order, seed=seed,
+                   rank=rank, world_size=world, drop_last=drop_last)
+        assert len(s) == len(loader)
+        for epoch in range(2):
+            sampler.set_epoch(epoch)
+            assert [i.tolist() for _, _, i in s] == [b.tolist() for b in loader]
+
+
+@pytest.mark.parametrize("size", [1, 2, 16, 257, 20000])
+def test_list__torch_loader__data_loader_over_a_subset(daemon, size):
+    data, chosen = subset(size=size)
+    torch = pytest.importorskip("torch")
+    generator = torch.Generator().manual_seed(5)
+    loader = data.DataLoader(chosen, 16, sampler=data.RandomSampler(chosen, generator=generator),
+                             generator=generator)
+    s = stream(split="test", batch_size=16, list=chosen.indices, order="torch-loader", seed=5)
+    for _ in range(3):
+        assert [i.tolist() for _, _, i in s] == [b.tolist() for b in loader]
+
+
+def test_list__numpy__gluons_shuffle_of_it(daemon):
+    chosen = np.arange(0, 10000, 39)
+    s = stream(split="test", batch_size=16, list=chosen, order="numpy", seed=3)
+    random = np.random.RandomState(3)
+    for _ in range(2):
+        places = np.arange(len(chosen))
+        random.shuffle(places)
+        assert (numbers(s) == chosen[places]).all()
+
+
+def test_list__saved_anywhere__pixels_of_the_rest(daemon, raw_test):
+    chosen = range(5000, 5100)
+    options = dict(split="test", batch_size=7, list=chosen, order="torch", seed=9)
+    s = stream(**options)
+    for _ in range(2):
+        tokens, whole = [s.token()], []
+        for X, y, indices in s:
+            assert (X[:, 0] == raw_test[0][indices]).all() and (y == raw_test[1][indices]).all()
+            tokens.append(s.token())
+            whole.append(indices)
+        for step, token in enumerate(tokens[:-1]):
+            with pickle.loads(pickle.dumps(stream(**options, token=token))) as rest:
+                assert numbers(rest).tolist() == np.concatenate(whole[step:]).tolist()
+
+
+@pytest.mark.parametrize("order", ["sequential", "shuffle", "torch", "torch-loader", "numpy"])
+def test_list__every_order__each_of_it_once(daemon, order):
+    chosen = np.random.default_rng(1).choice(60000, 4321, False)
+    got = numbers(stream(list=chosen, order=order, seed=2))
+    assert sorted(got) == sorted(chosen) and (got == chosen).all() == (order == "sequential")
+
+
+@pytest.mark.parametrize("options, kind, text", [
+    (dict(list=[]), ValueError, "list is empty"),
+    (dict(list=[1, 2], list_batches=[]), ValueError, "list_batches is empty"),
+    (dict(list=[3, -1]), ValueError, r"list\[1\] is -1, of 2 numbers"),
+    (dict(list=np.array([2 ** 32])), ValueError, r"list\[0\] is 4294967296"),
+    (dict(list=[0.5]), TypeError, "list has numbers of type float64: want whole numbers"),
+    (dict(list=np.ones(5, bool)), TypeError, r"a mask of 5 booleans: .* np.flatnonzero\(mask\)"),
+    (dict(list=[[1], [2]]), ValueError, r"list has shape \(2, 1\)"),
+    (dict(list=[1, 60000]), errors.InvalidSpec,
+     r"list\[1\] is 60000: the split has 60000 images, 0 to 59999"),
+    (dict(list=[1, 2], list_batches=[2], order="torch"), errors.InvalidSpec,
+     "list_batches with order torch"),
+    (dict(order="list"), errors.InvalidSpec, "order list with 0 indices: want a list of 1 to"),
+])
+def test_list__wrong__a_sentence_with_the_place(daemon, options, kind, text):
+    with pytest.raises(kind, match=text):
+        stream(**{"order": "sequential", **options})
+
+
 @pytest.mark.parametrize("end", ["pass", "raise SystemExit(3)",
                                  "import os; os.kill(os.getpid(), 9)"])
 def test_auto__parent_ends__daemon_and_folder_gone(end, tmp_path):

@@ -314,12 +314,39 @@ START_TEST(sampler_indices__list__sharded_as_the_naive_list)
             struct epoch_list whole = pad_naively(list, 23, world, pads[p]);
             for (uint32_t rank = 0; rank < world; rank++) {
                 struct sampler s = make_sampler(FMNIST_ORDER_LIST, 23);
+                s.list = list;
                 s.pad = pads[p];
                 s.rank = rank;
                 s.world_size = world;
-                check_rank(&s, list, &whole, rank);
+                check_rank(&s, NULL, &whole, rank);
             }
             free(whole.indices);
+        }
+}
+END_TEST
+
+/* An order runs over the list's places: the naive epoch of as many images, looked up in the list. */
+START_TEST(sampler_indices__list_in_any_order__looked_up)
+{
+    enum { N = 61 };
+    uint32_t list[N];
+    for (uint32_t i = 0; i < N; i++)
+        list[i] = i * i % 47 + 50000;
+    for (int o = 0; o < ORDERS; o++)
+        for (uint32_t world = 1; world <= 5; world++) {
+            struct sampler s = make_sampler(all_orders[o], N);
+            uint32_t *order = epoch_order(s.order, N, s.seed, 2), p[N];
+            if (sampler_needs_permutation(&s))
+                permutation_build(&s, 2, p, NULL);
+            for (uint32_t i = 0; i < N; i++)
+                order[i] = list[order[i]];
+            struct epoch_list whole = pad_naively(order, N, world, s.pad);
+            s.list = list;
+            s.world_size = world;
+            for (s.rank = 0; s.rank < world; s.rank++)
+                check_rank(&s, p, &whole, 2);
+            free(whole.indices);
+            free(order);
         }
 }
 END_TEST
@@ -332,6 +359,7 @@ START_TEST(sampler_batch_first__list_with_ends__batches_of_these_lengths)
     static const uint64_t firsts[] = {0, 1, 4}, counts[] = {1, 3, 2};
     struct sampler s = make_sampler(FMNIST_ORDER_LIST, 6);
     s.batch_size = 3;
+    s.list = list;
     s.ends = ends;
     s.end_count = 3;
     ck_assert_int_eq(sampler_init(&s, NULL), 0);
@@ -340,7 +368,7 @@ START_TEST(sampler_batch_first__list_with_ends__batches_of_these_lengths)
         uint32_t got[3];
         ck_assert_uint_eq(sampler_batch_first(&s, step), firsts[step]);
         ck_assert_uint_eq(sampler_batch_count(&s, step), counts[step]);
-        sampler_indices(&s, step, list, firsts[step], counts[step], got);
+        sampler_indices(&s, step, NULL, firsts[step], counts[step], got);
         ck_assert_mem_eq(got, list + firsts[step], counts[step] * sizeof *got);
     }
 }
@@ -362,6 +390,7 @@ int main(void)
     tcase_add_test(tc, sampler_init__no_batch__einval_with_the_numbers);
     tcase_add_test(tc, sampler_check_epoch__far__refused_for_running_orders_only);
     tcase_add_test(tc, sampler_indices__list__sharded_as_the_naive_list);
+    tcase_add_test(tc, sampler_indices__list_in_any_order__looked_up);
     tcase_add_test(tc, sampler_batch_first__list_with_ends__batches_of_these_lengths);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -110,7 +110,7 @@ START_TEST(list_check_indices__beyond_the_split__einval_with_place_and_value)
 {
     struct err e;
     must_say(list_check_indices(indices, 4, 3, &e), &e,
-             "list[0] is 3: the split has images 0 to 2");
+             "list[0] is 3: the split has 3 images, 0 to 2");
     must_say(list_check_indices(indices + 1, 3, 3, &e), &e, "list[1] is 3");
 }
 END_TEST

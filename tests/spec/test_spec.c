@@ -224,9 +224,11 @@ START_TEST(spec_check__each_field_out_of_range__refused_by_name)
     REFUSED(s.order = FMNIST_ORDER_LIST; s.list_count = 4; s.list_batch_count = 5, "5 lengths");
     REFUSED(s.order = FMNIST_ORDER_LIST; s.list_count = s.list_batch_count = 4;
             s.world_size = 2, "world-size 2 with list_batches");
-    REFUSED(s.list_count = 1, "with order sequential");
-    REFUSED(s.list_batch_count = 1, "with order sequential");
-    REFUSED(s.list_digest[15] = 1, "with order sequential");
+    REFUSED(s.list_batch_count = 1, "order sequential with 0 indices");
+    REFUSED(s.list_digest[15] = 1, "order sequential with 0 indices");
+    REFUSED(s.order = FMNIST_ORDER_TORCH; s.list_count = SPEC_LIST_MAX + 1, "200000001 indices");
+    for (uint32_t order = FMNIST_ORDER_SHUFFLE; order <= FMNIST_ORDER_NUMPY; order++)
+        REFUSED(s.order = order; s.list_count = s.list_batch_count = 4, "list_batches with order");
     REFUSED(s.world_size = 0, "world-size 0");
     REFUSED(s.world_size = SPEC_WORLD_MAX + 1, "world-size 65537");
     REFUSED(s.rank = 1, "rank 1: want 0 to 0");

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmnist import _native, daemon as _daemon, errors
+from fmnist import _native, _numbers, daemon as _daemon, errors
 
 # One call fetches about this much: enough small batches that the call costs little for each, little
 # enough that a block stays in the CPU's cache until it is handed out.
@@ -197,8 +197,8 @@ class Stream:
                  data=None, timeout=30.0, reconnect=60.0, token=None, zero_copy=False,
                  indices=False, arrays=NumpyArrays, list=None, list_batches=None, **spec):
         check_names(spec, FIELDS, "a stream")
-        self._list = tuple(None if a is None else np.ascontiguousarray(a, np.uint32)
-                           for a in (list, list_batches))
+        self._list = tuple(None if a is None else _numbers.uint32(name, a) for name, a in
+                           (("list", list), ("list_batches", list_batches)))
         self._fields = dict(dataset=dataset, split=split,
                             **{name: value for name, value in spec.items() if value is not None})
         self._epochs = int(self._fields.pop("epochs", 0))

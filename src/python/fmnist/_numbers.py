@@ -1,0 +1,31 @@
+"""Lists of numbers as the daemon takes them: what NumPy would round, wrap or count is refused."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_LARGEST = np.iinfo(np.uint32).max
+
+
+def uint32(name: str, values: Any) -> npt.NDArray[np.uint32]:
+    """`values` (a sequence, an array, a tensor) as a contiguous array of uint32.
+
+    Errors: TypeError for what are no whole numbers, ValueError for one out of range or for none,
+    with its place; the text begins with `name`."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}: want numbers in one dimension")
+    if not len(array):
+        raise ValueError(f"{name} is empty: want 1 number or more, or {name}=None for no such list")
+    if array.dtype == bool:
+        raise TypeError(f"{name} is a mask of {len(array)} booleans: want numbers, which "
+                        "np.flatnonzero(mask) gives")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} has numbers of type {array.dtype}: want whole numbers")
+    wrong = np.flatnonzero((array < 0) | (array > _LARGEST)) if array.dtype != np.uint32 else ()
+    if len(wrong):
+        at = int(wrong[0])
+        raise ValueError(f"{name}[{at}] is {array[at]}, of {len(array)} numbers: "
+                         f"want 0 to {_LARGEST}")
+    return np.ascontiguousarray(array, np.uint32)
