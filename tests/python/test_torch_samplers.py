@@ -227,7 +227,6 @@ def test_indices__in_dataloader__each_batch_once_in_order(daemon, workers):
     (dict(shuffle=True, order="torch"), "shuffle= and order="),
     (dict(batch_sampler=[[1]], drop_last=True), "batch_sampler= and drop_last="),
     (dict(sampler=SequentialSampler(ALL), world_size=2), "world_size="),
-    (dict(indices=[1], shuffle=True, seed=1), "DistributedSampler"),
     (dict(shuffle=True, seed=1, generator=torch.Generator()), "without seed=")])
 def test_loader__two_ways_to_choose__refused(options, names):
     with pytest.raises(ValueError, match=names):

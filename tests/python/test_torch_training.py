@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import distributed as dist, nn  # noqa: E402
 from torch.utils.data import DataLoader, Dataset, DistributedSampler  # noqa: E402
 
 from fmnist.torch import Loader  # noqa: E402
@@ -154,7 +154,8 @@ def ddp_run(which):
     net = nn.parallel.DistributedDataParallel(training.net)
     training.net = net
     if which == "ours":
-        loader = sampler = ours(split="test", batch_size=32, seed=3)
+        loader = sampler = ours(split="test", batch_size=32, seed=3, rank=dist.get_rank(),
+                                world_size=dist.get_world_size())
     else:
         from conftest import idx
 

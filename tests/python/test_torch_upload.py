@@ -127,6 +127,6 @@ def test_upload__device_that_cannot_register__said_and_right(daemon):
     assert len(upload._cuda.calls) == 1
 
 
-def test_upload__owned_tensors__refused():
+def test_upload__owned_tensors__refused(daemon):
     with pytest.raises(ValueError, match="zero_copy=True"):
         Upload(loader(zero_copy=False), cuda=Device(0))

@@ -22,27 +22,23 @@ import warnings
 import weakref
 
 import torch
-from torch.utils.data import (BatchSampler, DataLoader, IterableDataset, RandomSampler,
-                              SequentialSampler, Subset, default_collate, get_worker_info)
+from torch.utils.data import (DataLoader, IterableDataset, Subset, default_collate,
+                              get_worker_info)
 
-from fmnist import _chapter, _torch_draws as _draws, core, errors
+from fmnist import _chapter, _torch_draws as _draws, errors
 from fmnist._loader import numbers
+from fmnist._torch_epoch import Epoch, Order, draw
 from fmnist._torch_samples import (MapDataset, TorchArrays, numbers_of,  # noqa: F401
-                                   pillow_rule, subset_of)
-from fmnist._torch_seeded import SeededSampler, ShardSampler
+                                   pillow_rule, source_of, subset_of)
+from fmnist._torch_seeded import SeededSampler, ShardSampler, order_spec
 from fmnist._torch_upload import Upload  # noqa: F401  (part of this module)
 
 
-def _draw(generator=None):
-    """What DataLoader draws for its workers, and RandomSampler for its seed."""
-    return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())
-
-
 def _seconds(timeout):
-    """How long to wait for a batch, of DataLoader's timeout=: 0 for our own default."""
+    """How long to wait for a batch, of DataLoader's timeout=; None: our own default."""
     if timeout is None or isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(f"timeout={timeout!r}: want seconds, 0 for the default of 30")
-    return timeout or 30.0
+    return timeout or None
 
 
 def _exclude(**said):
@@ -60,26 +56,6 @@ def _asked_by_dataloader():
 @functools.lru_cache(maxsize=None)
 def _tell_once(text):
     warnings.warn(text, stacklevel=3)
-
-
-class _Run:
-    """One epoch that is being read: where its order comes from, and how far it is."""
-
-    def __init__(self, epoch=None):
-        self.epoch = epoch    # of a sampler that counts them
-        self.seed = None      # drawn from the global generator, or a DataLoader's base seed
-        self.draws = _draws.Draws(None)
-        self.stream = None    # None: nothing was drawn yet, or it is read without one
-        self.alone = False    # a sampler that is asked batch by batch: there is no position
-        self.finished = False
-        self.reader = None    # its iterator, a weak reference
-
-    def in_use(self):
-        """Whether somebody may go on with it."""
-        return not self.finished and self.reader is not None and self.reader() is not None
-
-    def __getstate__(self):
-        return {**self.__dict__, "reader": None}
 
 
 class Loader(IterableDataset, DataLoader):
@@ -139,28 +115,30 @@ class Loader(IterableDataset, DataLoader):
                 "sample by sample, or transform the batches")
         _exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
         _exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
-        source = _source(dataset, split, dict(
-            resize=resize, height=height, width=width, dtype=dtype, layout=layout,
-            channels=channels, mean=mean, std=std), dict(
-            socket=socket, daemon=daemon, data=data, reconnect=reconnect,
-            timeout=_seconds(timeout)), target_transform)
-        self._samples, self._list = subset_of(source)
-        if indices is not None:
-            if self._list is not None:
-                raise ValueError("indices= and a Subset exclude each other")
-            self._list = numbers_of(indices, len(self._samples))
-            source = Subset(self._samples, self._list)
+        _exclude(batch_sampler=batch_sampler, drop_last=drop_last)
         if batch_sampler is not None:
             if batch_size not in (1, 64):
                 raise ValueError("batch_sampler= and batch_size= exclude each other")
             batch_size = 1  # DataLoader's default
-        spec = _order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last)
+        spec = order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last)
         if spec is not None:
             if sampler is not None or batch_sampler is not None:
                 raise ValueError("a sampler is asked as it is: no seed=, rank=, world_size=, pad= "
                                  "or epoch=")
             if generator is not None and shuffle:
                 raise ValueError("generator= is for shuffle=True without seed=, in one process")
+        source = source_of(dataset, split, dict(
+            resize=resize, height=height, width=width, dtype=dtype, layout=layout,
+            channels=channels, mean=mean, std=std), dict(
+            socket=socket, daemon=daemon, data=data, reconnect=reconnect,
+            timeout=_seconds(timeout)), target_transform)
+        self._samples, chosen = subset_of(source)
+        if indices is not None:
+            if chosen is not None:
+                raise ValueError("indices= and a Subset exclude each other")
+            chosen = numbers_of(indices, self._samples)
+            source = Subset(self._samples, chosen)
+        if spec is not None:
             kind = ShardSampler if spec["world_size"] > 1 else SeededSampler
             sampler, shuffle = kind(source, self._samples.where, spec), None
         self._given = dict(label_dtype=label_dtype, transport=transport, indices=with_indices,
@@ -176,6 +154,7 @@ class Loader(IterableDataset, DataLoader):
             pin_memory, drop_last, timeout, worker_init_fn, multiprocessing_context, generator,
             prefetch_factor=prefetch_factor, persistent_workers=persistent_workers,
             pin_memory_device=pin_memory_device, in_order=in_order)
+        self._order = Order(self._samples, chosen, self._given, self.batch_sampler)
         if num_workers and not self._by_dataloader():
             _tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
                        "and starts none; the option only chooses when random numbers are drawn, as "
@@ -194,12 +173,17 @@ class Loader(IterableDataset, DataLoader):
         """What the daemon made of it: a core.Info."""
         if self._run is not None and self._run.stream is not None:
             return self._run.stream.info
-        with self._stream(self._plain_order() or {}) as stream:
+        with self._order.stream(self._order.known() or {}) as stream:
             return stream.info
 
     def __len__(self):
         """Batches an epoch."""
         return DataLoader.__len__(self)
+
+    def _by_dataloader(self):
+        """Whether DataLoader itself has to read the samples."""
+        return (self._samples.transform is not None or self.batch_sampler is None or
+                self.collate_fn is not default_collate)
 
     def check_worker_number_rationality(self):
         if self._by_dataloader():
@@ -255,11 +239,8 @@ class Loader(IterableDataset, DataLoader):
             state["outer"] = list(self._outer)
         if not state["inside"]:
             return state
-        state["epoch"] = run.epoch if run.epoch is not None else state["epoch"]
-        if run.stream is not None:
-            state.update(run.stream.state_dict(back), seed=run.seed)
-            if run.draws.indices is not None:
-                state["draws"] = run.draws.state_dict(back)
+        state["epoch"] = run.number if run.number is not None else state["epoch"]
+        state.update(run.state_dict(back))
         return state
 
     def load_state_dict(self, state):
@@ -276,16 +257,7 @@ class Loader(IterableDataset, DataLoader):
                              f"{len(generators)}: make it as the one that was saved")
         for generator, kept in zip(generators, state["generators"]):
             generator.set_state(kept)
-        run = _Run(state["epoch"])
-        if "draws" in state:
-            run.draws = _draws.Draws.restored(state["draws"],
-                                              _draws.generator_of(self.batch_sampler))
-        if "token" in state:
-            run.seed = state["seed"]
-            order = self._plain_order() or {} if run.draws.indices is None else run.draws.spec()
-            run.stream = self._stream(order if run.seed is None else {**order, "seed": run.seed})
-            run.stream.load_state_dict({"token": state["token"]})
-        self._run = run
+        self._run = run = Epoch.restored(state, self._order)
         if "outer" in state:
             self._outer = tuple(state["outer"])
         if state["inside"]:
@@ -295,9 +267,9 @@ class Loader(IterableDataset, DataLoader):
         run.finished = not state["inside"]
 
     def _go_on_with(self, run):
-        if run.epoch is not None and get_worker_info() is None:
-            self.set_epoch(run.epoch)
-        self._goes_on = run.epoch, os.getpid()
+        if run.number is not None and get_worker_info() is None:
+            self.set_epoch(run.number)
+        self._goes_on = run.number, os.getpid()
 
     def _rest(self):
         """Whether the iteration that begins is the rest of one before."""
@@ -319,84 +291,6 @@ class Loader(IterableDataset, DataLoader):
                 return sampler.epoch
         return None
 
-    # ---- where an epoch's order comes from
-
-    def _by_dataloader(self):
-        """Whether DataLoader itself has to read the samples."""
-        return (self._samples.transform is not None or self.batch_sampler is None or
-                self.collate_fn is not default_collate)
-
-    def _plain_sampler(self):
-        return self.batch_sampler.sampler if type(self.batch_sampler) is BatchSampler else None
-
-    def _shuffles(self):
-        """Whether it is shuffle=True, or a RandomSampler that does as much."""
-        sampler, count = self._plain_sampler(), len(self.dataset)
-        return (type(sampler) is RandomSampler and not sampler.replacement and
-                sampler.num_samples == len(sampler.data_source) == count)
-
-    def _plain_order(self):
-        """What a Stream is told of an order that the daemon knows, but for the seed that shuffling
-        draws; None of another."""
-        sampler = self._plain_sampler()
-        if isinstance(sampler, (SeededSampler, ShardSampler)):
-            order = sampler.spec
-        elif type(sampler) is SequentialSampler and len(sampler) == len(self.dataset):
-            order = {"order": "sequential"}
-        elif self._shuffles() and sampler.generator is None:
-            order = {"order": "torch"}
-        else:
-            return None
-        return order if self._list is None else {**order, "list": self._list}
-
-    def _stream(self, order):
-        batches = self.batch_sampler
-        size = ({"batch_size": batches.batch_size, "drop_last": batches.drop_last}
-                if type(batches) is BatchSampler else {})
-        return core.Stream(**{**self._samples.where, **self._samples.spec, **self._given, **size,
-                              "arrays": TorchArrays, **order})
-
-    def _begin(self, run, batches, spare):
-        """Draws what the epoch's order is made of, and opens its stream. Returns None, or an
-        iterator of lists of indices that is to be asked for them one by one."""
-        sampler, order = self._plain_sampler(), self._plain_order()
-        if isinstance(sampler, (SeededSampler, ShardSampler)):
-            run.epoch = sampler.begin()
-            order = {**order, "epoch": run.epoch}
-        elif order is not None and self._shuffles():
-            run.seed = _draw()
-            order = {**order, "seed": run.seed}
-        if order is not None:
-            if len(self):
-                self._open(run, order, spare)
-        else:
-            if self._shuffles():
-                draws = _draws.shuffled(len(self.dataset), sampler.generator,
-                                        self.batch_size, self.drop_last, self._list)
-            elif _draws.is_static(sampler):
-                draws = self._static()
-            else:
-                draws = _draws.sampled(self.batch_sampler, batches, self._list,
-                                       _draws.generator_of(self.batch_sampler))
-            if not isinstance(draws, _draws.Draws):
-                run.alone = True
-                return draws
-            run.draws = draws
-            if len(draws.indices):
-                self._open(run, draws.spec(), spare)
-        return None
-
-    def _open(self, run, order, spare):
-        """The stream of that order: `spare`, the last iteration's, where it is of the same spec."""
-        run.stream = self._stream(order)
-        if spare is None:
-            return
-        if spare.same_spec(run.stream):
-            run.stream = spare
-            spare.seek(order.get("epoch", 0))
-        else:
-            spare.close()
-
     # ---- an epoch
 
     def __iter__(self):
@@ -406,25 +300,24 @@ class Loader(IterableDataset, DataLoader):
                 raise RuntimeError("inside another DataLoader's workers there is no collate_fn=, "
                                    "transform or batch_size=None: give them to that DataLoader")
             return DataLoader.__iter__(self)
-        last = self._run
+        last, order = self._run, self._order
         rest = self._rest()
         if worker is not None:
-            return self._in_worker(worker, last if rest else None)
+            return self._in_worker(worker, last, rest)
         if rest and last.stream is not None:
-            if isinstance(self._plain_sampler(), (SeededSampler, ShardSampler)):
-                self._plain_sampler().begin()
+            if order.seeded:
+                order.sampler.begin()
             return self._watched(last, self._streamed(last))
-        asked = self._plain_order() is None and not _draws.is_static(self._plain_sampler())
-        batches = iter(self.batch_sampler) if asked else None
+        batches = iter(self.batch_sampler) if order.asked() else None
         persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
         if not (rest or persistent or _asked_by_dataloader()):
-            _draw(self.generator)
-            if self.num_workers and asked:
+            draw(self.generator)
+            if self.num_workers and batches is not None:
                 batches = iter(self.batch_sampler)  # as DataLoader with workers does
         self._base_drawn = True
         spare = last.stream if last is not None and not last.in_use() else None
-        self._run = run = _Run(self._epoch_now())
-        begin = functools.partial(self._begin, run, batches, spare)
+        self._run = run = Epoch(self._epoch_now())
+        begin = functools.partial(run.begin, order, batches, spare)
         if self.num_workers:  # they are sent their first batches at once
             alone, ahead = begin(), self.prefetch_factor * self.num_workers
             run.draws.asked(ahead)
@@ -436,44 +329,30 @@ class Loader(IterableDataset, DataLoader):
         run.reader = weakref.ref(reader)
         return reader
 
-    def _in_worker(self, worker, rest):
+    def _in_worker(self, worker, last, rest):
         """The part of worker.id of the epoch: every num_workers-th batch."""
-        base = worker.seed - worker.id  # the same in all of them
-        sampler, order = self._plain_sampler(), self._plain_order()
-        if order is None and not _draws.is_static(sampler) or self.generator is not None:
+        if self._order.asked() or self.generator is not None:
             raise RuntimeError("a sampler or a generator is asked by the process that reads the "
                                "batches: use this Loader itself, or num_workers=0")
+        base = worker.seed - worker.id  # the same in all of them
         before, iteration = self._outer
         if before != base:
             iteration = 0
-        elif rest is None:
+        elif not rest:
             iteration += 1  # persistent workers
         self._outer = base, iteration
-        spare = self._run.stream if self._run is not None and rest is None else None
-        self._run = run = rest or _Run()
-        if isinstance(sampler, (SeededSampler, ShardSampler)):
-            run.epoch = sampler.begin(f"{base}-{iteration}", run.epoch)
-            order = {**order, "epoch": run.epoch}
-        elif self._shuffles():
-            run.seed = base + iteration if run.seed is None else run.seed
-            order = {**order, "seed": run.seed}
-        elif order is None:
-            order = self._static().spec()
-        if run.stream is None and len(self):
-            self._open(run, order, spare)
+        self._run = run = last if rest else Epoch()
+        run.begin_in_worker(self._order, base, iteration,
+                            None if rest or last is None else last.stream)
         return self._watched(run, self._streamed(run, worker.id, worker.num_workers))
-
-    def _static(self):
-        order = numbers(self._plain_sampler())
-        return _draws.Draws(order if self._list is None else self._list[order])
 
     def _batches(self, run, begin, queue):
         alone = begin()
         if alone is None:
             yield from self._streamed(run)
         elif queue is None:
-            for indices in alone:
-                yield self._fetched(indices)
+            for positions in alone:
+                yield self._fetched(positions)
         while queue:
             batch = self._fetched(queue.popleft())
             queue.extend(itertools.islice(alone, 1))
@@ -505,10 +384,9 @@ class Loader(IterableDataset, DataLoader):
             batch = _pinned(batch)
         return batch
 
-    def _fetched(self, indices):
-        """A batch of numbers in the data set, read without a stream."""
-        chosen = numbers([operator.index(i) for i in indices])
-        chosen = chosen if self._list is None else self._list[chosen]
+    def _fetched(self, positions):
+        """A batch that is read without a stream."""
+        chosen = self._order.numbers(numbers([operator.index(i) for i in positions]))
         images, labels = self._samples.fetch(chosen)
         return self._made(images, labels.to(getattr(torch, self.label_dtype)),
                           torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
@@ -519,41 +397,6 @@ def _pinned(batch):
         return [tensor.pin_memory() for tensor in batch]
     _tell_once("pin_memory=True, and there is no accelerator to pin memory for: it is not pinned")
     return batch
-
-
-def _order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last):
-    """The spec of an order that a seed and an epoch say; None where nothing of it was given."""
-    if (seed, order, rank, world_size, pad, epoch) == (None,) * 6:
-        return None
-    if rank is not None and world_size is None:
-        raise ValueError(f"rank={rank} without world_size=")
-    world = 1 if world_size is None else world_size
-    if world == 1 and order is None and not shuffle:
-        return None  # nothing that a seed or an epoch changes
-    if shuffle and seed is None and world == 1:
-        given = "pad=" if epoch is None else "epoch="
-        raise ValueError(f"{given} is for orders of a seed: give seed=, too")
-    return dict(order=order or ("torch" if shuffle else "sequential"), seed=seed or 0,
-                rank=rank or 0, world_size=world, pad=pad or "auto", drop_last=bool(drop_last),
-                epoch=epoch or 0)
-
-
-def _source(dataset, split, images, where, target_transform):
-    """The data set that a Loader reads: the one that was given, or one of these keywords."""
-    if isinstance(dataset, str):
-        return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
-            name: value for name, value in {**images, **where}.items() if value is not None})
-    samples, _ = subset_of(dataset)
-    if not isinstance(samples, MapDataset):
-        raise TypeError(f"dataset={type(samples).__name__}: want the name of a data set that the "
-                        'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
-                        "of one; which samples of it is said by indices=")
-    given = [f"{name}=" for name, value in
-             {"split": split, "target_transform": target_transform, **images, **where}.items()
-             if value]
-    if given:
-        raise ValueError(f"{', '.join(given)}: the MapDataset says that already")
-    return dataset
 
 
 class FashionMNIST(_chapter.DataModule):

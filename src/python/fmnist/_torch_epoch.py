@@ -1,0 +1,167 @@
+"""Where the order of a fmnist.torch.Loader's epochs comes from, and one epoch that is being read."""
+import torch
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
+
+from fmnist import _torch_draws as _draws, core
+from fmnist._loader import numbers
+from fmnist._torch_samples import TorchArrays
+from fmnist._torch_seeded import SeededSampler, ShardSampler
+
+
+def draw(generator=None):
+    """What DataLoader draws for its workers, and RandomSampler for its seed."""
+    return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())
+
+
+class Order:
+    """What a Loader was told of its samples' order, by DataLoader's own objects.
+
+    samples: a MapDataset. chosen: numbers in it, or None. given: further keywords of its streams.
+    """
+
+    def __init__(self, samples, chosen, given, batch_sampler):
+        self.samples, self.chosen, self.given = samples, chosen, given
+        self.batch_sampler = batch_sampler
+        self.sampler = batch_sampler.sampler if type(batch_sampler) is BatchSampler else None
+        self.seeded = isinstance(self.sampler, (SeededSampler, ShardSampler))
+        self.static = _draws.is_static(self.sampler)
+
+    @property
+    def count(self):
+        return len(self.samples) if self.chosen is None else len(self.chosen)
+
+    def shuffles(self):
+        """Whether it is shuffle=True, or a RandomSampler that does as much."""
+        sampler = self.sampler
+        return (type(sampler) is RandomSampler and not sampler.replacement and
+                sampler.num_samples == len(sampler.data_source) == self.count)
+
+    def known(self):
+        """What a Stream is told of an order that the daemon knows, but for the seed that shuffling
+        draws; None of another."""
+        if self.seeded:
+            spec = self.sampler.spec
+        elif type(self.sampler) is SequentialSampler and len(self.sampler) == self.count:
+            spec = {"order": "sequential"}
+        elif self.shuffles() and self.sampler.generator is None:
+            spec = {"order": "torch"}
+        else:
+            return None
+        return spec if self.chosen is None else {**spec, "list": self.chosen}
+
+    def asked(self):
+        """Whether a sampler has to be asked for each epoch."""
+        return not self.static and self.known() is None
+
+    def numbers(self, positions):
+        """Of positions in the data set: numbers in the split."""
+        return positions if self.chosen is None else self.chosen[positions]
+
+    def stream(self, spec):
+        batches, size = self.batch_sampler, {}
+        if self.sampler is not None:
+            size = {"batch_size": batches.batch_size, "drop_last": batches.drop_last}
+        return core.Stream(**{**self.samples.where, **self.samples.spec, **self.given, **size,
+                              "arrays": TorchArrays, **spec})
+
+
+class Epoch:
+    """One epoch that is being read: what its order was drawn from, and how far it is."""
+
+    def __init__(self, number=None):
+        self.number = number  # of a sampler that counts them
+        self.seed = None      # drawn from the global generator, or of a DataLoader's base seed
+        self.draws = _draws.Draws(None)
+        self.stream = None    # None: nothing was drawn yet, or it is read without one
+        self.alone = False    # a sampler that is asked batch by batch: there is no position
+        self.finished = False
+        self.reader = None    # its iterator, a weak reference
+
+    def __getstate__(self):
+        return {**self.__dict__, "reader": None}
+
+    def in_use(self):
+        """Whether somebody may go on with it."""
+        return not self.finished and self.reader is not None and self.reader() is not None
+
+    def begin(self, order, batches, spare):
+        """Draws what the order is made of, and opens its stream. `batches`: of the batch sampler,
+        where that is asked. Returns None, or an iterator of lists of positions that is to be asked
+        for them one by one."""
+        spec, sampler = order.known(), order.sampler
+        if order.seeded:
+            self.number = sampler.begin()
+            spec = {**spec, "epoch": self.number}
+        elif spec is not None and order.shuffles():
+            self.seed = draw()
+            spec = {**spec, "seed": self.seed}
+        elif order.static:
+            spec = self.listed(order)
+        elif spec is None:
+            if order.shuffles():
+                draws = _draws.shuffled(order.count, sampler.generator,
+                                        order.batch_sampler.batch_size,
+                                        order.batch_sampler.drop_last, order.chosen)
+            else:
+                draws = _draws.sampled(order.batch_sampler, batches, order.chosen,
+                                       _draws.generator_of(order.batch_sampler))
+            if not isinstance(draws, _draws.Draws):
+                self.alone = True
+                return draws
+            self.draws = draws
+            spec = draws.spec() if len(draws.indices) else None
+        if spec is not None:
+            self.open(order, spec, spare)
+        return None
+
+    def begin_in_worker(self, order, base, iteration, spare):
+        """The same in a worker of a DataLoader around the Loader: drawn from its base seed."""
+        spec = order.known()
+        if order.seeded:
+            self.number = order.sampler.begin(f"{base}-{iteration}", self.number)
+            spec = {**spec, "epoch": self.number}
+        elif order.shuffles():
+            self.seed = base + iteration if self.seed is None else self.seed
+            spec = {**spec, "seed": self.seed}
+        if self.stream is None:
+            self.open(order, spec or self.listed(order), spare)
+
+    def listed(self, order):
+        """The spec of a sampler that is the numbers themselves."""
+        self.draws = _draws.Draws(order.numbers(numbers(order.sampler)))
+        return self.draws.spec() if len(self.draws.indices) else None
+
+    def open(self, order, spec, spare):
+        """The stream of that order: `spare`, the last epoch's, where it is of the same spec."""
+        if spec is None or not len(order.batch_sampler):
+            return
+        self.stream = order.stream(spec)
+        if spare is None:
+            return
+        if spare.same_spec(self.stream):
+            self.stream = spare
+            spare.seek(spec.get("epoch", 0))
+        else:
+            spare.close()
+
+    def state_dict(self, back):
+        state = {}
+        if self.stream is not None:
+            state.update(self.stream.state_dict(back), seed=self.seed)
+            if self.draws.indices is not None:
+                state["draws"] = self.draws.state_dict(back)
+        return state
+
+    @classmethod
+    def restored(cls, state, order):
+        epoch = cls(state["epoch"])
+        if "draws" in state:
+            epoch.draws = _draws.Draws.restored(state["draws"],
+                                                _draws.generator_of(order.batch_sampler))
+        if "token" in state:
+            epoch.seed = state["seed"]
+            spec = epoch.draws.spec() if epoch.draws.indices is not None else order.known() or {}
+            seed = {} if epoch.seed is None else {"seed": epoch.seed}
+            epoch.stream = order.stream({**spec, **seed})
+            epoch.stream.load_state_dict({"token": state["token"]})
+        return epoch
