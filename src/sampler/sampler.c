@@ -74,7 +74,7 @@ int sampler_check_epoch(const struct sampler *s, uint64_t epoch, struct err *e)
 
 /* What the epoch's order has at positions first, first + stride, ..., each < s->count. */
 static void order_places(const struct sampler *s, uint64_t epoch, const uint32_t *permutation,
-                          uint64_t first, size_t count, uint32_t *indices)
+                         uint64_t first, size_t count, uint32_t *indices)
 {
     const uint32_t begin = (uint32_t)first, stride = s->world_size;
     if (s->order == FMNIST_ORDER_SHUFFLE) {

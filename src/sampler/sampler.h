@@ -5,9 +5,9 @@
  * caller keeps: permutation_build fills it, and for the orders whose generator runs on from epoch
  * to epoch a permutation_state saves walking the epochs before it again.
  *
- * With a list of the caller's own an order runs over the list's places, 0 .. count - 1, and an index
- * is what stands there. The order list is the list as it is, the same in every epoch; it may have
- * batches of any lengths (`ends`).
+ * With a list of the caller's own an order runs over the list's places, 0 .. count - 1, and an
+ * index is what stands there. The order list is the list as it is, the same in every epoch; it may
+ * have batches of any lengths (`ends`).
  *
  * Shards, for every order: rank r of W takes positions r, r + W, r + 2W, … of the epoch's order,
  * which `pad` has made a multiple of W long (wrap: its own beginning repeated; drop: tail left

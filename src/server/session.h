@@ -48,7 +48,7 @@ struct session_facts {
     uint64_t stream_ns;    /* since it was opened */
     uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or outlet.h says */
     uint64_t waits;
-    uint64_t upload_bytes;        /* of the list that it sends; 0: it sends none */
+    uint64_t upload_bytes; /* of the list that it sends; 0: it sends none */
 };
 void session_facts(const struct session *s, struct session_facts *f);
 

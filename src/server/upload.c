@@ -19,7 +19,8 @@ uint64_t upload_bytes(const struct spec *spec)
     return (spec->list_count + spec->list_batch_count) * sizeof(uint32_t);
 }
 
-/* The permutations of a list that a stream of the spec holds. Those of a split are bounded by it. */
+/* The permutations of a list that a stream of the spec holds. Those of a split are bounded by it.
+ */
 static uint64_t permutation_bytes(const struct spec *spec)
 {
     return orders_stream_bytes(spec->order, spec->list_count);
@@ -64,9 +65,10 @@ int upload_allowed(const struct server *server, uid_t uid, const struct spec *sp
     if (order)
         snprintf(beside, sizeof beside, " and %llu of its order (shuffle takes none)",
                  (unsigned long long)order);
-    return err_set(e, -E2BIG,
-                   "a list of %llu bytes%s: limits.list_bytes is %llu bytes for all lists of uid %u",
-                   (unsigned long long)list, beside, (unsigned long long)limit, (unsigned)uid);
+    return err_set(
+        e, -E2BIG,
+        "a list of %llu bytes%s: limits.list_bytes is %llu bytes for all lists of uid %u",
+        (unsigned long long)list, beside, (unsigned long long)limit, (unsigned)uid);
 }
 
 int upload_new(struct upload **out, const struct spec *spec, struct err *e)

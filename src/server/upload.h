@@ -24,11 +24,11 @@ struct upload {
 /* What the spec's list takes: 4 bytes an index and a length. */
 uint64_t upload_bytes(const struct spec *spec);
 
-/* Whether a user may have the spec's list, and permutations of it, beside what its sessions send and
- * read. A list that is read counts once, however many streams read it, and permutations once for
- * each stream, however many sit at it: streams of one order share theirs only while they are in the
- * same epoch. `stream` (may be NULL: the list is to come) is the one that reads it.
- * Errors: -E2BIG, with the limit. */
+/* Whether a user may have the spec's list, and permutations of it, beside what its sessions send
+ * and read. A list that is read counts once, however many streams read it, and permutations once
+ * for each stream, however many sit at it: streams of one order share theirs only while they are in
+ * the same epoch. `stream` (may be NULL: the list is to come) is the one that reads it. Errors:
+ * -E2BIG, with the limit. */
 int upload_allowed(const struct server *server, uid_t uid, const struct spec *spec,
                    const struct stream *stream, struct err *e);
 

@@ -370,8 +370,7 @@ static int check_list(const struct spec *s, struct err *e)
     if (s->list_count < 1 || s->list_count > SPEC_LIST_MAX)
         return err_set(e, -EINVAL,
                        "order %s with %llu indices: want a list of 1 to %llu numbers of the split",
-                       order, (unsigned long long)s->list_count,
-                       (unsigned long long)SPEC_LIST_MAX);
+                       order, (unsigned long long)s->list_count, (unsigned long long)SPEC_LIST_MAX);
     if (s->list_batch_count && !in_place)
         return err_set(e, -EINVAL,
                        "list_batches with order %s: want order list, or runs of batch_size", order);

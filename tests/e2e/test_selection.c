@@ -24,8 +24,8 @@ static void setup(void)
         if (i < SIZES) {
             snprintf(images, sizeof images, "images-%u", sizes[i]);
             snprintf(labels, sizeof labels, "labels-%u", sizes[i]);
-            write_idx(support_path(images), 3, (uint32_t[]){sizes[i], 1, 1}, zeros);
-            write_idx(support_path(labels), 1, &sizes[i], zeros);
+            write_idx(support_path("%s", images), 3, (uint32_t[]){sizes[i], 1, 1}, zeros);
+            write_idx(support_path("%s", labels), 1, &sizes[i], zeros);
         }
         size_t at = strlen(datasets);
         snprintf(datasets + at, sizeof datasets - at,

@@ -325,7 +325,8 @@ START_TEST(sampler_indices__list__sharded_as_the_naive_list)
 }
 END_TEST
 
-/* An order runs over the list's places: the naive epoch of as many images, looked up in the list. */
+/* An order runs over the list's places: the naive epoch of as many images, looked up in the list.
+ */
 START_TEST(sampler_indices__list_in_any_order__looked_up)
 {
     enum { N = 61 };

@@ -23,9 +23,9 @@ def uint32(name: str, values: Any) -> npt.NDArray[np.uint32]:
                         "np.flatnonzero(mask) gives")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} has numbers of type {array.dtype}: want whole numbers")
-    wrong = np.flatnonzero((array < 0) | (array > _LARGEST)) if array.dtype != np.uint32 else ()
-    if len(wrong):
-        at = int(wrong[0])
-        raise ValueError(f"{name}[{at}] is {array[at]}, of {len(array)} numbers: "
-                         f"want 0 to {_LARGEST}")
+    if array.dtype != np.uint32:
+        wrong = np.flatnonzero((array < 0) | (array > _LARGEST))
+        if len(wrong):
+            raise ValueError(f"{name}[{wrong[0]}] is {array[wrong[0]]}, of {len(array)} numbers: "
+                             f"want 0 to {_LARGEST}")
     return np.ascontiguousarray(array, np.uint32)
