@@ -19,7 +19,7 @@ class Order:
     samples: a MapDataset. chosen: numbers in it, or None. given: further keywords of its streams.
     """
 
-    def __init__(self, samples, chosen, given, batch_sampler):
+    def __init__(self, samples, chosen, batch_sampler, given):
         self.samples, self.chosen, self.given = samples, chosen, given
         self.batch_sampler = batch_sampler
         self.sampler = batch_sampler.sampler if type(batch_sampler) is BatchSampler else None

@@ -1,4 +1,6 @@
 """One split by index, for what torchvision.datasets.FashionMNIST is used for."""
+import operator
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Subset
@@ -73,13 +75,17 @@ class MapDataset(Dataset):
     .classes, .class_to_idx
 
     An item costs one item: it is asked of the daemon. target_transform gets the label, an int.
+    with_indices=True makes it (tensor, int, number in the split). A label_dtype= other than int64
+    makes the label a tensor of no dimensions. The other keywords are Loader's.
+
     Errors: IndexError; fmnist.errors where the daemon does not serve it.
     """
 
     def __init__(self, split="train", transform=None, target_transform=None, *,
                  dataset="fashion-mnist", resize=None, height=0, width=0, dtype="float32",
-                 layout="NCHW", channels=0, mean=None, std=None, socket=None, daemon=None,
-                 data=None, timeout=30.0, reconnect=60.0):
+                 layout="NCHW", channels=0, mean=None, std=None, label_dtype="int64",
+                 with_indices=False, socket=None, daemon=None, data=None, timeout=30.0,
+                 reconnect=60.0):
         self.where = dict(dataset=dataset, split=split, socket=socket, daemon=daemon, data=data,
                           timeout=timeout, reconnect=reconnect)
         self._known = None
@@ -88,6 +94,7 @@ class MapDataset(Dataset):
         self.spec = dict(resize=resize, height=height, width=width, dtype=dtype, layout=layout,
                          channels=channels, mean=mean, std=std)
         self.transform, self.target_transform = transform, target_transform
+        self.label_dtype, self.with_indices = label_dtype, with_indices
         self._samples = Samples(**self.where, **self.spec, arrays=TorchArrays)
         self._stored = Samples(**self.where, resize="none", dtype="uint8", layout="NHWC",
                                arrays=TorchArrays)
@@ -116,9 +123,15 @@ class MapDataset(Dataset):
         else:
             pixels, labels = self._stored.fetch(indices)
             images = [self.transform(_picture(image.numpy())) for image in pixels]
-        labels = labels.tolist()
         if self.target_transform is not None:
-            labels = [self.target_transform(label) for label in labels]
+            labels = [self.target_transform(label) for label in labels.tolist()]
+        elif self.label_dtype == "int64":
+            labels = labels.tolist()
+        else:
+            labels = labels.to(getattr(torch, self.label_dtype))
+        if self.with_indices:
+            count = len(self)
+            return list(zip(images, labels, (operator.index(i) % count for i in indices)))
         return list(zip(images, labels))
 
     def _whole(self):

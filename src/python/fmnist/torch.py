@@ -106,7 +106,7 @@ class Loader(IterableDataset, DataLoader):
                  persistent_workers=False, pin_memory_device="", in_order=True, transform=None,
                  target_transform=None, seed=None, order=None, rank=None, world_size=None, pad=None,
                  epoch=None, resize=None, height=0, width=0, dtype=None, layout=None, channels=0,
-                 mean=None, std=None, label_dtype="int64", with_indices=False, zero_copy=False,
+                 mean=None, std=None, label_dtype=None, with_indices=False, zero_copy=False,
                  transport=None, socket=None, daemon=None, data=None, reconnect=None):
         if transform is not None:
             raise NotImplementedError(
@@ -129,7 +129,8 @@ class Loader(IterableDataset, DataLoader):
                 raise ValueError("generator= is for shuffle=True without seed=, in one process")
         source = source_of(dataset, split, dict(
             resize=resize, height=height, width=width, dtype=dtype, layout=layout,
-            channels=channels, mean=mean, std=std), dict(
+            channels=channels, mean=mean, std=std, label_dtype=label_dtype,
+            with_indices=with_indices or None), dict(
             socket=socket, daemon=daemon, data=data, reconnect=reconnect,
             timeout=_seconds(timeout)), target_transform)
         self._samples, chosen = subset_of(source)
@@ -141,10 +142,9 @@ class Loader(IterableDataset, DataLoader):
         if spec is not None:
             kind = ShardSampler if spec["world_size"] > 1 else SeededSampler
             sampler, shuffle = kind(source, self._samples.where, spec), None
-        self._given = dict(label_dtype=label_dtype, transport=transport, indices=with_indices,
-                           zero_copy=zero_copy)
-        self.label_dtype, self.with_indices, self.zero_copy = label_dtype, with_indices, zero_copy
-        self.transport = transport
+        self.zero_copy, self.transport = zero_copy, transport
+        self.label_dtype = self._samples.label_dtype
+        self.with_indices = self._samples.with_indices
         self._run = None          # the newest iteration's
         self._goes_on = None      # (its epoch, process): the next iteration is the rest of _run
         self._base_drawn = False  # by an iteration before, with persistent_workers
@@ -154,7 +154,9 @@ class Loader(IterableDataset, DataLoader):
             pin_memory, drop_last, timeout, worker_init_fn, multiprocessing_context, generator,
             prefetch_factor=prefetch_factor, persistent_workers=persistent_workers,
             pin_memory_device=pin_memory_device, in_order=in_order)
-        self._order = Order(self._samples, chosen, self._given, self.batch_sampler)
+        self._order = Order(self._samples, chosen, self.batch_sampler, dict(
+            label_dtype=self.label_dtype, indices=self.with_indices, zero_copy=zero_copy,
+            transport=transport))
         if num_workers and not self._by_dataloader():
             _tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
                        "and starts none; the option only chooses when random numbers are drawn, as "
@@ -404,8 +406,8 @@ class FashionMNIST(_chapter.DataModule):
     Loader's, for both splits; those that say how images are hold for .train and .val, too."""
 
     _d2l = "d2l.torch"
-    _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "target_transform",
-                   "socket", "daemon", "data", "reconnect")
+    _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "label_dtype",
+                   "with_indices", "target_transform", "socket", "daemon", "data", "reconnect")
 
     def __init__(self, batch_size=64, resize=(28, 28), **options):
         super().__init__(batch_size, tuple(resize), **options)
