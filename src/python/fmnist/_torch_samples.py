@@ -175,34 +175,3 @@ def subset_of(data):
     within, outer = subset_of(data.dataset)
     chosen = numbers(data.indices)
     return within, chosen if outer is None else outer[chosen]
-
-
-def numbers_of(indices, samples):
-    """The numbers that indices= says: numbers, a mask of len(samples) truths, or a Subset's."""
-    if isinstance(indices, Subset):
-        return subset_of(indices)[1]
-    array = np.asarray(indices)
-    if array.dtype != bool:
-        return numbers(indices)
-    if array.shape != (len(samples),):
-        raise ValueError(f"indices: a mask of shape {array.shape}, want ({len(samples)},), one truth for "
-                         "each sample of the split")
-    return np.flatnonzero(array).astype(np.uint32)
-
-
-def source_of(dataset, split, images, where, target_transform):
-    """The data set that a Loader reads: the one that was given, or one of these keywords."""
-    if isinstance(dataset, str):
-        return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
-            name: value for name, value in {**images, **where}.items() if value is not None})
-    samples, _ = subset_of(dataset)
-    if not isinstance(samples, MapDataset):
-        raise TypeError(f"dataset={type(samples).__name__}: want the name of a data set that the "
-                        'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
-                        "of one; which samples of it is said by indices=")
-    given = [f"{name}=" for name, value in
-             {"split": split, "target_transform": target_transform, **images, **where}.items()
-             if value]
-    if given:
-        raise ValueError(f"{', '.join(given)}: the MapDataset says that already")
-    return dataset

@@ -143,23 +143,6 @@ def _forget(name, pid):
         _ledger.change(_ledger.path(), lambda numbers: numbers.pop(name, None))
 
 
-def order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last):
-    """The spec of an order that a seed and an epoch say; None where nothing of it was given."""
-    if (seed, order, rank, world_size, pad, epoch) == (None,) * 6:
-        return None
-    if rank is not None and world_size is None:
-        raise ValueError(f"rank={rank} without world_size=")
-    world = 1 if world_size is None else world_size
-    if world == 1 and order is None and not shuffle:
-        return None  # nothing that a seed or an epoch changes
-    if shuffle and seed is None and world == 1:
-        given = "pad=" if epoch is None else "epoch="
-        raise ValueError(f"{given} is for orders of a seed: give seed=, too")
-    return dict(order=order or ("torch" if shuffle else "sequential"), seed=seed or 0,
-                rank=rank or 0, world_size=world, pad=pad or "auto", drop_last=bool(drop_last),
-                epoch=epoch or 0)
-
-
 class SeededSampler(_Seeded, RandomSampler):
     """An order of one process."""
 

@@ -18,7 +18,6 @@ import itertools
 import operator
 import os
 import sys
-import warnings
 import weakref
 
 import torch
@@ -27,35 +26,18 @@ from torch.utils.data import (DataLoader, IterableDataset, Subset, default_colla
 
 from fmnist import _chapter, _torch_draws as _draws, errors
 from fmnist._loader import numbers
+from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
+                                     tell_once)
 from fmnist._torch_epoch import Epoch, Order, draw
-from fmnist._torch_samples import (MapDataset, TorchArrays, numbers_of,  # noqa: F401
-                                   pillow_rule, source_of, subset_of)
-from fmnist._torch_seeded import SeededSampler, ShardSampler, order_spec
+from fmnist._torch_samples import (MapDataset, TorchArrays, pillow_rule,  # noqa: F401
+                                   subset_of)
+from fmnist._torch_seeded import SeededSampler, ShardSampler
 from fmnist._torch_upload import Upload  # noqa: F401  (part of this module)
-
-
-def _seconds(timeout):
-    """How long to wait for a batch, of DataLoader's timeout=; None: our own default."""
-    if timeout is None or isinstance(timeout, bool) or not timeout >= 0:
-        raise ValueError(f"timeout={timeout!r}: want seconds, 0 for the default of 30")
-    return timeout or None
-
-
-def _exclude(**said):
-    """ValueError where more than one of these was said."""
-    names = [f"{name}=" for name, value in said.items() if value is not None and value is not False]
-    if len(names) > 1:
-        raise ValueError(f"{' and '.join(names)} exclude each other")
 
 
 def _asked_by_dataloader():
     """Whether iter(loader) is called by a DataLoader around it, which has drawn the base seed."""
     return sys._getframe(2).f_globals.get("__name__") == "torch.utils.data._utils.fetch"
-
-
-@functools.lru_cache(maxsize=None)
-def _tell_once(text):
-    warnings.warn(text, stacklevel=3)
 
 
 class Loader(IterableDataset, DataLoader):
@@ -113,9 +95,9 @@ class Loader(IterableDataset, DataLoader):
                 "transform= is not known: the daemon resizes (resize=) and normalises (mean=, "
                 "std=); for others set loader.dataset.transform, which DataLoader then applies "
                 "sample by sample, or transform the batches")
-        _exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
-        _exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
-        _exclude(batch_sampler=batch_sampler, drop_last=drop_last)
+        exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
+        exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
+        exclude(batch_sampler=batch_sampler, drop_last=drop_last)
         if batch_sampler is not None:
             if batch_size not in (1, 64):
                 raise ValueError("batch_sampler= and batch_size= exclude each other")
@@ -132,7 +114,7 @@ class Loader(IterableDataset, DataLoader):
             channels=channels, mean=mean, std=std, label_dtype=label_dtype,
             with_indices=with_indices or None), dict(
             socket=socket, daemon=daemon, data=data, reconnect=reconnect,
-            timeout=_seconds(timeout)), target_transform)
+            timeout=seconds(timeout)), target_transform)
         self._samples, chosen = subset_of(source)
         if indices is not None:
             if chosen is not None:
@@ -158,7 +140,7 @@ class Loader(IterableDataset, DataLoader):
             label_dtype=self.label_dtype, indices=self.with_indices, zero_copy=zero_copy,
             transport=transport))
         if num_workers and not self._by_dataloader():
-            _tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
+            tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
                        "and starts none; the option only chooses when random numbers are drawn, as "
                        "in DataLoader" + (", and worker_init_fn= is not called"
                                           if worker_init_fn else ""))
@@ -397,7 +379,7 @@ class Loader(IterableDataset, DataLoader):
 def _pinned(batch):
     if torch.accelerator.is_available():
         return [tensor.pin_memory() for tensor in batch]
-    _tell_once("pin_memory=True, and there is no accelerator to pin memory for: it is not pinned")
+    tell_once("pin_memory=True, and there is no accelerator to pin memory for: it is not pinned")
     return batch
 
 

@@ -1,0 +1,76 @@
+"""What the keywords of fmnist.torch.Loader mean together, and what is refused."""
+import functools
+import warnings
+
+import numpy as np
+from torch.utils.data import Subset
+
+from fmnist._loader import numbers
+from fmnist._torch_samples import MapDataset, subset_of
+
+
+def seconds(timeout):
+    """How long to wait for a batch, of DataLoader's timeout=; None: our own default."""
+    if timeout is None or isinstance(timeout, bool) or not timeout >= 0:
+        raise ValueError(f"timeout={timeout!r}: want seconds, 0 for the default of 30")
+    return timeout or None
+
+
+def exclude(**said):
+    """ValueError where more than one of these was said."""
+    names = [f"{name}=" for name, value in said.items() if value is not None and value is not False]
+    if len(names) > 1:
+        raise ValueError(f"{' and '.join(names)} exclude each other")
+
+
+@functools.lru_cache(maxsize=None)
+def tell_once(text):
+    warnings.warn(text, stacklevel=3)
+
+
+def order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last):
+    """The spec of an order that a seed and an epoch say; None where nothing of it was given."""
+    if (seed, order, rank, world_size, pad, epoch) == (None,) * 6:
+        return None
+    if rank is not None and world_size is None:
+        raise ValueError(f"rank={rank} without world_size=")
+    world = 1 if world_size is None else world_size
+    if world == 1 and order is None and not shuffle:
+        return None  # nothing that a seed or an epoch changes
+    if shuffle and seed is None and world == 1:
+        given = "pad=" if epoch is None else "epoch="
+        raise ValueError(f"{given} is for orders of a seed: give seed=, too")
+    return dict(order=order or ("torch" if shuffle else "sequential"), seed=seed or 0,
+                rank=rank or 0, world_size=world, pad=pad or "auto", drop_last=bool(drop_last),
+                epoch=epoch or 0)
+
+
+def numbers_of(indices, samples):
+    """The numbers that indices= says: numbers, a mask of len(samples) truths, or a Subset's."""
+    if isinstance(indices, Subset):
+        return subset_of(indices)[1]
+    array = np.asarray(indices)
+    if array.dtype != bool:
+        return numbers(indices)
+    if array.shape != (len(samples),):
+        raise ValueError(f"indices: a mask of shape {array.shape}, want ({len(samples)},), one truth for "
+                         "each sample of the split")
+    return np.flatnonzero(array).astype(np.uint32)
+
+
+def source_of(dataset, split, images, where, target_transform):
+    """The data set that a Loader reads: the one that was given, or one of these keywords."""
+    if isinstance(dataset, str):
+        return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
+            name: value for name, value in {**images, **where}.items() if value is not None})
+    samples, _ = subset_of(dataset)
+    if not isinstance(samples, MapDataset):
+        raise TypeError(f"dataset={type(samples).__name__}: want the name of a data set that the "
+                        'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
+                        "of one; which samples of it is said by indices=")
+    given = [f"{name}=" for name, value in
+             {"split": split, "target_transform": target_transform, **images, **where}.items()
+             if value]
+    if given:
+        raise ValueError(f"{', '.join(given)}: the MapDataset says that already")
+    return dataset
