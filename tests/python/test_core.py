@@ -193,7 +193,7 @@ def test_no_daemon__one_sentence_with_the_command(tmp_path):
     (dict(dataset="mnist-of-mars"), errors.NotFound, "mnist-of-mars"),
     (dict(batch_size=0), errors.InvalidSpec, "batch-size"),
     (dict(order="backwards"), errors.InvalidSpec, "order"),
-    (dict(no_such=1), errors.InvalidSpec, "no_such|no-such"),
+    (dict(batchsize=1), TypeError, "batchsize=; did you mean batch_size=?"),
 ])
 def test_spec__wrong__the_librarys_words(daemon, options, kind, text):
     with pytest.raises(kind, match=text):

@@ -23,7 +23,8 @@ except ImportError as error:
         f"or `pip install ./src/python` there") from None
 
 from fmnist import errors
-from fmnist.core import Dataset, Info, Stream, datasets, open, status
+from fmnist._served import Dataset, datasets, status
+from fmnist.core import Info, Stream, open
 from fmnist.daemon import Daemon
 from fmnist.errors import Error
 

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Subset
 
-from fmnist import core
+from fmnist import _served
 from fmnist._loader import numbers
 from fmnist._samples import Samples
 
@@ -105,9 +105,9 @@ class MapDataset(Dataset):
 
     @property
     def described(self):
-        """The core.Dataset: stored size, class names, digest."""
+        """The fmnist.Dataset: stored size, class names, digest."""
         if self._known is None:
-            self._known = core.dataset_of(**self.where)
+            self._known = _served.dataset_of(**self.where)
         return self._known
 
     def __len__(self):

@@ -16,7 +16,7 @@ import weakref
 import numpy as np
 from torch.utils.data import DistributedSampler, RandomSampler, get_worker_info
 
-from fmnist import core
+from fmnist import _served, core
 
 _REMEMBERED = 64  # epochs of outer DataLoaders, by their base seeds
 
@@ -126,7 +126,7 @@ class _Seeded:
         spec = {**self.spec, "epoch": self.begin(), "drop_last": False}
         if spec["pad"] == "auto":
             spec["pad"] = "drop" if self.spec["drop_last"] else "wrap"
-        if self._length != core.dataset_of(**self.where).count:
+        if self._length != _served.dataset_of(**self.where).count:
             spec["list"] = np.arange(self._length)
         with core.Stream(**self.where, **spec, batch_size=4096, resize="pillow-nearest", height=1,
                          width=1, dtype="uint8", indices=True) as stream:

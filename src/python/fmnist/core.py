@@ -2,15 +2,18 @@
 
 A framework's adapter gives a Stream its kind of arrays (see NumpyArrays) and hands the batches on.
 """
-import difflib
 import math
 import os
 import time
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, Self, Unpack
 
 import numpy as np
+import numpy.typing as npt
 
-from fmnist import _native, _numbers, daemon as _daemon, errors
+from fmnist import _native, _numbers, errors
+from fmnist._served import dataset_of as dataset_of, find_socket, milliseconds
+from fmnist._spec import Spec, check_names, shows
 
 # One call fetches about this much: enough small batches that the call costs little for each, little
 # enough that a block stays in the CPU's cache until it is handed out.
@@ -21,19 +24,7 @@ BLOCK_BYTES = 256 * 1024
 ALIGNMENT = 64
 
 _DTYPES = {1: "uint8", 2: "float32", 3: "float16", 4: "bfloat16", 5: "int32", 6: "int64"}
-
-
-class Dataset(NamedTuple):
-    """One split of one dataset."""
-
-    name: str
-    split: str
-    count: int
-    height: int
-    width: int
-    channels: int
-    class_names: tuple
-    digest: bytes
+_LAYOUTS = {1: "nchw", 2: "nhwc"}
 
 
 class Info(NamedTuple):
@@ -55,7 +46,8 @@ class Info(NamedTuple):
     digest: bytes
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, int, int]:
+        """Of one image, in the layout's order."""
         if self.layout == "nchw":
             return (self.channels, self.height, self.width)
         return (self.height, self.width, self.channels)
@@ -66,75 +58,12 @@ class Batch(NamedTuple):
 
     epoch: int
     step: int
-    images: object
-    labels: object
-    indices: object  # None unless asked for
+    images: Any
+    labels: Any
+    indices: Any  # None unless asked for
 
 
-# The fields of struct fmnist_spec that a Stream takes as they are.
-FIELDS = ("batch_size", "drop_last", "resize", "height", "width", "dtype", "layout", "channels",
-          "mean", "std", "label_dtype", "order", "seed", "rank", "world_size", "pad", "transport",
-          "epoch", "epochs")
-
-
-def check_names(given, known, what):
-    """TypeError for a keyword that does not exist, with the nearest that does."""
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise TypeError(f"{what} has no argument {name}=" + (
-                f"; did you mean {near[0]}=?" if near else f"; there are {', '.join(known)}"))
-
-
-def _find_socket(socket, daemon, data=None, dataset="fashion-mnist"):
-    if daemon not in (None, "auto"):
-        raise ValueError(f'daemon={daemon!r}: want None or "auto"')
-    if data is not None and (daemon is None or socket is not None):
-        raise ValueError('data= says what a private daemon serves: it goes with daemon="auto"')
-    if daemon is None or socket is not None:
-        return socket
-    return _daemon.auto(data, dataset)
-
-
-def datasets(socket=None, daemon=None, timeout=30.0, data=None):
-    """What the daemon serves: a list of Dataset."""
-    rows = _native.datasets(_find_socket(socket, daemon, data), _milliseconds(timeout))
-    return [Dataset(*row) for row in rows]
-
-
-def dataset_of(dataset="fashion-mnist", split="train", *, socket=None, daemon=None, timeout=30.0,
-               data=None, **_):
-    """The Dataset that a Stream of these keywords reads."""
-    found = datasets(_find_socket(socket, daemon, data, dataset), None, timeout)
-    for served in found:
-        if (served.name, served.split) == (dataset, split):
-            return served
-    raise errors.NotFound(_not_served(dataset, split, found))
-
-
-def _not_served(dataset, split, found):
-    names = list(dict.fromkeys(served.name for served in found))
-    text = f'dataset "{dataset}", split "{split}": the daemon does not serve it; it serves ' + (
-        "nothing" if not found else ", ".join(
-            f"{name} ({', '.join(s.split for s in found if s.name == name)})" for name in names))
-    near = difflib.get_close_matches(str(dataset).lower(), names, 1, 0.5)
-    return text + (f'; did you mean "{near[0]}"?' if near and near[0] != dataset else "")
-
-
-def status(socket=None, daemon=None, timeout=30.0):
-    """The daemon's state and counters."""
-    import json
-
-    return json.loads(_native.status(_find_socket(socket, daemon), _milliseconds(timeout)))
-
-
-def _milliseconds(seconds, what="timeout"):
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
-        raise ValueError(f"{what}={seconds!r}: want seconds, a number of 0 or more")
-    return max(1, min(int(seconds * 1000), 2 ** 31 - 1))
-
-
-def _text(value):
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (tuple, list, np.ndarray)):
@@ -142,33 +71,51 @@ def _text(value):
     return str(value)
 
 
+class Arrays(Protocol):
+    """How a Stream makes arrays of a framework's kind."""
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """An array of the caller's."""
+
+    def address(self, array: Any) -> int:
+        """Of its first byte."""
+
+    def split(self, array: Any, length: int) -> Sequence[Any]:
+        """Its parts of `length` rows, the last one shorter; without a copy."""
+
+    def wrap(self, view: _native.View) -> Any:
+        """An array over a View, which it keeps alive."""
+
+
 class NumpyArrays:
-    """How a Stream makes arrays. The adapters have their own with the same four functions."""
+    """NumPy's Arrays."""
 
     bfloat16 = "uint16"  # the bits: NumPy has no such type
 
     @classmethod
-    def empty(cls, shape, dtype):
+    def empty(cls, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
         """An array of the caller's, aligned to ALIGNMENT."""
-        dtype = np.dtype(cls.bfloat16 if dtype == "bfloat16" else dtype)
-        size = math.prod(shape) * dtype.itemsize
+        kind: np.dtype[Any] = np.dtype(cls.bfloat16 if dtype == "bfloat16" else dtype)
+        size = math.prod(shape) * kind.itemsize
         memory = np.empty(size + ALIGNMENT, np.uint8)
         first = -memory.ctypes.data % ALIGNMENT
-        return memory[first:first + size].view(dtype).reshape(shape)
+        return memory[first:first + size].view(kind).reshape(shape)
 
     @staticmethod
-    def address(array):
+    def address(array: npt.NDArray[Any]) -> int:
         return array.ctypes.data
 
     @staticmethod
-    def split(array, length):
-        """The array's parts of `length` rows, the last one shorter; without a copy."""
+    def split(array: npt.NDArray[Any], length: int) -> Sequence[npt.NDArray[Any]]:
         return [array[i:i + length] for i in range(0, len(array), length)]
 
     @staticmethod
-    def wrap(view):
-        """An array over a fmnist._native.View, which it keeps alive."""
+    def wrap(view: _native.View) -> npt.NDArray[Any]:
         return np.asarray(view)
+
+
+def _same(a: npt.NDArray[np.uint32] | None, b: npt.NDArray[np.uint32] | None) -> bool:
+    return np.array_equal(a, b) if a is not None and b is not None else a is b
 
 
 class Stream:
@@ -193,30 +140,33 @@ class Stream:
     Errors: those of fmnist.errors, when it connects or reads; TypeError for unknown keywords.
     """
 
-    def __init__(self, dataset="fashion-mnist", split="train", *, socket=None, daemon=None,
-                 data=None, timeout=30.0, reconnect=60.0, token=None, zero_copy=False,
-                 indices=False, arrays=NumpyArrays, list=None, list_batches=None, **spec):
-        check_names(spec, FIELDS, "a stream")
-        self._list = tuple(None if a is None else _numbers.uint32(name, a) for name, a in
-                           (("list", list), ("list_batches", list_batches)))
-        self._fields = dict(dataset=dataset, split=split,
-                            **{name: value for name, value in spec.items() if value is not None})
+    def __init__(self, dataset: str = "fashion-mnist", split: str = "train", *,
+                 socket: Any = None, daemon: str | None = None, data: Any = None,
+                 timeout: float = 30.0, reconnect: float = 60.0, token: bytes | None = None,
+                 zero_copy: bool = False, indices: bool = False, arrays: Any = NumpyArrays,
+                 list: Any = None, list_batches: Any = None, **spec: Unpack[Spec]) -> None:
+        check_names(spec, Spec.__annotations__, "a stream")
+        self._list = None if list is None else _numbers.uint32("list", list)
+        self._lengths = (None if list_batches is None else
+                         _numbers.uint32("list_batches", list_batches))
+        self._fields: dict[str, Any] = dict(dataset=dataset, split=split, **{
+            name: value for name, value in spec.items() if value is not None})
         self._epochs = int(self._fields.pop("epochs", 0))
         self._where = (socket, daemon, data, dataset)
-        self._timeout = _milliseconds(timeout)
-        self._reconnect = _milliseconds(reconnect, "reconnect") if reconnect else -1
-        self._arrays = arrays
+        self._timeout = milliseconds(timeout)
+        self._reconnect = milliseconds(reconnect, "reconnect") if reconnect else -1
+        self._arrays: Arrays = arrays
         self._with_indices = indices
         self.zero_copy = zero_copy
         self._token = token  # where to open
-        self._native = None
-        self._kept = None  # the last native stream: it makes tokens without a connection
-        self._pid = None
-        self._info = None
-        self._position = None  # behind what was handed out
+        self._native: _native.Stream | None = None
+        self._kept: _native.Stream | None = None  # the last: it makes tokens without a connection
+        self._pid: int | None = None
+        self._info: Info | None = None
+        self._position: tuple[int, int] | None = None  # behind what was handed out
         self._readers = 0  # iterators begun: only the newest reads
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self._fields.items()
                          if name not in ("dataset", "split"))
         where = "not opened" if self._position is None else "epoch %d, step %d" % self._position
@@ -225,129 +175,131 @@ class Stream:
 
     # ---- the connection
 
-    def _open(self):
+    def _open(self) -> _native.Stream:
         fields = tuple((name, _text(value)) for name, value in self._fields.items())
-        self._native = self._kept = self._connect(fields)
+        self._native = self._kept = native = self._connect(fields)
         self._pid = os.getpid()
-        row = list(self._native.info())
-        epoch, step = row[13:15]
-        row[6], row[8] = _DTYPES[row[6]], _DTYPES[row[8]]
-        row[7] = {1: "nchw", 2: "nhwc"}[row[7]]
-        self._info = Info(*row[:13], row[15])
+        row = native.info()
+        self._info = Info(*row[:6], _DTYPES[row[6]], _LAYOUTS[row[7]], _DTYPES[row[8]], *row[9:13],
+                          row[15])
         if self._position is None:
-            self._position = (epoch, step)
+            self._position = row[13:15]
+        return native
 
-    def _connect(self, fields):
+    def _connect(self, fields: tuple[tuple[str, str], ...]) -> _native.Stream:
         """The daemon is waited for where it has answered before; Ctrl-C is heard meanwhile."""
         deadline = time.monotonic() + self._reconnect / 1000
         while True:
             try:
-                return _native.Stream(_find_socket(*self._where), self._timeout,
-                                      fields, self._token, *self._list)
+                return _native.Stream(find_socket(*self._where), self._timeout,
+                                      fields, self._token, self._list, self._lengths)
             except (errors.NoDaemon, errors.DaemonDied):
                 if self._info is None or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
 
-    def _connected(self):
+    def _connected(self) -> _native.Stream:
         if self._native is not None and self._pid != os.getpid():
             self._native = self._kept = None  # the parent's: closing our copy is of no use to it
-        if self._native is None:
-            self._open()
-        return self._native
+        return self._open() if self._native is None else self._native
 
-    def _reopen_at(self, epoch, step):
-        self._token = self._connected().token(epoch, step)
-        self.close()
-        self._open()
-        return self._native
-
-    def _at(self, epoch, step):
+    def _at(self, epoch: int, step: int) -> _native.Stream:
         """The native stream, with (epoch, step) as its next batch."""
         native = self._connected()
         at = native.info()[13:15]
-        if at[1] == self._info.steps:  # behind an epoch's last batch: the end comes first
+        if at[1] == self.info.steps:  # behind an epoch's last batch: the end comes first
             native.view()
             at = native.info()[13:15]
-        return native if at == (epoch, step) else self._reopen_at(epoch, step)
+        if at == (epoch, step):
+            return native
+        self._token = native.token(epoch, step)
+        self.close()
+        return self._open()
 
-    def _abandon(self, native):
+    def _abandon(self, native: _native.Stream) -> None:
         """Behind an error: what was not handed out is read again, on another connection."""
         if self._native is native:
-            self._token = native.token(*self._position)
+            self._token = native.token(*self._now())
             self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Ends the stream; the next use opens it again. Views that are alive stay valid."""
         native, self._native = self._native, None
         if native is not None and self._pid == os.getpid():
             native.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: object) -> None:
         self.close()
 
     # ---- what it is
 
     @property
-    def info(self):
+    def info(self) -> Info:
         """What the daemon made of the spec."""
         if self._info is None:
             self._connected()
+        assert self._info is not None
         return self._info
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Batches an epoch."""
         return self.info.steps
 
-    def same_spec(self, other):
+    def same_spec(self, other: "Stream") -> bool:
         """Whether both would give the same bytes from the same position on."""
-        def said(stream):
-            return {**stream._fields, "epoch": 0}, stream._where, stream._with_indices
+        def said(stream: Stream) -> tuple[object, ...]:
+            return ({**stream._fields, "epoch": 0}, stream._where, stream._with_indices,
+                    stream.zero_copy)
 
-        return said(self) == said(other) and all(
-            np.array_equal(a, b) for a, b in zip(self._list, other._list))
+        return (said(self) == said(other) and _same(self._list, other._list) and
+                _same(self._lengths, other._lengths))
 
     # ---- the position: behind the last batch that was handed out
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Of the next batch."""
         return self._settled()[0]
 
     @property
-    def step(self):
+    def step(self) -> int:
         """Of the next batch."""
         return self._settled()[1]
 
-    def _settled(self):
-        steps = self.info.steps
-        epoch, step = self._position
-        return (epoch + 1, 0) if step == steps else (epoch, step)
+    def _now(self) -> tuple[int, int]:
+        if self._position is None:
+            self._connected()
+        assert self._position is not None
+        return self._position
 
-    def seek(self, epoch, step=0):
-        """The next iteration begins there."""
+    def _settled(self) -> tuple[int, int]:
+        epoch, step = self._now()
+        return (epoch + 1, 0) if step == self.info.steps else (epoch, step)
+
+    def seek(self, epoch: int, step: int = 0) -> None:
+        """The next iteration begins there. Errors: InvalidSpec for what is no position."""
         self._tokens().token(epoch, step)  # refuses what is out of range
         self._position = (epoch, step)
         self._readers += 1
 
-    def _tokens(self):
+    def _tokens(self) -> _native.Stream:
         return self._connected() if self._kept is None else self._kept
 
-    def token(self, back=0):
+    def token(self, back: int = 0) -> bytes:
         """48 bytes from which Stream(token=...) of the same spec goes on; `back` batches of this
         epoch before. Needs no daemon once the stream was open."""
         native = self._tokens()
-        epoch, step = self._position
+        epoch, step = self._now()
         return native.token(epoch, step - back)
 
-    def state_dict(self, back=0):
+    def state_dict(self, back: int = 0) -> dict[str, bytes]:
         """{"token": ...}, for load_state_dict and the model's checkpoint."""
         return {"token": self.token(back)}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """The next iteration goes on where the state was taken.
 
         Errors: ValueError for what is no state; TokenError for that of another spec or dataset."""
@@ -363,7 +315,7 @@ class Stream:
             raise
         self._readers += 1
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         if self._kept is not None:
             state["_token"] = self.token()
@@ -372,54 +324,53 @@ class Stream:
 
     # ---- reading
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """One epoch's (images, labels), or (images, labels, indices) where asked for."""
         if self._with_indices:
             return (batch[2:] for batch in self.batches())
         return (batch[2:4] for batch in self.batches())
 
-    def batches(self, first=0, stride=1):
+    def batches(self, first: int = 0, stride: int = 1) -> Iterator[Batch]:
         """One epoch's Batch by Batch, from the position on; every stride-th from `first` on where
         several readers share an epoch. A broken-off epoch goes on with the next iterator."""
         read = self._views if self.zero_copy else self._owned
         return read(self._begin(), first, stride)
 
-    def _begin(self):
+    def _begin(self) -> int:
         self._readers += 1
         self._position = self._settled()
         return self._readers
 
-    def _last_step(self):
+    def _last_step(self, epoch: int) -> int:
         """Where the epoch ends: at once behind epochs=N."""
-        first = int(self._fields.get("epoch", 0))
-        ended = self._epochs and self._position[0] >= first + self._epochs
-        return self._position[1] if ended else self._info.steps
+        ended = self._epochs and epoch >= int(self._fields.get("epoch", 0)) + self._epochs
+        return 0 if ended else self.info.steps
 
-    def blocks(self, limit):
+    def blocks(self, limit: int) -> Iterator[tuple[Any, Any]]:
         """One epoch as arrays of up to `limit` batches of equal lengths, from the position on: for
         what splits them cheaper than Python. A short last batch is a block of its own.
 
         Shape: images[batch][sample][...], labels[batch][sample]; always the caller's own."""
-        reader, info = self._begin(), self._info
-        epoch, step = self._position
-        native = None
-        while step < self._last_step():
+        reader, info = self._begin(), self.info
+        epoch, step = self._now()
+        native, end = None, self._last_step(epoch)
+        while step < end:
             self._check(reader)
             native = native or self._at(epoch, step)
             whole = (info.sample_count - step * info.batch_size) // info.batch_size
-            count = 1 if self._list[1] is not None else max(1, min(limit, whole))
-            arrays = self._fetch(native, step, count)[:2]
+            count = 1 if self._lengths is not None else max(1, min(limit, whole))
+            images, labels, _ = self._fetch(native, step, count)
             step += count
             self._position = (epoch, step)
-            yield tuple(a.reshape(count, -1, *a.shape[1:]) for a in arrays)
+            yield (images.reshape(count, -1, *images.shape[1:]), labels.reshape(count, -1))
 
-    def _check(self, reader):
+    def _check(self, reader: int) -> None:
         if reader != self._readers:
             raise RuntimeError("this stream has a newer iterator: one reads a stream at a time")
 
-    def _views(self, reader, first, stride):
-        epoch, step = self._position
-        wrap, end = self._arrays.wrap, self._last_step()
+    def _views(self, reader: int, first: int, stride: int) -> Iterator[Batch]:
+        epoch, step = self._now()
+        wrap, end = self._arrays.wrap, self._last_step(epoch)
         native = None
         while step < end:
             self._check(reader)
@@ -430,24 +381,25 @@ class Stream:
                 self._position = (epoch, step)
                 continue
             try:
-                _, _, _, images, labels, indices = native.view()
+                batch = native.view()
             except errors.DaemonDied:
                 self._abandon(native)
                 raise
+            assert batch is not None  # there are batches left
             step += 1
             self._position = (epoch, step)
-            batch = Batch(epoch, step - 1, wrap(images), wrap(labels),
-                          wrap(indices) if self._with_indices else None)
-            del images, labels, indices
-            yield batch
-            del batch
+            numbers = wrap(batch[5]) if self._with_indices else None
+            wrapped = Batch(epoch, step - 1, wrap(batch[3]), wrap(batch[4]), numbers)
+            del batch, numbers
+            yield wrapped
+            del wrapped
 
-    def _owned(self, reader, first, stride):
-        info, arrays = self._info, self._arrays
-        epoch, step = self._position
-        size, end = info.batch_size, self._last_step()
+    def _owned(self, reader: int, first: int, stride: int) -> Iterator[Batch]:
+        info, arrays = self.info, self._arrays
+        epoch, step = self._now()
+        size, end = info.batch_size, self._last_step(epoch)
         per_block = max(1, BLOCK_BYTES // (size * info.image_bytes)) if stride == 1 else 1
-        if self._list[1] is not None:
+        if self._lengths is not None:
             per_block = 1  # batches of several lengths
         native = None
         while step < end:
@@ -471,11 +423,11 @@ class Stream:
                 yield Batch(epoch, step - 1, image, labels[i], indices and indices[i])
             del images, labels, indices, image
 
-    def _fetch(self, native, step, count):
+    def _fetch(self, native: _native.Stream, step: int, count: int) -> tuple[Any, Any, Any]:
         """`count` batches in one array of each kind."""
-        info, arrays = self._info, self._arrays
-        if self._list[1] is not None:
-            rows = int(self._list[1][step])
+        info, arrays = self.info, self._arrays
+        if self._lengths is not None:
+            rows = int(self._lengths[step])
         else:
             rows = min(count * info.batch_size, info.sample_count - step * info.batch_size)
         images = arrays.empty((rows, *info.image_shape), info.dtype)
@@ -492,8 +444,18 @@ class Stream:
         return images, labels, indices
 
 
-def open(dataset="fashion-mnist", split="train", **options):
+def open(dataset: str = "fashion-mnist", split: str = "train", *, socket: Any = None,
+         daemon: str | None = None, data: Any = None, timeout: float = 30.0,
+         reconnect: float = 60.0, token: bytes | None = None, zero_copy: bool = False,
+         indices: bool = False, list: Any = None, list_batches: Any = None,
+         **spec: Unpack[Spec]) -> Stream:
     """A Stream that is connected: what cannot be is told here."""
-    stream = Stream(dataset, split, **options)
+    stream = Stream(dataset, split, socket=socket, daemon=daemon, data=data, timeout=timeout,
+                    reconnect=reconnect, token=token, zero_copy=zero_copy, indices=indices,
+                    list=list, list_batches=list_batches, **spec)
     stream._connected()
     return stream
+
+
+for _function in (Stream.__init__, open):
+    shows(_function, *Spec.__annotations__)

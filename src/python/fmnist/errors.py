@@ -62,7 +62,7 @@ class DaemonError(Error):
 _BY_CODE = {c.code: c for c in Error.__subclasses__()}
 
 
-def of(code, text):
+def of(code: int, text: str) -> Error:
     """The exception of a result, for fmnist._native."""
     if code == NoDaemon.code:
         text += '; or pass daemon="auto" for a private one'

@@ -1,0 +1,74 @@
+"""What a daemon serves, and which daemon is meant."""
+import difflib
+import json
+from typing import Any, NamedTuple, cast
+
+from fmnist import _native, errors
+
+
+class Dataset(NamedTuple):
+    """One split of one dataset."""
+
+    name: str
+    split: str
+    count: int  # type: ignore[assignment]  # images; tuple.count is nobody's here
+    height: int
+    width: int
+    channels: int
+    class_names: tuple[str, ...]
+    digest: bytes  # of the content: the dataset's identity
+
+
+def find_socket(socket: Any, daemon: str | None, data: Any = None,
+                dataset: str = "fashion-mnist") -> str | None:
+    """The path that these keywords say, of a private daemon that is running then; None: the
+    library's default."""
+    if daemon not in (None, "auto"):
+        raise ValueError(f'daemon={daemon!r}: want None or "auto"')
+    if data is not None and (daemon is None or socket is not None):
+        raise ValueError('data= says what a private daemon serves: it goes with daemon="auto"')
+    if daemon is None or socket is not None:
+        return None if socket is None else str(socket)
+    from fmnist import daemon as private
+
+    return str(private.auto(data, dataset))
+
+
+def milliseconds(seconds: float, what: str = "timeout") -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise ValueError(f"{what}={seconds!r}: want seconds, a number of 0 or more")
+    return max(1, int(min(seconds * 1000, 2 ** 31 - 1)))
+
+
+def datasets(socket: Any = None, daemon: str | None = None, timeout: float = 30.0,
+             data: Any = None) -> list[Dataset]:
+    """What the daemon serves."""
+    rows = _native.datasets(find_socket(socket, daemon, data), milliseconds(timeout))
+    return [Dataset(*row) for row in rows]
+
+
+def dataset_of(dataset: str = "fashion-mnist", split: str = "train", *, socket: Any = None,
+               daemon: str | None = None, timeout: float = 30.0, data: Any = None,
+               **_: Any) -> Dataset:
+    """The Dataset that a Stream of these keywords reads. Errors: NotFound."""
+    found = datasets(find_socket(socket, daemon, data, dataset), None, timeout)
+    for served in found:
+        if (served.name, served.split) == (dataset, split):
+            return served
+    raise errors.NotFound(_not_served(dataset, split, found))
+
+
+def _not_served(dataset: str, split: str, found: list[Dataset]) -> str:
+    names = list(dict.fromkeys(served.name for served in found))
+    text = f'dataset "{dataset}", split "{split}": the daemon does not serve it; it serves ' + (
+        "nothing" if not found else ", ".join(
+            f"{name} ({', '.join(s.split for s in found if s.name == name)})" for name in names))
+    near = difflib.get_close_matches(str(dataset).lower(), names, 1, 0.5)
+    return text + (f'; did you mean "{near[0]}"?' if near and near[0] != dataset else "")
+
+
+def status(socket: Any = None, daemon: str | None = None, timeout: float = 30.0,
+           data: Any = None) -> dict[str, Any]:
+    """The daemon's state and counters."""
+    text = _native.status(find_socket(socket, daemon, data), milliseconds(timeout))
+    return cast(dict[str, Any], json.loads(text))
