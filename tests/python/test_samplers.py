@@ -90,4 +90,4 @@ def test_indices__that_do_not_fit__an_error_that_says_why(daemon, indices, error
 
 def test_loader__two_ways_to_choose__refused():
     with pytest.raises(ValueError, match="exclude each other"):
-        Loader(shuffle=True, indices=[1])
+        Loader(shuffle=True, sampler=[1])

@@ -3,13 +3,17 @@
 A framework's module derives its FashionMNIST from DataModule and adds its own train, val and
 get_dataloader. The class needs neither d2l nor Matplotlib; it uses them where they are.
 """
-
 import functools
+import re
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 
-from fmnist import _loader
+from fmnist import _loader, core
+from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check
 
 TEXT_LABELS = (
     "t-shirt", "trouser", "pullover", "dress", "coat",
@@ -22,49 +26,75 @@ class DataModule:
 
     Where the program has imported d2l for this framework, an instance is a d2l.DataModule as well:
     the class is derived from both when the first instance is made, so that this package never
-    imports d2l by itself (which takes seconds).
+    imports d2l by itself (which takes seconds). A pickled copy is small: it has no loaders yet.
     """
 
-    _d2l = None  # the name of d2l's module for the framework, "d2l.torch"
+    _d2l: str  # the name of d2l's module for the framework, "d2l.torch"
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: Any, **kwargs: Any) -> "DataModule":
         d2l = sys.modules.get(cls._d2l)
         if d2l is not None and not issubclass(cls, d2l.DataModule):
             cls = _with_base(cls, d2l.DataModule)
         return super().__new__(cls)
 
-    def __init__(self, batch_size, resize, **options):
+    def __init__(self, batch_size: int, resize: Any, **options: Any) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.resize = resize
         self.options = options
-        self._loaders = {}
+        self._served = where(options)
+        self._loaders: dict[bool, Any] = {}
 
-    def __reduce__(self):
-        return _restore, (_declared(type(self)), self.__dict__)
+    def __repr__(self) -> str:
+        given = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return (f"<{_declared(type(self)).__module__}.FashionMNIST batch_size={self.batch_size}, "
+                f"resize={self.resize}{given}>")
 
-    def get_dataloader(self, train):
-        """Shuffled for training, ordered for validation. One loader for each, whose stream stays
-        open between epochs."""
+    def __reduce__(self) -> Any:
+        state = {name: value for name, value in self.__dict__.items() if not isinstance(
+            getattr(type(self), name, None), functools.cached_property)}
+        return _restore, (_declared(type(self)), {**state, "_loaders": {}})
+
+    def get_dataloader(self, train: bool) -> Any:
+        """Shuffled for training, ordered for validation. One loader for each, which goes on with
+        the next epoch."""
         train = bool(train)
         if train not in self._loaders:
             self._loaders[train] = self._loader(train)
         return self._loaders[train]
 
-    def _loader(self, train):
+    def _loader(self, train: bool) -> Any:
         raise NotImplementedError
 
-    def train_dataloader(self):
+    def train_dataloader(self) -> Any:
+        """The training set's loader."""
         return self.get_dataloader(train=True)
 
-    def val_dataloader(self):
+    def val_dataloader(self) -> Any:
+        """The loader of the test set, which the chapter validates with."""
         return self.get_dataloader(train=False)
 
-    def text_labels(self, indices):
-        """The names of labels."""
-        return [TEXT_LABELS[int(i)] for i in _numpy(indices)]
+    @functools.cached_property
+    def _names(self) -> tuple[str, ...]:
+        """The chapter's names of Fashion-MNIST's classes, the data set's own of another."""
+        if self._served.get("dataset", "fashion-mnist") == "fashion-mnist":
+            return TEXT_LABELS
+        names = core.dataset_of(**self._served).class_names
+        return tuple(re.sub(r"^(\d) - [a-z]+$", r"\1", name) for name in names)  # "0 - zero"
 
-    def visualize(self, batch, nrows=1, ncols=8, labels=[]):
+    def text_labels(self, indices: Any) -> list[str]:
+        """The names of labels: the chapter's for Fashion-MNIST, "0" to "9" for digits, the data
+        set's own class names for others, the number itself where it has none.
+
+        Errors: IndexError for a number that is no label."""
+        labels = [int(i) for i in _numpy(indices)]
+        for label in labels:
+            if not 0 <= label < (len(self._names) or label + 1):
+                raise IndexError(f"label {label}: there are 0 to {len(self._names) - 1}")
+        return [self._names[label] if self._names else str(label) for label in labels]
+
+    def visualize(self, batch: Any, nrows: int = 1, ncols: int = 8,
+                  labels: Sequence[str] = ()) -> Any:
         """Draws the first nrows * ncols images of a batch with their labels. Returns the axes."""
         images, numbers = batch
         return show_images(
@@ -72,70 +102,94 @@ class DataModule:
 
 
 class ArrayDataModule(DataModule):
-    """The data module of the tabs whose train and val are two arrays: TensorFlow's and JAX's."""
+    """The data module of the tabs whose train and val are two arrays: TensorFlow's and JAX's.
 
-    loader = None  # the framework's Loader
+    resize is (height, width). Keywords beyond the chapter's are Loader's, for both splits:
+    dataset=, seed=, mean= and std=, dtype=, daemon=, ... They say how the loaders' batches are;
+    train and val are the stored images, as in the chapter.
 
-    def __init__(self, batch_size=64, resize=(28, 28), **options):
-        super().__init__(batch_size, resize, **options)
+    Errors: TypeError for an unknown keyword, and for those that a data module says itself.
+    """
+
+    _loader_class: Any = None  # what makes a loader
+
+    def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
+                 **options: Any) -> None:
+        check_module(self, options)
+        super().__init__(batch_size, tuple(resize), **options)
 
     @functools.cached_property
-    def train(self):
+    def train(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """(images[60000][28][28], labels[60000]), uint8, as stored; read when first asked for."""
         return self._arrays("train")
 
     @functools.cached_property
-    def val(self):
+    def val(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The same of the 10,000 images to validate with."""
         return self._arrays("test")
 
-    def _arrays(self, split):
-        images, labels = _loader.read_split(split, **where(self.options))
-        return images[..., 0], labels
+    def _arrays(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        images, labels = _loader.read_split(split, **self._served)
+        return images[..., 0] if images.shape[-1] == 1 else images, labels
 
-    def _loader(self, train):
+    def _loader(self, train: bool) -> Any:
         height, width = self.resize
-        return self.loader(split="train" if train else "test", batch_size=self.batch_size,
-                           height=height, width=width, shuffle=train, **self.options)
+        return self._loader_class(split="train" if train else "test", batch_size=self.batch_size,
+                                  height=height, width=width, shuffle=train, **self.options)
 
 
-def where(options):
+def check_module(module: DataModule, options: Any, *more: str) -> None:
+    """TypeError for keywords that a data module does not take. `more`: those that it does."""
+    what = f"{_declared(type(module)).__module__}.FashionMNIST"
+    for name in OF_MODULES:
+        if name in options:
+            raise TypeError(f"{what} has no argument {name}=: it has two loaders, one shuffled and "
+                            "one in order; make a Loader for another one")
+    check(options, what, [name for name in (*DEFAULTS, "dataset", *more) if name not in OF_MODULES])
+
+
+def where(options: Any) -> dict[str, Any]:
     """The options that say which daemon and data set, not how a stream is read."""
     return {name: value for name, value in options.items()
-            if name in ("dataset", "socket", "daemon", "timeout")}
+            if name in ("dataset", *WHERE) and value not in (None, 0)}
 
 
 @functools.lru_cache(maxsize=None)
-def _with_base(cls, base):
+def _with_base(cls: Any, base: Any) -> Any:
     return type(cls.__name__, (cls, base), {
         "__module__": cls.__module__, "__doc__": cls.__doc__, "_declared": cls})
 
 
-def _declared(cls):
+def _declared(cls: Any) -> Any:
     """The class as its module has it."""
     return cls.__dict__.get("_declared", cls)
 
 
-def _restore(cls, state):
+def _restore(cls: Any, state: dict[str, Any]) -> Any:
     module = cls.__new__(cls)
     module.__dict__.update(state)
     return module
 
 
-def _numpy(array):
+def _numpy(array: Any) -> NDArray[Any]:
     """Of any framework's array, or of a list."""
-    return array.asnumpy() if hasattr(array, "asnumpy") else numpy.asarray(array)
+    result: NDArray[Any] = array.asnumpy() if hasattr(array, "asnumpy") else numpy.asarray(array)
+    return result
 
 
-def show_images(images, nrows, ncols, titles, scale=1.5):
-    """A grid of grey images. Shape: images[n][1][h][w] or [n][h][w][1], of any framework."""
+def show_images(images: Any, nrows: int, ncols: int, titles: Sequence[str],
+                scale: float = 1.5) -> Any:
+    """A grid of images. Shape: images[n][1][h][w] or [n][h][w][1], of any framework; with three
+    channels as well."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
         nrows, ncols, figsize=(ncols * scale, nrows * scale), squeeze=False)
     for axis, image, title in zip(axes.flat, images, titles):
         image = _numpy(image)
-        axis.imshow(image.reshape(image.shape[1:] if image.shape[0] == 1 else image.shape[:2]))
+        if image.shape[0] in (1, 3) and image.shape[-1] not in (1, 3):
+            image = numpy.moveaxis(image, 0, -1)
+        axis.imshow(image[..., 0] if image.shape[-1] == 1 else image)
         axis.set_title(title)
     for axis in axes.flat:
         axis.set_axis_off()

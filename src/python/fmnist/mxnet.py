@@ -14,13 +14,18 @@ of a generator seeded so.
 Arrays are the program's own: those in place operations change nothing else. MXNet's arrays cannot
 be read-only, so there is no zero_copy here.
 """
-
 import functools
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import mxnet
 import numpy
+from mxnet.gluon.data import Dataset
 
 from fmnist import _chapter, _loader
+from fmnist._options import DEFAULTS, Options, check, spelled_out
+from fmnist._samples import Samples
 from fmnist.core import NumpyArrays, dataset_of
 
 
@@ -31,7 +36,7 @@ class Arrays(NumpyArrays):
     lock, and the NumPy that it works with (1.23) does not take it."""
 
     @staticmethod
-    def split(array, length):
+    def split(array: Any, length: int) -> list[Any]:
         numpy_mode = mxnet.util.is_np_array()
         arrays = [mxnet.nd.from_numpy(array[i:i + length], zero_copy=True)
                   for i in range(0, len(array), length)]
@@ -39,83 +44,129 @@ class Arrays(NumpyArrays):
 
 
 class _GlobalShuffle:
-    """The permutations that Gluon's RandomSampler draws from NumPy's global generator."""
+    """The permutations that Gluon's RandomSampler draws from NumPy's global generator, of a split
+    or of some numbers in it."""
 
-    def __init__(self, dataset, split, options):
-        self._spec = {**_chapter.where(options), "dataset": dataset, "split": split}
+    def __init__(self, chosen: Any, where: dict[str, Any]) -> None:
+        self._chosen, self._where = chosen, where
+
+    def __repr__(self) -> str:
+        return "gluon's RandomSampler"
 
     @functools.cached_property
-    def _count(self):
-        return dataset_of(**self._spec).count
+    def _count(self) -> int:
+        if self._chosen is not None:
+            return len(self._chosen)
+        return int(dataset_of(**self._where).count)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._count
 
-    def __array__(self, dtype=None):  # a permutation, without a Python number for each
+    def __array__(self, dtype: Any = None) -> Any:  # without a Python number for each
         indices = numpy.arange(self._count)
         numpy.random.shuffle(indices)
-        return indices
+        return indices if self._chosen is None else self._chosen[indices]
 
 
-class Loader(_loader.Loader):
-    """An iterable of [images, labels]; an epoch for each `for`. last_batch is Gluon's: "keep" or
-    "discard"."""
+class _MxOptions(Options, total=False):
+    last_batch: str
+
+
+class Loader(_loader.Loader[Any]):
+    __doc__ = f"""{_loader.Loader.__doc__}
+    Here batches are lists [images, labels] of MXNet arrays on the CPU, float32 n x 1 x h x w and
+    int32 n. shuffle=True without seed= draws from NumPy's global generator, as Gluon does, and then
+    numpy.random.get_state() belongs into the checkpoint; with seed= it is order="numpy".
+    last_batch is Gluon's: "keep" or "discard".
+    """
 
     resize_rule = "opencv-linear"
     layout = "NCHW"
     arrays = Arrays
 
-    def __init__(self, dataset="fashion-mnist", split="train", batch_size=64, *, shuffle=False,
-                 seed=None, last_batch="keep", **options):
-        if options.get("zero_copy"):
+    @spelled_out(_MxOptions, ["zero_copy"], last_batch="keep")
+    def __init__(self, dataset: str = "fashion-mnist", split: str = "train", batch_size: int = 64,
+                 **options: Unpack[_MxOptions]) -> None:
+        said: dict[str, Any] = dict(options)
+        check(said, "fmnist.mxnet.Loader", [*DEFAULTS, "last_batch"])
+        last_batch = said.pop("last_batch", "keep")
+        if said.get("zero_copy"):
             raise ValueError("zero_copy=True: MXNet's arrays cannot be read-only")
+        if last_batch == "rollover":
+            raise ValueError('last_batch="rollover": what rolls over would be in no state; give '
+                             'batch_sampler=gluon.data.BatchSampler(sampler, n, "rollover")')
         if last_batch not in ("keep", "discard"):
             raise ValueError(f'last_batch={last_batch!r}: want "keep" or "discard"')
-        if shuffle and seed is None and "order" not in options:
-            shuffle, options["sampler"] = False, _GlobalShuffle(dataset, split, options)
-        elif shuffle:
-            options.setdefault("order", "numpy")
-        super().__init__(dataset, split, batch_size, shuffle=shuffle, seed=seed or 0,
-                         drop_last=last_batch == "discard", **options)
+        if last_batch == "discard":
+            said["drop_last"] = True
+        gluons = bool(said.get("shuffle")) and said.get("seed") is None
+        if gluons and said.get("world_size") is not None:
+            raise ValueError("shuffle=True over several processes: they draw one order from one "
+                             "seed=, say it")
+        super().__init__(dataset, split, batch_size, **said)
+        if gluons:
+            self._sampler = _GlobalShuffle(self._spec.pop("list", None), self._where)
+        elif said.get("shuffle"):
+            self._spec["order"] = "numpy"
+        if last_batch == "discard":
+            self._given["last_batch"] = self._given.pop("drop_last") and last_batch
 
-    def __iter__(self):
-        for images, labels in super().__iter__():
-            yield [images, labels]
+    def __iter__(self) -> Iterator[list[Any]]:
+        """[images, labels], batch by batch."""
+        with self._reading() as batches:
+            for batch in batches:
+                yield [batch.images, batch.labels]
 
 
-class Samples:
-    """One split by sample, as Gluon's dataset behind Resize and ToTensor: [i] is (image, label)."""
+class SplitDataset(Dataset):  # type: ignore[misc]
+    """One split by sample, as Gluon's behind Resize and ToTensor: [i] is (image, label), an MXNet
+    array 1 x h x w and a NumPy int32. An item costs one item: it is asked of the daemon. It is a
+    gluon.data.Dataset: transform(), shard(), take(), ... are there.
 
-    def __init__(self, split, **options):
-        self._split, self._options = split, options
+    Errors: IndexError; those of fmnist.errors."""
 
-    @functools.cached_property
-    def _arrays(self):
-        return _loader.read_split(self._split, layout="NCHW", label_dtype="int32",
-                                  **self._options)
+    def __init__(self, split: str, label_dtype: str = "int32", **options: Any) -> None:
+        self._name = f"{options.get('dataset', 'fashion-mnist')}/{split}"
+        self._label_dtype = label_dtype
+        self._samples = Samples(split=split, arrays=NumpyArrays, **options)
 
-    def __len__(self):
-        return len(self._arrays[1])
+    def __repr__(self) -> str:
+        return f"<fmnist.mxnet.SplitDataset {self._name}>"
 
-    def __getitem__(self, i):
-        images, labels = self._arrays
-        levels = images[i].astype(numpy.float32)
-        return Arrays.split((levels / numpy.float32(255))[None], 1)[0][0], labels[i]
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, i: Any) -> tuple[Any, Any]:
+        images, labels = self._samples.fetch([operator.index(i)])
+        return Arrays.split(images, 1)[0][0], labels.astype(self._label_dtype)[0]
+
+
+_OF_SAMPLES = ("dtype", "layout", "channels", "mean", "std", "label_dtype")
 
 
 class FashionMNIST(_chapter.DataModule):
-    """The data module of the MXNet tab. resize is (width, height), as in MXNet's own."""
+    """The data module of the MXNet tab. resize is (width, height), as in MXNet's own.
+
+    train and val are data sets of samples, (image, label). Keywords beyond the chapter's are
+    Loader's, for both splits; those that say how images are hold for train and val, too.
+
+    Errors: TypeError for an unknown keyword, and for those that a data module says itself.
+    """
 
     _d2l = "d2l.mxnet"
 
-    def __init__(self, batch_size=64, resize=(28, 28), **options):
-        super().__init__(batch_size, resize, **options)
+    def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
+                 **options: Any) -> None:
+        _chapter.check_module(self, options, "last_batch")
+        super().__init__(batch_size, tuple(resize), **options)
         width, height = resize
         self._size = {"height": height, "width": width}
-        where = {**self._size, "resize": Loader.resize_rule, **_chapter.where(options)}
-        self.train = Samples("train", **where)
-        self.val = Samples("test", **where)
+        images = {"layout": Loader.layout, **self._size, "resize": Loader.resize_rule,
+                  **{name: options[name] for name in _OF_SAMPLES if name in options},
+                  **_chapter.where(options)}
+        self.train = SplitDataset("train", **images)
+        self.val = SplitDataset("test", **images)
 
-    def _loader(self, train):
+    def _loader(self, train: bool) -> Loader:
         return Loader(split="train" if train else "test", batch_size=self.batch_size,
                       shuffle=train, **self._size, **self.options)

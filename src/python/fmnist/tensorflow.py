@@ -14,20 +14,21 @@ Tensors take over the memory that the batch was copied into, without another cop
 nothing else, so that a tensor never changes. With zero_copy=True a tensor is the daemon's own
 memory, which is kept for it until the tensor is gone.
 """
-
-import threading
+from collections.abc import Iterator
+from typing import Any, Unpack
 
 import numpy
 import tensorflow
 
 from fmnist import _chapter, _loader
 from fmnist._ml_arrays import MlArrays
+from fmnist._options import Options, spelled_out
 from fmnist.core import ALIGNMENT, NumpyArrays
 
 _from_dlpack = tensorflow.experimental.dlpack.from_dlpack
 
 
-def _tensor(array):
+def _tensor(array: Any) -> Any:
     """An eager tensor over the array's memory, or of a copy where TensorFlow cannot use it."""
     if array.ctypes.data % ALIGNMENT:
         tensor = tensorflow.constant(array)
@@ -41,91 +42,97 @@ class TensorArrays(NumpyArrays):
     """Filled as NumPy arrays, handed out as eager tensors over the same memory."""
 
     @staticmethod
-    def split(array, length):
+    def split(array: Any, length: int) -> list[Any]:
         return [_tensor(array[i:i + length]) for i in range(0, len(array), length)]
 
     @staticmethod
-    def wrap(view):
+    def wrap(view: Any) -> Any:
         if view.address % ALIGNMENT:
             return tensorflow.constant(numpy.asarray(view))
         return _from_dlpack(view.__dlpack__())
 
 
-class Loader(_loader.Loader):
-    """An iterable of (images, labels), eager tensors on the CPU; an epoch for each `for`.
-
-    Several times faster than tf.data can be, whose every element costs 50 us and more in Python;
-    dataset() is for what wants a tf.data.Dataset.
+class Loader(_loader.Loader[tensorflow.Tensor]):
+    __doc__ = f"""{_loader.Loader.__doc__}
+    The arrays are eager tensors on the CPU. It is several times faster than tf.data can be, whose
+    every element costs 50 us and more in Python; dataset() is for what wants a tf.data.Dataset.
     """
 
     resize_rule = "tf-bilinear-pad"
-    arrays = TensorArrays
-
-
-class _NumpyLoader(Loader):
-    arrays = MlArrays
-
-    def blocks(self, limit):
-        self._begin()
-        return self.stream.blocks(limit)
+    arrays: Any = TensorArrays
 
 
 # A call of Python costs tf.data 300 us of CPU: this much is fetched in each, and split in C++.
 _BLOCK_BYTES = 4 << 20
 
 
-class _Epochs:
-    """The generator functions of a tf.data.Dataset: every iteration is the next epoch, on a stream
-    of its own, so that iterations may run side by side. Elements are blocks of `per_block` batches,
-    or where it is None the batches."""
+class _NumpyLoader(Loader):
+    arrays = MlArrays
 
-    def __init__(self, first, options, per_block):
-        self._options = options
-        self._per_block = per_block
-        self._lock = threading.Lock()
-        self._idle = [first]
-        self._epoch = options.get("epoch", 0)
+    def per_block(self) -> int | None:
+        """Batches that are fetched in one block; None: one by one."""
+        info = self.info
+        count = _BLOCK_BYTES // (info.batch_size * info.image_bytes)
+        return None if count < 2 or self._batch_sampler is not None else count
 
-    def __call__(self):
-        with self._lock:
-            epoch, self._epoch = self._epoch, self._epoch + 1
-            loader = self._idle.pop() if self._idle else _NumpyLoader(**self._options)
+    def epoch(self) -> Iterator[Any]:
+        """The next epoch: blocks of per_block() batches, or the batches. TensorFlow keeps this
+        object for ever, so that no stream may be kept in it."""
+        blocks = self.per_block()
         try:
-            loader.set_epoch(epoch)
-            yield from loader.blocks(self._per_block) if self._per_block else loader
+            if blocks is None:
+                yield from self
+            else:
+                with self._reading(blocks) as found:
+                    yield from found
         finally:
-            self._idle.append(loader)
+            self._release()
 
 
-def dataset(**options):
-    """A tf.data.Dataset of (images, labels), with the arguments of Loader but zero_copy. Each
-    iteration is one epoch, the next. Its batches are the Loader's."""
+@spelled_out(without=["zero_copy"])
+def dataset(dataset: str = "fashion-mnist", split: str = "train", batch_size: int = 64,
+            **options: Unpack[Options]) -> Any:
+    """A tf.data.Dataset of (images, labels): float32 n x h x w x 1 and int32 n, unless told
+    otherwise.
+
+    Arguments and errors are Loader's, but for zero_copy. Each iteration is one epoch, the next one,
+    on a stream of its own that ends with it; batches are the Loader's. What tf.data does with a
+    data set may be done with it: map, take, prefetch, zip; repeat() gives the epochs one after the
+    other. cardinality() is batches an epoch; unknown with epochs= (an iteration behind the last is
+    empty) and with a sampler that has no len().
+    """
     if options.get("zero_copy"):
         raise ValueError("zero_copy=True: tf.data keeps arrays for longer than they are used, and "
                          "the daemon's memory would run out; fmnist.tensorflow.Loader has it")
-    first = _NumpyLoader(**options)
-    info = first.stream.info
-    per_block = _BLOCK_BYTES // (info.batch_size * info.image_bytes)
-    if per_block < 2 or options.get("batch_sampler") is not None:
-        per_block = None
-    block = () if per_block is None else (None,)
-    data = tensorflow.data.Dataset.from_generator(
-        _Epochs(first, options, per_block), output_signature=(
-            tensorflow.TensorSpec((*block, None, *info.image_shape), info.dtype),
-            tensorflow.TensorSpec((*block, None), info.label_dtype)))
-    if per_block:
+    loader = _NumpyLoader(dataset, split, batch_size, **options)
+    info, blocks = loader.info, loader.per_block()
+    try:
+        steps = len(loader) if options.get("epochs") is None else None
+    except TypeError:
+        steps = None
+    loader._release()
+    block = () if blocks is None else (None,)
+    data = tensorflow.data.Dataset.from_generator(loader.epoch, output_signature=(
+        tensorflow.TensorSpec((*block, None, *info.image_shape), info.dtype),
+        tensorflow.TensorSpec((*block, None), info.label_dtype)))
+    if blocks is not None:
         data = data.unbatch()
-    return data.apply(tensorflow.data.experimental.assert_cardinality(len(first)))
+    if steps is not None:
+        data = data.apply(tensorflow.data.experimental.assert_cardinality(steps))
+    return data
 
 
 class FashionMNIST(_chapter.ArrayDataModule):
-    """The data module of the TensorFlow tab."""
+    __doc__ = f"""The data module of the TensorFlow tab. Its loaders are tf.data.Datasets, as the
+    chapter's.
+
+    {_chapter.ArrayDataModule.__doc__}"""
 
     _d2l = "d2l.tensorflow"
-    loader = Loader
+    _loader_class = staticmethod(dataset)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "PyDataset":  # Keras is imported when it is asked for
         from fmnist.keras import PyDataset
 
