@@ -34,7 +34,8 @@
  * stream goes on unharmed.
  *
  * Time-outs: every call that waits ends after the client's timeout_ms at the latest. The death of
- * the daemon ends a wait within 250 ms.
+ * the daemon is noticed within 250 ms; a call that reads then waits up to reconnect_ms for the
+ * daemon to come back, opens its stream there again and goes on with the very next batch.
  *
  * Needs libc only. Linux.
  */
@@ -72,7 +73,7 @@ enum fmnist_result {
     FMNIST_EINVAL = -1,    /* an argument or a field of the spec is out of range */
     FMNIST_ECONNECT = -2,  /* no daemon answers at the socket */
     FMNIST_ETIMEDOUT = -3, /* nothing came within timeout_ms; the handle stays usable */
-    FMNIST_EDEAD = -4,     /* the daemon ended or closed the connection; reopen with the token */
+    FMNIST_EDEAD = -4,     /* the daemon ended and did not come back within reconnect_ms */
     FMNIST_EPROTO = -5,    /* the peer does not speak this protocol, or broke it */
     FMNIST_ENOMEM = -6,    /* out of memory, descriptors or address space, here or in the daemon */
     FMNIST_EFORK = -7,     /* the handle was made before fork(): connect again in the child */
@@ -209,6 +210,11 @@ struct fmnist_connect_options {
     const char *socket;  /* path; NULL: $FMNIST_SOCKET, else $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock
                             if it exists, else /run/fmnistd/fmnistd.sock */
     uint32_t timeout_ms; /* the longest wait of any call; 0: the default, 30,000 */
+
+    /* How long a stream whose daemon ended waits for it to come back, beside timeout_ms; 0: the
+     * default, 60,000; negative: not at all, reading then gives FMNIST_EDEAD. Connecting and
+     * opening do not wait for a daemon. A smaller `size`, without this field, has the default. */
+    int64_t reconnect_ms;
 };
 
 /* Connects and shakes hands. `options` may be NULL.
@@ -322,18 +328,30 @@ struct fmnist_batch {
 
 /* The next batch, as a read-only view that does not change until fmnist_release. Several batches
  * may be held at once (slot_count) and released in any order.
+ * Where the daemon ended, this waits for it to come back and goes on; batches that are held stay
+ * as they are. info's slot_count may be another one then.
  * Returns: FMNIST_OK; FMNIST_END_OF_EPOCH once behind an epoch's last batch, with `batch` zeroed;
  * FMNIST_END_OF_STREAM behind spec.epochs epochs.
- * Errors: FMNIST_EBUSY, FMNIST_ETIMEDOUT, FMNIST_EDEAD, FMNIST_EPROTO, FMNIST_EFORK, and what the
- * daemon says of a stream that it has to end. Blocks: until the batch is there, at most timeout_ms.
- */
+ * Errors: FMNIST_EBUSY, FMNIST_ETIMEDOUT, FMNIST_EDEAD, FMNIST_EPROTO, FMNIST_EFORK, what the
+ * daemon says of a stream that it has to end, and for a daemon that came back those of fmnist_open:
+ * FMNIST_ETOKEN where it serves other data than before. The next call then tries again.
+ * Blocks: until the batch is there, at most timeout_ms, and before that at most reconnect_ms where
+ * the daemon ended. */
 FMNIST_API int fmnist_next(struct fmnist_stream *stream, struct fmnist_batch *batch);
 
 /* Waits until fmnist_next would not: a batch is there, or the epoch's end, or an error to tell.
  * For callers that have other things to look at while they wait. Consumes nothing.
- * Returns: FMNIST_OK. Errors: FMNIST_ETIMEDOUT, FMNIST_EDEAD, FMNIST_EPROTO, FMNIST_EFORK.
+ * Returns: FMNIST_OK. Errors: FMNIST_ETIMEDOUT, also while the daemon is waited for, FMNIST_EDEAD
+ * behind reconnect_ms of that, and the others of fmnist_next.
  * Blocks: at most timeout_ms, up to INT32_MAX. */
 FMNIST_API int fmnist_wait(struct fmnist_stream *stream, uint32_t timeout_ms);
+
+/* Opens a stream whose daemon ended at its position again, as fmnist_next does by itself unless
+ * reconnect_ms is negative: for callers that decide how long. Does nothing to a stream that is
+ * open. Batches that are held stay as they are. Returns: FMNIST_OK; the next call then goes on.
+ * Errors: FMNIST_ETIMEDOUT, call again; those of fmnist_open, FMNIST_ETOKEN where the daemon serves
+ * other data than before. Blocks: at most timeout_ms, up to INT32_MAX. */
+FMNIST_API int fmnist_reopen(struct fmnist_stream *stream, uint32_t timeout_ms);
 
 /* Gives a view back: its memory may change from now on. Errors: FMNIST_EINVAL for a batch that is
  * not held. Never blocks. */
@@ -363,6 +381,12 @@ FMNIST_API int fmnist_stream_token(const struct fmnist_stream *stream, struct fm
  * info.steps means "behind the epoch's last". For callers that read ahead of what they hand on. */
 FMNIST_API int fmnist_stream_token_at(const struct fmnist_stream *stream, uint64_t epoch,
                                       uint64_t step, struct fmnist_token *token);
+
+/* The token of another position of the stream that `of` belongs to, for callers that have no
+ * stream any more. Does not know how many steps an epoch has: the daemon refuses a step beyond.
+ * Errors: FMNIST_ETOKEN for a damaged token. Threads: any. */
+FMNIST_API int fmnist_token_at(const struct fmnist_token *of, uint64_t epoch, uint64_t step,
+                               struct fmnist_token *token);
 
 #ifdef __cplusplus
 }

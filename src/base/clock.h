@@ -12,4 +12,12 @@ static inline uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Milliseconds until then, begun ones whole: 0 where it is past, INT32_MAX at most. */
+static inline uint32_t clock_ms_until(uint64_t when_ns)
+{
+    uint64_t now = clock_ns();
+    uint64_t ms = now < when_ns ? (when_ns - now + 999999) / 1000000 : 0;
+    return ms < INT32_MAX ? (uint32_t)ms : INT32_MAX;
+}
+
 #endif

@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define NAP_MS    100u /* the longest sleep before a look at the socket: well under 250 ms */
 #define UNTOLD_MS 1u   /* a wait for neighbours that the daemon need not know of, */
@@ -14,8 +15,8 @@
 
 uint64_t stream_batch_count(const struct fmnist_stream *s)
 {
-    if (s->lengths)
-        return s->lengths[s->step];
+    if (s->list.lengths)
+        return s->list.lengths[s->step];
     uint64_t left = s->facts.sample_count - s->step * s->facts.batch_size;
     return left < s->facts.batch_size ? left : s->facts.batch_size;
 }
@@ -42,6 +43,11 @@ static void set_parts(struct parts *p, const struct slot_header *h, const struct
     p->images = at + SLOT_IMAGES_AT;
     p->labels = at + l->labels_at;
     p->indices = (const int64_t *)(at + l->indices_at);
+}
+
+static int dead(void)
+{
+    return fail(FMNIST_EDEAD, "the daemon closed the connection");
 }
 
 /* ---- going over to another ring ------------------------------------------------------------ */
@@ -97,7 +103,7 @@ static int receive_offer(struct fmnist_stream *s, const struct wire_head *h, con
 static int look_at_socket(struct fmnist_stream *s)
 {
     if (s->connection.fd < 0)
-        return fail(FMNIST_EDEAD, "the daemon closed the connection");
+        return dead();
     struct pollfd p = {.fd = s->connection.fd, .events = POLLIN};
     bool closed = ring_view_closed(&s->view);
     if (poll(&p, 1, closed ? (int)NAP_MS : 0) <= 0)
@@ -149,6 +155,8 @@ static void doze(struct fmnist_stream *s, uint32_t nap_ms, uint64_t waited_ns)
 
 static int wait_for_batch(struct fmnist_stream *s, uint32_t timeout_ms)
 {
+    if (s->connection.fd < 0)
+        return dead();
     uint64_t now = clock_ns(), deadline = now + timeout_ms * UINT64_C(1000000);
     if (!s->waits_since_ns)
         s->waits_since_ns = now; /* and not since this call: it may be one of many looks */
@@ -175,7 +183,7 @@ static int await_shm(struct fmnist_stream *s, uint32_t timeout_ms)
 
 static int arrive_shm(struct fmnist_stream *s, struct parts *p)
 {
-    int rc = await_shm(s, s->connection.timeout_ms);
+    int rc = await_shm(s, s->timeout_ms);
     if (rc)
         return rc;
     const struct slot_header *h = ring_view_slot(&s->view, s->number);
@@ -189,7 +197,7 @@ static int arrive_inline(struct fmnist_stream *s, struct parts *p)
 {
     struct wire_head h;
     size_t none = 0;
-    int rc = connection_head(&s->connection, s->connection.timeout_ms, &h, NULL, &none);
+    int rc = connection_head(&s->connection, s->timeout_ms, &h, NULL, &none);
     if (rc == FMNIST_ETIMEDOUT)
         return rc;
     struct slot_layout layout;
@@ -213,6 +221,18 @@ static int arrive_inline(struct fmnist_stream *s, struct parts *p)
     return check_batch(s, slot->arrived);
 }
 
+/* The daemon's end ends no call before it had its time to come back. */
+static int arrive(struct fmnist_stream *s, struct parts *p)
+{
+    int rc;
+    do
+        rc = s->convert ? arrive_inline(s, p) : arrive_shm(s, p);
+    while (rc == FMNIST_EDEAD && (rc = stream_revive(s, UINT64_MAX)) == FMNIST_OK);
+    if (!rc)
+        s->reopening.since_ns = 0;
+    return rc;
+}
+
 int stream_arrive(struct fmnist_stream *s, struct parts *p)
 {
     int rc = guard_check(&s->guard);
@@ -225,9 +245,35 @@ int stream_arrive(struct fmnist_stream *s, struct parts *p)
     }
     if (s->epoch >= s->end_epoch)
         return FMNIST_END_OF_STREAM;
-    if (s->number - s->tail == s->slot_count)
+    if (s->number - s->tail >= s->slot_count)
         return fail(FMNIST_EBUSY, "all %u slots are held: release a batch first", s->slot_count);
-    return s->convert ? arrive_inline(s, p) : arrive_shm(s, p);
+    return arrive(s, p);
+}
+
+/* The end of the connection, and nothing before it. */
+static bool hung_up(const struct connection *c, const struct pollfd *p)
+{
+    char byte;
+    return p->revents & POLLHUP && recv(c->fd, &byte, 1, MSG_PEEK) <= 0;
+}
+
+static int await_inline(struct fmnist_stream *s, uint32_t timeout_ms)
+{
+    struct connection *c = &s->connection;
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    if (p.fd < 0)
+        return dead();
+    if (poll(&p, 1, (int)timeout_ms) <= 0)
+        return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", timeout_ms);
+    if (!hung_up(c, &p))
+        return FMNIST_OK;
+    connection_close(c);
+    return dead();
+}
+
+static int await(struct fmnist_stream *s, uint32_t timeout_ms)
+{
+    return s->convert ? await_inline(s, timeout_ms) : await_shm(s, timeout_ms);
 }
 
 int fmnist_wait(struct fmnist_stream *s, uint32_t timeout_ms)
@@ -239,16 +285,18 @@ int fmnist_wait(struct fmnist_stream *s, uint32_t timeout_ms)
         s->step < s->facts.steps && s->epoch < s->end_epoch && s->number - s->tail < s->slot_count;
     if (rc || !comes)
         return rc;
-    if (!s->convert)
-        return await_shm(s, timeout_ms);
-    struct pollfd p = {.fd = s->connection.fd, .events = POLLIN};
-    if (p.fd < 0 || poll(&p, 1, (int)timeout_ms) > 0)
-        return FMNIST_OK;
-    return fail(FMNIST_ETIMEDOUT, "no batch within %u ms", timeout_ms);
+    uint64_t until = timeout_ms ? clock_ns() + timeout_ms * UINT64_C(1000000) : 0;
+    rc = await(s, timeout_ms);
+    while (rc == FMNIST_EDEAD && (rc = stream_revive(s, until)) == FMNIST_OK)
+        rc = await(s, clock_ms_until(until));
+    return rc;
 }
 
 void stream_give_back(struct fmnist_stream *s)
 {
+    stream_drop_kept(s, s->tail);
+    if (s->tail < s->began)
+        return; /* one of a ring that is kept is still held */
     bool old = s->left.header && s->tail < s->left_at;
     if (s->left.header && !old)
         leave_ring(s);

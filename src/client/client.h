@@ -45,7 +45,13 @@ struct connection {
     bool unanswered; /* closed, because a reply came too late: it would answer the next question */
 };
 
-/* Connects and shakes hands. */
+/* Connects and asks for the handshake; connection_welcome receives its answer. With a timeout_ms of
+ * 0 neither blocks. A connection that fails is closed, but for FMNIST_ETIMEDOUT of
+ * connection_welcome where the fd is still open: call again. */
+int connection_greet(struct connection *c, const char *path, uint32_t timeout_ms);
+int connection_welcome(struct connection *c);
+
+/* Both. */
 int connection_open(struct connection *c, const char *path, uint32_t timeout_ms);
 void connection_close(struct connection *c);
 
@@ -54,6 +60,11 @@ void connection_hang_up(struct connection *c, const struct fork_guard *g);
 
 /* Sends one frame, whatever its size. Blocks: at most timeout_ms. */
 int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size);
+
+/* The same from byte *sent of the frame on, which goes on with what was sent: on FMNIST_ETIMEDOUT
+ * the rest can be sent later. */
+int connection_send_rest(struct connection *c, uint16_t type, const void *body, uint32_t size,
+                         size_t *sent, uint32_t timeout_ms);
 
 /* Asks the daemon to look at the tails, unless the socket is full: the frames that it has yet to
  * read make it look too. A daemon that is gone is the next call's to tell. Never blocks. */
@@ -95,6 +106,7 @@ struct fmnist_client {
     struct connection connection;
     struct fork_guard guard;
     char path[SOCKET_PATH_SIZE];
+    int64_t reconnect_ms; /* of its streams; negative: none */
 };
 
 /* FMNIST_EFORK with its text where the handle is another process's. */

@@ -181,16 +181,17 @@ int connection_head(struct connection *c, uint32_t timeout_ms, struct wire_head 
     return h->type == WIRE_ERROR ? take_error(c, h->body_bytes) : FMNIST_OK;
 }
 
-int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size)
+int connection_send_rest(struct connection *c, uint16_t type, const void *body, uint32_t size,
+                         size_t *sent, uint32_t timeout_ms)
 {
     if (c->fd < 0)
         return dead();
     uint8_t head[WIRE_HEAD_SIZE];
     wire_put_head(head, type, size);
-    struct deadline deadline = {c->timeout_ms, 0};
-    for (size_t sent = 0, all = sizeof head + size; sent < all;) {
-        size_t of_head = sent < sizeof head ? sent : sizeof head;
-        size_t of_body = sent - of_head;
+    struct deadline deadline = {timeout_ms, 0};
+    while (*sent < sizeof head + size) {
+        size_t of_head = *sent < sizeof head ? *sent : sizeof head;
+        size_t of_body = *sent - of_head;
         struct iovec parts[] = {{head + of_head, sizeof head - of_head},
                                 {(char *)body + of_body, size - of_body}};
         ssize_t n = socket_send(c->fd, parts, 2);
@@ -202,9 +203,15 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
         }
         if (n < 0)
             return dead();
-        sent += (size_t)n;
+        *sent += (size_t)n;
     }
     return FMNIST_OK;
+}
+
+int connection_send(struct connection *c, uint16_t type, const void *body, uint32_t size)
+{
+    size_t sent = 0;
+    return connection_send_rest(c, type, body, size, &sent, c->timeout_ms);
 }
 
 void connection_kick(struct connection *c)
@@ -291,21 +298,39 @@ static int dial(struct connection *c, const char *path)
     return FMNIST_OK;
 }
 
-int connection_open(struct connection *c, const char *path, uint32_t timeout_ms)
+int connection_greet(struct connection *c, const char *path, uint32_t timeout_ms)
 {
     *c = (struct connection){.fd = -1, .timeout_ms = timeout_ms};
     int rc = dial(c, path);
-    if (rc)
-        goto fail;
     uint8_t version[4] = {WIRE_VERSION};
-    uint8_t *reply = NULL;
-    size_t size;
-    rc = connection_ask(c, WIRE_HELLO, version, sizeof version, WIRE_WELCOME, &reply, &size);
-    free(reply);
     if (!rc)
-        return FMNIST_OK;
-fail:
-    connection_close(c);
+        rc = connection_send(c, WIRE_HELLO, version, sizeof version);
+    if (rc == FMNIST_EDEAD)
+        return FMNIST_OK; /* why it hung up is there to be received */
+    if (rc)
+        connection_close(c);
+    return rc;
+}
+
+int connection_welcome(struct connection *c)
+{
+    struct reply r = {.fds = NULL};
+    int rc = connection_reply(c, FMNIST_OK, &r);
+    if (!rc && r.type != WIRE_WELCOME)
+        rc = fail(FMNIST_EPROTO, "reply of type %u, want type %u", r.type, WIRE_WELCOME);
+    free(r.body);
+    if (rc && rc != FMNIST_ETIMEDOUT)
+        connection_close(c);
+    return rc;
+}
+
+int connection_open(struct connection *c, const char *path, uint32_t timeout_ms)
+{
+    int rc = connection_greet(c, path, timeout_ms);
+    if (!rc)
+        rc = connection_welcome(c);
+    if (rc)
+        connection_close(c);
     return rc;
 }
 

@@ -5,14 +5,16 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define DEFAULT_TIMEOUT_MS 30000u
-#define GUARD_MARK         0x464d4e53u
+#define DEFAULT_TIMEOUT_MS   30000u
+#define DEFAULT_RECONNECT_MS 60000
+#define GUARD_MARK           0x464d4e53u
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
@@ -119,9 +121,18 @@ static int choose_path(const struct fmnist_connect_options *o, char path[SOCKET_
     return FMNIST_OK;
 }
 
+static int64_t reconnect_of(const struct fmnist_connect_options *o)
+{
+    if (!o || o->size < sizeof *o || !o->reconnect_ms)
+        return DEFAULT_RECONNECT_MS;
+    return o->reconnect_ms < UINT32_MAX ? o->reconnect_ms : UINT32_MAX;
+}
+
 int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_client **client)
 {
-    if (!client || (options && options->size < sizeof *options))
+    /* Programs that know no reconnect_ms have a smaller struct. */
+    if (!client ||
+        (options && options->size < offsetof(struct fmnist_connect_options, reconnect_ms)))
         return fail(FMNIST_EINVAL, "options.size: want sizeof(struct fmnist_connect_options), %zu",
                     sizeof *options);
     *client = NULL;
@@ -130,6 +141,7 @@ int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_c
         return fail(FMNIST_ENOMEM, "out of memory");
     c->connection.fd = -1;
     uint32_t timeout_ms = options && options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    c->reconnect_ms = reconnect_of(options);
     int rc = choose_path(options, c->path);
     if (!rc)
         rc = fork_guard_init(&c->guard);

@@ -3,7 +3,6 @@
 
 #include "base/io.h"
 #include "client/spec_public.h"
-#include "client/upload.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +11,29 @@
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-static bool steps_fit(const struct fmnist_stream *s)
+static bool steps_fit(const struct fmnist_stream *s, const struct wire_opened *f)
 {
-    const struct wire_opened *f = &s->facts;
-    if (s->lengths) /* counts that were checked before they were sent */
+    if (s->list.lengths) /* counts that were checked before they were sent */
         return f->steps == s->spec.list_batch_count && f->sample_count == s->spec.list_count &&
                f->batch_size == s->spec.batch_size;
     return (f->steps - 1) * f->batch_size < f->sample_count;
 }
 
-/* Everything that sizes are computed from later is checked here, once. */
-static int check_facts(const struct fmnist_stream *s)
+static int check_fds(bool is_inline, size_t fd_count)
 {
-    const struct wire_opened *f = &s->facts;
+    if (fd_count == (is_inline ? 0 : 2))
+        return FMNIST_OK;
+    return fail(FMNIST_EPROTO,
+                "the daemon sent %zu descriptors, want %d (is RLIMIT_NOFILE reached?)", fd_count,
+                is_inline ? 0 : 2);
+}
+
+int stream_check_opened(const struct fmnist_stream *s, const struct wire_opened *f, size_t fd_count)
+{
     bool is_inline = s->spec.transport == FMNIST_INLINE;
+    int rc = check_fds(is_inline, fd_count);
+    if (rc)
+        return rc;
     uint64_t pixels = (uint64_t)f->height * f->width;
     uint64_t want = is_inline ? pixels * f->in_channels * (f->float_samples ? 4 : 1)
                               : pixels * f->channels * dtype_bytes(s->spec.dtype);
@@ -35,7 +43,7 @@ static int check_facts(const struct fmnist_stream *s)
               (f->channels == f->in_channels || f->in_channels == 1) && f->float_samples <= 1 &&
               f->image_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
               f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
-              f->steps <= f->sample_count && steps_fit(s) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
+              f->steps <= f->sample_count && steps_fit(s, f) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
               f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX &&
               !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
@@ -75,21 +83,17 @@ static int prepare_inline(struct fmnist_stream *s)
 static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
 {
     bool is_inline = s->spec.transport == FMNIST_INLINE;
-    if (fd_count != (is_inline ? 0 : 2))
-        return fail(FMNIST_EPROTO,
-                    "the daemon sent %zu descriptors, want %d (is RLIMIT_NOFILE "
-                    "reached?)",
-                    fd_count, is_inline ? 0 : 2);
-    int rc = check_facts(s);
+    const struct wire_opened *f = &s->facts;
+    int rc = stream_check_opened(s, f, fd_count);
     if (rc)
         return rc;
-    const struct wire_opened *f = &s->facts;
     s->label_bytes = dtype_bytes(s->spec.label_dtype);
     s->image_bytes = (uint64_t)f->height * f->width * f->channels * dtype_bytes(s->spec.dtype);
     s->slot_count = is_inline ? INLINE_SLOTS : f->slot_count;
     if (!slot_layout_init(&s->layout, f->batch_size, f->image_bytes, s->label_bytes))
         return fail(FMNIST_EPROTO, "the daemon announced batches of more than 4 GiB");
-    s->held = calloc(s->slot_count, sizeof *s->held);
+    s->held_size = s->slot_count;
+    s->held = calloc(s->held_size, sizeof *s->held);
     if (!s->held)
         return fail(FMNIST_ENOMEM, "out of memory");
     return is_inline ? prepare_inline(s) : prepare_shm(s, fds);
@@ -107,15 +111,26 @@ static int ask(struct fmnist_stream *s, const struct wire_open *request, const s
     return rc;
 }
 
-static int copy_lengths(struct fmnist_stream *s, const struct list *list)
+static int copy_numbers(const uint32_t **to, uint64_t *to_count, const uint32_t *from,
+                        uint64_t count)
 {
-    if (!list->lengths)
+    if (!count)
         return FMNIST_OK;
-    s->lengths = malloc(list->batch_count * sizeof *s->lengths);
-    if (!s->lengths)
+    uint32_t *copy = malloc(count * sizeof *copy);
+    if (!copy)
         return fail(FMNIST_ENOMEM, "out of memory");
-    memcpy(s->lengths, list->lengths, list->batch_count * sizeof *s->lengths);
+    *to = memcpy(copy, from, count * sizeof *copy);
+    *to_count = count;
     return FMNIST_OK;
+}
+
+/* A daemon that was started again has to be sent it again. */
+static int copy_list(struct fmnist_stream *s, const struct list *list)
+{
+    int rc = copy_numbers(&s->list.indices, &s->list.index_count, list->indices, list->index_count);
+    return rc ? rc
+              : copy_numbers(&s->list.lengths, &s->list.batch_count, list->lengths,
+                             list->batch_count);
 }
 
 int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
@@ -142,11 +157,14 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     struct fmnist_stream *s = calloc(1, sizeof *s);
     if (!s)
         return fail(FMNIST_ENOMEM, "out of memory");
-    s->connection.fd = -1;
+    s->connection.fd = s->reopening.connection.fd = -1;
     s->spec = request.spec;
+    s->timeout_ms = client->connection.timeout_ms;
+    s->reconnect_ms = client->reconnect_ms;
+    memcpy(s->path, client->path, sizeof s->path);
     rc = fork_guard_init(&s->guard);
     if (!rc)
-        rc = copy_lengths(s, &list);
+        rc = copy_list(s, &list);
     if (!rc)
         rc = connection_open(&s->connection, client->path, client->connection.timeout_ms);
     if (!rc)
@@ -157,7 +175,7 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     }
     s->epoch = token ? request.token.epoch : s->facts.epoch;
     s->step = token ? request.token.step : s->facts.step;
-    s->number = s->tail = s->epoch * s->facts.steps + s->step;
+    s->number = s->tail = s->began = s->epoch * s->facts.steps + s->step;
     s->end_epoch = s->spec.epochs ? s->spec.epoch + s->spec.epochs : SPEC_EPOCH_MAX + 1;
     *stream = s;
     return FMNIST_OK;
@@ -169,6 +187,8 @@ void fmnist_close(struct fmnist_stream *s)
         return;
     ring_view_close(&s->view);
     ring_view_close(&s->left);
+    stream_reopen_close(s);
+    stream_drop_kept(s, UINT64_MAX);
     connection_hang_up(&s->connection, &s->guard);
     fork_guard_close(&s->guard);
     convert_plan_free(s->convert);
@@ -177,7 +197,8 @@ void fmnist_close(struct fmnist_stream *s)
         free(s->inline_slots[i].converted);
     }
     free(s->inline_slots);
-    free(s->lengths);
+    free((void *)s->list.indices);
+    free((void *)s->list.lengths);
     free(s->held);
     free(s);
 }
@@ -199,7 +220,7 @@ static void describe(const struct fmnist_stream *s, const struct parts *p, struc
 
 static void step_forward(struct fmnist_stream *s)
 {
-    s->held[s->number % s->slot_count] = true;
+    s->held[s->number % s->held_size] = true;
     s->number++;
     s->step++;
 }
@@ -264,13 +285,13 @@ int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
     if (rc)
         return rc;
     uint64_t n = batch->slot;
-    if (n < s->tail || n >= s->number || !s->held[n % s->slot_count])
+    if (n < s->tail || n >= s->number || !s->held[n % s->held_size])
         return fail(FMNIST_EINVAL, "batch (%llu, %llu) is not held",
                     (unsigned long long)batch->epoch, (unsigned long long)batch->step);
-    s->held[n % s->slot_count] = false;
+    s->held[n % s->held_size] = false;
     if (n != s->tail)
         return FMNIST_OK; /* an older one is still held */
-    while (s->tail < s->number && !s->held[s->tail % s->slot_count])
+    while (s->tail < s->number && !s->held[s->tail % s->held_size])
         s->tail++;
     if (!s->convert)
         stream_give_back(s);
@@ -380,6 +401,21 @@ int fmnist_stream_token_at(const struct fmnist_stream *s, uint64_t epoch, uint64
                     (unsigned long long)s->facts.steps);
     struct token t = {.epoch = epoch, .step = step};
     memcpy(t.identity, s->facts.identity, sizeof t.identity);
+    token_encode(&t, token);
+    return FMNIST_OK;
+}
+
+int fmnist_token_at(const struct fmnist_token *of, uint64_t epoch, uint64_t step,
+                    struct fmnist_token *token)
+{
+    if (!of || !token)
+        return fail(FMNIST_EINVAL, "of and token: want no NULL");
+    struct token t;
+    struct err e;
+    if (token_decode(&t, of, &e))
+        return fail(FMNIST_ETOKEN, "%s", e.text);
+    t.epoch = epoch;
+    t.step = step;
     token_encode(&t, token);
     return FMNIST_OK;
 }

@@ -8,28 +8,42 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a list travels as it lies in memory");
 
-static int send_numbers(struct connection *c, const uint32_t *numbers, uint64_t count,
-                        uint64_t deadline)
+/* The numbers of the next frame. Returns how many, 0 behind the last. */
+static uint32_t next_numbers(const struct list *list, const struct upload *u,
+                             const uint32_t **numbers)
 {
-    const uint32_t most = WIRE_LIST_MAX / sizeof *numbers;
-    while (count) {
-        uint32_t n = count < most ? (uint32_t)count : most;
-        int rc = connection_send(c, WIRE_LIST, numbers, n * (uint32_t)sizeof *numbers);
-        if (!rc && clock_ns() >= deadline)
-            rc = fail(FMNIST_ETIMEDOUT, "the daemon did not take the list in time");
-        if (rc)
-            return rc;
-        numbers += n;
-        count -= n;
-    }
-    return FMNIST_OK;
+    const uint32_t most = WIRE_LIST_MAX / sizeof **numbers;
+    bool in_indices = u->numbers < list->index_count;
+    uint64_t at = in_indices ? u->numbers : u->numbers - list->index_count;
+    uint64_t left = (in_indices ? list->index_count : list->batch_count) - at;
+    if (left)
+        *numbers = (in_indices ? list->indices : list->lengths) + at;
+    return left < most ? (uint32_t)left : most;
 }
 
-static int send_list(struct connection *c, const struct list *list)
+int upload_list(struct connection *c, const struct list *list, struct upload *u,
+                uint32_t timeout_ms)
 {
-    uint64_t deadline = clock_ns() + c->timeout_ms * UINT64_C(1000000);
-    int rc = send_numbers(c, list->indices, list->index_count, deadline);
-    return rc ? rc : send_numbers(c, list->lengths, list->batch_count, deadline);
+    uint64_t deadline = clock_ns() + timeout_ms * UINT64_C(1000000);
+    const uint32_t *numbers;
+    uint32_t n;
+    while ((n = next_numbers(list, u, &numbers))) {
+        uint64_t now = clock_ns();
+        uint32_t left_ms = now < deadline ? (uint32_t)((deadline - now) / 1000000) : 0;
+        int rc = connection_send_rest(c, WIRE_LIST, numbers, n * (uint32_t)sizeof *numbers,
+                                      &u->bytes, left_ms);
+        if (!rc && now >= deadline)
+            rc = fail(FMNIST_ETIMEDOUT, "the daemon did not take the list in time");
+        if (rc && rc != FMNIST_ETIMEDOUT)
+            return rc;
+        if (u->bytes == WIRE_HEAD_SIZE + n * sizeof *numbers) {
+            u->numbers += n;
+            u->bytes = 0;
+        }
+        if (rc)
+            return rc;
+    }
+    return FMNIST_OK;
 }
 
 static int ask(struct connection *c, const struct wire_open *request, const struct list *list,
@@ -43,7 +57,18 @@ static int ask(struct connection *c, const struct wire_open *request, const stru
         return rc;
     free(reply->body);
     reply->body = NULL;
-    return connection_reply(c, send_list(c, list), reply);
+    struct upload u = {0};
+    return connection_reply(c, upload_list(c, list, &u, c->timeout_ms), reply);
+}
+
+int upload_opened(const struct reply *reply, struct wire_opened *facts)
+{
+    if (reply->type != WIRE_OPENED)
+        return fail(FMNIST_EPROTO, "reply of type %u to an open request", reply->type);
+    struct err e;
+    if (wire_get_opened(facts, reply->body, reply->size, &e))
+        return fail(FMNIST_EPROTO, "%s", e.text);
+    return FMNIST_OK;
 }
 
 int upload_open(struct connection *c, const struct wire_open *request, const struct list *list,
@@ -52,11 +77,8 @@ int upload_open(struct connection *c, const struct wire_open *request, const str
     struct reply reply = {.fds = fds, .fd_room = *fd_count};
     int rc = ask(c, request, list, &reply);
     *fd_count = reply.fd_count;
-    if (!rc && reply.type != WIRE_OPENED)
-        rc = fail(FMNIST_EPROTO, "reply of type %u to an open request", reply.type);
-    struct err e;
-    if (!rc && wire_get_opened(facts, reply.body, reply.size, &e))
-        rc = fail(FMNIST_EPROTO, "%s", e.text);
+    if (!rc)
+        rc = upload_opened(&reply, facts);
     free(reply.body);
     if (rc)
         connection_close(c);

@@ -10,6 +10,19 @@
 
 #include "client/client.h"
 
+/* How much of a list was sent. */
+struct upload {
+    uint64_t numbers; /* in whole frames: of the indices, then of the lengths */
+    size_t bytes;     /* of the frame behind them */
+};
+
+/* Sends the list from there on. FMNIST_ETIMEDOUT: call again. Blocks: at most timeout_ms. */
+int upload_list(struct connection *c, const struct list *list, struct upload *u,
+                uint32_t timeout_ms);
+
+/* What an answer says of the stream. Errors: FMNIST_EPROTO for another answer. */
+int upload_opened(const struct reply *reply, struct wire_opened *facts);
+
 /* The daemon's answer to a request; `list` is sent where the daemon wants it, and may be empty.
  * Descriptors come as with connection_reply. A connection without its answer is closed.
  * Blocks: for each part at most timeout_ms, and for the whole list. */

@@ -37,6 +37,7 @@ struct fmnist_client *ctl_connect(const struct invocation *in)
         .size = sizeof o,
         .socket = in->socket,
         .timeout_ms = in->timeout_ms,
+        .reconnect_ms = -1,
     };
     struct fmnist_client *client;
     if (fmnist_connect(&o, &client)) {

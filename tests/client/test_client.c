@@ -270,7 +270,8 @@ static struct fmnist_client *start_fake(const struct lie *lie)
     ck_assert_int_eq(bind(fake.listener, (struct sockaddr *)&a, sizeof a), 0);
     ck_assert_int_eq(listen(fake.listener, 4), 0);
     ck_assert_int_eq(pthread_create(&fake.thread, NULL, serve, NULL), 0);
-    struct fmnist_connect_options o = {.size = sizeof o, .socket = fake.path, .timeout_ms = 5000};
+    struct fmnist_connect_options o = {
+        .size = sizeof o, .socket = fake.path, .timeout_ms = 5000, .reconnect_ms = -1};
     struct fmnist_client *client;
     ck_assert_msg(fmnist_connect(&o, &client) == FMNIST_OK, "%s", fmnist_error());
     return client;

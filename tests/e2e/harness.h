@@ -154,10 +154,11 @@ static inline void serve_tiny(struct daemon *d, const char *more)
 
 /* ---- the client ---------------------------------------------------------------------------- */
 
+/* A client whose streams tell a daemon's end at once. */
 static inline struct fmnist_client *connect_within(const struct daemon *d, uint32_t timeout_ms)
 {
     struct fmnist_connect_options o = {
-        .size = sizeof o, .socket = d->socket, .timeout_ms = timeout_ms};
+        .size = sizeof o, .socket = d->socket, .timeout_ms = timeout_ms, .reconnect_ms = -1};
     struct fmnist_client *client;
     must(fmnist_connect(&o, &client));
     return client;
@@ -191,7 +192,20 @@ static inline struct fmnist_stream_info info_of(const struct fmnist_stream *stre
     return info;
 }
 
-/* The next event as one number: of the result, and of the batch's position and all its bytes. */
+/* A batch's position and all its bytes as one number. */
+static inline uint64_t hash_batch(const struct fmnist_stream_info *info,
+                                  const struct fmnist_batch *b)
+{
+    uint64_t place[] = {b->epoch, b->step, b->count};
+    uLong high = adler32(1, (const Bytef *)place, sizeof place);
+    uLong low = crc32(0, (const Bytef *)place, sizeof place);
+    low = crc32_z(low, b->images, b->count * info->image_bytes);
+    low = crc32_z(low, b->labels, b->count * info->label_bytes);
+    low = crc32_z(low, (const Bytef *)b->indices, b->count * sizeof *b->indices);
+    return (uint64_t)high << 32 | low | UINT64_C(1) << 63;
+}
+
+/* The next event as one number: of the result, or of the batch. */
 static inline uint64_t hash_next(struct fmnist_stream *stream)
 {
     struct fmnist_stream_info info = info_of(stream);
@@ -202,14 +216,9 @@ static inline uint64_t hash_next(struct fmnist_stream *stream)
                       fmnist_error());
         return (uint64_t)rc;
     }
-    uint64_t place[] = {b.epoch, b.step, b.count};
-    uLong high = adler32(1, (const Bytef *)place, sizeof place);
-    uLong low = crc32(0, (const Bytef *)place, sizeof place);
-    low = crc32_z(low, b.images, b.count * info.image_bytes);
-    low = crc32_z(low, b.labels, b.count * info.label_bytes);
-    low = crc32_z(low, (const Bytef *)b.indices, b.count * sizeof *b.indices);
+    uint64_t hash = hash_batch(&info, &b);
     must(fmnist_release(stream, &b));
-    return (uint64_t)high << 32 | low | UINT64_C(1) << 63;
+    return hash;
 }
 
 /* Fails unless a uint8 batch is what the dataset has under its indices. */

@@ -1,6 +1,7 @@
 """The framework-neutral core: positions, ownership, leases, and what goes wrong."""
 
 import gc
+import gzip
 import multiprocessing
 import os
 import pickle
@@ -15,6 +16,8 @@ import pytest
 
 import fmnist
 from fmnist import errors
+
+from conftest import BUILD, DATASET
 
 
 def stream(**options):
@@ -175,12 +178,112 @@ def test_timeout__daemon_stalls__said(own_daemon):
 
 
 def test_daemon_killed__told_apart(own_daemon):
-    s = stream(socket=own_daemon.socket)
+    s = stream(socket=own_daemon.socket, reconnect=0)
     batches = iter(s)
     next(batches)
     own_daemon.process.kill()
     own_daemon.process.wait()
     with pytest.raises((errors.DaemonDied, errors.NoDaemon)):
+        list(batches)
+
+
+class Restartable:
+    """A daemon that can be killed and started again at the same socket."""
+
+    def __init__(self, folder):
+        self.socket = str(folder / "fmnistd.sock")
+        self.config = folder / "fmnistd.yaml"
+        self.serve(DATASET)
+        self.start()
+
+    def serve(self, path):
+        self.config.write_text(f"socket: '{self.socket}'\ncache: none\nring: 1MiB\n"
+                               f"datasets: [{{name: fashion-mnist, path: '{path}'}}]\n")
+
+    def start(self):
+        self.process = subprocess.Popen([BUILD / "fmnistd", "-c", self.config],
+                                        stderr=subprocess.PIPE, text=True)
+        assert any(" ready" in line for line in self.process.stderr)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def restartable(tmp_path):
+    daemon = Restartable(tmp_path)
+    yield daemon
+    daemon.kill()
+
+
+@pytest.mark.parametrize("transport", ["shm", "inline"])
+@pytest.mark.parametrize("zero_copy", [False, True])
+def test_daemon_killed_and_restarted__same_iterator__the_very_next_batch(
+        restartable, transport, zero_copy):
+    # Batches of 1.6 MB: at most two of them lie ready.
+    s = stream(socket=restartable.socket, split="test", batch_size=2000, transport=transport,
+               zero_copy=zero_copy, order="list", list=range(10000))
+    want = [[a.copy() for a in batch] for batch in s]
+    s.seek(0)
+    got, starting = [], None
+    for batch in s:
+        if starting:
+            starting.join()
+        restartable.kill()
+        starting = threading.Timer(0.2, restartable.start)
+        starting.start()
+        got.append([a.copy() for a in batch])  # a view's daemon is gone, and it is valid
+    starting.join()
+    assert len(got) == 5
+    for a, b in zip(want, got):
+        assert all((x == y).all() for x, y in zip(a, b))
+
+
+def test_daemon_away__interrupt_and_state__soon_and_without_it(restartable):
+    s = stream(socket=restartable.socket, split="test", batch_size=1000)
+    want = numbers(s)
+    s.seek(0)
+    batches = iter(s)
+    got = [next(batches)]
+    restartable.kill()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        for batch in batches:
+            got.append(batch)
+        time.sleep(10)
+    token = s.token()
+    s.close()
+    assert s.token() == token == s.state_dict()["token"]
+    restartable.start()
+    got += list(s)
+    assert (numbers(got) == want).all()
+
+
+def test_daemon_restarted__other_data__refused(restartable, tmp_path, raw_test):
+    s = stream(socket=restartable.socket, split="test", batch_size=1000, reconnect=30)
+    batches = iter(s)
+    next(batches)
+    restartable.kill()
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for file in DATASET.iterdir():
+        if "ubyte" in file.name:
+            data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            (folder / file.name.removesuffix(".gz")).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    restartable.serve(folder)
+    restartable.start()
+    with pytest.raises(errors.TokenError, match="other data under fashion-mnist/test"):
+        list(batches)
+
+
+def test_daemon_killed__not_back_in_time__said(restartable):
+    s = stream(socket=restartable.socket, split="test", batch_size=1000, reconnect=0.3, timeout=0.1)
+    batches = iter(s)
+    next(batches)
+    restartable.kill()
+    with pytest.raises(errors.DaemonDied, match="within 300 ms"):
         list(batches)
 
 

@@ -191,7 +191,7 @@ class Stream:
         deadline = time.monotonic() + self._reconnect / 1000
         while True:
             try:
-                return _native.Stream(find_socket(*self._where), self._timeout,
+                return _native.Stream(find_socket(*self._where), self._timeout, self._reconnect,
                                       fields, self._token, self._list, self._lengths)
             except (errors.NoDaemon, errors.DaemonDied):
                 if self._info is None or time.monotonic() > deadline:

@@ -26,12 +26,15 @@ PyObject *raise_error(int code, const char *text);
 struct native_stream {
     PyObject_HEAD struct fmnist_stream *stream; /* owned; NULL: closed */
     struct fmnist_stream_info info;
+    struct fmnist_token token; /* of where it was opened: others are made of it without a stream */
     uint32_t timeout_ms;
-    bool busy;    /* in a call without the interpreter lock */
-    bool closing; /* closed by the user; the last view ends it */
+    int64_t reconnect_ms; /* negative: none */
+    int64_t missed_ms;    /* waited for the daemon since the last batch */
+    bool busy;            /* in a call without the interpreter lock */
+    bool closing;         /* closed by the user; the last view ends it */
     uint32_t view_count;
-    struct fmnist_batch *returned; /* [info.slot_count] views that died while busy */
-    uint32_t returned_count;
+    struct fmnist_batch *returned; /* [returned_size] views that died while busy */
+    uint32_t returned_size, returned_count;
 };
 
 /* Gives a batch back, now or behind the call that is under way; closes where that was the last. */

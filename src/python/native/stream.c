@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_MS 100u /* how long a Ctrl-C may have to wait */
+#define SLICE_MS  100u /* how long a Ctrl-C may have to wait */
+#define TEXT_SIZE 512
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
@@ -76,6 +77,22 @@ static int connect_and_open(const struct fmnist_connect_options *options,
     return rc;
 }
 
+/* There is room for every batch that may be held. */
+static int make_room(struct native_stream *s)
+{
+    fmnist_stream_info(s->stream, &s->info);
+    if (s->info.slot_count <= s->returned_size)
+        return 0;
+    void *larger = realloc(s->returned, s->info.slot_count * sizeof *s->returned);
+    if (!larger) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    s->returned = larger;
+    s->returned_size = s->info.slot_count;
+    return 0;
+}
+
 static int begin(struct native_stream *s, const struct fmnist_connect_options *options,
                  const struct fmnist_spec *spec, const struct fmnist_token *token)
 {
@@ -88,19 +105,19 @@ static int begin(struct native_stream *s, const struct fmnist_connect_options *o
     }
     s->timeout_ms = options->timeout_ms;
     s->info.size = sizeof s->info;
-    fmnist_stream_info(s->stream, &s->info);
-    s->returned = calloc(s->info.slot_count, sizeof *s->returned);
-    if (s->returned)
-        return 0;
-    end(s);
-    PyErr_NoMemory();
-    return -1;
+    fmnist_stream_token(s->stream, &s->token);
+    rc = make_room(s);
+    if (rc)
+        end(s);
+    return rc;
 }
 
 static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
 {
     struct native_stream *s = (struct native_stream *)self;
-    struct fmnist_connect_options options = {.size = sizeof options};
+    /* The daemon's end is told at once: the wait for it is here, where signals are heard. */
+    struct fmnist_connect_options options = {.size = sizeof options, .reconnect_ms = -1};
+    long long reconnect_ms;
     PyObject *fields;
     const char *token_bytes;
     Py_ssize_t token_size;
@@ -109,9 +126,10 @@ static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
         PyErr_SetString(PyExc_RuntimeError, "the stream is open already");
         return -1;
     }
-    if (!PyArg_ParseTuple(args, "zIO!z#z*z*", &options.socket, &options.timeout_ms, &PyTuple_Type,
-                          &fields, &token_bytes, &token_size, &list, &lengths))
+    if (!PyArg_ParseTuple(args, "zILO!z#z*z*", &options.socket, &options.timeout_ms, &reconnect_ms,
+                          &PyTuple_Type, &fields, &token_bytes, &token_size, &list, &lengths))
         return -1;
+    s->reconnect_ms = reconnect_ms;
     struct fmnist_token token;
     struct fmnist_spec spec;
     fmnist_spec_init(&spec);
@@ -153,31 +171,72 @@ static void leave_call(struct native_stream *s)
         end(s);
 }
 
-/* Waits in slices, between which signals are heard. Returns 0, or -1 with an exception. */
+/* Waits once, and hears signals then. Returns what `wait` does, with its text; an exception is set
+ * unless that is FMNIST_OK, FMNIST_ETIMEDOUT or FMNIST_EDEAD. */
+static int wait_a_slice(struct native_stream *s, int (*wait)(struct fmnist_stream *, uint32_t),
+                        char text[TEXT_SIZE])
+{
+    int rc;
+    s->busy = true;
+    Py_BEGIN_ALLOW_THREADS rc = wait(s->stream, SLICE_MS);
+    Py_END_ALLOW_THREADS PyOS_snprintf(text, TEXT_SIZE, "%s", rc ? fmnist_error() : "");
+    leave_call(s);
+    if (PyErr_CheckSignals())
+        return -1;
+    if (!s->stream || s->closing) {
+        PyErr_SetString(PyExc_RuntimeError, "the stream was closed while it was waited for");
+        return -1;
+    }
+    if (rc && rc != FMNIST_ETIMEDOUT && rc != FMNIST_EDEAD)
+        raise_error(rc, text);
+    return rc;
+}
+
+/* What a call answered: an exception, unless the daemon ended and comes back in time. Then the call
+ * can be made again. Returns 0, or -1 with an exception. */
+static int survive(struct native_stream *s, int rc)
+{
+    if (rc != FMNIST_EDEAD || s->reconnect_ms < 0) {
+        raise_error(rc, fmnist_error());
+        return -1;
+    }
+    char why[TEXT_SIZE] = "", text[TEXT_SIZE];
+    for (; s->missed_ms < s->reconnect_ms; s->missed_ms += SLICE_MS) {
+        rc = wait_a_slice(s, fmnist_reopen, why);
+        if (!rc)
+            return make_room(s);
+        if (PyErr_Occurred())
+            return -1;
+    }
+    PyOS_snprintf(text, sizeof text,
+                  "the daemon ended, and none went on with this stream within %lld ms: %s",
+                  (long long)s->reconnect_ms, why);
+    raise_error(FMNIST_EDEAD, text);
+    s->missed_ms = 0;
+    return -1;
+}
+
+/* Waits in slices. Returns 0, or -1 with an exception. */
 static int await_batch(struct native_stream *s)
 {
+    char text[TEXT_SIZE];
     int rc = fmnist_wait(s->stream, 0);
-    for (uint32_t waited = 0; rc == FMNIST_ETIMEDOUT && waited < s->timeout_ms;
-         waited += SLICE_MS) {
-        s->busy = true;
-        Py_BEGIN_ALLOW_THREADS rc = fmnist_wait(s->stream, SLICE_MS);
-        Py_END_ALLOW_THREADS if (rc && rc != FMNIST_ETIMEDOUT) raise_error(rc, fmnist_error());
-        leave_call(s);
-        if (PyErr_CheckSignals())
-            return -1;
-        if (!s->stream) {
-            PyErr_SetString(PyExc_RuntimeError, "the stream was closed while it was waited for");
+    for (uint32_t waited = 0; rc;) {
+        if (rc != FMNIST_ETIMEDOUT) {
+            if (survive(s, rc))
+                return -1;
+            waited = 0;
+        } else if (waited >= s->timeout_ms) {
+            PyOS_snprintf(text, sizeof text, "no batch within %u ms", s->timeout_ms);
+            raise_error(rc, text);
             return -1;
         }
+        rc = wait_a_slice(s, fmnist_wait, text);
+        if (PyErr_Occurred())
+            return -1;
+        waited += SLICE_MS;
     }
-    if (rc == FMNIST_ETIMEDOUT) {
-        char text[64];
-        PyOS_snprintf(text, sizeof text, "no batch within %u ms", s->timeout_ms);
-        raise_error(rc, text);
-    } else if (rc && !PyErr_Occurred()) {
-        raise_error(rc, fmnist_error());
-    }
-    return rc ? -1 : 0;
+    return 0;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -253,14 +312,37 @@ static PyObject *stream_fill(PyObject *self, PyObject *args)
             return NULL;
         s->busy = true;
         Py_BEGIN_ALLOW_THREADS rc = copy_ready(s, &b, limit, &done);
-        Py_END_ALLOW_THREADS if (rc < 0) raise_error(rc, fmnist_error());
+        Py_END_ALLOW_THREADS if (rc < 0 && rc != FMNIST_EDEAD) raise_error(rc, fmnist_error());
         leave_call(s);
-        if (rc < 0)
+        if (PyErr_Occurred())
             return NULL;
         if (!s->stream || s->closing)
             break;
+        if (rc == FMNIST_EDEAD) {
+            if (survive(s, rc))
+                return NULL;
+            rc = FMNIST_OK;
+        } else {
+            s->missed_ms = 0;
+        }
     }
     return PyLong_FromUnsignedLong(done);
+}
+
+/* fmnist_next, with an exception where it is negative. */
+static int next_batch(struct native_stream *s, struct fmnist_batch *batch)
+{
+    for (;;) {
+        if (await_batch(s))
+            return -1;
+        int rc = fmnist_next(s->stream, batch); /* it is there: no wait */
+        if (rc >= 0) {
+            s->missed_ms = 0;
+            return rc;
+        }
+        if (survive(s, rc))
+            return -1;
+    }
 }
 
 /* view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end */
@@ -268,11 +350,11 @@ static PyObject *stream_view(PyObject *self, PyObject *unused)
 {
     struct native_stream *s = (struct native_stream *)self;
     struct fmnist_batch batch;
-    if (!usable(s) || await_batch(s))
+    if (!usable(s))
         return NULL;
-    int rc = fmnist_next(s->stream, &batch); /* it is there: no wait */
+    int rc = next_batch(s, &batch);
     if (rc < 0)
-        return raise_error(rc, fmnist_error());
+        return NULL;
     if (rc > 0)
         Py_RETURN_NONE;
     return view_batch(s, &batch);
@@ -287,11 +369,9 @@ static PyObject *stream_skip(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "I", &count) || !usable(s))
         return NULL;
     for (unsigned i = 0; i < count; i++) {
-        if (await_batch(s))
-            return NULL;
-        int rc = fmnist_next(s->stream, &batch);
+        int rc = next_batch(s, &batch);
         if (rc < 0)
-            return raise_error(rc, fmnist_error());
+            return NULL;
         if (rc == FMNIST_OK)
             fmnist_release(s->stream, &batch);
     }
@@ -305,9 +385,15 @@ static PyObject *stream_token(PyObject *self, PyObject *args)
     struct native_stream *s = (struct native_stream *)self;
     unsigned long long epoch, step;
     struct fmnist_token token;
-    if (!PyArg_ParseTuple(args, "KK", &epoch, &step) || !usable(s))
+    if (!PyArg_ParseTuple(args, "KK", &epoch, &step))
         return NULL;
-    int rc = fmnist_stream_token_at(s->stream, epoch, step, &token);
+    if (step > s->info.steps || epoch > UINT64_C(1) << 32) {
+        char text[TEXT_SIZE];
+        PyOS_snprintf(text, sizeof text, "position (%llu, %llu): want a step of 0 to %llu", epoch,
+                      step, (unsigned long long)s->info.steps);
+        return raise_error(FMNIST_EINVAL, text);
+    }
+    int rc = fmnist_token_at(&s->token, epoch, step, &token);
     if (rc)
         return raise_error(rc, fmnist_error());
     return PyBytes_FromStringAndSize((const char *)token.bytes, sizeof token.bytes);
@@ -334,15 +420,16 @@ static PyMethodDef methods[] = {
     {"view", stream_view, METH_NOARGS,
      "view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end"},
     {"skip", stream_skip, METH_VARARGS, "skip(count)"},
-    {"token", stream_token, METH_VARARGS, "token(epoch, step) -> 48 bytes"},
+    {"token", stream_token, METH_VARARGS,
+     "token(epoch, step) -> 48 bytes; on a stream that is closed, too"},
     {"info", stream_info, METH_NOARGS, "info() -> the fields of struct fmnist_stream_info"},
     {"close", stream_close, METH_NOARGS, "close(): views that are alive stay valid"},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Stream(socket, timeout_ms, ((field, value), ...), token or None, list or None, "
-                "lengths of its batches or None): both uint32"},
+    {Py_tp_doc, "Stream(socket, timeout_ms, reconnect_ms, ((field, value), ...), token or None, "
+                "list or None, lengths of its batches or None): both uint32"},
     {Py_tp_init, stream_init},
     {Py_tp_dealloc, stream_dealloc},
     {Py_tp_methods, methods},
