@@ -5,9 +5,11 @@ so far have left it, also when the epoch is broken off. A daemon has to know the
 sampler is asked for all of them when the epoch's first batch is wanted, its generator's states are
 noted on the way, and it is put through them again as the batches are asked for.
 
-A sampler that goes on drawing from a global generator while the epoch runs cannot be read ahead: the
-program draws from it in between. It is found out, and asked batch by batch.
+Where the program draws from that generator, too, the sampler is put through the epoch again, up to
+there, and asked batch by batch from then on. A sampler that goes on drawing from a global generator
+while the epoch runs is found out, and asked batch by batch.
 """
+import itertools
 import operator
 import random
 
@@ -17,6 +19,10 @@ import torch
 from fmnist._loader import numbers
 
 END = -1  # the key of the state behind the last batch
+
+
+class Moved(Exception):
+    """Somebody else drew from the generator, and the sampler draws from it once more."""
 
 
 class Draws:
@@ -29,7 +35,7 @@ class Draws:
     def __init__(self, indices, lengths=None, generator=None, states=None, first=None, steps=0):
         self.indices, self.lengths, self.steps = indices, lengths, steps
         self.generator, self.states, self.first = generator, states or {}, first
-        self._asked = 0
+        self._asked, self._left = 0, first
 
     def spec(self):
         """What a core.Stream of them has instead of its own."""
@@ -41,11 +47,15 @@ class Draws:
         return {**spec, "list_batches": lengths}
 
     def asked(self, count):
-        """So many batches have been asked for, so far; one more than there are: the end was met."""
+        """So many batches have been asked for, so far; one more than there are: the end was met.
+        Raises Moved where what was read ahead does not hold any longer."""
         if self.states and count > self._asked:
             state = self._state(self._asked, count)
             if state is not None:
+                if not torch.equal(self.generator.get_state(), self._left):
+                    raise Moved
                 self.generator.set_state(state)
+                self._left = state
             self._asked = count
 
     def _state(self, begin, end):
@@ -55,12 +65,30 @@ class Draws:
         keys = range(min(end, self.steps) - 1, begin - 1, -1)
         return next((self.states[key] for key in keys if key in self.states), None)
 
+    def again(self, batch_sampler, numbers_of):
+        """(batches that were asked for, an iterator of the rest), as positions: the sampler itself
+        goes on from what the generator has become."""
+        now = self.generator.get_state()
+        self.generator.set_state(self.first)
+        rest = iter(batch_sampler)
+        read = list(itertools.islice(rest, self._asked))
+        self.generator.set_state(now)
+        indices = numbers([operator.index(i) for batch in read for i in batch])
+        if numbers_of is not None:
+            indices = numbers_of[indices]
+        if not np.array_equal(indices, self.indices[:len(indices)]):
+            raise RuntimeError(
+                "somebody drew from the sampler's generator within the epoch, and the sampler, "
+                "which has a state of its own, does not give the same batches twice: give it a "
+                "generator of its own")
+        return read, rest
+
     def state_dict(self, back):
         """As `back` batches before. Tensors only: torch.load(weights_only=True) takes them."""
         kept = {"list": _tensor(self.indices), "lengths": _tensor(self.lengths)}
         if self.states:
             asked = self._asked - back
-            kept.update(asked=asked, steps=self.steps, states={
+            kept.update(asked=asked, steps=self.steps, first=self.first, states={
                 key: state for key, state in self.states.items() if key >= asked or key == END})
             if back:
                 now = self._state(0, asked)
@@ -73,9 +101,9 @@ class Draws:
         if "states" in state and generator is not None:
             if "now" in state:
                 generator.set_state(state["now"])
-            draws.generator, draws.first = generator, generator.get_state()
+            draws.generator, draws.first = generator, state["first"]
             draws.states, draws.steps = dict(state["states"]), state["steps"]
-            draws._asked = state["asked"]
+            draws._asked, draws._left = state["asked"], generator.get_state()
         return draws
 
 

@@ -74,6 +74,7 @@ class Epoch:
         self.draws = _draws.Draws(None)
         self.stream = None    # None: nothing was drawn yet, or it is read without one
         self.alone = False    # a sampler that is asked batch by batch: there is no position
+        self.ended = False    # restored behind its last batch, with the end still to come
         self.finished = False
         self.reader = None    # its iterator, a weak reference
 
@@ -131,6 +132,12 @@ class Epoch:
         self.draws = _draws.Draws(order.numbers(numbers(order.sampler)))
         return self.draws.spec() if len(self.draws.indices) else None
 
+    def batches(self, first=0, stride=1):
+        """What is left of it, of the stream."""
+        if self.stream is None or self.ended:
+            return iter(())
+        return self.stream.batches(first, stride)
+
     def open(self, order, spec, spare):
         """The stream of that order: `spare`, the last epoch's, where it is of the same spec."""
         if spec is None or not len(order.batch_sampler):
@@ -147,7 +154,8 @@ class Epoch:
     def state_dict(self, back):
         state = {}
         if self.stream is not None:
-            state.update(self.stream.state_dict(back), seed=self.seed)
+            state.update(self.stream.state_dict(back), seed=self.seed,
+                         ended=not back and self.stream.at_end)
             if self.draws.indices is not None:
                 state["draws"] = self.draws.state_dict(back)
         return state
@@ -164,4 +172,5 @@ class Epoch:
             seed = {} if epoch.seed is None else {"seed": epoch.seed}
             epoch.stream = order.stream({**spec, **seed})
             epoch.stream.load_state_dict({"token": state["token"]})
+            epoch.ended = state["ended"]
         return epoch

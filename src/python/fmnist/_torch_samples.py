@@ -116,10 +116,14 @@ class MapDataset(Dataset):
     def __getitem__(self, i):
         return self.__getitems__([i])[0]
 
+    def fetch(self, indices):
+        """(images, labels) of those numbers, before any transform: two tensors."""
+        return self._samples.fetch(indices)
+
     def __getitems__(self, indices):
         """Several at once, for DataLoader."""
         if self.transform is None:
-            images, labels = self._samples.fetch(indices)
+            images, labels = self.fetch(indices)
         else:
             pixels, labels = self._stored.fetch(indices)
             images = [self.transform(_picture(image.numpy())) for image in pixels]

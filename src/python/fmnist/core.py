@@ -269,6 +269,11 @@ class Stream:
         """Of the next batch."""
         return self._settled()[1]
 
+    @property
+    def at_end(self) -> bool:
+        """Whether the last batch that was handed out is its epoch's last."""
+        return self._now()[1] == self.info.steps
+
     def _now(self) -> tuple[int, int]:
         if self._position is None:
             self._connected()

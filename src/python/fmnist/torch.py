@@ -212,8 +212,8 @@ class Loader(IterableDataset, DataLoader):
         run = self._run
         if self._by_dataloader() or run is not None and run.alone and not run.finished:
             raise RuntimeError("there is no position: " + (
-                "a sampler without a length, or that draws from a global generator while the "
-                "epoch runs, cannot be put back" if not self._by_dataloader() else
+                "a sampler without a length, or that draws while the epoch runs from a generator "
+                "that others draw from, cannot be put back" if not self._by_dataloader() else
                 "DataLoader itself reads these samples (collate_fn=, a transform, or "
                 "batch_size=None); torchdata's StatefulDataLoader over loader.dataset has one"))
         state = {"inside": run is not None and (back > 0 or not run.finished),
@@ -334,29 +334,41 @@ class Loader(IterableDataset, DataLoader):
         alone = begin()
         if alone is None:
             yield from self._streamed(run)
-        elif queue is None:
-            for positions in alone:
-                yield self._fetched(positions)
-        while queue:
-            batch = self._fetched(queue.popleft())
-            queue.extend(itertools.islice(alone, 1))
-            yield batch
+        else:
+            yield from self._asked(alone, queue)
         run.finished = True
 
+    def _asked(self, positions, queue):
+        """Of a sampler that is asked batch by batch; `queue`: those it was asked for ahead."""
+        if queue is None:
+            yield from map(self._fetched, positions)
+            return
+        while queue:
+            batch = self._fetched(queue.popleft())
+            queue.extend(itertools.islice(positions, 1))
+            yield batch
+
     def _streamed(self, run, first=0, stride=1):
-        draws = run.draws
+        draws, done = run.draws, 0
         ahead = (self.prefetch_factor or 0) * self.num_workers
         try:
-            stream = run.stream
-            for _, step, *arrays in stream.batches(first, stride) if stream is not None else ():
+            for _, step, *arrays in run.batches(first, stride):
                 if draws.states:
                     draws.asked(ahead + step + 1)
                 yield self._made(*arrays)
+                done = step + 1
+            draws.asked(ahead + draws.steps + 1)
+        except _draws.Moved:
+            run.alone = True
+            read, rest = draws.again(self.batch_sampler, self._order.chosen)
+            queue = collections.deque(read[done:]) if ahead else None
+            if ahead and not queue:
+                queue.extend(itertools.islice(rest, 1))
+            yield from self._asked(rest, queue)
         except errors.Error:
             if self._run is run:
                 self._go_on_with(run)  # the next `for` tries again
             raise
-        draws.asked(ahead + draws.steps + 1)
         run.finished = True
 
     def _made(self, images, labels, indices):

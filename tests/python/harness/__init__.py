@@ -1,0 +1,11 @@
+"""The same small program twice: on PyTorch's DataLoader and on ours. Whatever differs is a bug.
+
+tiny       a small data set, and the built daemon that serves it
+trace      what is compared: batches, lengths, the state of every random generator behind each batch
+orders     how the order is said, to each of the two
+events     what happens: several epochs, broken off, two at once, saved and loaded, ...
+drivers    who iterates: a plain loop, DataLoader around it, StatefulDataLoader, accelerate, ...
+trainers   Lightning and accelerate in processes of their own
+
+`scripts/harness --help` runs it.
+"""

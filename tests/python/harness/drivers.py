@@ -1,0 +1,118 @@
+"""Who iterates over the loader, in this process."""
+import torch
+from torch.utils.data import DataLoader, default_collate
+from torchdata.stateful_dataloader import StatefulDataLoader
+
+
+class Driver:
+    """The loop itself reads the loader; `words` are keywords of both sides' loaders."""
+
+    def __init__(self, name, **words):
+        self.name, self.words = name, words
+
+    def read(self, side, loader, order):
+        return loader
+
+    def takes(self, order):
+        """Whether it can serve that order; else it refuses."""
+        return True
+
+    def state(self, loader, reader):
+        return loader.state_dict()
+
+    def load(self, loader, reader, state):
+        loader.load_state_dict(state)
+
+
+class Around(Driver):
+    """DataLoader(loader, batch_size=None), beside the stock loader itself."""
+
+    around = DataLoader
+
+    def read(self, side, loader, order):
+        return loader if side == "stock" else self.around(loader, batch_size=None)
+
+
+class Workers(Driver):
+    """The same with worker processes. The stock side is the documented rule: a number is drawn for
+    the workers' seeds; shuffle=True is randperm of that and the iteration's number."""
+
+    def __init__(self, name, workers, context, persistent, around=DataLoader):
+        super().__init__(name)
+        self.around, self.context, self.persistent = around, context, persistent
+        self.workers = workers
+
+    def takes(self, order):
+        return not order.drawn
+
+    def read(self, side, loader, order):
+        if side == "stock":
+            return Rule(loader, order.shuffles, self.persistent)
+        return self.around(loader, batch_size=None, num_workers=self.workers,
+                           multiprocessing_context=self.context,
+                           persistent_workers=self.persistent)
+
+
+class Rule:
+    def __init__(self, loader, shuffles, persistent):
+        self.loader, self.shuffles, self.persistent = loader, shuffles, persistent
+        self.base, self.iteration = None, 0
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        if self.base is None or not self.persistent:
+            self.base = int(torch.empty((), dtype=torch.int64).random_().item())
+            self.iteration = 0
+        else:
+            self.iteration += 1
+        data = self.loader.dataset
+        if self.shuffles:
+            generator = torch.Generator().manual_seed(self.base + self.iteration)
+            order = torch.randperm(len(data), generator=generator)
+            batches = order.split(self.loader.batch_size)
+            if self.loader.drop_last and len(order) % self.loader.batch_size:
+                batches = batches[:-1]
+        else:
+            batches = self.loader.batch_sampler
+        return (default_collate([data[int(i)] for i in batch]) for batch in batches)
+
+
+class Stateful(Workers):
+    """torchdata's StatefulDataLoader around the loader, whose state_dict holds the loader's."""
+
+    def __init__(self, name, workers):
+        super().__init__(name, workers, "fork" if workers else None, False, StatefulDataLoader)
+
+    def takes(self, order):
+        return not (self.workers and order.drawn)
+
+    def read(self, side, loader, order):
+        if side == "stock" and not self.workers:
+            return loader
+        return super().read(side, loader, order)
+
+    def state(self, loader, reader):
+        return reader.state_dict()
+
+    def load(self, loader, reader, state):
+        reader.load_state_dict(state)
+
+
+PLAIN = Driver("plain")
+AROUND = Around("around")
+STATEFUL = Stateful("stateful", 0)
+STATEFUL_WORKERS = Stateful("stateful-2-workers", 2)
+# Loader's own num_workers=: no processes, but DataLoader's moments of drawing.
+OWN_WORKERS = [Driver("num-workers-1", num_workers=1),
+               Driver("num-workers-2-persistent", num_workers=2, persistent_workers=True),
+               Driver("num-workers-2-prefetch-3", num_workers=2, prefetch_factor=3)]
+WORKERS = [Workers("around-1-fork", 1, "fork", False),
+           Workers("around-1-fork-persistent", 1, "fork", True),
+           Workers("around-2-fork", 2, "fork", False),
+           Workers("around-2-fork-persistent", 2, "fork", True)]
+SPAWNED = [Workers("around-1-spawn", 1, "spawn", False),
+           Workers("around-2-spawn-persistent", 2, "spawn", True)]
+DRIVERS = {d.name: d for d in (PLAIN, AROUND, STATEFUL, STATEFUL_WORKERS, *OWN_WORKERS, *WORKERS,
+                               *SPAWNED)}
