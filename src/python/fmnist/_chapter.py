@@ -141,11 +141,11 @@ class ArrayDataModule(DataModule):
 def check_module(module: DataModule, options: Any, *more: str) -> None:
     """TypeError for keywords that a data module does not take. `more`: those that it does."""
     what = f"{_declared(type(module)).__module__}.FashionMNIST"
-    for name in OF_MODULES:
+    for name in ("split", *OF_MODULES):
         if name in options:
             raise TypeError(f"{what} has no argument {name}=: it has two loaders, one shuffled and "
                             "one in order; make a Loader for another one")
-    check(options, what, [name for name in (*DEFAULTS, "dataset", *more) if name not in OF_MODULES])
+    check(options, what, [name for name in (*DEFAULTS, *more) if name not in OF_MODULES])
 
 
 def where(options: Any) -> dict[str, Any]:

@@ -83,8 +83,8 @@ class Loader(Generic[Array]):
     "NCHW"), channels=, mean= and std= (of the 0..1 pixel, a number or one for each channel),
     label_dtype= ("int32", "int64", "uint8").
 
-    zero_copy=True gives read-only arrays in the daemon's memory. transport= is "auto", "shm" or
-    "inline". Which daemon: socket= (a path), daemon="auto" (a private one) and data= (what that one
+    zero_copy=True gives read-only arrays in the daemon's memory. transport= is "shm" or "inline".
+    Which daemon: socket= (a path), daemon="auto" (a private one) and data= (what that one
     serves). timeout= is how many seconds to wait for a batch; reconnect= how many for a daemon that
     ended to come back, before errors.DaemonDied.
 

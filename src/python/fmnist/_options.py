@@ -3,7 +3,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypedDict, TypeVar, get_type_hints
 
-from fmnist import core
+from fmnist._spec import check_names
 
 
 class Options(TypedDict, total=False):
@@ -61,7 +61,7 @@ def check(options: Any, what: str, known: Iterable[str] = DEFAULTS) -> None:
     if "transform" in options:
         raise TypeError(f"{what} has no argument transform=: the daemon resizes (resize=, height=, "
                         "width=) and normalises (mean=, std=); apply others to the batches")
-    core.check_names(options, tuple(known), what)
+    check_names(options, ("dataset", "split", "batch_size", *known), what)
 
 
 def spelled_out(options: type = Options, without: Iterable[str] = (),

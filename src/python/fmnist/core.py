@@ -193,6 +193,10 @@ class Stream:
             try:
                 return _native.Stream(find_socket(*self._where), self._timeout, self._reconnect,
                                       fields, self._token, self._list, self._lengths)
+            except errors.NotFound:
+                socket, daemon, data, name = self._where
+                dataset_of(name, self._fields["split"], socket=socket, daemon=daemon, data=data)
+                raise  # dataset_of says what is served
             except (errors.NoDaemon, errors.DaemonDied):
                 if self._info is None or time.monotonic() > deadline:
                     raise
