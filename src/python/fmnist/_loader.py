@@ -157,6 +157,12 @@ class Loader(Generic[Array]):
         info: core.Info = self._info
         return info
 
+    @property
+    def changes(self) -> bool:
+        """Whether one epoch may have another order than the next."""
+        return self._sampler is not None or self._batch_sampler is not None or (
+            self._spec["order"] != "sequential")
+
     def __len__(self) -> int:
         """Batches an epoch. TypeError where the sampler has no length."""
         if self._batch_sampler is not None:

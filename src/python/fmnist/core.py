@@ -295,7 +295,9 @@ class Stream:
         self._readers += 1
 
     def _tokens(self) -> _native.Stream:
-        return self._connected() if self._kept is None else self._kept
+        if self._kept is None or self._pid != os.getpid():  # a forked child's is the parent's
+            return self._connected()
+        return self._kept
 
     def token(self, back: int = 0) -> bytes:
         """48 bytes from which Stream(token=...) of the same spec goes on; `back` batches of this

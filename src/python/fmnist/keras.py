@@ -40,16 +40,18 @@ class _PyOptions(Options, total=False):
 _KERAS = {"workers": 1, "use_multiprocessing": False, "max_queue_size": 10}
 
 
-def _ends_an_epoch(caller: FrameType | None) -> bool:
-    """Whether Keras, where it calls on_epoch_end, has read the epoch to its end. It also calls it
-    before fit's first epoch, and between two parts of an epoch (steps_per_epoch=)."""
-    asker = caller.f_back if caller is not None else None
-    if caller is None or asker is None or not caller.f_globals["__name__"].startswith("keras."):
-        return True
-    if asker.f_code.co_name == "reset":
-        return False
-    read = getattr(asker.f_locals.get("self"), "_steps_seen", 0)
-    return not read or asker.f_code.co_name == "catch_stop_iteration"
+class _Caller:
+    """Who calls on_epoch_end: Keras does so at an epoch's end, but also before fit's first epoch,
+    and between two parts of one (steps_per_epoch=), and says nothing of which it is."""
+
+    def __init__(self, frame: FrameType) -> None:
+        asker = frame.f_back
+        self.is_keras = frame.f_globals["__name__"].startswith("keras.") and asker is not None
+        if asker is not None and self.is_keras:
+            name, owner = asker.f_code.co_name, asker.f_locals.get("self")
+            self.begins = name == "reset"
+            self.within = getattr(owner, "_steps_seen", 0) > 0 and name != "catch_stop_iteration"
+            self.enqueues = getattr(frame.f_locals.get("self"), "enqueuer", None) is not None
 
 
 class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
@@ -84,8 +86,9 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
         self._batches, self._position = None, 0
 
     def _locked(self) -> threading.RLock:
-        if self._pid != os.getpid():  # a worker, forked while a thread had it
+        if self._pid != os.getpid():  # a worker, forked while a thread of the parent read
             self._lock, self._pid = threading.RLock(), os.getpid()
+            self._forget()
         return self._lock
 
     @property
@@ -140,9 +143,17 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
             del self._ahead[next(iter(self._ahead))]
 
     def on_epoch_end(self) -> None:
-        """Goes to the next epoch; called by Keras in between, it stays."""
-        if _ends_an_epoch(sys._getframe(1)):
+        """Goes to the next epoch; where Keras calls it before or within one, it stays.
+
+        Errors: RuntimeError for steps_per_epoch= with workers, in an order that changes."""
+        caller = _Caller(sys._getframe(1))
+        if not caller.is_keras or not (caller.begins or caller.within):
             self.set_epoch(self.epoch + 1)
+        elif caller.within and caller.enqueues and self._loader.changes:
+            raise RuntimeError(
+                f"steps_per_epoch= with workers={self.workers}: Keras' workers begin the epoch anew "
+                "for each part, and batches would come twice; say workers=1 (threads are not "
+                "needed here), or leave steps_per_epoch= out")
 
     def set_epoch(self, epoch: int) -> None:
         """What is handed out from now on is that epoch. A sampler that has a set_epoch is told."""
