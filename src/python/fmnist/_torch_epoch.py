@@ -73,6 +73,7 @@ class Epoch:
         self.seed = None      # drawn from the global generator, or of a DataLoader's base seed
         self.draws = _draws.Draws(None)
         self.stream = None    # None: nothing was drawn yet, or it is read without one
+        self.drawn = False    # the number that DataLoader draws for its workers' seeds
         self.alone = False    # a sampler that is asked batch by batch: there is no position
         self.ended = False    # restored behind its last batch, with the end still to come
         self.finished = False
@@ -152,7 +153,7 @@ class Epoch:
             spare.close()
 
     def state_dict(self, back):
-        state = {}
+        state = {"drawn": self.drawn}
         if self.stream is not None:
             state.update(self.stream.state_dict(back), seed=self.seed,
                          ended=not back and self.stream.at_end)
@@ -163,6 +164,7 @@ class Epoch:
     @classmethod
     def restored(cls, state, order):
         epoch = cls(state["epoch"])
+        epoch.drawn = state.get("drawn", False)
         if "draws" in state:
             epoch.draws = _draws.Draws.restored(state["draws"],
                                                 _draws.generator_of(order.batch_sampler))

@@ -13,7 +13,6 @@ the order, and every random number after it, stay those of the program before (t
 compares).
 """
 import collections
-import functools
 import itertools
 import operator
 import os
@@ -130,6 +129,7 @@ class Loader(IterableDataset, DataLoader):
         self._run = None          # the newest iteration's
         self._goes_on = None      # (its epoch, process): the next iteration is the rest of _run
         self._base_drawn = False  # by an iteration before, with persistent_workers
+        self._told = False        # set_epoch was called
         self._outer = None, 0     # base seed of a DataLoader around this, iterations in it
         DataLoader.__init__(
             self, source, batch_size, shuffle, sampler, batch_sampler, num_workers, collate_fn,
@@ -177,6 +177,10 @@ class Loader(IterableDataset, DataLoader):
         """The next iteration gives that epoch, from its first batch; that of a restored state goes
         on where it was. Told to every sampler here that has a set_epoch (a drawn order has none).
         """
+        self._told = True
+        self._tell(epoch)
+
+    def _tell(self, epoch):
         for sampler in self._samplers():
             if hasattr(sampler, "set_epoch"):
                 sampler.set_epoch(epoch)
@@ -246,13 +250,14 @@ class Loader(IterableDataset, DataLoader):
             self._outer = tuple(state["outer"])
         if state["inside"]:
             self._go_on_with(run)
-        elif state["epoch"] is not None and get_worker_info() is None:
-            self.set_epoch(state["epoch"])
+        elif state["epoch"] is not None and get_worker_info() is None and (
+                self._order.seeded or not self._told):  # else the program says its epochs itself
+            self._tell(state["epoch"])
         run.finished = not state["inside"]
 
     def _go_on_with(self, run):
         if run.number is not None and get_worker_info() is None:
-            self.set_epoch(run.number)
+            self._tell(run.number)
         self._goes_on = run.number, os.getpid()
 
     def _rest(self):
@@ -294,14 +299,24 @@ class Loader(IterableDataset, DataLoader):
             return self._watched(last, self._streamed(last))
         batches = iter(self.batch_sampler) if order.asked() else None
         persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
-        if not (rest or persistent or _asked_by_dataloader()):
+        around = _asked_by_dataloader()  # which has drawn from the global generator
+        spare = last.stream if last is not None and not last.in_use() else None
+        run = Epoch(self._epoch_now())
+        run.drawn = rest and last.drawn or persistent or around and self.generator is None
+        if not (run.drawn or around):
+            run.drawn = True
             draw(self.generator)
             if self.num_workers and batches is not None:
                 batches = iter(self.batch_sampler)  # as DataLoader with workers does
         self._base_drawn = True
-        spare = last.stream if last is not None and not last.in_use() else None
-        self._run = run = Epoch(self._epoch_now())
-        begin = functools.partial(run.begin, order, batches, spare)
+        self._run = run
+
+        def begin():
+            if not run.drawn:  # a DataLoader around may throw this iterator away unread
+                run.drawn = True
+                draw(self.generator)
+            return run.begin(order, batches, spare)
+
         if self.num_workers:  # they are sent their first batches at once
             alone, ahead = begin(), self.prefetch_factor * self.num_workers
             run.draws.asked(ahead)

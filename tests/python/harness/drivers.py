@@ -7,6 +7,10 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 class Driver:
     """The loop itself reads the loader; `words` are keywords of both sides' loaders."""
 
+    # Numbers that a DataLoader around draws for workers' seeds when it goes on: within an epoch,
+    # and between two.
+    draws_again = 0, 0
+
     def __init__(self, name, **words):
         self.name, self.words = name, words
 
@@ -25,12 +29,32 @@ class Driver:
 
 
 class Around(Driver):
-    """DataLoader(loader, batch_size=None), beside the stock loader itself."""
+    """DataLoader(loader, batch_size=None), beside the stock loader itself; which, where it has a
+    generator=, does not draw the number from the global one that the DataLoader around it does."""
 
     around = DataLoader
+    draws_again = 1, 0
 
     def read(self, side, loader, order):
-        return loader if side == "stock" else self.around(loader, batch_size=None)
+        if side == "ours":
+            return self.around(loader, batch_size=None)
+        return loader if loader.generator is None else Drawn(loader)
+
+
+class Drawn:
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        torch.empty((), dtype=torch.int64).random_()
+        return self._asked()
+
+    def _asked(self):
+        """The loader's own generator is drawn from when the first batch is wanted."""
+        yield from self.loader
 
 
 class Workers(Driver):
@@ -79,19 +103,10 @@ class Rule:
         return (default_collate([data[int(i)] for i in batch]) for batch in batches)
 
 
-class Stateful(Workers):
+class _Keeps:
     """torchdata's StatefulDataLoader around the loader, whose state_dict holds the loader's."""
 
-    def __init__(self, name, workers):
-        super().__init__(name, workers, "fork" if workers else None, False, StatefulDataLoader)
-
-    def takes(self, order):
-        return not (self.workers and order.drawn)
-
-    def read(self, side, loader, order):
-        if side == "stock" and not self.workers:
-            return loader
-        return super().read(side, loader, order)
+    draws_again = 1, 1
 
     def state(self, loader, reader):
         return reader.state_dict()
@@ -100,10 +115,19 @@ class Stateful(Workers):
         reader.load_state_dict(state)
 
 
+class Stateful(_Keeps, Around):
+    around = StatefulDataLoader
+
+
+class StatefulWorkers(_Keeps, Workers):
+    def __init__(self, name, workers):
+        super().__init__(name, workers, "fork", False, StatefulDataLoader)
+
+
 PLAIN = Driver("plain")
 AROUND = Around("around")
-STATEFUL = Stateful("stateful", 0)
-STATEFUL_WORKERS = Stateful("stateful-2-workers", 2)
+STATEFUL = Stateful("stateful")
+STATEFUL_WORKERS = StatefulWorkers("stateful-2-workers", 2)
 # Loader's own num_workers=: no processes, but DataLoader's moments of drawing.
 OWN_WORKERS = [Driver("num-workers-1", num_workers=1),
                Driver("num-workers-2-persistent", num_workers=2, persistent_workers=True),

@@ -53,13 +53,15 @@ class Program:
             if hasattr(sampler, "set_epoch"):
                 sampler.set_epoch(epoch)
 
-    def save(self):
-        """Here a checkpoint is made."""
+    def save(self, within):
+        """Here a checkpoint is made, within an epoch or between two."""
         self.mark = len(self.trace.lines)
         if self.side == "ours":
             self.state = pickle.dumps((
                 self.driver.state(self.loader, self.reader), torch.get_rng_state(),
                 random.getstate(), np.random.get_state()))
+        for _ in range(self.driver.draws_again[not within]):
+            torch.empty((), dtype=torch.int64).random_()
 
     def resume(self, state):
         kept, of_torch, of_python, of_numpy = pickle.loads(state)
@@ -227,14 +229,14 @@ def saved(where, sets):
             if sets:
                 p.set_epoch(number)
             if number == epoch and count == 0:
-                p.save()
+                p.save(False)
             for i, batch in enumerate(p.reader):
                 p.trace.batch(batch)
                 if number == epoch and i + 1 == upto:
-                    p.save()
+                    p.save(True)
             p.trace.say("end")
             if number == epoch and count is None:
-                p.save()
+                p.save(False)
 
     return event
 
