@@ -267,9 +267,8 @@ FMNIST_API int fmnist_status(struct fmnist_client *client, char **json);
  * On success *text (may be NULL) has a line for each thing that changed or needs a restart.
  * Errors: FMNIST_EINVAL, FMNIST_ENOENT, FMNIST_EIO where the new config is wrong or a dataset of it
  * cannot be opened, with file and line: the old one stays, whole; FMNIST_ELIMIT for other users;
- * FMNIST_EBUSY while another reload is under way. A refusal ends the client's connection: connect
- * again to ask more. Blocks: until new datasets are open, at most timeout_ms. Owns: the caller;
- * free(3) *text. */
+ * FMNIST_EBUSY while another reload is under way. Blocks: until new datasets are open, at most
+ * timeout_ms. Owns: the caller; free(3) *text. */
 FMNIST_API int fmnist_reload(struct fmnist_client *client, char **text);
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -282,8 +281,8 @@ struct fmnist_token {
     uint8_t bytes[48];
 };
 
-/* Opens a stream at the spec's epoch or, with a token, where the token was taken. The stream has
- * a connection of its own, to the client's socket.
+/* Opens a stream at the spec's epoch or, with a token, where the token was taken. The stream takes
+ * the client's connection over; the client makes another one when it is asked for more.
  * Errors: FMNIST_EINVAL, FMNIST_ENOENT, FMNIST_ETOKEN, FMNIST_ELIMIT, FMNIST_ENOMEM, and those of
  * fmnist_connect. Blocks: at most timeout_ms. Owns: the caller; end with fmnist_close. */
 FMNIST_API int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,

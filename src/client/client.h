@@ -42,7 +42,6 @@ struct connection {
     uint8_t head[WIRE_HEAD_SIZE]; /* of the frame being received */
     size_t head_bytes;
     struct hunch spins; /* whether looking again before sleeping pays */
-    bool unanswered; /* closed, because a reply came too late: it would answer the next question */
 };
 
 /* Connects and asks for the handshake; connection_welcome receives its answer. With a timeout_ms of
@@ -102,12 +101,17 @@ int connection_reply(struct connection *c, int sent, struct reply *reply);
 int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
                    uint16_t reply_type, uint8_t **reply, size_t *reply_size);
 
+/* The first stream takes the connection over; what needs one behind that makes another. */
 struct fmnist_client {
     struct connection connection;
     struct fork_guard guard;
     char path[SOCKET_PATH_SIZE];
+    uint32_t timeout_ms;
     int64_t reconnect_ms; /* of its streams; negative: none */
 };
+
+/* Makes a connection where there is none, or where the one that there is has ended. */
+int client_connect(struct fmnist_client *client);
 
 /* FMNIST_EFORK with its text where the handle is another process's. */
 int guard_check(const struct fork_guard *g);

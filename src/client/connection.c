@@ -261,10 +261,8 @@ int connection_ask(struct connection *c, uint16_t type, const void *body, uint32
         free(r.body);
         r.body = NULL;
     }
-    if (rc) {
-        c->unanswered = c->fd >= 0 || rc == FMNIST_ETIMEDOUT;
+    if (rc)
         connection_close(c);
-    }
     *reply = r.body;
     *reply_size = r.size;
     return rc;

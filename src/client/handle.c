@@ -4,6 +4,7 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -140,13 +141,13 @@ int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_c
     if (!c)
         return fail(FMNIST_ENOMEM, "out of memory");
     c->connection.fd = -1;
-    uint32_t timeout_ms = options && options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    c->timeout_ms = options && options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     c->reconnect_ms = reconnect_of(options);
     int rc = choose_path(options, c->path);
     if (!rc)
         rc = fork_guard_init(&c->guard);
     if (!rc)
-        rc = connection_open(&c->connection, c->path, timeout_ms);
+        rc = client_connect(c);
     if (rc) {
         fmnist_disconnect(c);
         return rc;
@@ -166,17 +167,24 @@ void fmnist_disconnect(struct fmnist_client *client)
 
 /* ---- asking ------------------------------------------------------------------------------- */
 
-/* A question and its reply, on a new connection where the last reply came too late. */
+int client_connect(struct fmnist_client *client)
+{
+    struct connection *c = &client->connection;
+    /* Nothing comes on a connection that nobody asks on, but for its end. */
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    if (c->fd >= 0 && poll(&p, 1, 0) == 0)
+        return FMNIST_OK;
+    connection_close(c);
+    return connection_open(c, client->path, client->timeout_ms);
+}
+
 static int ask(struct fmnist_client *client, uint16_t type, uint16_t reply_type, uint8_t **reply,
                size_t *size)
 {
-    struct connection *c = &client->connection;
     int rc = guard_check(&client->guard);
-    if (!rc && c->unanswered) {
-        rc = connection_open(c, client->path, c->timeout_ms);
-        c->unanswered = rc != FMNIST_OK;
-    }
-    return rc ? rc : connection_ask(c, type, NULL, 0, reply_type, reply, size);
+    if (!rc)
+        rc = client_connect(client);
+    return rc ? rc : connection_ask(&client->connection, type, NULL, 0, reply_type, reply, size);
 }
 
 /* ---- datasets ------------------------------------------------------------------------------ */

@@ -159,16 +159,19 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
         return fail(FMNIST_ENOMEM, "out of memory");
     s->connection.fd = s->reopening.connection.fd = -1;
     s->spec = request.spec;
-    s->timeout_ms = client->connection.timeout_ms;
+    s->timeout_ms = client->timeout_ms;
     s->reconnect_ms = client->reconnect_ms;
     memcpy(s->path, client->path, sizeof s->path);
     rc = fork_guard_init(&s->guard);
     if (!rc)
         rc = copy_list(s, &list);
     if (!rc)
-        rc = connection_open(&s->connection, client->path, client->connection.timeout_ms);
-    if (!rc)
+        rc = client_connect(client);
+    if (!rc) {
+        s->connection = client->connection;
+        client->connection.fd = -1;
         rc = ask(s, &request, &list);
+    }
     if (rc) {
         fmnist_close(s);
         return rc;

@@ -243,19 +243,12 @@ static void serve_one(int fd, const struct lie *lie)
     close(fd);
 }
 
-/* The client has two connections, the stream's opened second and closed first. */
+/* The one connection that a client has, which its stream takes over. */
 static void *serve(void *unused)
 {
-    int ask = accept4(fake.listener, NULL, NULL, SOCK_CLOEXEC);
-    uint8_t hello[WIRE_HEAD_SIZE + 4];
-    static const uint8_t welcome[9] = {WIRE_VERSION, 0, 0, 0, 1, 0, 0, 0, '0'};
-    if (ask < 0 || !receive_all(ask, hello, sizeof hello))
-        abort();
-    send_frame(ask, WIRE_WELCOME, welcome, sizeof welcome, NULL, 0);
-    int stream = accept4(fake.listener, NULL, NULL, SOCK_CLOEXEC);
-    if (stream >= 0)
-        serve_one(stream, fake.lie);
-    close(ask);
+    int fd = accept4(fake.listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        serve_one(fd, fake.lie);
     return unused;
 }
 

@@ -18,6 +18,7 @@ static void serve(const char *more)
     struct fmnist_spec spec = spec_of("tiny");
     spec.dtype = FMNIST_UINT8;
     witness = open_stream(client, &spec);
+    wait_for_clients(client, 2);
     descriptors = daemon_descriptors(&d);
 }
 

@@ -42,7 +42,7 @@ static void stop(struct daemon *d)
     images_free(&images);
 }
 
-/* Reloads on a connection of its own, which a refusal ends. */
+/* Reloads on a connection of its own. */
 static int reload(const struct daemon *d, char **text)
 {
     struct fmnist_client *client = connect_to(d);

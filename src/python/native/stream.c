@@ -73,7 +73,7 @@ static int connect_and_open(const struct fmnist_connect_options *options,
     if (rc)
         return rc;
     rc = fmnist_open(client, spec, token, stream);
-    fmnist_disconnect(client); /* the stream has its own connection */
+    fmnist_disconnect(client); /* the stream has its connection */
     return rc;
 }
 
