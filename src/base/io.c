@@ -2,7 +2,23 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+int fd_error(struct err *e, int code, const char *what)
+{
+    struct rlimit limit = {0};
+    if (code == -ENFILE)
+        return err_set(e, code, "the daemon's machine has no descriptors left: raise fs.file-max");
+    if (code != -EMFILE)
+        return err_sys(e, code, "%s", what);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return err_set(e, code,
+                   "the daemon has all of the %llu descriptors open that it may: raise "
+                   "LimitNOFILE= of its unit or `ulimit -n` where it is started, and start it "
+                   "again, or lower limits.clients",
+                   (unsigned long long)limit.rlim_cur);
+}
 
 void fd_close(int *fd)
 {

@@ -5,9 +5,15 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include "base/err.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* An error of a daemon where `code` is -EMFILE or -ENFILE: what is used up, and the way out; for
+ * other codes as err_sys, of `what`. Returns the code. */
+int fd_error(struct err *e, int code, const char *what);
 
 /* Closes *fd unless it is -1, and sets it to -1. Keeps errno. */
 void fd_close(int *fd);

@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "client/unreachable.h"
 #include "wire/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define SPIN_NS 100000u /* a worker's turn: so often it sends what it rendered */
 
@@ -94,6 +97,20 @@ static ssize_t receive_some(struct connection *c, struct target *t)
     return n;
 }
 
+/* Whether so many descriptors more would be too many. */
+static bool is_full(size_t count)
+{
+    int fds[2] = {-1, -1};
+    bool full = false;
+    for (size_t i = 0; i < count && i < 2; i++) {
+        fds[i] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        full = full || (fds[i] < 0 && errno == EMFILE);
+    }
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    return full;
+}
+
 static int receive(struct connection *c, struct target *t, uint32_t timeout_ms)
 {
     struct deadline deadline = {timeout_ms, 0};
@@ -105,9 +122,10 @@ static int receive(struct connection *c, struct target *t, uint32_t timeout_ms)
                 return rc;
             continue;
         }
+        if (n == -EPROTO && t->fd_room && is_full(t->fd_room))
+            return no_descriptors_here(EMFILE);
         if (n == -EPROTO)
-            return fail(FMNIST_EPROTO, "descriptors were lost or not expected (is RLIMIT_NOFILE "
-                                       "reached?)");
+            return fail(FMNIST_EPROTO, "descriptors came that were not expected");
         if (n == 0 || n == -ECONNRESET)
             return dead();
         if (n < 0)
@@ -271,11 +289,11 @@ int connection_ask(struct connection *c, uint16_t type, const void *body, uint32
 static int dial(struct connection *c, const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof a.sun_path)
-        return fail(FMNIST_EINVAL, "socket path %s: want at most %zu characters", path,
-                    sizeof a.sun_path - 1);
+    _Static_assert(sizeof a.sun_path == SOCKET_PATH_SIZE, "what was checked fits");
     strcpy(a.sun_path, path);
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (c->fd < 0 && (errno == EMFILE || errno == ENFILE))
+        return no_descriptors_here(errno);
     if (c->fd < 0)
         return fail(FMNIST_ENOMEM, "socket: %s", strerror(errno));
     struct deadline deadline = {c->timeout_ms, 0};
@@ -289,9 +307,7 @@ static int dial(struct connection *c, const char *path)
         }
         if (errno == EAGAIN)
             return fail(FMNIST_ETIMEDOUT, "%s: the daemon takes no connections", path);
-        return fail(FMNIST_ECONNECT,
-                    "no daemon at %s: %s. Start one with `fmnistd -c FILE`, or set FMNIST_SOCKET",
-                    path, strerror(errno));
+        return unreachable(path, errno);
     }
     return FMNIST_OK;
 }

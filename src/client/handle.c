@@ -93,6 +93,15 @@ int guard_check(const struct fork_guard *g)
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
+static int too_long(const char *what, const char *path)
+{
+    return fail(
+        FMNIST_EINVAL,
+        "%s has %zu characters: a Unix socket's path has at most %d. Give it a shorter one, "
+        "or a symbolic link to its folder; it begins %.64s",
+        what, strlen(path), SOCKET_PATH_SIZE - 1, path);
+}
+
 static int default_path(char path[SOCKET_PATH_SIZE])
 {
     const char *set = getenv("FMNIST_SOCKET");
@@ -106,19 +115,16 @@ static int default_path(char path[SOCKET_PATH_SIZE])
         if (!n || n >= SOCKET_PATH_SIZE || access(path, F_OK) < 0)
             n = snprintf(path, SOCKET_PATH_SIZE, "/run/fmnistd/fmnistd.sock");
     }
-    if (n >= SOCKET_PATH_SIZE)
-        return fail(FMNIST_EINVAL, "FMNIST_SOCKET has %d characters: want at most %d", n,
-                    SOCKET_PATH_SIZE - 1);
-    return FMNIST_OK;
+    return n < SOCKET_PATH_SIZE ? FMNIST_OK : too_long("FMNIST_SOCKET", set);
 }
 
 static int choose_path(const struct fmnist_connect_options *o, char path[SOCKET_PATH_SIZE])
 {
     if (!o || !o->socket)
         return default_path(path);
-    if (snprintf(path, SOCKET_PATH_SIZE, "%s", o->socket) >= SOCKET_PATH_SIZE)
-        return fail(FMNIST_EINVAL, "socket path %s: want at most %d characters", o->socket,
-                    SOCKET_PATH_SIZE - 1);
+    if (strlen(o->socket) >= SOCKET_PATH_SIZE)
+        return too_long("the socket's path", o->socket);
+    strcpy(path, o->socket);
     return FMNIST_OK;
 }
 

@@ -19,7 +19,7 @@ static int make_memory(const char *name, uint64_t bytes, int *fd_out, void **map
     int rc;
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
-        return err_sys(e, -errno, "memfd_create");
+        return fd_error(e, -errno, "memfd_create");
     /* A memfd is 0777 by default, and any peer that holds it reopens it through /proc. */
     if (fchmod(fd, 0600) < 0) {
         rc = err_sys(e, -errno, "fchmod of a memfd");

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <uv.h>
 #include <xxhash.h>
@@ -41,6 +42,16 @@ static void print_version(void)
            "no"
 #endif
     );
+}
+
+/* Clients cost descriptors; the soft limit is a low one by custom, for programs that use select. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 static int exit_status(int rc)
@@ -100,6 +111,7 @@ int main(int argc, char **argv)
         signal(SIGXFSZ, SIG_IGN);
         /* Until there is something to reload (server.c). */
         signal(SIGHUP, SIG_IGN);
+        raise_descriptor_limit();
         rc = server_run(&config, path, &e);
         if (rc)
             log_error("%s", e.text);

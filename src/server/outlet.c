@@ -16,7 +16,7 @@
 int outlet_init(struct outlet *o, int fd, struct err *e)
 {
     o->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return o->fd < 0 ? err_sys(e, -errno, "a descriptor for batches") : 0;
+    return o->fd < 0 ? fd_error(e, -errno, "a descriptor for batches") : 0;
 }
 
 void outlet_close(struct outlet *o)

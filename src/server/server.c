@@ -8,6 +8,8 @@
 #include "server/notify.h"
 #include "server/reload.h"
 #include "server/session.h"
+#include "wire/message.h"
+#include "wire/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +76,20 @@ static void accept_one(struct server *server, int fd)
     }
 }
 
+/* The only frame of a connection that has no session. Its socket is empty, so it fits. */
+static void turn_away(int fd, const char *text)
+{
+    struct wire_buffer body = {0};
+    wire_add_u32(&body, (uint32_t)FMNIST_ENOMEM);
+    wire_add_text(&body, text);
+    uint8_t head[WIRE_HEAD_SIZE];
+    wire_put_head(head, WIRE_ERROR, (uint32_t)body.size);
+    struct iovec parts[] = {{head, sizeof head}, {body.bytes, body.size}};
+    if (fd >= 0 && !body.failed)
+        socket_send(fd, parts, 2);
+    wire_buffer_free(&body);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct server *server = poll->data;
@@ -87,10 +103,13 @@ static void on_connection(uv_poll_t *poll, int status, int events)
             continue;
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
             /* The connection stays in the backlog, which would call us again at once, for ever:
-             * give the spare descriptor for it, tell nobody, and close. */
-            log_warning("a client was turned away: %s", strerror(errno));
+             * give the spare descriptor for it, say why, and close. */
+            struct err e;
+            fd_error(&e, -errno, "accept");
+            log_warning("a client was turned away: %s", e.text);
             fd_close(&server->spare_fd);
-            fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+            fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+            turn_away(fd, e.text);
             fd_close(&fd);
             server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
             server->refused++;
