@@ -1,14 +1,19 @@
 # fmnistd: build, test, measure.
 #
 #   make                 the daemon, the client library, fmnistctl
+#   make lib             the client library alone, which needs no other library
 #   make python          the Python package's extension (PYTHONPATH=src/python finds it)
 #   make test            every C test, on this build
 #   make bench           the figures of README.md, measured here
 #   make fuzz            the parsers' fuzzers, FUZZ_SECONDS each (needs clang)
-#   make install         PREFIX=/usr/local DESTDIR=
+#   make install         PREFIX=/usr/local DESTDIR= (install-lib: the client library alone)
 #
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
 #   BUILD=build          where everything goes      WERROR=1   warnings are errors
+#   OPT=-O2              CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS come behind the build's own
+#
+# For another machine CC is enough (CC=aarch64-linux-gnu-gcc): AR, OBJCOPY and PKG_CONFIG are taken
+# from it, where they are not given. What was built with other flags is built again.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -17,18 +22,35 @@ OPT    ?= -O2
 SANITIZE ?=
 FUZZ_SECONDS ?= 20
 
+# The compiler's own tools, so that a cross compiler brings the target's.
+tool = $(or $(shell $(CC) -print-prog-name=$(1) 2>/dev/null),$(1))
+AR := $(if $(filter default,$(origin AR)),$(call tool,ar),$(AR))
+OBJCOPY := $(or $(OBJCOPY),$(call tool,objcopy))
+PKG_CONFIG := $(or $(PKG_CONFIG),$(shell command -v "$$($(CC) -dumpmachine)-pkg-config" 2>/dev/null),pkg-config)
+
 VERSION := $(shell sed -n 's/^\#define FMNIST_VERSION  *"\(.*\)"/\1/p' include/fmnist.h)
 MAJOR   := $(firstword $(subst ., ,$(VERSION)))
 
-# -ffp-contract=off: a fused multiply-add gives other pixels than the frameworks' own libraries.
-CFLAGS_ALL := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off \
-  -fno-strict-aliasing -fstack-protector-strong -D_GNU_SOURCE -Iinclude -Isrc -Itests \
+# Behind the user's flags: a fused multiply-add gives other pixels than the frameworks' own
+# libraries. So does fast math, which also changes the arithmetic of programs that link it.
+EXACT := -ffp-contract=off -fno-strict-aliasing
+FAST := $(filter -Ofast -ffast-math -funsafe-math-optimizations -fassociative-math \
+  -freciprocal-math -ffinite-math-only,$(OPT) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
+$(if $(FAST),$(error $(FAST) gives other pixels than the frameworks have: build with -O3 at most))
+
+OPT_LEVEL := $(lastword $(filter -O%,$(OPT) $(CFLAGS)))
+# gcc inlines nothing at -Og, which xxhash.h would have it do.
+DEBUGGING := $(if $(filter -Og,$(OPT_LEVEL)),-DXXH_NO_INLINE_HINTS=1)
+
+CFLAGS_ALL := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -fstack-protector-strong \
+  -D_GNU_SOURCE -Iinclude -Isrc -Itests $(DEBUGGING) $(CPPFLAGS) \
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
   -Wno-unused-parameter $(if $(WERROR),-Werror) \
-  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
-LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
+  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+  $(CFLAGS) $(EXACT)
+LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
-pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 SYSTEMD := $(if $(call pkg,--modversion,libsystemd),yes)
 
 # ---- modules: who may use whom. Programs and tests link only what stands here, so a use that the
@@ -57,8 +79,11 @@ CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $
 MODULES := base spec dataset pixels sampler ring wire render client server ctl
 SOURCES = $(wildcard src/$(1)/*.c)
 
-# Pixel loops are compiled once a level; src/pixels/isa.h says how one is chosen.
-ISA_LEVELS := portable $(if $(filter x86_64,$(shell uname -m)),avx2 avx512)
+# Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.
+# They are worth -O3, unless they are built to be looked at.
+MACROS := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null)
+ISA_LEVELS := portable $(if $(filter __x86_64__,$(MACROS)),avx2 avx512)
+ISA_OPT := $(if $(filter -O2,$(OPT_LEVEL)),-O3)
 ISA_portable :=
 ISA_avx2     := -mavx2 -mf16c -mbmi2
 ISA_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mf16c -mbmi2 -mprefer-vector-width=512
@@ -69,50 +94,73 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all python test bench fuzz install clean check-format
-all: $(BUILD)/fmnistd $(BUILD)/fmnistctl $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a \
-     $(BUILD)/fmnist.pc $(BUILD)/softmax
+.PHONY: all lib python test bench fuzz install install-lib clean check-format FORCE
+all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE),, $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
 
-# Objects are made again when the flags change.
-$(BUILD)/flags: FORCE
-	@mkdir -p $(BUILD)
-	@echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL)' > $@
+lib: $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a $(BUILD)/fmnist.pc
+
+# ---- flags: a file for each set of them, newer than what was built with others
+
+FLAGS_compile = $(CC) $(CFLAGS_ALL) $(ISA_OPT) $(foreach l,$(ISA_LEVELS),$(l):$(ISA_$(l)))
+FLAGS_server  = $(CFLAGS_server)
+FLAGS_python  = $(CFLAGS_python)
+FLAGS_archive = $(AR) $(OBJCOPY)
+FLAGS_link    = $(CC) $(LDFLAGS_ALL) $(LDLIBS)
+flags  = $(addprefix $(BUILD)/flags/,$(1))
+quoted = '$(subst ','\'',$(1))'
+
+$(call flags,compile server python archive link): $(BUILD)/flags/%: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quoted,$(FLAGS_$*)) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 FORCE:
 
-$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
+# ---- objects and archives
+
+$(call objects,server) $(BUILD)/obj/server/main.o: $(call flags,server)
+
+$(BUILD)/obj/%.o: src/%.c $(call flags,compile)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"
 	@$(CC) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
 
 define isa_rule
-$(BUILD)/obj/%.$(1).o: src/%.c $(BUILD)/flags
+$(BUILD)/obj/%.$(1).o: src/%.c $(call flags,compile)
 	@mkdir -p $$(@D)
 	@echo "  CC  $$@"
-	@$$(CC) $$(CFLAGS_ALL) -O3 $(ISA_$(1)) -DISA_VARIANT=$(1) -MMD -MP -c -o $$@ $$<
+	@$$(CC) $$(CFLAGS_ALL) $$(ISA_OPT) $(ISA_$(1)) -DISA_VARIANT=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach l,$(ISA_LEVELS),$(eval $(call isa_rule,$(l))))
 
 define module_rule
-$(call archive,$(1)): $(call objects,$(1))
+$(call archive,$(1)): $(call objects,$(1)) $(call flags,archive)
 	@rm -f $$@
-	@ar rcs $$@ $$^
+	@$$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
 
 # ---- programs and the library
 
-$(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server)
-	$(CC) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS_server)
+# Links what a target needs; the libraries of others stand behind it.
+link = $(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL)
 
-$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,spec) $(call archive,base) $(BUILD)/libfmnist.a
-	$(CC) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS_ctl)
+$(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server) $(call flags,link)
+	$(link) $(LIBS_server) $(LDLIBS)
+
+$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,spec) $(call archive,base) \
+                    $(BUILD)/libfmnist.a $(call flags,link)
+	$(link) $(LIBS_ctl) $(LDLIBS)
 
 CLIENT_ARCHIVES := $(call uses,client)
 
-$(BUILD)/libfmnist.so.$(VERSION): $(CLIENT_ARCHIVES)
-	$(CC) -shared -o $@ -Wl,-soname,libfmnist.so.$(MAJOR) -Wl,--whole-archive $< -Wl,--no-whole-archive \
-	  -Wl,--start-group $(filter-out $<,$^) -Wl,--end-group $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL)
+# The client whole, and of the others what it uses.
+WHOLE_CLIENT = -Wl,--whole-archive $(call archive,client) -Wl,--no-whole-archive \
+  -Wl,--start-group $(wordlist 2,99,$(CLIENT_ARCHIVES)) -Wl,--end-group
+
+$(BUILD)/libfmnist.so.$(VERSION): $(CLIENT_ARCHIVES) $(call flags,link)
+	$(CC) -shared -o $@ -Wl,-soname,libfmnist.so.$(MAJOR) $(WHOLE_CLIENT) \
+	  $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL) $(LDLIBS)
 
 $(BUILD)/libfmnist.so.$(MAJOR): $(BUILD)/libfmnist.so.$(VERSION)
 	ln -sf $(<F) $@
@@ -120,12 +168,15 @@ $(BUILD)/libfmnist.so.$(MAJOR): $(BUILD)/libfmnist.so.$(VERSION)
 $(BUILD)/libfmnist.so: $(BUILD)/libfmnist.so.$(MAJOR)
 	ln -sf $(<F) $@
 
-# One object with the hidden names made local, so that a program that links it cannot clash.
-$(BUILD)/libfmnist.a: $(CLIENT_ARCHIVES)
-	ld -r -o $(BUILD)/obj/libfmnist.o --whole-archive $< --no-whole-archive --start-group $(filter-out $<,$^) --end-group
-	objcopy --localize-hidden $(BUILD)/obj/libfmnist.o
+# One object with the hidden names made local, so that a program that links it cannot clash. It is
+# machine code also under -flto, whose own form of an object keeps those names; clang's linker makes
+# that by itself.
+MACHINE_CODE := $(if $(filter __clang__,$(MACROS)),,$(if $(filter -flto%,$(CFLAGS)),-flinker-output=nolto-rel))
+$(BUILD)/libfmnist.a: $(CLIENT_ARCHIVES) $(call flags,link archive)
+	$(CC) -r -nostdlib -o $(BUILD)/obj/libfmnist.o $(CFLAGS) $(MACHINE_CODE) $(WHOLE_CLIENT)
+	$(OBJCOPY) --localize-hidden $(BUILD)/obj/libfmnist.o
 	@rm -f $@
-	ar rcs $@ $(BUILD)/obj/libfmnist.o
+	$(AR) rcs $@ $(BUILD)/obj/libfmnist.o
 
 $(BUILD)/fmnist.pc: FORCE
 	@mkdir -p $(BUILD)
@@ -134,8 +185,8 @@ $(BUILD)/fmnist.pc: FORCE
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The example that a reader looks at first.
-$(BUILD)/softmax: docs/examples/softmax.c include/fmnist.h $(BUILD)/libfmnist.a
-	$(CC) $(CFLAGS_ALL) -O3 -o $@ $< $(BUILD)/libfmnist.a $(LDFLAGS_ALL) -lm
+$(BUILD)/softmax: docs/examples/softmax.c include/fmnist.h $(BUILD)/libfmnist.a $(call flags,compile link)
+	$(CC) $(CFLAGS_ALL) $(ISA_OPT) -o $@ $< $(BUILD)/libfmnist.a $(LDFLAGS_ALL) -lm $(LDLIBS)
 
 # ---- the Python package's extension: one file for every CPython from 3.11 on
 
@@ -146,9 +197,11 @@ PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_pat
 python: $(PYTHON_EXTENSION)
 
 CFLAGS_python = -isystem $(PYTHON_INCLUDE) -DPy_LIMITED_API=0x030b0000
-$(PYTHON_EXTENSION): $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SOURCES,python/native)) $(BUILD)/libfmnist.a
+PYTHON_OBJECTS := $(call plain,python/native)
+$(PYTHON_OBJECTS): $(call flags,python)
+$(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
-	$(CC) -shared -o $@ $^ -Wl,--exclude-libs,ALL $(LDFLAGS_ALL)
+	$(link) -shared -Wl,--exclude-libs,ALL $(LDLIBS)
 
 # ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e the library alone
 
@@ -156,22 +209,24 @@ TEST_SUPPORT := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/sup
 test_bins = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/$(1)/test_*.c))
 TESTS := $(foreach m,$(MODULES) e2e,$(call test_bins,$(m)))
 CHECK_LIBS = $(call pkg,--libs,check)
+# Made by pattern rules only: to be kept.
+.SECONDARY: $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/*/*.c))
 
-$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
+$(BUILD)/obj/tests/%.o: tests/%.c $(call flags,compile)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"
 	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 define test_rule
-$(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call uses,$(1))
+$(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call uses,$(1)) $(call flags,link)
 	@mkdir -p $$(@D)
-	$$(CC) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LDFLAGS_ALL) $$(CHECK_LIBS) $(LIBS_$(1))
+	$$(link) $$(CHECK_LIBS) $(LIBS_$(1)) $$(LDLIBS)
 endef
 $(foreach m,$(MODULES),$(eval $(call test_rule,$(m))))
 
-$(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a
+$(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_ALL) $(CHECK_LIBS) -ljansson -lz -lm
+	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
 
 test: all $(TESTS)
 	BUILD=$(BUILD) scripts/run-tests $(TESTS)
@@ -183,21 +238,21 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz:
 	@for f in $(FUZZERS); do \
 	  $(MAKE) --no-print-directory CC=clang BUILD=$(FUZZ_BUILD) SANITIZE=address,undefined \
-	    CFLAGS='-fsanitize=fuzzer-no-link' $(FUZZ_BUILD)/fuzz/$$f && mkdir -p $(FUZZ_BUILD)/corpus/$$f && \
+	    CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' $(FUZZ_BUILD)/fuzz/$$f && mkdir -p $(FUZZ_BUILD)/corpus/$$f && \
 	  $(FUZZ_BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 \
 	    $(FUZZ_BUILD)/corpus/$$f || exit 1; \
 	done
 
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call uses,server)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call uses,server) $(call flags,link)
 	@mkdir -p $(@D)
-	$(CC) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS_server)
+	$(link) -fsanitize=fuzzer $(LIBS_server) $(LDLIBS)
 
 # ---- measuring: tests/bench
 
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libfmnist.a $(call uses,pixels)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libfmnist.a $(call uses,pixels) $(call flags,link)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDFLAGS_ALL) -lz -lm
+	$(link) -lz -lm $(LDLIBS)
 
 bench: all $(BENCHES)
 	BUILD=$(BUILD) scripts/bench $(BENCH_ARGS)
@@ -207,21 +262,23 @@ bench: all $(BENCHES)
 check-format:
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+install: all install-lib
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/fmnistd $(BUILD)/fmnistctl $(DESTDIR)$(PREFIX)/bin
+	install -m 644 docs/fmnistctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/fmnistd.8 $(DESTDIR)$(PREFIX)/share/man/man8
+
+install-lib: lib
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(BUILD)/libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libfmnist.so.$(MAJOR)
 	ln -sf libfmnist.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libfmnist.so
 	install -m 644 $(BUILD)/libfmnist.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(BUILD)/fmnist.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/fmnist.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 docs/fmnistctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 docs/fmnistd.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.SECONDARY:
+.DELETE_ON_ERROR:
