@@ -36,7 +36,7 @@ class _Ledger:
 
     def path(self):
         """Where this process's workers find it."""
-        if get_worker_info() is None and self._pid != os.getpid():
+        if self._pid is None or get_worker_info() is None and self._pid != os.getpid():
             self._file, self._pid = os.memfd_create("fmnist-epochs", os.MFD_CLOEXEC), os.getpid()
             os.write(self._file, json.dumps(self._copy).encode())
         return f"/proc/{self._pid}/fd/{self._file}"
@@ -73,6 +73,7 @@ class _Seeded:
         self.where, self.spec, self._length = where, spec, len(data)
         self._at = spec.pop("epoch")  # the epoch that was next when it was last seen
         self._path = None                  # of the parent's ledger, in an unpickled copy
+        _ledger.path()                     # before any worker is forked
         self._new_name()
 
     def _new_name(self):

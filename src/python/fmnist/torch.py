@@ -18,6 +18,7 @@ import operator
 import os
 import sys
 import weakref
+from multiprocessing.context import get_spawning_popen
 
 import torch
 from torch.utils.data import (DataLoader, IterableDataset, Subset, default_collate,
@@ -328,11 +329,19 @@ class Loader(IterableDataset, DataLoader):
         run.reader = weakref.ref(reader)
         return reader
 
-    def _in_worker(self, worker, last, rest):
-        """The part of worker.id of the epoch: every num_workers-th batch."""
+    def _refuse_to_ask(self):
         if self._order.asked() or self.generator is not None:
             raise RuntimeError("a sampler or a generator is asked by the process that reads the "
                                "batches: use this Loader itself, or num_workers=0")
+
+    def __getstate__(self):
+        if get_spawning_popen() is not None and not self._by_dataloader():
+            self._refuse_to_ask()  # PyTorch cannot send a generator
+        return self.__dict__
+
+    def _in_worker(self, worker, last, rest):
+        """The part of worker.id of the epoch: every num_workers-th batch."""
+        self._refuse_to_ask()
         base = worker.seed - worker.id  # the same in all of them
         before, iteration = self._outer
         if before != base:
