@@ -25,9 +25,6 @@
 #define STEP_BYTES       (256 * 1024)      /* is inflated and digested while in the CPU's cache */
 #define WRITE_BACK_BYTES (8 * 1024 * 1024)
 
-/* QMNIST has 8; a row must fit in a buffer. */
-#define LABEL_COLUMNS_MAX 1024
-
 /* ---- one IDX file, pulled ------------------------------------------------------------------ */
 
 struct input {
@@ -127,47 +124,13 @@ static void input_close(struct input *in)
     reader_close(&in->reader);
 }
 
-/* ---- which shapes a split may have --------------------------------------------------------- */
-
-static int refuse(const struct input *in, struct err *e, const char *want)
+static int take_shapes(const struct input in[SOURCE_FILES], struct shape_rules rules,
+                       struct dataset_split *s, struct err *e)
 {
-    const struct idx_header *h = &in->header;
-    char shape[64] = "";
-    for (int i = 0, n = 0; i < h->dim_count; i++)
-        n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%" PRIu32, i ? "x" : "", h->dims[i]);
-    return err_set(e, -EINVAL, "%s: %s of shape %s, want %s", in->file->path,
-                   idx_type_name(h->type), shape, want);
-}
-
-static int take_shapes(const struct input in[SOURCE_FILES], bool transpose, struct dataset_split *s,
-                       struct err *e)
-{
-    const struct idx_header *images = &in[SOURCE_IMAGES].header;
-    const struct idx_header *labels = &in[SOURCE_LABELS].header;
-    if (images->type != IDX_UINT8 || images->dim_count < 3 || images->dims[3] > SPLIT_CHANNELS)
-        return refuse(&in[SOURCE_IMAGES], e,
-                      "uint8 images of shape count x height x width, or with 1 to 4 channels "
-                      "behind");
-    if (images->dims[0] > SPLIT_COUNT_MAX || images->dims[1] > SPLIT_SIDE_MAX ||
-        images->dims[2] > SPLIT_SIDE_MAX)
-        return refuse(&in[SOURCE_IMAGES], e, "at most 2^27 images of at most 4096 x 4096 pixels");
-    bool vector =
-        labels->dim_count == 1 && (labels->type == IDX_UINT8 || labels->type == IDX_INT32);
-    bool table =
-        labels->dim_count == 2 && labels->type == IDX_INT32 && labels->dims[1] <= LABEL_COLUMNS_MAX;
-    if (!vector && !table)
-        return refuse(
-            &in[SOURCE_LABELS], e,
-            "uint8 or int32 labels of shape count, or int32 of count x columns (at most 1024)");
-    if (labels->dims[0] != images->dims[0])
-        return err_set(e, -EINVAL, "%s: %" PRIu32 " labels, but %s: %" PRIu32 " images",
-                       in[SOURCE_LABELS].file->path, labels->dims[0], in[SOURCE_IMAGES].file->path,
-                       images->dims[0]);
-    s->count = images->dims[0];
-    s->height = images->dims[transpose ? 2 : 1];
-    s->width = images->dims[transpose ? 1 : 2];
-    s->channels = images->dims[3];
-    return 0;
+    struct shape_file files[SOURCE_FILES];
+    for (int i = 0; i < SOURCE_FILES; i++)
+        files[i] = (struct shape_file){.header = &in[i].header, .path = in[i].file->path};
+    return shapes_take(files, rules, s, e);
 }
 
 /* ---- the target ---------------------------------------------------------------------------- */
@@ -362,7 +325,7 @@ static int put_labels(struct input *in, struct dataset_split *s, struct sink *k,
 static int put_page(const struct build *b, struct dataset_split *s, struct err *e)
 {
     uint8_t page[PAGE_BYTES];
-    struct page_origin origin = {.transposed = b->transpose};
+    struct page_origin origin = {.transposed = b->rules.transpose};
     for (int i = 0; i < SOURCE_FILES; i++)
         origin.files[i] = b->files[i].id;
     page_pack(page, s, &origin);
@@ -382,7 +345,7 @@ static int put_content(const struct build *b, struct input in[SOURCE_FILES],
     if (rc == 0)
         rc = sink_seek(&k, l.images, e);
     if (rc == 0)
-        rc = put_images(&in[SOURCE_IMAGES], b->transpose, s, &k, e);
+        rc = put_images(&in[SOURCE_IMAGES], b->rules.transpose, s, &k, e);
     if (rc == 0)
         rc = sink_seek(&k, l.labels, e);
     if (rc == 0)
@@ -405,7 +368,7 @@ int build_split(const struct build *b, struct dataset_split *s, struct err *e)
     for (int i = 0; rc == 0 && i < SOURCE_FILES; i++)
         rc = input_open(&in[i], b, i, e);
     if (rc == 0)
-        rc = take_shapes(in, b->transpose, s, e);
+        rc = take_shapes(in, b->rules, s, e);
     if (rc == 0)
         rc = put_content(b, in, s, e);
     for (int i = 0; i < SOURCE_FILES; i++)

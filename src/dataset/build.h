@@ -7,11 +7,12 @@
 #define DATASET_BUILD_H
 
 #include "dataset/page.h"
+#include "dataset/shapes.h"
 #include "dataset/source.h"
 
 struct build {
     const struct source_file *files; /* [SOURCE_FILES], open */
-    bool transpose;                  /* exchange rows and columns */
+    struct shape_rules rules;
     bool use_uring;
     bool on_disk; /* the target is a file: take the space first, begin to write it back early */
     int target;   /* an empty file or memfd, open for writing */

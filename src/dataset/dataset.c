@@ -81,7 +81,8 @@ static int build(const struct job *j, int target, bool on_disk, struct err *e)
     const struct dataset_options *options = j->o->options;
     struct build b = {
         .files = j->files,
-        .transpose = j->origin.transposed,
+        .rules = {.transpose = j->origin.transposed,
+                  .label_columns = j->o->known ? j->o->known->label_columns : 0},
         .use_uring = options->use_uring,
         .on_disk = on_disk,
         .target = target,

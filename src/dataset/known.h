@@ -18,7 +18,8 @@ struct known_dataset {
     } splits[DATASET_SPLITS];
     const char *const *classes;
     uint32_t class_count;
-    bool transposed; /* stored with rows and columns exchanged */
+    bool transposed;        /* stored with rows and columns exchanged */
+    uint32_t label_columns; /* labels are a table of so many columns, the class first; 0: a list */
 };
 
 /* Returns NULL for a name that is not known. */
