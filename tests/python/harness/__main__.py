@@ -7,7 +7,7 @@ import time
 import traceback
 import warnings
 
-from harness import combinations, tiny
+from harness import again, combinations, tiny
 
 
 def main():
@@ -28,7 +28,7 @@ def main():
         print("\n".join(c.name for c in chosen))
         return 0
     count, seconds = collections.Counter(), collections.Counter()
-    with tiny.Daemon() as daemon:
+    with tiny.Daemon() as daemon, again.Elsewhere() as daemon.elsewhere:
         for combination in chosen:
             began = time.monotonic()
             try:

@@ -49,16 +49,15 @@ def _refused(order, size, drop, driver, event, daemon):
 
 
 def save(order, size, drop, driver, where, sets, daemon):
-    """Saved, and loaded by a new program: it sees what the stock one did that never ended."""
+    """Saved, and loaded in a new process: it sees what the stock program did that never ended."""
     theirs, ours = _both(order, size, drop, driver, events.saved(where, sets), daemon)
     text = trace.difference(theirs.trace.lines, ours.trace.lines)
     if text:
         return "different", text
     if theirs.mark is None:
         return "none", ""
-    again = events.Program("ours", order, size, drop, driver, daemon)
-    events.resumed(where, sets, ours.state)(again)
-    text = trace.difference(theirs.trace.lines[theirs.mark:], again.trace.lines)
+    lines = daemon.elsewhere.resume(order.name, size, drop, driver.name, where, sets, ours.state)
+    text = trace.difference(theirs.trace.lines[theirs.mark:], lines)
     return ("different", "resumed: " + text) if text else ("equal", "")
 
 
