@@ -94,7 +94,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python test bench fuzz install install-lib clean check-format FORCE
+.PHONY: all lib python python-sources test bench fuzz install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE),, $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
 
@@ -202,6 +202,11 @@ $(PYTHON_OBJECTS): $(call flags,python)
 $(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
 	$(link) -shared -Wl,--exclude-libs,ALL $(LDLIBS)
+
+# What the extension is built from, for the Python package's source package.
+python-sources:
+	@printf '%s\n' Makefile LICENSE include/fmnist.h \
+	  $(foreach m,client $(USES_client) python/native,$(wildcard src/$(m)/*.[ch]))
 
 # ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e the library alone
 

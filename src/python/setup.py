@@ -1,4 +1,8 @@
-"""Builds fmnist from a source checkout: the extension and the library inside are make's work."""
+"""Builds fmnist: the extension and the library inside are make's work.
+
+The C sources are those of the checkout around this folder. A source package carries the ones that
+the extension needs in its folder `tree`, so that it builds by itself.
+"""
 import os
 import re
 import shutil
@@ -7,26 +11,49 @@ import sys
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
-TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+CARRIED = os.path.join(HERE, "tree")
+TREE = CARRIED if os.path.isdir(CARRIED) else os.path.dirname(os.path.dirname(HERE))
 HEADER = os.path.join(TREE, "include", "fmnist.h")
 
+if not sys.platform.startswith("linux"):
+    sys.exit(f"fmnist is for Linux, whose shared memory it reads; this is {sys.platform}")
 if not os.path.exists(HEADER):
-    sys.exit(f"no {HEADER}: build this package from a checkout, with `pip install ./src/python`")
+    sys.exit(f"no {HEADER}: build this package from a checkout, with `pip install ./src/python`, "
+             "or from its source package")
 with open(HEADER, encoding="utf-8") as file:
     VERSION = re.search(r'#define FMNIST_VERSION\s+"(.*)"', file.read())[1]
 
 
-class Make(build_ext):
+def make(*arguments, **options):
+    try:
+        return subprocess.run(["make", "--no-print-directory", "-C", TREE, *arguments], check=True,
+                              **options)
+    except FileNotFoundError:
+        sys.exit("fmnist's extension is C: building it needs make and gcc (or CC=another compiler)")
+
+
+class BuildExtension(build_ext):
     def build_extension(self, ext):
         built = os.path.abspath(os.path.join(self.build_temp, "make"))
-        subprocess.run(["make", "-C", TREE, f"BUILD={built}", f"PYTHON={sys.executable}",
-                        f"-j{os.cpu_count()}", "python"], check=True)
+        make(f"BUILD={built}", f"PYTHON={sys.executable}", f"-j{os.cpu_count()}", "python")
         target = self.get_ext_fullpath(ext.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(os.path.join(built, "python", "fmnist", "_native.abi3.so"), target)
 
 
-setup(version=VERSION, cmdclass={"build_ext": Make},
+class SourcePackage(sdist):
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        listed = make("-s", "python-sources", stdout=subprocess.PIPE, text=True).stdout
+        for name in listed.split():
+            target = os.path.join(base_dir, "tree", name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copy2(os.path.join(TREE, name), target)
+
+
+setup(version=VERSION, cmdclass={"build_ext": BuildExtension, "sdist": SourcePackage},
       ext_modules=[Extension("fmnist._native", [], py_limited_api=True)],
       options={"bdist_wheel": {"py_limited_api": "cp311"}})
