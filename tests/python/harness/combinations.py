@@ -74,13 +74,14 @@ def _product(drivers, orders, sizes):
 
 
 def _events(order):
-    return {**events.EVENTS, **(events.OF_EPOCHS if order.epochs else {})}
+    return {**events.EVENTS, **events.OF_DAEMON, **(events.OF_EPOCHS if order.epochs else {})}
 
 
 def _happening(drivers, orders, sizes, names=None):
+    """Events of those names; without, all but those that cost a daemon."""
     for driver, order, size, drop, tail in _product(drivers, orders, sizes):
         for name, event in _events(order).items():
-            if names is None or name in names:
+            if name in names if names else name not in events.OF_DAEMON:
                 yield Combination(f"{driver.name}/{name}/{tail}", functools.partial(
                     compare, order, size, drop, driver, event))
 
@@ -104,12 +105,14 @@ def all(whole):
              *_saving([PLAIN], ORDERS, SIZES if whole else one, events.SAVES),
              *_saving([AROUND], ORDERS, one, events.SAVES),
              *_happening([STATEFUL], ORDERS, one, ("several", "broken-3")),
-             *_saving([STATEFUL], ORDERS, one, events.SAVES)]
+             *_saving([STATEFUL], ORDERS, one, events.SAVES),
+             *_happening([PLAIN, AROUND], ORDERS if whole else ORDERS[::3], one, events.OF_DAEMON),
+             *_saving([PLAIN], ORDERS if whole else ORDERS[::3], one, events.SAVES_DEAD)]
     for number, order in enumerate(ORDERS):
         with_processes = [
             *_happening(OWN_WORKERS, [order], one, ("several", "broken-3", "seeded-again")),
             *_happening(WORKERS, [order], one, ("several", "broken-3", "set-0-5-5-2")),
-            *_happening(SPAWNED, [order], one, ("several",) if order.name in SPAWN else ()),
+            *_happening(SPAWNED, [order], one, ("several",) if order.name in SPAWN else ("none",)),
             *_saving([STATEFUL_WORKERS], [order], one, ("middle", "later-end"))]
         found += with_processes if whole else with_processes[number % 7::11]
     return found

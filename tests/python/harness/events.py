@@ -53,13 +53,17 @@ class Program:
             if hasattr(sampler, "set_epoch"):
                 sampler.set_epoch(epoch)
 
-    def save(self, within):
-        """Here a checkpoint is made, within an epoch or between two."""
+    def save(self, within, dead):
+        """Here a checkpoint is made, within an epoch or between two; with the daemon dead."""
         self.mark = len(self.trace.lines)
         if self.side == "ours":
+            if dead:
+                self.daemon.kill()
             self.state = pickle.dumps((
                 self.driver.state(self.loader, self.reader), torch.get_rng_state(),
                 random.getstate(), np.random.get_state()))
+            if dead:
+                self.daemon.start()
         for _ in range(self.driver.draws_again[not within]):
             torch.empty((), dtype=torch.int64).random_()
 
@@ -204,50 +208,54 @@ EVENTS = {
     "at-once": at_once, "by-turns": by_turns, "evaluated-within": evaluated_within,
     "exception": exception,
 }
+OF_DAEMON = {"killed": killed}
 OF_EPOCHS = {
     "set-0-5-5-2": epochs_set(0, 5, 5, 2), "set-3-then-never": epochs_set(3, None, None),
     "never-then-set-0": epochs_set(None, None, 0, None), "set-within": set_within,
 }
 
-# Where a checkpoint is made: (epoch, batches of it; None: behind its end), and whether the program
-# says set_epoch before each epoch.
+# Where a checkpoint is made: (epoch, batches of it; None: behind its end).
 SAVES = {
     "start": (0, 0), "first": (0, 1), "middle": (0, 4), "last": (0, -1), "end": (0, None),
     "later": (1, 2), "later-end": (1, None),
 }
+SAVES_DEAD = {"dead-middle": (0, 4), "dead-last": (0, -1), "dead-end": (0, None)}
+
+
+def _place(where):
+    return (SAVES | SAVES_DEAD)[where]
 
 
 def saved(where, sets):
-    """Up to the checkpoint and on to the last epoch's end."""
-    epoch, count = SAVES[where]
+    """Up to the checkpoint and on to the last epoch's end. sets: the program says its epochs."""
+    at, count = _place(where)
+    dead = where in SAVES_DEAD
 
     def event(p):
-        upto = max(0, p.steps + count if count is not None and count < 0 else count or 0)
-        if count is not None and count < 0:
-            upto = p.steps
+        upto = p.steps if count == -1 else count
         for number in range(EPOCHS):
             if sets:
                 p.set_epoch(number)
-            if number == epoch and count == 0:
-                p.save(False)
+            if number == at and count == 0:
+                p.save(False, dead)
             for i, batch in enumerate(p.reader):
                 p.trace.batch(batch)
-                if number == epoch and i + 1 == upto:
-                    p.save(True)
+                if number == at and i + 1 == upto:
+                    p.save(True, dead)
             p.trace.say("end")
-            if number == epoch and count is None:
-                p.save(False)
+            if number == at and count is None:
+                p.save(False, dead)
 
     return event
 
 
 def resumed(where, sets, state):
     """A new program that goes on from there."""
-    epoch, count = SAVES[where]
+    at, count = _place(where)
 
     def event(p):
         p.resume(state)
-        for number in range(epoch + (count is None), EPOCHS):
+        for number in range(at + (count is None), EPOCHS):
             if sets:
                 p.set_epoch(number)
             p.epoch()
