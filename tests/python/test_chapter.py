@@ -8,6 +8,9 @@ import types
 
 import pytest
 
+from conftest import BUILD
+from fmnist import Daemon
+
 TABS = ["torch", "tensorflow", "jax"]
 
 
@@ -130,3 +133,82 @@ def test_d2l__its_own_trainer__trains_on_it(daemon, tab, matplotlib_agg):
 
     X, y = next(iter(data.val_dataloader()))
     assert float(model.accuracy(model(X), y)) > 0.6
+
+
+# A data module is what its arguments say: small when pickled, also after it was used.
+@pytest.mark.parametrize("tab", TABS)
+def test_data_module__pickled_after_use__small_and_the_same(daemon, tab):
+    import pickle
+
+    data = fashion_mnist(tab)(batch_size=1000, resize=(30, 32))
+    data.text_labels([1])
+    first = next(iter(data.val_dataloader()))[0]
+    data.train[0], data.val[0]
+    assert "batch_size=1000" in repr(data)
+    small = pickle.dumps(data)
+    assert len(small) < 10000
+    copy = pickle.loads(small)
+    assert (numpy_of(next(iter(copy.val_dataloader()))[0]) == numpy_of(first)).all()
+    assert len(copy.train[0]) == len(data.train[0])
+
+
+def write_idx(folder, split, pixels, labels):
+    """The two IDX files of a split."""
+    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
+        head = bytes([0, 0, 8, array.ndim]) + numpy_of(array.shape).astype(">u4").tobytes()
+        (folder / f"{split}-{kind}-ubyte").write_bytes(head + array.astype("u1").tobytes())
+
+
+@pytest.fixture(scope="module")
+def own_sets(tmp_path_factory):
+    """A daemon with a small set under the names of MNIST and KMNIST."""
+    import numpy
+
+    folder = tmp_path_factory.mktemp("own")
+    for split in ("train", "t10k"):
+        write_idx(folder, split, numpy.arange(20 * 28 * 28).reshape(20, 28, 28), numpy.arange(20) % 10)
+    with Daemon({name: str(folder) for name in ("mnist", "kmnist")},
+                program=BUILD / "fmnistd") as daemon:
+        yield daemon.socket
+
+
+@pytest.mark.parametrize("name, first, last", [
+    ("mnist", "0", "9"), ("kmnist", "o", "wo")])
+@pytest.mark.parametrize("tab", TABS)
+def test_text_labels__of_another_set__its_own_names(own_sets, tab, name, first, last):
+    data = fashion_mnist(tab)(dataset=name, socket=own_sets, batch_size=10)
+    assert data.text_labels([0, 9]) == [first, last]
+    X, y = next(iter(data.val_dataloader()))
+    assert data.text_labels(y[:1]) == [first]
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_text_labels__what_is_no_label__said(daemon, tab):
+    with pytest.raises(IndexError, match="label 10: there are 0 to 9"):
+        fashion_mnist(tab)().text_labels([10])
+
+
+@pytest.mark.parametrize("tab", ["tensorflow", "jax"])
+def test_data_module__mean_and_std__of_both_loaders(daemon, tab):
+    import numpy
+
+    plain, scaled = fashion_mnist(tab)(), fashion_mnist(tab)(mean=0.5, std=0.25)
+    for get in ("train_dataloader", "val_dataloader"):
+        (X, y), (Z, z) = [next(iter(getattr(data, get)())) for data in (plain, scaled)]
+        assert (numpy_of(y) == numpy_of(z)).all()
+        want = (numpy_of(X) - numpy.float32(0.5)) / numpy.float32(0.25)
+        assert numpy.allclose(numpy_of(Z), want, atol=1e-6)
+
+
+# What the chapter's program does with a tf.data.Dataset.
+def test_tensorflow__its_loaders__tf_data_that_fit_takes(daemon):
+    tensorflow = pytest.importorskip("tensorflow")
+    data = fashion_mnist("tensorflow")(batch_size=256)
+    train, val = data.train_dataloader(), data.val_dataloader()
+    assert isinstance(train, tensorflow.data.Dataset) and len(train) == 235
+    model = tensorflow.keras.Sequential(
+        [tensorflow.keras.layers.Flatten(), tensorflow.keras.layers.Dense(10)])
+    loss = tensorflow.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=["accuracy"])
+    seen = model.fit(train.prefetch(2), validation_data=val, verbose=0).history
+    assert seen["val_accuracy"][-1] > 0.6

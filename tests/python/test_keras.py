@@ -189,6 +189,18 @@ def test_py_dataset__what_it_cannot_do__said(daemon, options, error, match):
         PyDataset(**options)[0]
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_fit__of_a_small_model__keras_trains_on_it(daemon, workers):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
+    train = PyDataset(batch_size=256, shuffle=True, seed=3, workers=workers)
+    val = PyDataset(batch_size=1000, split="test")
+    history = model.fit(train, validation_data=val, epochs=2, verbose=0, shuffle=False).history
+    assert history["val_accuracy"][-1] > 0.7
+
+
 def test_trainer__fit_and_validation__one_connection(private_daemon, monkeypatch):
     monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
     counts = []

@@ -1,17 +1,15 @@
 """What the loaders that are not PyTorch's share: which samples, epochs, states, iterators side by
-side, connections, and what they refuse. By JAX's, whose arrays are NumPy's."""
-import gc
+side, and what they refuse. By JAX's, whose arrays are NumPy's."""
+import inspect
 import pickle
-import time
 
 import numpy
 import pytest
 
 pytest.importorskip("jax")
 
-import fmnist
 from fmnist import errors
-from fmnist.jax import FashionMNIST, Iterator, Loader, device_iterator, iterator
+from fmnist.jax import FashionMNIST, Iterator, Loader, iterator
 
 SOME = numpy.arange(9000, 4000, -7)  # 715 numbers of the test split
 
@@ -291,60 +289,6 @@ def test_state__of_another_spec__refused(daemon):
         Loader(split="test", sampler=[1, 2]).load_state_dict(loader.state_dict())
 
 
-# ---- connections --------------------------------------------------------------------------------
-
-
-def streams():
-    """How many the daemon has, once it has noticed those that are gone."""
-    gc.collect()
-    deadline = time.monotonic() + 5
-    while True:
-        count = sum("stream" in client for client in fmnist.status()["clients"])
-        if not count or time.monotonic() > deadline:
-            return count
-        time.sleep(0.01)
-
-
-def use(loader, how):
-    if how == "break":
-        for _ in loader:
-            break
-    elif how == "exception":
-        with pytest.raises(KeyError):
-            for _ in loader:
-                raise KeyError
-    elif how == "two":
-        [next(iter(loader)), next(iter(loader))]
-    elif how == "next":
-        next(iter(loader))
-
-
-@pytest.mark.parametrize("kind", [
-    Loader, iterator, lambda **spec: device_iterator(iterator(**spec)),
-    lambda **spec: Loader(**{**spec, "shuffle": False}, sampler=range(200))],
-    ids=["Loader", "iterator", "device_iterator", "sampler"])
-def test_loaders__a_thousand_made_partly_read_and_dropped__no_connection(
-        private_daemon, monkeypatch, kind):
-    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
-    for i in range(250):
-        for how in ("break", "exception", "two", "next"):
-            use(kind(split="test", batch_size=64, shuffle=True), how)
-    assert not streams()
-
-
-def test_trainer__two_loaders_in_turn__one_connection(private_daemon, monkeypatch):
-    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
-    train, val = Loader(split="test", shuffle=True), Loader(split="test")
-    len(train), len(val)
-    for _ in range(2):
-        for loader in (train, val):
-            for i, _ in enumerate(loader):
-                if i % 50 == 0:
-                    assert sum("stream" in c for c in fmnist.status()["clients"]) == 1
-    del train, val, loader
-    assert not streams()
-
-
 # ---- what is refused ----------------------------------------------------------------------------
 
 
@@ -386,3 +330,27 @@ def test_indices__a_subset__its_numbers_are_wanted(daemon):
 def test_data_module__a_keyword_that_is_not_its_own__refused(options, match):
     with pytest.raises(TypeError, match=match):
         FashionMNIST(**options)
+
+
+# ---- what it says of itself ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Loader, Iterator])
+def test_help__of_every_keyword__its_name_default_and_type(kind):
+    known = inspect.signature(kind).parameters
+    assert list(known)[:3] == ["dataset", "split", "batch_size"] and len(known) > 30
+    assert known["batch_size"].default == 64 and known["timeout"].default == 30.0
+    for name in list(known)[3:]:
+        assert f"{name}=" in Loader.__doc__, name
+        assert known[name].annotation is not known[name].empty
+
+
+def test_repr__of_a_loader__what_it_reads(daemon):
+    loader = Loader(split="test", shuffle=True, indices=SOME)
+    next(iter(loader))
+    assert repr(loader) == ("<fmnist.jax.Loader fashion-mnist/test: batch_size=64, shuffle=True, "
+                            "indices=<ndarray>; epoch 1 is next>")
+    assert repr(Iterator()) == (
+        "<fmnist.jax.Iterator fashion-mnist/train: batch_size=64; epoch 0 is next>")
+    assert repr(FashionMNIST(seed=3)) == (
+        "<fmnist.jax.FashionMNIST batch_size=64, resize=(28, 28), seed=3>")

@@ -1,5 +1,8 @@
 """fmnist.mxnet beside MXNet's own transforms and Gluon's loader: pixels, order, memory."""
 
+import pickle
+import time
+
 import numpy
 import pytest
 
@@ -8,6 +11,7 @@ mxnet = pytest.importorskip("mxnet")
 from mxnet import gluon
 from mxnet.gluon.data.vision import transforms
 
+import fmnist
 from fmnist import mxnet as adapter
 
 
@@ -118,3 +122,162 @@ def test_loader__in_numpy_mode__mxnets_numpy_arrays(daemon):
 def test_loader__the_last_batch__as_gluon_names_it(daemon, last_batch, steps):
     loader = adapter.Loader(split="test", batch_size=64, last_batch=last_batch)
     assert len(loader) == len(list(loader)) == steps
+
+
+# ---- which samples, states, connections --------------------------------------------------------
+
+SOME = numpy.arange(9000, 4000, -7)  # 715 numbers of the test split
+
+
+class Drawn:
+    """A sampler that draws from NumPy's global generator, as Gluon's do."""
+
+    def __len__(self):
+        return 300
+
+    def __iter__(self):
+        return iter(numpy.random.randint(0, 10000, 300).tolist())
+
+
+def gluons_lengths():
+    sampler = gluon.data.RandomSampler(10000)
+    return gluon.data.BatchSampler(sampler, 3000, "rollover")
+
+
+ORDERS = {
+    "all": (lambda: dict(batch_size=3000), None),
+    "shuffle": (lambda: dict(batch_size=3000, shuffle=True), None),
+    "discard": (lambda: dict(batch_size=3000, shuffle=True, last_batch="discard"), None),
+    "indices": (lambda: dict(batch_size=200), SOME),
+    "indices-shuffle": (lambda: dict(batch_size=200, shuffle=True), SOME),
+    "sampler": (lambda: dict(batch_size=100, sampler=Drawn()), None),
+    "batch_sampler": (lambda: dict(batch_sampler=gluons_lengths()), None),
+}
+
+
+def pair(raw, order):
+    """(Gluon's loader, ours) of that order; of some samples: Gluon's over those."""
+    options, some = ORDERS[order]
+    theirs, ours = options(), options()
+    size = theirs.pop("batch_size", None)
+    raw = raw if some is None else [part[some] for part in raw]
+    return (gluon_loader(raw, size, 28, **theirs),
+            adapter.Loader(split="test", indices=some, **ours))
+
+
+# What Gluon's loader gives, and what it leaves of the global generator for the program.
+@pytest.mark.parametrize("use", ["whole", "broken off", "side by side", "within"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_loader__used_as_gluons__the_same_batches_and_draws(daemon, raw_test, order, use):
+    if use in ("side by side", "within") and order == "batch_sampler":
+        pytest.skip("rollover is one state that both iterators share")
+    runs = []
+    for loader in pair(raw_test, order):
+        numpy.random.seed(3)
+        got = []
+        if use == "side by side":
+            for (X, y), (Z, z) in zip(loader, loader):
+                got += [(X.asnumpy(), y.asnumpy()), (Z.asnumpy(), z.asnumpy())]
+        elif use == "within":
+            for X, y in loader:
+                got += [(X.asnumpy(), y.asnumpy())] + epoch(loader)
+                break
+        elif use == "broken off":
+            for X, y in loader:
+                got.append((X.asnumpy(), y.asnumpy()))
+                break
+        if not (use == "broken off" and order == "batch_sampler"):  # ours was asked for the epoch
+            got += epoch(loader) + epoch(loader)
+        runs.append((got, numpy.random.rand(2).tolist(), len(loader)))
+    (theirs, *rest), (ours, *our_rest) = runs
+    assert same(ours, theirs)
+    assert rest == our_rest or order == "batch_sampler" and use == "broken off"
+
+
+@pytest.mark.parametrize("order", [order for order in ORDERS if order != "batch_sampler"])
+def test_state__of_every_position__the_rest_and_the_next_epoch(daemon, raw_test, order):
+    make = lambda: pair(raw_test, order)[1]
+    numpy.random.seed(3)
+    loader = make()
+    states, whole = [(loader.state_dict(), numpy.random.get_state())], []
+    for X, y in loader:
+        whole.append((X.asnumpy(), y.asnumpy()))
+        states.append((loader.state_dict(), numpy.random.get_state()))
+    following = epoch(loader)
+    for done, (state, generator) in enumerate(states):
+        other = make()
+        other.load_state_dict(pickle.loads(pickle.dumps(state)))
+        numpy.random.set_state(generator)
+        assert same(epoch(other), whole[done:])
+        assert same(epoch(other), following)
+
+
+@pytest.mark.parametrize("how", ["break", "exception", "side by side"])
+def test_loaders__partly_read_and_dropped__no_connection(private_daemon, monkeypatch, how):
+    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
+    for _ in range(250):
+        loader = adapter.Loader(split="test", batch_size=64, shuffle=True)
+        if how == "side by side":
+            [next(iter(loader)), next(iter(loader))]
+        elif how == "break":
+            for _ in loader:
+                break
+        else:
+            with pytest.raises(KeyError):
+                for _ in loader:
+                    raise KeyError
+    del loader
+    deadline = time.monotonic() + 5
+    while any("stream" in c for c in fmnist.status()["clients"]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any("stream" in client for client in fmnist.status()["clients"])
+
+
+# ---- the data module's samples ------------------------------------------------------------------
+
+
+def test_samples__by_index__as_gluons_and_those_of_the_loader(daemon, raw_test):
+    data = adapter.FashionMNIST(resize=(20, 32), mean=0.5, std=0.25)
+    X, y = next(iter(data.val_dataloader()))
+    for i in (0, 63, 5):
+        image, label = data.val[i]
+        assert (image.asnumpy() == X[i].asnumpy()).all() and label == y[i].asscalar()
+        assert type(label) is numpy.int32 and image.shape == (1, 32, 20)
+    assert (data.val[-1][0].asnumpy() == data.val[9999][0].asnumpy()).all()
+    doubled = data.val.transform_first(lambda image: image * 2)
+    assert (doubled[3][0].asnumpy() == data.val[3][0].asnumpy() * 2).all()
+    loaded = next(iter(gluon.data.DataLoader(data.val, 64)))
+    assert (loaded[0].asnumpy() == X.asnumpy()).all() and (loaded[1].asnumpy() == y.asnumpy()).all()
+
+
+# One item costs one item: neither a rendering of all, nor of memory.
+def test_samples__one_large_item__little_is_rendered(private_daemon, monkeypatch):
+    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
+    data = adapter.FashionMNIST(resize=(224, 224))
+    assert data.train[59999][0].shape == (1, 224, 224)
+    assert fmnist.status()["memory"]["samples_bytes"] < 64 << 20
+    assert len(pickle.dumps(data)) < 10000
+
+
+def test_samples__what_is_no_index__said(daemon):
+    with pytest.raises(TypeError):
+        adapter.FashionMNIST().val[0.5]
+
+
+@pytest.mark.parametrize("options, error, match", [
+    (dict(batchsize=3), TypeError, "did you mean batch_size="),
+    (dict(last_batc="keep"), TypeError, "did you mean last_batch="),
+    (dict(last_batch="rollover"), ValueError, "gluon.data.BatchSampler"),
+    (dict(shuffle=True, rank=0, world_size=2), ValueError, "seed="),
+    (dict(zero_copy=True), ValueError, "cannot be read-only"),
+    (dict(indices=[]), ValueError, "none"), (dict(timeout=None), ValueError, "timeout=None")])
+def test_loader__what_it_cannot_do__said(daemon, options, error, match):
+    with pytest.raises(error, match=match):
+        list(adapter.Loader(**options))
+
+
+def test_reprs__say_what_they_are(daemon):
+    loader = adapter.Loader(split="test", shuffle=True)
+    assert repr(loader) == ("<fmnist.mxnet.Loader fashion-mnist/test: batch_size=64, shuffle=True; "
+                            "epoch 0 is next>")
+    assert repr(adapter.FashionMNIST().val) == "<fmnist.mxnet.SplitDataset fashion-mnist/test>"

@@ -1,6 +1,8 @@
 """fmnist.tensorflow beside TensorFlow's and Keras's own: pixels, tf.data, PyDataset, memory."""
 
+import gc
 import os
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -9,6 +11,7 @@ import pytest
 
 tensorflow = pytest.importorskip("tensorflow")
 
+import fmnist
 from fmnist import tensorflow as adapter
 
 
@@ -137,7 +140,110 @@ def test_dataset__broken_off_and_transformed__as_any_other(daemon):
     assert len(first) == 4
 
 
-# ---- Keras --------------------------------------------------------------------------------------
+# As a data set of tf.data's own that has the same orders.
+SOME = numpy.arange(9000, 4000, -7)
+ORDERS = {
+    "files": dict(), "shuffle": dict(shuffle=True, seed=3), "indices": dict(indices=SOME),
+    "indices-shuffle": dict(indices=SOME, shuffle=True),
+    "indices-shuffle-shard": dict(indices=SOME, shuffle=True, rank=1, world_size=3),
+    "shard": dict(shuffle=True, rank=2, world_size=3), "sampler": dict(sampler=SOME[:500]),
+    "batch_sampler": dict(batch_sampler=[SOME[:3], SOME[3:400], SOME[5:6]]),
+}
+
+
+@pytest.mark.parametrize("change", [
+    lambda data: data, lambda data: data.map(lambda X, y: (X, y + 1)), lambda data: data.take(3),
+    lambda data: data.prefetch(2), lambda data: data.unbatch().batch(70), lambda data: data.skip(2),
+    lambda data: data.enumerate(), lambda data: tensorflow.data.Dataset.zip((data, data)),
+    lambda data: data.repeat(2), lambda data: data.shard(2, 1)],
+    ids="plain map take prefetch batch skip enumerate zip repeat shard".split())
+@pytest.mark.parametrize("order", ORDERS)
+def test_dataset__changed_as_tf_data_can__as_its_own_of_the_same_epochs(daemon, order, change):
+    spec = dict(split="test", **ORDERS[order])
+    if order != "batch_sampler":
+        spec["batch_size"] = 130 if "indices" in spec or "sampler" in spec else 1300
+    loader = adapter.Loader(**spec)
+    epochs = [epoch(loader) for _ in range(6)]
+    begun = iter(range(6))
+    own = tensorflow.data.Dataset.from_generator(
+        lambda: iter(epochs[next(begun)]), output_signature=(
+            tensorflow.TensorSpec((None, 28, 28, 1)), tensorflow.TensorSpec((None,), "int32")))
+    own = own.apply(tensorflow.data.experimental.assert_cardinality(len(loader)))
+    ours = adapter.dataset(**spec)
+    assert ours.element_spec == own.element_spec
+    for _ in range(2):
+        theirs, got = [[tensorflow.nest.flatten(element) for element in change(data)]
+                       for data in (own, ours)]
+        assert len(theirs) == len(got)
+        for a, b in zip(theirs, got):
+            assert all((x.numpy() == y.numpy()).all() for x, y in zip(a, b))
+
+
+def test_dataset__epochs__nothing_behind_the_last(daemon):
+    data = adapter.dataset(split="test", batch_size=1000, epochs=2)
+    assert [len(list(data)) for _ in range(4)] == [10, 10, 0, 0]
+
+
+class NoLength:
+    def __iter__(self):
+        return iter(range(100))
+
+
+def test_dataset__of_a_sampler_without_a_length__no_cardinality(daemon):
+    data = adapter.dataset(split="test", sampler=NoLength())
+    assert data.cardinality() == tensorflow.data.UNKNOWN_CARDINALITY
+    assert [len(y) for _, y in data] == [64, 36]
+
+
+@pytest.mark.parametrize("options, error, match", [
+    (dict(batchsize=3), TypeError, "did you mean batch_size="),
+    (dict(transform=abs), TypeError, "no argument transform="),
+    (dict(timeout=None), ValueError, "timeout=None"), (dict(indices=[]), ValueError, "none"),
+    (dict(dataset="FashionMNIST"), LookupError, 'did you mean "fashion-mnist"')])
+@pytest.mark.parametrize("kind", ["Loader", "dataset"])
+def test_tensorflow__what_it_cannot_do__said(daemon, kind, options, error, match):
+    with pytest.raises(error, match=match):
+        list(getattr(adapter, kind)(**options))
+
+
+# ---- connections: TensorFlow keeps what a Dataset calls for ever ------------------------------
+
+
+def read(data, how):
+    if how == "exception":
+        with pytest.raises(KeyError):
+            for _ in data:
+                raise KeyError
+    elif how == "side by side":
+        [next(iter(data)), next(iter(data))]
+    else:
+        for _ in data:
+            if how == "break":
+                break
+
+
+@pytest.mark.parametrize("kind, count", [("Loader", 250), ("dataset", 32), ("PyDataset", 250)])
+def test_connections__made_partly_read_and_dropped__none_is_left(
+        private_daemon, monkeypatch, kind, count):
+    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
+    for _ in range(count):
+        for how in ("whole", "break", "exception", "side by side"):
+            read(getattr(adapter, kind)(split="test", batch_size=64, indices=range(640)), how)
+    assert not streams()
+
+
+def streams():
+    """How many the daemon has, once it has noticed those that are gone."""
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while True:
+        count = sum("stream" in client for client in fmnist.status()["clients"])
+        if not count or time.monotonic() > deadline:
+            return count
+        time.sleep(0.01)
+
+
+# ---- Keras (PyDataset under fit: test_keras.py) -----------------------------------------------
 
 
 def test_py_dataset__any_index_in_any_order__the_loaders_batches(daemon):
@@ -157,19 +263,6 @@ def test_py_dataset__the_epochs_end__the_next_epochs_batches(daemon):
     epoch(loader)
     batches.on_epoch_end()
     assert same([batches[i] for i in range(118)], epoch(loader))
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_py_dataset__in_model_fit__keras_trains_on_it(daemon, workers):
-    keras = tensorflow.keras
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  metrics=["accuracy"])
-    train = adapter.PyDataset(batch_size=256, shuffle=True, seed=3, workers=workers)
-    val = adapter.PyDataset(batch_size=1000, split="test")
-    history = model.fit(train, validation_data=val, epochs=2, verbose=0, shuffle=False).history
-    assert history["val_accuracy"][-1] > 0.7
 
 
 # The daemon's batches, shuffled by tf.data as the chapter's own are, train as the chapter's.

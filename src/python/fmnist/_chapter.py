@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from fmnist import _loader, core
+from fmnist import core
 from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check
 
 TEXT_LABELS = (
@@ -34,7 +34,7 @@ class DataModule:
     def __new__(cls, *args: Any, **kwargs: Any) -> "DataModule":
         d2l = sys.modules.get(cls._d2l)
         if d2l is not None and not issubclass(cls, d2l.DataModule):
-            cls = _with_base(cls, d2l.DataModule)
+            cls = _with_base(cls, d2l.DataModule)  # type: ignore[arg-type]
         return super().__new__(cls)
 
     def __init__(self, batch_size: int, resize: Any, **options: Any) -> None:
@@ -129,7 +129,9 @@ class ArrayDataModule(DataModule):
         return self._arrays("test")
 
     def _arrays(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        images, labels = _loader.read_split(split, **self._served)
+        with core.Stream(split=split, batch_size=1024, resize="none", dtype="uint8", layout="NHWC",
+                         label_dtype="uint8", **self._served) as stream:
+            images, labels = map(numpy.concatenate, zip(*stream))
         return images[..., 0] if images.shape[-1] == 1 else images, labels
 
     def _loader(self, train: bool) -> Any:

@@ -3,52 +3,17 @@ goes on."""
 import contextlib
 import math
 import operator
-import os
-import threading
 import time
-import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar, Unpack
 
 import numpy
 from numpy.typing import NDArray
 
-from fmnist import core, errors
+from fmnist import _idle, core, errors
 from fmnist._options import DEFAULTS, WHERE, Options, check, spelled_out
 
 Array = TypeVar("Array")
-
-# At most one connection of a process is kept for its next epoch: that of the loader which was read
-# last. A loader that begins an epoch takes its own again, and closes another's. So training and
-# validating in turn, by however many loaders, is one connection.
-_lock = threading.RLock()  # a generator may be finalised, and parks its stream, anywhere
-_idle: "weakref.ref[core.Stream] | None" = None
-
-
-def _forget_lock() -> None:
-    global _lock
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_forget_lock)
-
-
-def _take_idle(own: Any) -> bool:
-    """Nothing is idle any more: `own` is the caller's, if it was that; another one is closed."""
-    global _idle
-    with _lock:
-        idle, _idle = _idle() if _idle is not None else None, None
-        if idle is not None and idle is not own:
-            idle.close()
-        return idle is not None and idle is own
-
-
-def _set_idle(stream: Any) -> None:
-    global _idle
-    with _lock:
-        _take_idle(stream)
-        _idle = weakref.ref(stream)
-
 
 class Run:
     """One iteration: which epoch, the stream that it reads (None: there is nothing to read), and
@@ -169,12 +134,12 @@ class Loader(Generic[Array]):
             return _length(self._batch_sampler)
         if self._sampler is None:
             return int(self.info.steps)
-        size = self._spec["batch_size"]
+        size: int = self._spec["batch_size"]
         return (_length(self._sampler) + (0 if self._spec["drop_last"] else size - 1)) // size
 
     # ---- an epoch
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
         """(images, labels), batch by batch."""
         with self._reading() as batches:
             for batch in batches:
@@ -203,14 +168,14 @@ class Loader(Generic[Array]):
         if run is None:
             run = self._next_run()
         elif run.stream is not None:
-            _take_idle(run.stream)
+            _idle.take(run.stream)
         run.state = None
         self._run = run
         return run
 
     def _next_run(self, drawn: Any = None) -> Run:
         """The next epoch, as a sampler draws it or has `drawn` it."""
-        with _lock:
+        with _idle.lock():
             epoch = self._next
             if epoch >= self._end:
                 return Run(epoch, None)
@@ -246,7 +211,7 @@ class Loader(Generic[Array]):
     def _acquire(self, epoch: int, drawn: Any) -> Any:
         """A stream with that epoch next: the last epoch's, where it is still connected."""
         stream, spare, self._spare = self._stream(epoch, drawn), self._spare, None
-        if not _take_idle(spare) or spare is None:
+        if not _idle.take(spare) or spare is None:
             return stream
         if not spare.same_spec(stream):
             spare.close()
@@ -256,13 +221,13 @@ class Loader(Generic[Array]):
 
     def _park(self, stream: Any) -> None:
         """The stream is not read any more: it is kept for the next epoch, until another one is."""
-        _set_idle(stream)
+        _idle.put(stream)
         self._spare = stream
 
     def _release(self) -> None:
         """Closes the stream that is kept for the next epoch."""
         spare, self._spare = self._spare, None
-        if spare is not None and _take_idle(spare):
+        if spare is not None and _idle.take(spare):
             spare.close()
 
     def _open(self, run: Run) -> None:
@@ -341,7 +306,7 @@ class Loader(Generic[Array]):
     def close(self) -> None:
         """Gives the connection back; the next iteration makes another. An iterator that is being
         read ends with an error."""
-        for stream in (self._spare, self._run and self._run.stream):
+        for stream in (self._spare, self._run.stream if self._run is not None else None):
             if stream is not None:
                 stream.close()
 
@@ -392,7 +357,7 @@ def _rule(resize: Any) -> str | None:
 
 def _length(sampler: Any) -> int:
     try:
-        return len(sampler)
+        return int(len(sampler))
     except TypeError:
         raise TypeError(f"{type(sampler).__name__} has no len(): how many batches an epoch has is "
                         "known when it has been read") from None
@@ -418,11 +383,3 @@ def numbers(indices: Any) -> NDArray[numpy.uint32]:
         raise ValueError(f"indices: {array.min()} to {array.max()}, want numbers of images, "
                          "from 0 on")
     return array.astype(numpy.uint32)
-
-
-def read_split(split: str, **options: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """All of a split, in the files' order, as (images, labels), arrays of the caller's."""
-    with core.Stream(split=split, **{"batch_size": 1024, "resize": "none", "dtype": "uint8",
-                                     "label_dtype": "uint8", "layout": "NHWC", **options}) as stream:
-        images, labels = zip(*stream)
-    return numpy.concatenate(images), numpy.concatenate(labels)

@@ -25,6 +25,8 @@ from fmnist._options import DEFAULTS, Options, check, spelled_out
 # Batches that are kept for a neighbour: workers in threads ask for them nearly in order.
 _AHEAD = 16
 
+Batch = tuple[NDArray[Any], NDArray[Any]]
+
 
 class _Loader(_loader.Loader[NDArray[Any]]):
     resize_rule = "tf-bilinear-pad"
@@ -37,7 +39,7 @@ class _PyOptions(Options, total=False):
     max_queue_size: int
 
 
-_KERAS = {"workers": 1, "use_multiprocessing": False, "max_queue_size": 10}
+_KERAS: dict[str, Any] = {"workers": 1, "use_multiprocessing": False, "max_queue_size": 10}
 
 
 class _Caller:
@@ -82,8 +84,9 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
         return repr(self._loader).replace(".Loader", ".PyDataset", 1)
 
     def _forget(self) -> None:
-        self._ahead: dict[int, Any] = {}
-        self._batches, self._position = None, 0
+        self._ahead: dict[int, Batch] = {}
+        self._batches: Any = None
+        self._position = 0
 
     def _locked(self) -> threading.RLock:
         if self._pid != os.getpid():  # a worker, forked while a thread of the parent read
@@ -109,7 +112,7 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
                 return 0
             return len(run.stream)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def __getitem__(self, index: int) -> Batch:
         index = operator.index(index)
         with self._locked():
             count = len(self)
@@ -128,7 +131,7 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
         run.stream.seek(0 if run.drawn is not None else run.epoch, index)
         self._batches, self._position = run.stream.batches(), index
 
-    def _read(self) -> Any:
+    def _read(self) -> Batch:
         try:
             batch = next(self._batches)
         except BaseException:
@@ -137,7 +140,7 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
         self._position += 1
         return batch.images, batch.labels
 
-    def _keep(self, index: int, batch: Any) -> None:
+    def _keep(self, index: int, batch: Batch) -> None:
         self._ahead[index] = batch
         if len(self._ahead) > _AHEAD:
             del self._ahead[next(iter(self._ahead))]

@@ -111,7 +111,7 @@ class Loader(_loader.Loader[Any]):
         if last_batch == "discard":
             self._given["last_batch"] = self._given.pop("drop_last") and last_batch
 
-    def __iter__(self) -> Iterator[list[Any]]:
+    def __iter__(self) -> Iterator[list[Any]]:  # type: ignore[override]
         """[images, labels], batch by batch."""
         with self._reading() as batches:
             for batch in batches:
@@ -160,7 +160,7 @@ class FashionMNIST(_chapter.DataModule):
         _chapter.check_module(self, options, "last_batch")
         super().__init__(batch_size, tuple(resize), **options)
         width, height = resize
-        self._size = {"height": height, "width": width}
+        self._size: dict[str, Any] = {"height": height, "width": width}
         images = {"layout": Loader.layout, **self._size, "resize": Loader.resize_rule,
                   **{name: options[name] for name in _OF_SAMPLES if name in options},
                   **_chapter.where(options)}
