@@ -1,5 +1,5 @@
 /* A chain of lists under one lock, the most recently used first. Linear search: there are as many
- * as streams with lists of their own. */
+ * as streams with lists of their own, and at most LISTS_IDLE_COUNT others. */
 #include "render/lists.h"
 
 #include <assert.h>
@@ -143,10 +143,12 @@ uint64_t kept_list_bytes(const struct kept_list *list)
 static void drop_idle(struct lists *l)
 {
     uint64_t kept = 0;
+    unsigned count = 0;
     for (struct entry **at = &l->first; *at;) {
         struct entry *n = *at;
         kept += n->users ? 0 : kept_list_bytes(&n->list);
-        if (n->users || kept <= l->idle_bytes) {
+        count += !n->users;
+        if (n->users || (kept <= l->idle_bytes && count <= LISTS_IDLE_COUNT)) {
             at = &n->next;
             continue;
         }

@@ -3,7 +3,7 @@
  * A list in use stays; of those that nobody uses the last ones stay too, so that the next epoch,
  * rank or restart of a trainer need not send its list again.
  *
- * Threads: any. Memory: the lists in use, and at most `idle_bytes` of others.
+ * Threads: any. Memory: the lists in use, and at most `idle_bytes` in LISTS_IDLE_COUNT of others.
  */
 #ifndef RENDER_LISTS_H
 #define RENDER_LISTS_H
@@ -11,6 +11,9 @@
 #include "spec/list.h"
 
 #include <stddef.h>
+
+/* Whoever asks for samples by their numbers sends a list for each few: they are many, and small. */
+#define LISTS_IDLE_COUNT 256
 
 struct lists;
 

@@ -120,6 +120,26 @@ START_TEST(lists_put__over_the_bound__least_recent_goes)
 }
 END_TEST
 
+START_TEST(lists_put__more_than_the_count__least_recent_goes)
+{
+    struct lists *l = lists_new(1 << 20);
+    uint8_t digests[LISTS_IDLE_COUNT + 1][LIST_DIGEST_SIZE];
+    for (uint32_t i = 0; i <= LISTS_IDLE_COUNT; i++) {
+        const struct kept_list *k = must_add(l, &(struct list){&i, 1, NULL, 0});
+        memcpy(digests[i], k->digest, LIST_DIGEST_SIZE);
+        lists_put(l, k);
+    }
+    struct lists_usage u;
+    lists_usage(l, &u);
+    ck_assert_uint_eq(u.count, LISTS_IDLE_COUNT);
+    ck_assert_ptr_null(lists_get(l, digests[0]));
+    const struct kept_list *k = lists_get(l, digests[1]);
+    ck_assert_ptr_nonnull(k);
+    lists_put(l, k);
+    lists_free(l);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("render/lists");
@@ -129,6 +149,7 @@ int main(void)
     tcase_add_test(tc, lists_add__same_list_twice__one);
     tcase_add_test(tc, lists_add__another_digest_or_wrong_lengths__refused_and_not_kept);
     tcase_add_test(tc, lists_put__over_the_bound__least_recent_goes);
+    tcase_add_test(tc, lists_put__more_than_the_count__least_recent_goes);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

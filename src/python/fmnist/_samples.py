@@ -1,16 +1,202 @@
+"""Samples of one split by their numbers: what a map-style data set is made of."""
+import ctypes
+import operator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
 import numpy as np
-from fmnist import core
+import numpy.typing as npt
+
+from fmnist import errors
+from fmnist._served import Dataset, dataset_of, milliseconds
+from fmnist.core import Arrays, Info, NumpyArrays, Stream
+
+# The most that is read ahead of who asks for one sample after the other.
+_AHEAD_BYTES = 2 * 1024 * 1024
+_AHEAD_SAMPLES = 1024
+
+# A ring in shared memory is worth its making for more than this; what is less comes by the socket.
+_INLINE_BYTES = 16 * 1024 * 1024
+
+_T = TypeVar("_T")
+
+
+class _Block(NamedTuple):
+    """Consecutive samples that were read ahead."""
+
+    first: int
+    end: int
+    images: Any
+    labels: Any
+    info: Info
+
+
 class Samples:
-    def __init__(self, dataset="fashion-mnist", split="train", *, arrays=core.NumpyArrays, reconnect=60.0, **spec):
-        self.k = dict(dataset=dataset, split=split, arrays=arrays, **spec)
-        self.n = None
-    def __len__(self):
-        if self.n is None: self.n = core.dataset_of(**self.k).count
-        return self.n
-    def fetch(self, idx):
-        idx = np.asarray(list(idx), dtype=np.int64)
-        n=len(self)
-        idx = np.where(idx<0, idx+n, idx).astype(np.uint32)
-        s = core.Stream(**self.k, order="list", list=idx, batch_size=max(1,len(idx)))
-        with s:
-            for im, lab in s: return im, lab
+    """One split's samples, in any order: fetch(indices) -> (images, labels), arrays of the caller's.
+
+    A fetch opens a connection and closes it, so that a data set that lies about holds none, and
+    costs no more than the samples that it names. Samples that are fetched one by one in their order
+    are read ahead, up to 2 MiB. Copies in forked and spawned children work for themselves; a pickled
+    one is a few hundred bytes. Any thread may fetch; they do so one after the other.
+
+    Where the daemon ends it is waited for, up to `reconnect` seconds once it has answered before.
+    One that then serves another content under the same name is refused.
+
+    Keywords are Stream's. arrays: the framework's kind.
+    Errors: IndexError; TypeError for what are no whole numbers; those of fmnist.errors, TokenError
+    where the content is another than before.
+    """
+
+    def __init__(self, dataset: str = "fashion-mnist", split: str = "train", *,
+                 resize: str | None = None, height: int | None = None, width: int | None = None,
+                 dtype: str | None = None, layout: str | None = None, channels: int | None = None,
+                 mean: float | Sequence[float] | None = None,
+                 std: float | Sequence[float] | None = None, label_dtype: str | None = None,
+                 arrays: Any = NumpyArrays, socket: Any = None, daemon: str | None = None,
+                 data: Any = None, timeout: float = 30.0, reconnect: float = 60.0) -> None:
+        self._where: dict[str, Any] = dict(
+            dataset=dataset, split=split, socket=socket, daemon=daemon, data=data, timeout=timeout)
+        self._spec: dict[str, Any] = dict(
+            resize=resize, height=height, width=width, dtype=dtype, layout=layout,
+            channels=channels, mean=mean, std=std, label_dtype=label_dtype)
+        self._arrays: Arrays = arrays
+        self._patience = milliseconds(reconnect, "reconnect") / 1000 if reconnect else 0.0
+        self._served: Dataset | None = None  # as first seen
+        self._begin()
+
+    def _begin(self) -> None:
+        """What belongs to one process."""
+        self._pid, self._lock = os.getpid(), threading.Lock()
+        self._block: _Block | None = None
+        self._next, self._ahead = -1, 1  # where a run in order would go on, how far it is read
+
+    def __repr__(self) -> str:
+        return f"<fmnist.Samples {self._where['dataset']}/{self._where['split']}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_pid", "_lock", "_block", "_next", "_ahead")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
+
+    @property
+    def served(self) -> Dataset:
+        """What the daemon said of the split when it was first asked."""
+        return self._served or self._patiently(self._ask)
+
+    def __len__(self) -> int:
+        return self.served.count
+
+    def fetch(self, indices: Iterable[Any]) -> tuple[Any, Any]:
+        """The samples of these numbers, in this order; negative ones count from the end.
+
+        Shape: images[len(indices)] of the spec's, labels[len(indices)]."""
+        if self._pid != os.getpid():  # a forked child: its parent's lock may be held for ever
+            self._begin()
+        if isinstance(indices, (list, tuple)) and len(indices) == 1:
+            number = operator.index(indices[0])
+            if not 0 <= number < len(self):
+                number = int(self._numbers([number])[0])
+            with self._lock:
+                return self._one(number)
+        numbers = self._numbers(indices)
+        with self._lock:
+            return self._read(numbers)[:2]
+
+    def _numbers(self, indices: Iterable[Any]) -> npt.NDArray[np.uint32]:
+        if not hasattr(indices, "__array__") and not isinstance(indices, (list, tuple, range)):
+            indices = list(indices)
+        numbers = np.asarray(indices)
+        if numbers.ndim != 1:
+            raise TypeError(f"indices: want whole numbers in one row, not of shape {numbers.shape}")
+        if numbers.size and numbers.dtype.kind not in "iu":
+            raise TypeError(f"indices: want whole numbers, not {numbers.dtype}" + (
+                "; np.flatnonzero(mask) gives a mask's" if numbers.dtype == bool else ""))
+        count = len(self)
+        for wrong in numbers[(numbers < -count) | (numbers >= count)][:1]:
+            raise IndexError(f"index {wrong}: {self._where['dataset']}, split "
+                             f"{self._where['split']}, has {count} samples")
+        if numbers.dtype.kind == "i":
+            numbers = np.where(numbers < 0, numbers.astype(np.int64) + count, numbers)
+        return numbers.astype(np.uint32)
+
+    # ---- one after the other
+
+    def _one(self, number: int) -> tuple[Any, Any]:
+        block = self._block
+        if block is None or not block.first <= number < block.end:
+            self._ahead = self._ahead * 4 if number == self._next else 1
+            last = min(number + min(self._ahead, self._most()), len(self))
+            images, labels, info = self._read(np.arange(number, last, dtype=np.uint32))
+            block = self._block = _Block(number, last, images, labels, info)
+        self._next = number + 1
+        return self._copy(block, number - block.first)
+
+    def _most(self) -> int:
+        return max(1, min(_AHEAD_SAMPLES, _AHEAD_BYTES // self._widest()))
+
+    def _widest(self) -> int:
+        """Bytes of an image as float32: the most that it can have."""
+        served, spec = self.served, self._spec
+        return 4 * ((spec["height"] or served.height) * (spec["width"] or served.width) *
+                    (spec["channels"] or served.channels))
+
+    def _copy(self, block: _Block, row: int) -> tuple[Any, Any]:
+        info, arrays = block.info, self._arrays
+        copies = []
+        for whole, shape, dtype, size in (
+                (block.images, info.image_shape, info.dtype, info.image_bytes),
+                (block.labels, (), info.label_dtype, info.label_bytes)):
+            copy = arrays.empty((1, *shape), dtype)
+            ctypes.memmove(arrays.address(copy), arrays.address(whole) + row * size, size)
+            copies.append(copy)
+        return copies[0], copies[1]
+
+    # ---- asking the daemon
+
+    def _read(self, numbers: npt.NDArray[np.uint32]) -> tuple[Any, Any, Info]:
+        return self._patiently(lambda: self._read_now(numbers))
+
+    def _read_now(self, numbers: npt.NDArray[np.uint32]) -> tuple[Any, Any, Info]:
+        self._ask()
+        size, spec = self._widest(), self._spec
+        if len(numbers):
+            spec = {**spec, "list": numbers, "order": "list",
+                    "batch_size": max(1, min(len(numbers), _AHEAD_BYTES // size))}
+        if len(numbers) * size <= _INLINE_BYTES:
+            spec = {**spec, "transport": "inline"}
+        with Stream(**self._where, **spec, reconnect=0, arrays=self._arrays) as stream:
+            info = stream.info
+            if not len(numbers):
+                empty = self._arrays.empty
+                return (empty((0, *info.image_shape), info.dtype), empty((0,), info.label_dtype),
+                        info)
+            images, labels, _ = stream.whole()
+            return images, labels, info
+
+    def _ask(self) -> Dataset:
+        served = dataset_of(**self._where)
+        if self._served is None:
+            self._served = served
+        elif (served.digest, served.count) != (self._served.digest, self._served.count):
+            raise errors.TokenError(
+                f"{self._where['dataset']}, split {self._where['split']}: the daemon serves "
+                f"{served.count} images of digest {served.digest.hex()}; before it were "
+                f"{self._served.count} of {self._served.digest.hex()}. Make a new data set for it")
+        return served
+
+    def _patiently(self, ask: Callable[[], _T]) -> _T:
+        """A daemon that has answered before is waited for; Ctrl-C is heard meanwhile."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return ask()
+            except (errors.NoDaemon, errors.DaemonDied):
+                if self._served is None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)

@@ -434,6 +434,14 @@ class Stream:
                 yield Batch(epoch, step - 1, image, labels[i], indices and indices[i])
             del images, labels, indices, image
 
+    def whole(self) -> tuple[Any, Any, Any]:
+        """A whole epoch of equal batches as (images, labels, indices), in one array of each kind.
+        It is the one that follows; behind an error it is not begun."""
+        native, epoch = self._at(self.epoch, 0), self.epoch
+        arrays = self._fetch(native, 0, self.info.steps)
+        self._position = (epoch, self.info.steps)
+        return arrays
+
     def _fetch(self, native: _native.Stream, step: int, count: int) -> tuple[Any, Any, Any]:
         """`count` batches in one array of each kind."""
         info, arrays = self.info, self._arrays
