@@ -73,8 +73,18 @@ is_idx_set() {
     done
 }
 
-# Where downloads and the synthetic set are kept.
-data_home() { say "${XDG_DATA_HOME:-${HOME:-/var/tmp}/.local/share}/fmnistd/datasets"; }
+# Where downloads and the synthetic set are kept. A relative XDG_DATA_HOME does not count, as its
+# specification has it.
+data_home() {
+    local base=${XDG_DATA_HOME:-}
+    case $base in /*) ;; *) base=${HOME:-/var/tmp}/.local/share ;; esac
+    say "$base/fmnistd/datasets"
+}
+
+# relative_to FOLDER PATH: the path of one who stands in FOLDER.
+relative_to() {
+    case $2 in /*) say "$2" ;; *) say "$1/$2" ;; esac
+}
 
 # shellcheck disable=SC2034  # DATASET_* are for the caller
 # find_dataset: sets DATASET_DIR and DATASET_FROM to a Fashion-MNIST that is already here. The
