@@ -102,6 +102,56 @@ def test_fetch__no_whole_numbers__type_error_says_which(daemon_process, numbers,
         stored(daemon_process).fetch(numbers)
 
 
+# ---- whole splits
+
+
+def test_load_data__by_default__as_keras_has_it(daemon, raw_train, raw_test):
+    (x_train, y_train), (x_test, y_test) = fmnist.load_data()
+    for ours, raw in ((x_train, raw_train[0]), (y_train, raw_train[1]), (x_test, raw_test[0]),
+                      (y_test, raw_test[1])):
+        assert ours.dtype == numpy.uint8 and ours.flags.writeable
+        assert numpy.array_equal(ours, raw)
+
+
+def test_load_data__no_such_data_set__not_found_says_what_is_served(daemon):
+    with pytest.raises(fmnist.errors.NotFound, match=r"fashion-mnist \(train, test\)"):
+        fmnist.load_data("fashion_mnist")
+
+
+def test_arrays__by_default__levels_of_the_training_split(daemon, raw_train):
+    images, labels = fmnist.arrays()
+    assert images.dtype == numpy.uint8 and labels.dtype == numpy.int64
+    assert numpy.array_equal(images[:, 0], raw_train[0])
+    assert numpy.array_equal(labels, raw_train[1])
+
+
+def test_arrays__resized_floats__as_the_batches_of_a_stream(daemon):
+    spec = dict(height=32, width=30, dtype="float32", layout="NHWC", channels=3, mean=0.5, std=0.5)
+    with fmnist.open(split="test", batch_size=1000, **spec) as stream:
+        batches = [numpy.concatenate(parts) for parts in zip(*stream)]
+    ours = fmnist.arrays("test", **spec)
+    assert numpy.array_equal(ours[0], batches[0]) and numpy.array_equal(ours[1], batches[1])
+
+
+def test_arrays__numbers_or_a_mask__those_samples(daemon, raw_test):
+    mask = raw_test[1] == 3
+    numbers = numpy.flatnonzero(mask)
+    for indices in (mask, mask.tolist(), numbers, (i for i in numbers)):
+        images, labels = fmnist.arrays("test", indices=indices)
+        assert numpy.array_equal(images[:, 0], raw_test[0][mask]) and (labels == 3).all()
+    assert equal(fmnist.arrays("test", indices=[-1, 4], layout="NHWC"), raw_test, [-1, 4])
+
+
+def test_arrays__a_mask_of_another_length__refused_with_both(daemon):
+    with pytest.raises(ValueError, match=r"mask of shape \(3,\), want \(10000,\)"):
+        fmnist.arrays("test", indices=[True, False, True])
+
+
+def test_arrays__a_size_as_resize__refused_with_the_way_out(daemon):
+    with pytest.raises(TypeError, match=r"resize=\(32, 32\).*height= and width="):
+        fmnist.arrays(resize=(32, 32))
+
+
 # ---- what it costs
 
 

@@ -3,6 +3,7 @@
     import fmnist
     for images, labels in fmnist.open(batch_size=64, resize="pillow-bilinear", height=32, width=32):
         ...                                       # NumPy arrays of your own; one epoch
+    images, labels = fmnist.arrays("test")        # a whole split at once
 
 fmnist.torch, fmnist.jax, fmnist.tensorflow and fmnist.mxnet speak each framework's language.
 """
@@ -23,10 +24,12 @@ except ImportError as error:
         f"or `pip install ./src/python` there") from None
 
 from fmnist import errors
+from fmnist._arrays import arrays, load_data
 from fmnist._served import Dataset, datasets, status
 from fmnist.core import Info, Stream, open
 from fmnist.daemon import Daemon
 from fmnist.errors import Error
 
 __version__ = _native.version
-__all__ = ["Daemon", "Dataset", "Error", "Info", "Stream", "datasets", "errors", "open", "status"]
+__all__ = ["Daemon", "Dataset", "Error", "Info", "Stream", "arrays", "datasets", "errors",
+           "load_data", "open", "status"]

@@ -1,0 +1,62 @@
+"""Whole splits as NumPy arrays."""
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fmnist._samples import Samples
+
+Array = npt.NDArray[Any]
+
+
+def arrays(split: str = "train", dataset: str = "fashion-mnist", *, indices: Any = None,
+           resize: str | None = None, height: int | None = None, width: int | None = None,
+           dtype: str = "uint8", layout: str = "NCHW", channels: int | None = None,
+           mean: float | Sequence[float] | None = None,
+           std: float | Sequence[float] | None = None, label_dtype: str = "int64",
+           socket: Any = None, daemon: str | None = None, data: Any = None,
+           timeout: float = 30.0) -> tuple[Array, Array]:
+    """A whole split, or some of its samples, as (images, labels), NumPy arrays of the caller's.
+
+    indices     numbers in the split, in the order wanted, negative ones from its end; or a mask, one
+                truth for each sample; None: all, in the files' order
+    The others are fmnist.open's; dtype "uint8" is levels of 0..255, "float32" 0..1.
+
+    Shape: images[n][channels][height][width], with layout="NHWC" [n][height][width][channels];
+    labels[n].
+
+    Errors: IndexError, TypeError, ValueError for indices; those of fmnist.errors."""
+    if resize is not None and not isinstance(resize, str):
+        raise TypeError(f"resize={resize!r}: want the name of a rule; a size is said by height= and "
+                        "width=")
+    samples = Samples(dataset, split, resize=resize, height=height, width=width, dtype=dtype,
+                      layout=layout, channels=channels, mean=mean, std=std,
+                      label_dtype=label_dtype, socket=socket, daemon=daemon, data=data,
+                      timeout=timeout)
+    if indices is None:
+        return samples.fetch(range(len(samples)))
+    chosen = np.asarray(indices if hasattr(indices, "__len__") else list(indices))
+    if chosen.dtype == bool:
+        if chosen.shape != (len(samples),):
+            raise ValueError(f"indices: a mask of shape {chosen.shape}, want ({len(samples)},), one "
+                             "truth for each sample of the split")
+        chosen = np.flatnonzero(chosen)
+    return samples.fetch(chosen)
+
+
+def load_data(dataset: str = "fashion-mnist", *, socket: Any = None, daemon: str | None = None,
+              data: Any = None, timeout: float = 30.0) -> tuple[tuple[Array, Array],
+                                                                tuple[Array, Array]]:
+    """((x_train, y_train), (x_test, y_test)), as keras.datasets.fashion_mnist.load_data() has them.
+
+    Shape: x[n][height][width], with several channels [n][height][width][channels], uint8 as stored;
+    y[n], uint8.
+
+    Errors: those of fmnist.errors; NotFound for a data set that lacks one of the two splits."""
+    parts = []
+    for split in ("train", "test"):
+        images, labels = arrays(split, dataset, resize="none", layout="NHWC", label_dtype="uint8",
+                                socket=socket, daemon=daemon, data=data, timeout=timeout)
+        parts.append((images[..., 0] if images.shape[-1] == 1 else images, labels))
+    return parts[0], parts[1]
