@@ -48,12 +48,19 @@ class _Caller:
 
     def __init__(self, frame: FrameType) -> None:
         asker = frame.f_back
-        self.is_keras = frame.f_globals["__name__"].startswith("keras.") and asker is not None
-        if asker is not None and self.is_keras:
+        self.begins, self.within, self.enqueuer = False, False, None
+        if asker is not None and frame.f_globals["__name__"].startswith("keras."):
             name, owner = asker.f_code.co_name, asker.f_locals.get("self")
             self.begins = name == "reset"
             self.within = getattr(owner, "_steps_seen", 0) > 0 and name != "catch_stop_iteration"
-            self.enqueues = getattr(frame.f_locals.get("self"), "enqueuer", None) is not None
+            self.enqueuer = getattr(frame.f_locals.get("self"), "enqueuer", None)
+
+    def drop_read_ahead(self) -> None:
+        """Of what Keras' workers have read it keeps the rest, and would begin the next epoch with
+        it: what was read to build the model."""
+        ready = getattr(self.enqueuer, "ready_queue", None)
+        while ready is not None and not ready.empty():
+            ready.get_nowait()
 
 
 class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
@@ -150,9 +157,11 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
 
         Errors: RuntimeError for steps_per_epoch= with workers, in an order that changes."""
         caller = _Caller(sys._getframe(1))
-        if not caller.is_keras or not (caller.begins or caller.within):
-            self.set_epoch(self.epoch + 1)
-        elif caller.within and caller.enqueues and self._loader.changes:
+        if not caller.within:
+            caller.drop_read_ahead()
+            if not caller.begins:
+                self.set_epoch(self.epoch + 1)
+        elif caller.enqueuer is not None and self._loader.changes:
             raise RuntimeError(
                 f"steps_per_epoch= with workers={self.workers}: Keras' workers begin the epoch anew "
                 "for each part, and batches would come twice; say workers=1 (threads are not "
