@@ -133,6 +133,9 @@ def test_fit__stopped_within_an_epoch__that_epoch_again(daemon):
 def test_fit__going_on_with_a_run__epoch_is_initial_epoch(daemon):
     got = fit(PyDataset(**SPEC, epoch=2), initial_epoch=2, epochs=4, shuffle=False)
     assert got == sum(epochs(4)[2:], [])
+    data = PyDataset(**SPEC)
+    follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: data.set_epoch(e))
+    assert fit(data, initial_epoch=2, epochs=4, shuffle=False, callbacks=[follow]) == got
 
 
 class Drawn:
