@@ -270,6 +270,50 @@ static int open_split(const struct opening *o, int split, struct dataset *d, str
     return 0;
 }
 
+/* ---- what was published -------------------------------------------------------------------- */
+
+/* Whether the split is the published one of its name. Returns 1, or 0 with *text saying what it is
+ * instead, or a negative code where it is that of another name. */
+static int check_split_content(const struct opening *o, int split, const struct dataset_split *s,
+                               const char **text, struct err *e)
+{
+    int which;
+    const struct known_dataset *found = known_by_digest(s->digest, &which);
+    if (found && found != o->known)
+        return err_set(e, -EINVAL,
+                       "%s: %s holds the published %s split of \"%s\", not of \"%s\": name it "
+                       "\"%s\", or set the path to the folder of \"%s\"",
+                       dataset_split_names[split], o->source->path, dataset_split_names[which],
+                       found->name, o->known->name, found->name, o->known->name);
+    *text = found ? "the other split of the published data" : "not the published data";
+    return (found && which == split) || !o->known->digests;
+}
+
+/* The files of MNIST and of what replaces it have the same names, so a name over the wrong folder
+ * opens, and the digits are "Trouser". */
+static int check_content(const struct opening *o, const struct dataset *d, struct err *e)
+{
+    char says[256] = "";
+    size_t used = 0;
+    for (int i = 0; o->known && i < DATASET_SPLITS; i++) {
+        const char *text = NULL;
+        int rc = d->splits[i].count ? check_split_content(o, i, &d->splits[i], &text, e) : 1;
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            used += (size_t)snprintf(says + used, sizeof says - used, "%s%s is %s",
+                                     used ? ", " : "", dataset_split_names[i], text);
+    }
+    if (used && o->options->warn) {
+        char text[ERR_TEXT_SIZE];
+        snprintf(text, sizeof text,
+                 "dataset \"%s\": %s; served as it is (data of your own is better named otherwise)",
+                 o->source->name, says);
+        o->options->warn(o->options->note_data, text);
+    }
+    return 0;
+}
+
 /* ---- the dataset --------------------------------------------------------------------------- */
 
 static int copy_classes(struct dataset *d, const char *const *classes, uint32_t count,
@@ -309,7 +353,7 @@ static int open_all(struct opening *o, struct dataset *d, struct err *e)
         any |= d->splits[i].count > 0;
     }
     if (any)
-        return 0;
+        return check_content(o, d, e);
     if (o->known)
         return err_set(e, -ENOENT, "%s: neither %s nor %s there, with or without .gz", source->path,
                        o->known->splits[DATASET_TRAIN].images,

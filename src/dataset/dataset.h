@@ -69,11 +69,15 @@ struct dataset_options {
     /* Called on the opening thread with what is worth a line (built, rebuilt and why, no cache and
      * why, io_uring not available). NULL: nobody listens. */
     void (*note)(void *data, const char *text);
+    /* The same with what needs a look: content that is not the published one of its name. NULL:
+     * nobody listens. */
+    void (*warn)(void *data, const char *text);
     void *note_data;
 };
 
 /* Opens every split of the source. A source without a class list or files of its own takes those
- * that its name is known for.
+ * that its name is known for. Under a known name, content that was published under another known
+ * one is refused; content that was never published is a warning.
  * Returns 0; *out is the caller's, end with dataset_close.
  * Errors: -ENOENT no such file, -EINVAL what is in it is wrong, -ENOMEM, -EIO; always with text.
  * A cache folder that cannot be written (-EROFS, -EACCES, -ENOSPC) is a note, not an error: the

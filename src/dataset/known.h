@@ -1,4 +1,4 @@
-/* dataset/known.h — the datasets that are known by name: their files, classes and storage.
+/* dataset/known.h — the datasets that are known by name: their files, classes, content and storage.
  *
  * Source: torchvision/datasets/mnist.py for file names and class names; the EMNIST page for the
  * transposed storage. Threads: any; constant data.
@@ -18,12 +18,18 @@ struct known_dataset {
     } splits[DATASET_SPLITS];
     const char *const *classes;
     uint32_t class_count;
-    bool transposed;        /* stored with rows and columns exchanged */
+    /* Of the published data, as struct dataset_split has it; NULL: not known here. */
+    const uint8_t (*digests)[16]; /* [DATASET_SPLITS] */
+    bool transposed;              /* stored with rows and columns exchanged */
     uint32_t label_columns; /* labels are a table of so many columns, the class first; 0: a list */
 };
 
 /* Returns NULL for a name that is not known. */
 const struct known_dataset *known_find(const char *name);
+
+/* The set that was published with a split of that content; *split says which. NULL: none that is
+ * known here. */
+const struct known_dataset *known_by_digest(const uint8_t digest[16], int *split);
 
 /* Entry i, or NULL behind the last: to list them all. */
 const struct known_dataset *known_at(size_t i);

@@ -170,10 +170,17 @@ static void note(void *data, const char *text)
     log_info("%s", text);
 }
 
+static void warn(void *data, const char *text)
+{
+    (void)data;
+    log_warning("%s", text);
+}
+
 int server_open_dataset(const struct config *c, const struct dataset_source *source,
                         struct dataset **out, struct err *e)
 {
-    struct dataset_options o = {.cache = c->cache, .use_uring = c->io_uring, .note = note};
+    struct dataset_options o = {
+        .cache = c->cache, .use_uring = c->io_uring, .note = note, .warn = warn};
     uint64_t start = clock_ns();
     int rc = dataset_open(source, &o, out, e);
     if (rc)

@@ -1,4 +1,4 @@
-/* tests/dataset/opener.h — opens the test's own dataset and keeps the notes. */
+/* tests/dataset/opener.h — opens the test's own dataset and keeps the notes and warnings. */
 #ifndef TESTS_OPENER_H
 #define TESTS_OPENER_H
 
@@ -8,12 +8,18 @@
 #include <errno.h>
 #include <stdio.h>
 
-static char notes[4096];
+static char notes[4096], warnings[4096];
 
 static inline void keep_note(void *data, const char *text)
 {
     size_t n = strlen(notes);
     snprintf(notes + n, sizeof notes - n, "%s\n", text);
+}
+
+static inline void keep_warning(void *data, const char *text)
+{
+    size_t n = strlen(warnings);
+    snprintf(warnings + n, sizeof warnings - n, "%s\n", text);
 }
 
 /* The files train-images, train-labels in the test's folder, as a train split without classes. */
@@ -27,12 +33,13 @@ static inline struct dataset_source mine(void)
     };
 }
 
-/* Clears the notes first. */
+/* Clears the notes and warnings first. */
 static inline int open_noted(const struct dataset_source *source, const char *cache, bool uring,
                              struct dataset **d, struct err *e)
 {
-    notes[0] = 0;
-    struct dataset_options o = {.cache = cache, .use_uring = uring, .note = keep_note};
+    notes[0] = warnings[0] = 0;
+    struct dataset_options o = {
+        .cache = cache, .use_uring = uring, .note = keep_note, .warn = keep_warning};
     return dataset_open(source, &o, d, e);
 }
 
