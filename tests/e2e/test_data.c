@@ -45,6 +45,7 @@ START_TEST(known_name__content_never_published__served_with_one_warning)
     MUST_LOG(" warning: dataset \"mnist\": train is not the published data; served as it is");
     struct fmnist_client *client = connect_to(&d);
     struct fmnist_spec spec = spec_of("mnist");
+    spec.dtype = FMNIST_UINT8;
     struct fmnist_stream *stream = open_stream(client, &spec);
     struct fmnist_batch batch;
     must(fmnist_next(stream, &batch));
