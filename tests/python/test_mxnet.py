@@ -259,9 +259,10 @@ def test_samples__one_large_item__little_is_rendered(private_daemon, monkeypatch
     assert len(pickle.dumps(data)) < 10000
 
 
-def test_samples__what_is_no_index__said(daemon):
-    with pytest.raises(TypeError):
-        adapter.FashionMNIST().val[0.5]
+@pytest.mark.parametrize("i, error", [(10000, IndexError), (-10001, IndexError), (0.5, TypeError)])
+def test_samples__what_is_no_index__said(daemon, i, error):
+    with pytest.raises(error):
+        adapter.FashionMNIST().val[i]
 
 
 @pytest.mark.parametrize("options, error, match", [

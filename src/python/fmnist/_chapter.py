@@ -12,8 +12,9 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from fmnist import core
+from fmnist._arrays import arrays
 from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check
+from fmnist._served import dataset_of
 
 TEXT_LABELS = (
     "t-shirt", "trouser", "pullover", "dress", "coat",
@@ -79,7 +80,7 @@ class DataModule:
         """The chapter's names of Fashion-MNIST's classes, the data set's own of another."""
         if self._served.get("dataset", "fashion-mnist") == "fashion-mnist":
             return TEXT_LABELS
-        names = core.dataset_of(**self._served).class_names
+        names = dataset_of(**self._served).class_names
         return tuple(re.sub(r"^(\d) - [a-z]+$", r"\1", name) for name in names)  # "0 - zero"
 
     def text_labels(self, indices: Any) -> list[str]:
@@ -129,9 +130,8 @@ class ArrayDataModule(DataModule):
         return self._arrays("test")
 
     def _arrays(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        with core.Stream(split=split, batch_size=1024, resize="none", dtype="uint8", layout="NHWC",
-                         label_dtype="uint8", **self._served) as stream:
-            images, labels = map(numpy.concatenate, zip(*stream))
+        images, labels = arrays(split, resize="none", layout="NHWC", label_dtype="uint8", **{
+            name: value for name, value in self._served.items() if name != "reconnect"})
         return images[..., 0] if images.shape[-1] == 1 else images, labels
 
     def _loader(self, train: bool) -> Any:

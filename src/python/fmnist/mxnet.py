@@ -125,10 +125,9 @@ class SplitDataset(Dataset):  # type: ignore[misc]
 
     Errors: IndexError; those of fmnist.errors."""
 
-    def __init__(self, split: str, label_dtype: str = "int32", **options: Any) -> None:
+    def __init__(self, split: str, **options: Any) -> None:
         self._name = f"{options.get('dataset', 'fashion-mnist')}/{split}"
-        self._label_dtype = label_dtype
-        self._samples = Samples(split=split, arrays=NumpyArrays, **options)
+        self._samples = Samples(split=split, **{"label_dtype": "int32", **options})
 
     def __repr__(self) -> str:
         return f"<fmnist.mxnet.SplitDataset {self._name}>"
@@ -138,7 +137,7 @@ class SplitDataset(Dataset):  # type: ignore[misc]
 
     def __getitem__(self, i: Any) -> tuple[Any, Any]:
         images, labels = self._samples.fetch([operator.index(i)])
-        return Arrays.split(images, 1)[0][0], labels.astype(self._label_dtype)[0]
+        return Arrays.split(images, 1)[0][0], labels[0]
 
 
 _OF_SAMPLES = ("dtype", "layout", "channels", "mean", "std", "label_dtype")
