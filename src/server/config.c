@@ -439,6 +439,26 @@ int config_load(struct config *c, const char *path, struct err *e)
     return rc;
 }
 
+int config_set_socket(struct config *c, const char *path, struct err *e)
+{
+    char *folder = path[0] == '/' ? strdup("/") : getcwd(NULL, 0);
+    if (!folder)
+        return err_sys(e, -errno, "the working directory");
+    char *absolute = join_path(folder, path);
+    free(folder);
+    if (!absolute)
+        return err_set(e, -ENOMEM, "out of memory");
+    size_t length = strlen(absolute);
+    if (length > SOCKET_MAX || !path[0]) {
+        free(absolute);
+        return err_set(e, -EINVAL, "--socket \"%.40s\" is %zu bytes long; allowed: %s", path,
+                       length, config_allowed("socket"));
+    }
+    free(c->socket);
+    c->socket = absolute;
+    return 0;
+}
+
 void config_free(struct config *c)
 {
     for (uint32_t i = 0; i < c->dataset_count; i++) {

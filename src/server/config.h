@@ -41,6 +41,10 @@ struct config {
  * -EACCES or another errno value (cannot be read), -ENOMEM. *c is then empty. */
 int config_load(struct config *c, const char *path, struct err *e);
 
+/* Puts another socket in the place of the config's; a relative path is relative to the working
+ * directory. Errors: -EINVAL for a path that is too long, -ENOMEM, and those of getcwd. */
+int config_set_socket(struct config *c, const char *path, struct err *e);
+
 /* Accepts a zeroed struct. */
 void config_free(struct config *c);
 

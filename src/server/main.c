@@ -17,12 +17,16 @@
 #define DEFAULT_CONFIG "/etc/fmnistd/fmnistd.yaml"
 
 static const char usage[] =
-    "usage: fmnistd [-c FILE] [--check-config]\n"
+    "usage: fmnistd [-c FILE] [--socket PATH] [--until-eof] [--check-config]\n"
     "Serves image datasets of the MNIST family as minibatches to training processes.\n"
     "Runs in the foreground until SIGTERM or SIGINT; SIGHUP reads the config file again. Logs to\n"
     "standard error.\n"
     "\n"
     "  -c, --config FILE    the config file; default " DEFAULT_CONFIG "\n"
+    "      --socket PATH    listen there, whatever the config says\n"
+    "      --until-eof      end with standard input, a pipe: for a program that starts a daemon "
+    "of\n"
+    "                       its own, which then ends with the program\n"
     "      --check-config   read and check the config file, then exit\n"
     "  -h, --help           this text\n"
     "  -V, --version        versions of fmnistd and of the libraries in use\n"
@@ -64,17 +68,27 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
         {"check-config", no_argument, NULL, 'C'},
+        {"socket", required_argument, NULL, 's'},
+        {"until-eof", no_argument, NULL, 'e'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
-    const char *path = DEFAULT_CONFIG;
+    struct server_options run = {.config_path = DEFAULT_CONFIG};
+    const char *socket_path = NULL;
     bool check_only = false;
     int option;
     while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
         switch (option) {
         case 'c':
-            path = optarg;
+            run.config_path = optarg;
+            break;
+        case 's':
+            socket_path = optarg;
+            run.socket_said = true;
+            break;
+        case 'e':
+            run.until_eof = true;
             break;
         case 'C':
             check_only = true;
@@ -97,14 +111,17 @@ int main(int argc, char **argv)
 
     struct config config;
     struct err e;
-    int rc = config_load(&config, path, &e);
+    int rc = config_load(&config, run.config_path, &e);
+    if (!rc && socket_path && (rc = config_set_socket(&config, socket_path, &e)))
+        config_free(&config);
     if (rc) {
         fprintf(stderr, "fmnistd: %s\n", e.text);
         return EX_CONFIG;
     }
     log_set_level(config.log_level);
     if (check_only) {
-        printf("%s: %u datasets, socket %s\n", path, config.dataset_count, config.socket);
+        printf("%s: %u datasets, socket %s\n", run.config_path, config.dataset_count,
+               config.socket);
     } else {
         /* A peer that went away, and a file that may not grow, are errors of the calls. */
         signal(SIGPIPE, SIG_IGN);
@@ -112,7 +129,7 @@ int main(int argc, char **argv)
         /* Until there is something to reload (server.c). */
         signal(SIGHUP, SIG_IGN);
         raise_descriptor_limit();
-        rc = server_run(&config, path, &e);
+        rc = server_run(&config, &run, &e);
         if (rc)
             log_error("%s", e.text);
     }

@@ -162,6 +162,8 @@ static void run_reload(struct job *job)
     if (r->busy)
         return;
     r->rc = config_load(&r->config, r->server->config_path, &r->err);
+    if (!r->rc && r->server->socket_said)
+        r->rc = config_set_socket(&r->config, r->server->config->socket, &r->err);
     if (!r->rc)
         r->rc = open_datasets(r);
     if (!r->rc && !(r->text = tell_changes(r->server, &r->config)))

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* user_namespaces(7): what an unmapped uid looks like from here. */
 #define OVERFLOW_UID 65534u
@@ -146,6 +147,8 @@ static void stop(struct server *server)
     uv_close((uv_handle_t *)&server->sigterm, NULL);
     uv_close((uv_handle_t *)&server->sigint, NULL);
     uv_close((uv_handle_t *)&server->sighup, NULL);
+    if (server->watches_input)
+        uv_close((uv_handle_t *)&server->input, NULL);
     uv_stop(&server->loop);
 }
 
@@ -160,6 +163,17 @@ static void on_hangup(uv_signal_t *handle, int number)
     struct server *server = handle->data;
     log_info("SIGHUP: reading %s again", server->config_path);
     reload_start(server, NULL, NULL);
+}
+
+/* Whoever has the other end of the pipe ended, however that was, or wants us to end. */
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+    char ignored[256];
+    ssize_t n = status < 0 ? 0 : read(STDIN_FILENO, ignored, sizeof ignored);
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    log_info("standard input has ended: ending");
+    stop(poll->data);
 }
 
 /* ---- start and end ------------------------------------------------------------------------- */
@@ -239,6 +253,18 @@ static int start_loop(struct server *server, struct err *e)
     return listener_start(&server->listener, &server->loop, on_connection, e);
 }
 
+static int watch_input(struct server *server, struct err *e)
+{
+    int rc = uv_poll_init(&server->loop, &server->input, STDIN_FILENO);
+    if (rc)
+        return err_set(e, rc, "--until-eof: standard input cannot be watched (%s): want a pipe",
+                       uv_strerror(rc));
+    server->watches_input = true;
+    server->input.data = server;
+    rc = uv_poll_start(&server->input, UV_READABLE | UV_DISCONNECT, on_input);
+    return rc ? err_set(e, rc, "watching standard input: %s", uv_strerror(rc)) : 0;
+}
+
 static int init_loop(struct server *server, struct err *e)
 {
     int rc = uv_loop_init(&server->loop);
@@ -273,10 +299,13 @@ static void close_all(struct server *server)
     fd_close(&server->spare_fd);
 }
 
-int server_run(struct config *config, const char *path, struct err *e)
+int server_run(struct config *config, const struct server_options *options, struct err *e)
 {
-    struct server server = {
-        .config = config, .config_path = path, .started_ns = clock_ns(), .spare_fd = -1};
+    struct server server = {.config = config,
+                            .config_path = options->config_path,
+                            .socket_said = options->socket_said,
+                            .started_ns = clock_ns(),
+                            .spare_fd = -1};
     server.listener.fd = server.listener.lock_fd = -1;
     struct err isa;
     if (isa_choose(&isa))
@@ -290,6 +319,8 @@ int server_run(struct config *config, const char *path, struct err *e)
         rc = start_parts(&server, e);
     if (!rc)
         rc = start_loop(&server, e);
+    if (!rc && options->until_eof)
+        rc = watch_input(&server, e);
     if (!rc) {
         server.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         log_info("ready: %s, %u workers, %s pixels", config->socket, server.worker_count,

@@ -23,6 +23,7 @@ struct server {
     struct kitchen kitchen;
     uint64_t started_ns;
     const char *config_path;
+    bool socket_said; /* on the command line: the config's is not read */
     /* loop thread */
     struct config *config;     /* what is in force; a reload exchanges its contents */
     struct dataset **datasets; /* [config->dataset_count], a use of each */
@@ -32,6 +33,8 @@ struct server {
     uv_loop_t loop;
     uv_async_t news; /* from the workers */
     uv_signal_t sigterm, sigint, sighup;
+    uv_poll_t input;
+    bool watches_input;
     struct listener listener;
     struct pool *pool;
     struct session *sessions; /* all that are connected */
@@ -43,10 +46,17 @@ struct server {
     int spare_fd;     /* given up for a moment to turn a client away when descriptors run out */
 };
 
+/* What the command line says beside the config. */
+struct server_options {
+    const char *config_path;
+    bool socket_said; /* config->socket is the command line's, and a reload keeps it */
+    bool until_eof;   /* the end of standard input, a pipe, is the daemon's */
+};
+
 /* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.
- * SIGHUP reads the file at `path` again, whose contents `config` has (server/reload.h).
+ * SIGHUP reads the config file again, whose contents `config` has (server/reload.h).
  * Returns 0 after an orderly end. Errors: negative errno values, with text. */
-int server_run(struct config *config, const char *path, struct err *e);
+int server_run(struct config *config, const struct server_options *options, struct err *e);
 
 /* Opens one dataset as the config says, and logs how long that took. Thread: any. Blocks. */
 int server_open_dataset(const struct config *c, const struct dataset_source *source,

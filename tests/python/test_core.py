@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -391,20 +390,3 @@ def test_list__every_order__each_of_it_once(daemon, order):
 def test_list__wrong__a_sentence_with_the_place(daemon, options, kind, text):
     with pytest.raises(kind, match=text):
         stream(**{"order": "sequential", **options})
-
-
-@pytest.mark.parametrize("end", ["pass", "raise SystemExit(3)",
-                                 "import os; os.kill(os.getpid(), 9)"])
-def test_auto__parent_ends__daemon_and_folder_gone(end, tmp_path):
-    program = ("import fmnist, fmnist.daemon as d, sys\n"
-               "next(iter(fmnist.open(daemon='auto')))\n"
-               "print(d._own.process.pid, d._own.folder, flush=True)\n" + end)
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    environment.pop("FMNIST_AUTO_SOCKET", None)
-    said = subprocess.run([sys.executable, "-c", program], env=environment, text=True,
-                          stdout=subprocess.PIPE, timeout=60).stdout.split()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and (os.path.exists(said[1]) or
-                                           os.path.exists(f"/proc/{said[0]}/cwd")):
-        time.sleep(0.02)
-    assert not os.path.exists(said[1]) and not os.path.exists(f"/proc/{said[0]}/cwd")

@@ -1,186 +1,279 @@
-"""A private fmnistd, for daemon="auto": one a process, started when first asked for, gone with it.
+"""A private fmnistd, for daemon="auto": started when first asked for, gone with its program.
 
-It listens in a new folder that only this user can enter. It ends with this process however that
-ends: the kernel signals it when its parent dies (prctl(2), PR_SET_PDEATHSIG), a small shell that
-waits for its end removes the folder. Children that were forked or spawned use the parent's.
+It listens in a new folder that only this user can enter. It ends when its standard input does, a
+pipe whose other end this process alone has: so it ends with the process, however that ends, and not
+with the thread that started it. A small shell that waits for the same end removes the folder.
+Children that were forked or spawned use their parent's.
 """
 import atexit
-import ctypes
+import contextlib
+import hashlib
 import os
 import re
 import shutil
-import signal
+import socket as sockets
 import subprocess
 import tempfile
 import threading
 import time
+import weakref
+from types import TracebackType
+from typing import Any, Self
 
-from fmnist import errors
+from fmnist import _private_data as private_data, errors
 
-_IDX_FILES = [f"{split}-{kind}" for split in ("train", "t10k")
-              for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-_VARIABLE = "FMNIST_AUTO_SOCKET"  # how child processes find the parent's
+_VARIABLE = "FMNIST_AUTO"  # the folders of this process's and its parents' daemons, for children
 _START_SECONDS = 60
+_REVIVE_SECONDS = 10
+_SOCKET_BYTES = 103  # as docs/config.md has it
+_LOG_LINES = 6
 
-_lock = threading.Lock()
-_own = None
-
-
-def is_idx_set(folder):
-    """Whether the folder holds the four files, each plain or .gz."""
-    return all(os.access(os.path.join(folder, name), os.R_OK) or
-               os.access(os.path.join(folder, name + ".gz"), os.R_OK) for name in _IDX_FILES)
-
-
-def find_dataset():
-    """A folder with Fashion-MNIST that is already here; the same places as scripts/quickstart's."""
-    said = os.environ.get("FMNIST_DATA")
-    if said:
-        if not is_idx_set(said):
-            raise errors.NotFound(f"FMNIST_DATA={said} does not hold the four IDX files "
-                                  f"({', '.join(_IDX_FILES)}; plain or .gz)")
-        return os.path.abspath(said)
-    home = os.path.expanduser("~")
-    places = [
-        "/usr/share/datasets/fashion-mnist",
-        "data/FashionMNIST/raw",
-        "../data/FashionMNIST/raw",
-        os.path.join(home, "data/FashionMNIST/raw"),
-        os.path.join(home, ".pytorch/FashionMNIST/raw"),
-        os.path.join(os.environ.get("KERAS_HOME", os.path.join(home, ".keras")),
-                     "datasets/fashion-mnist"),
-        os.path.join(os.environ.get("MXNET_HOME", os.path.join(home, ".mxnet")),
-                     "datasets/fashion-mnist"),
-        os.path.join(os.environ.get("XDG_DATA_HOME", os.path.join(home, ".local/share")),
-                     "fmnistd/datasets/fashion-mnist"),
-    ]
-    for place in places:
-        if is_idx_set(place):
-            return os.path.abspath(place)
-    raise errors.NotFound("no Fashion-MNIST is here: install Debian's dataset-fashion-mnist, or "
-                          "set FMNIST_DATA to a folder with the four IDX files")
-
-
-def find_program():
-    """fmnistd: $FMNISTD, the source tree's, or the PATH's."""
-    from fmnist import _built
-
-    said = os.environ.get("FMNISTD")
-    built = os.path.join(os.path.dirname(os.path.dirname(_built)), "fmnistd")
-    program = said or (built if os.access(built, os.X_OK) else shutil.which("fmnistd"))
-    if not program:
-        raise errors.NoDaemon("there is no fmnistd to start: build one with `make`, or set FMNISTD "
-                              "to its path")
-    return program
-
-
-def _quoted(text):
-    """A YAML scalar that may hold anything a path may."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-# The shell outlives a crash of this process just long enough: the daemon's end of the pipe closes
-# with the daemon, and then the folder goes.
+# Reads until the pipe ends, which is when this process does.
 _SWEEP = 'read line; rm -rf -- "$1"'
 
 
-class Daemon:
-    """fmnistd over `datasets` ({name: folder}; default: the Fashion-MNIST that is found)."""
+def find_program() -> str:
+    """fmnistd: $FMNISTD, the installed package's own, the source tree's, or the PATH's.
 
-    def __init__(self, datasets=None, program=None, cache=None):
-        self._pid = os.getpid()
-        self.process = None
-        program = program or find_program()
-        datasets = datasets or {"fashion-mnist": find_dataset()}
-        self.folder = tempfile.mkdtemp(prefix="fmnistd.")
-        self.socket = os.path.join(self.folder, "fmnistd.sock")
+    Errors: NoDaemon."""
+    from fmnist import _built
+
+    said = os.environ.get("FMNISTD")
+    if said:
+        if shutil.which(said):
+            return said
+        raise errors.NoDaemon(f"FMNISTD={said}: there is no such program that may be run")
+    for program in (os.path.join(os.path.dirname(__file__), "fmnistd"),
+                    os.path.join(os.path.dirname(os.path.dirname(_built)), "fmnistd")):
+        if os.access(program, os.X_OK):
+            return program
+    found = shutil.which("fmnistd")
+    if not found:
+        raise errors.NoDaemon("there is no fmnistd to start: build one with `make` in its source "
+                              "tree and set FMNISTD to the path of build/fmnistd, or put it on PATH")
+    return found
+
+
+def _new_folder(name_bytes: int) -> str:
+    """A new folder of this user's, whose sockets' paths are short enough to be listened at."""
+    places = [os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{os.getuid()}", "/tmp", "/var/tmp",
+              "/dev/shm"]
+    failures = []
+    with contextlib.suppress(OSError):  # no folder for temporary files at all
+        places.insert(0, os.path.abspath(tempfile.gettempdir()))
+    for place in filter(None, places):
+        if len(os.fsencode(place)) + len("/fmnistd.12345678/") + name_bytes > _SOCKET_BYTES:
+            failures.append(f"{place}: its path is too long for a socket")
+            continue
         try:
-            self._start(program, datasets, cache)
-        except BaseException:
+            return tempfile.mkdtemp(prefix="fmnistd.", dir=place)
+        except OSError as error:
+            failures.append(f"{place}: {error.strerror}")
+    raise errors.NoDaemon("there is no folder for a private fmnistd's socket: " +
+                          "; ".join(failures) + ". Set TMPDIR to a folder that may be written")
+
+
+class Daemon:
+    """fmnistd over `datasets`: a folder, {name: folder}, or a config file's path (.yaml, .yml);
+    default: `dataset`, where it is found. `program` is fmnistd, `cache` a folder of its cache.
+
+    .socket is its socket's path, .process its subprocess.Popen. It is serving when this returns,
+    and ends with stop(), at the end of a `with`, or with this process. Any thread may make one.
+
+    Errors: NotFound where there is no such data; NoDaemon where it cannot be started, with its own
+    last words.
+    """
+
+    def __init__(self, datasets: Any = None, program: str | None = None,
+                 cache: str | None = None, dataset: str = "fashion-mnist", *,
+                 name: str = "fmnistd.sock") -> None:
+        self._pid = os.getpid()
+        self._pipe: list[int] = []
+        self._sweeper: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._program = program or find_program()
+        self._data = private_data.sources(datasets, dataset)
+        if cache and isinstance(self._data, str):
+            raise ValueError(f"cache={cache!r}: the config file {self._data} says that")
+        self._cache = cache
+        self.folder = _new_folder(len(name))
+        self.socket = os.path.join(self.folder, name)
+        self._log = os.path.join(self.folder, "log")
+        _made.add(self)
+        try:
+            self._start()
+        except BaseException as error:
             self.stop()
+            if isinstance(error, OSError) and not isinstance(error, errors.Error):
+                raise errors.NoDaemon(f"{self._program} cannot be started: {error}") from error
             raise
 
-    def _start(self, program, datasets, cache):
-        lines = [f"socket: {_quoted(self.socket)}"]
-        if cache:
-            lines.append(f"cache: {_quoted(os.path.abspath(cache))}")
-        lines.append("datasets:")
-        for name, folder in datasets.items():
-            lines += [f"  - name: {_quoted(name)}", f"    path: {_quoted(os.path.abspath(folder))}"]
-        config = os.path.join(self.folder, "fmnistd.yaml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-        lives, held = os.pipe()
-        try:
-            self._launch(program, config, lives, held)
-        finally:
-            os.close(lives)
-            os.close(held)
-        self._await()
+    def _start(self) -> None:
+        config = self._data if isinstance(self._data, str) else self._config(self._data)
+        self._pipe = list(os.pipe())
+        self._sweeper = subprocess.Popen(
+            ["sh", "-c", _SWEEP, "sh", self.folder], stdin=self._pipe[0],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._command = [self._program, "-c", config, "--socket", self.socket, "--until-eof"]
+        self.start_again()
 
-    def _launch(self, program, config, lives, held):
-        parent, libc = os.getpid(), ctypes.CDLL(None)
+    def _config(self, datasets: dict[str, str]) -> str:
+        path = os.path.join(self.folder, "fmnistd.yaml")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(private_data.config(datasets, self._cache))
+        return path
 
-        def die_with_parent():
-            libc.prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
-            if os.getppid() != parent:
-                os._exit(1)
-
-        self.log = os.path.join(self.folder, "log")
-        with open(self.log, "w", encoding="utf-8") as log:
-            # A group of its own: a terminal's Ctrl-C is for the training, not for the daemon.
-            self.process = subprocess.Popen(
-                [program, "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=log, pass_fds=[held], start_new_session=True, preexec_fn=die_with_parent)
-            self._sweeper = subprocess.Popen(
-                ["sh", "-c", _SWEEP, "sh", self.folder], stdin=lives, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True)
-
-    def _await(self):
+    def start_again(self) -> None:
+        """At the same path, where the last one has ended. Errors: NoDaemon."""
+        with open(self._log, "wb") as log:
+            # A session of its own: a terminal's Ctrl-C is for the training, not for the daemon.
+            self.process = subprocess.Popen(self._command, stdin=self._pipe[0], stderr=log,
+                                            stdout=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            with open(self.log, encoding="utf-8", errors="replace") as file:
+            ended = self.process.poll() is not None
+            with open(self._log, encoding="utf-8", errors="replace") as file:
                 said = file.read()
-            if re.search(r"\bready\b", said):  # "already" is not "ready"
+            if re.search(r"\bready\b", said) and not ended:  # "already" is not "ready"
                 return
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise errors.NoDaemon("the private fmnistd did not become ready; it says: "
-                                      + (said.strip() or "nothing"))
+            if ended or time.monotonic() > deadline:
+                words = "\n".join(said.strip().splitlines()[-_LOG_LINES:]) or "nothing"
+                how = (f"ended with status {self.process.returncode}" if ended else
+                       f"was not ready within {_START_SECONDS} s")
+                raise errors.NoDaemon(f"the private fmnistd ({self._program}) {how}; its last "
+                                      f"words: {words}")
             time.sleep(0.005)
 
-    def stop(self):
+    def stop(self) -> None:
         """Ends the daemon and removes its folder. A forked child's copy does nothing."""
         if self._pid != os.getpid():
             return
+        _made.discard(self)
+        pipe, self._pipe = self._pipe, []
+        for end in pipe:
+            os.close(end)
         process, self.process = self.process, None
         if process:
-            process.terminate()
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if self._sweeper:
             self._sweeper.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self):
+    def _forget(self) -> None:
+        """In a forked child, which must not keep the daemon alive."""
+        pipe, self._pipe = self._pipe, []
+        for end in pipe:
+            os.close(end)
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.stop()
 
+    def __repr__(self) -> str:
+        return f"<fmnist.Daemon at {self.socket}>"
 
-def auto():
-    """The socket of this process's private daemon, or of the parent's."""
-    global _own
-    inherited = os.environ.get(_VARIABLE)
-    if inherited and os.path.exists(inherited):
-        return inherited
+
+class _Auto(Daemon):
+    """One that is started again when it ends, until the program stops it."""
+
+    def __init__(self, data: Any, dataset: str, name: str) -> None:
+        self._lock = threading.Lock()
+        super().__init__(data, dataset=dataset, name=name)
+        threading.Thread(target=self._revive, name="fmnistd", daemon=True).start()
+
+    def _revive(self) -> None:
+        pause = 0.0
+        while (process := self.process) is not None:
+            began = time.monotonic()
+            process.wait()
+            pause = min(2 * pause + 0.1, 5.0) if time.monotonic() - began < 1 else 0.0
+            time.sleep(pause)
+            try:
+                self.serve()
+            except (errors.NoDaemon, OSError):
+                return  # the next who asks for it is told
+
+    def serve(self) -> None:
+        """Returns when it is serving, or stopped."""
+        with self._lock:
+            if self.process is not None and self.process.poll() is not None:
+                self.start_again()
+
+    def stop(self) -> None:
+        if self._pid == os.getpid():
+            with self._lock:
+                super().stop()
+
+
+_lock = threading.Lock()
+_own: dict[str, _Auto] = {}
+_made: weakref.WeakSet[Daemon] = weakref.WeakSet()
+
+
+def _in_forked_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for daemon in list(_made):
+        daemon._forget()
+    _made.clear()
+    _own.clear()
+
+
+os.register_at_fork(after_in_child=_in_forked_child)
+
+
+@atexit.register
+def _stop_all() -> None:
+    for daemon in list(_own.values()):
+        daemon.stop()
+    _own.clear()
+
+
+def _answers(path: str) -> bool:
+    """Waits for one that is being started again: as long as its socket is there."""
+    deadline = time.monotonic() + _REVIVE_SECONDS
+    while os.path.exists(path) and time.monotonic() < deadline:
+        with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+            try:
+                probe.connect(path)
+                return True
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+            except OSError:
+                return False
+    return False
+
+
+def auto(data: Any = None, dataset: str = "fashion-mnist") -> str:
+    """The socket of this program's private daemon over `data`, which is serving then.
+
+    data: a folder of `dataset`, {name: folder}, or a config file (.yaml, .yml); None: $FMNIST_DATA,
+    else where Debian's package, torchvision, Keras, MXNet or scripts/fetch-datasets keep it. The
+    same data in this process, or in one that it forked or spawned, is the same daemon. One that
+    ended is started again at the same path. Any thread.
+
+    Errors: NotFound where there is no such data, with how to get it; NoDaemon where none can be
+    started; ValueError for a `data` that is none of these."""
+    key = private_data.key(data, dataset)
+    name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:12] + ".sock"
     with _lock:
-        if _own is None or _own.process is None or _own.process.poll() is not None:
-            if _own is not None:
-                _own.stop()
-            _own = Daemon()
-            os.environ[_VARIABLE] = _own.socket
-            atexit.register(_own.stop)
-        return _own.socket
+        own = _own.get(name)
+        if own is not None:
+            own.serve()
+            return own.socket
+        folders = os.environ.get(_VARIABLE, "").split(os.pathsep)
+        for folder in filter(None, folders):
+            inherited = os.path.join(folder, name)
+            if _answers(inherited):
+                return inherited
+        own = _Auto(data, dataset, name)
+        _own[name] = own
+        os.environ[_VARIABLE] = os.pathsep.join([own.folder, *filter(None, folders)])
+        return own.socket
