@@ -96,7 +96,7 @@ uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
 .PHONY: all lib python python-sources test bench fuzz install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
-	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE),, $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
+	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
 
 lib: $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a $(BUILD)/fmnist.pc
 

@@ -56,7 +56,7 @@ static int idx_open(struct idx_file *f, const struct invocation *in, const char 
         return err_set(err, -ENAMETOOLONG, "the folder's name is too long");
     int code = output_open(&f->output, path, err);
     if (code != 0)
-        return code;
+        return err_prefix(err, code, "%s", path);
 
     int fd = fcntl(f->output.fd, F_DUPFD_CLOEXEC, 0); /* gzclose closes it */
     if (fd < 0)
@@ -167,8 +167,11 @@ static int write_files(const struct invocation *in, struct idx_file *files, uint
             code = write_split(pair, &painter, counts[split], pixels, progress, err);
         painter_close(&painter);
     }
-    for (uint32_t i = 0; code == 0 && i < 4; i++)
+    for (uint32_t i = 0; code == 0 && i < 4; i++) {
         code = output_commit(&files[i].output, err);
+        if (code != 0)
+            err_prefix(err, code, "%s", files[i].output.path);
+    }
     return code;
 }
 
@@ -189,7 +192,7 @@ int drawn_set_write(const struct invocation *in, struct err *err)
         files[i].output.fd = -1;
 
     if (mkdir(in->output, 0777) != 0 && errno != EEXIST)
-        code = err_sys(err, -errno, "creating %s", in->output);
+        code = err_sys(err, -errno, "making the folder %s", in->output);
     else
         code = write_files(in, files, pixels, &progress, err);
     if (progress.shown)

@@ -1,5 +1,6 @@
-/* The options behind a verb. A spec's fields are options of the same name, checked by the library.
- */
+/* The command line. A spec's fields are options of the same name, checked by the library. What a
+ * verb cannot honour is refused by its name. */
+#include "ctl/nearest.h"
 #include "ctl/verbs.h"
 
 #include <getopt.h>
@@ -20,8 +21,14 @@ enum {
     SIZE,
     SEED,
     RAW,
-    ONCE
+    ONCE,
+    PAGES,
+    SOCKET,
+    TIMEOUT,
+    JSON
 };
+
+#define NAMES_MAX 40 /* options of a verb */
 
 #define SPEC_OPTIONS                                                                               \
     {"dataset", required_argument, NULL, FIELD}, {"split", required_argument, NULL, FIELD},        \
@@ -41,35 +48,33 @@ enum {
         "batches", required_argument, NULL, BATCHES                                                \
     }
 
-#define HELP                           \
-    {                                  \
-        "help", no_argument, NULL, 'h' \
-    }
-#define END              \
-    {                    \
-        NULL, 0, NULL, 0 \
+/* Of every verb, and of none. */
+#define COMMON_OPTIONS                                                                          \
+    {"socket", required_argument, NULL, SOCKET}, {"timeout", required_argument, NULL, TIMEOUT}, \
+        {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, 'h'},                    \
+    {                                                                                           \
+        NULL, 0, NULL, 0                                                                        \
     }
 
-static const struct option none[] = {HELP, END};
+static const struct option first[] = {{"version", no_argument, NULL, 'V'}, COMMON_OPTIONS};
+static const struct option none[] = {COMMON_OPTIONS};
 static const struct option top[] = {
-    {"once", no_argument, NULL, ONCE}, {"pages", required_argument, NULL, BATCHES}, HELP, END};
+    {"once", no_argument, NULL, ONCE}, {"pages", required_argument, NULL, PAGES}, COMMON_OPTIONS};
 static const struct option bench[] = {
-    SPEC_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, HELP, END};
+    SPEC_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, COMMON_OPTIONS};
 static const struct option dump[] = {
-    SPEC_OPTIONS, {"output", required_argument, NULL, 'o'}, HELP, END};
+    SPEC_OPTIONS, {"output", required_argument, NULL, 'o'}, COMMON_OPTIONS};
 static const struct option show[] = {SPEC_OPTIONS,
                                      {"output", required_argument, NULL, 'o'},
                                      {"columns", required_argument, NULL, COLUMNS},
-                                     HELP,
-                                     END};
+                                     COMMON_OPTIONS};
 static const struct option generate[] = {{"train", required_argument, NULL, TRAIN},
                                          {"test", required_argument, NULL, TEST},
                                          {"size", required_argument, NULL, SIZE},
                                          {"seed", required_argument, NULL, SEED},
                                          {"raw", no_argument, NULL, RAW},
                                          {"output", required_argument, NULL, 'o'},
-                                         HELP,
-                                         END};
+                                         COMMON_OPTIONS};
 
 static const struct option *const tables[] = {
     [OPTIONS_NONE] = none, [OPTIONS_TOP] = top,   [OPTIONS_BENCH] = bench,
@@ -103,19 +108,41 @@ static const char spec_help[] =
     "  --epochs N            whole epochs\n"
     "  --batches N           batches, over the ends of epochs\n";
 
+static void print_usage(void)
+{
+    puts("usage: fmnistctl [--socket PATH] [--timeout MS] [--json] VERB [OPTION...]\n"
+         "Shows, measures, draws and copies what fmnistd serves.\n");
+    for (const struct verb *v = verbs; v->name; v++)
+        printf("  %-12s %s\n", v->name, v->summary);
+    puts("\n"
+         "Before the verb or behind it:\n"
+         "      --socket PATH  the daemon's socket; default: $FMNIST_SOCKET, else\n"
+         "                     $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock if it exists, else\n"
+         "                     /run/fmnistd/fmnistd.sock\n"
+         "      --timeout MS   the longest wait for the daemon; default 30000\n"
+         "      --json         print JSON for programs, a line each time\n"
+         "  -h, --help         this text; behind a verb, the verb's options\n"
+         "  -V, --version      the versions of fmnistctl and of its client library\n"
+         "\n"
+         "Exit status: 0; 1 after a failure; 2 for wrong usage.");
+}
+
 static void print_help(const struct verb *verb)
 {
-    printf("usage: fmnistctl [--socket PATH] [--json] %s [OPTION...]\n%s.\n", verb->name,
-           verb->summary);
+    bool asks = verb->options != OPTIONS_GENERATE;
+    printf("usage: fmnistctl %s %s[--json]%s\n%s.\n", verb->name,
+           asks ? "[--socket PATH] [--timeout MS] " : "",
+           verb->options == OPTIONS_NONE ? "" : " [OPTION...]", verb->summary);
     switch (verb->options) {
     case OPTIONS_NONE:
         break;
     case OPTIONS_TOP:
         puts("\n  --once                one page of plain text, over one second\n"
-             "  --pages N             so many, one a second\n\n"
+             "  --pages N             so many, one a second\n"
+             "  --json                each page as a line\n\n"
              "Default: refreshed each second until q or Ctrl-C; plain text where standard output\n"
-             "is no terminal. waits %: how much of its time the stream's reader waited for a "
-             "batch.");
+             "is no terminal. Ends with the daemon (exit status 1). waits %: how much of its time\n"
+             "the stream's reader waited for a batch.");
         return;
     case OPTIONS_BENCH:
         puts("\n  --no-read             do not read the images' bytes\n\n"
@@ -128,7 +155,7 @@ static void print_help(const struct verb *verb)
              "have, is kept as its bits in uint16.");
         break;
     case OPTIONS_SHOW:
-        puts("\n  -o, --output FILE     default fmnist.png\n"
+        puts("\n  -o, --output FILE     default fmnist.png; - for standard output\n"
              "  --columns N           images in a row, 1 to 64, default 8\n\n"
              "Default: one batch. Each image has its number in the dataset and its label below.");
         break;
@@ -165,7 +192,43 @@ static int number(const char *option, const char *text, uint64_t min, uint64_t m
     return 0;
 }
 
-static int take(struct invocation *in, const struct verb *verb, int option, const char *name)
+static int parse_timeout(struct invocation *in, const char *value)
+{
+    char *end;
+    unsigned long v = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || v == 0 || v > 86400000)
+        return wrong("--timeout \"%s\": want milliseconds, 1 to 86400000%s", value, "");
+    in->timeout_ms = (uint32_t)v;
+    return 0;
+}
+
+/* argv's word that getopt_long stopped at is no option of the table, or not as it is written. */
+static int refuse(const char *verb, const struct option *table, int option, char **argv)
+{
+    const char *word = argv[optind - 1];
+    char who[32] = "", name[64];
+    if (*verb)
+        snprintf(who, sizeof who, "%s: ", verb);
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    const char *names[NAMES_MAX] = {NULL};
+    for (int i = 0; i < NAMES_MAX - 1 && table[i].name; i++)
+        names[i] = table[i].name;
+    const char *near = optopt ? NULL : nearest(name + 2, names);
+    if (option == ':')
+        ctl_error("%s%s wants a value", who, name);
+    else if (optopt && strncmp(word, "--", 2) != 0)
+        ctl_error("%sno option -%c", who, optopt);
+    else if (optopt)
+        ctl_error("%s%s takes no value", who, name);
+    else if (near)
+        ctl_error("%sno option %s: did you mean --%s?", who, name, near);
+    else
+        ctl_error("%sno option %s", who, name);
+    fprintf(stderr, "fmnistctl: see fmnistctl %s%s--help\n", verb, *verb ? " " : "");
+    return 1 + EXIT_WRONG_USAGE;
+}
+
+static int take(struct invocation *in, int option, const char *name)
 {
     uint64_t columns;
     int rc = 0;
@@ -186,7 +249,19 @@ static int take(struct invocation *in, const struct verb *verb, int option, cons
         in->columns = rc ? 0 : (uint32_t)columns;
         return rc;
     case ONCE:
-        in->batches = 1;
+        in->once = true;
+        return 0;
+    case PAGES:
+        return number(name, optarg, 1, UINT64_MAX / 2, &in->pages);
+    case SOCKET:
+        if (!*optarg)
+            return wrong("--socket: want the path of a daemon's %s%s", "socket", "");
+        in->socket = optarg;
+        return 0;
+    case TIMEOUT:
+        return parse_timeout(in, optarg);
+    case JSON:
+        in->json = true;
         return 0;
     case NO_READ:
         in->no_read = true;
@@ -208,12 +283,51 @@ static int take(struct invocation *in, const struct verb *verb, int option, cons
         in->output = optarg;
         return 0;
     }
-    fprintf(stderr, "fmnistctl: see fmnistctl %s --help\n", verb->name);
-    return 1 + EXIT_WRONG_USAGE;
+    return 0;
+}
+
+static int check(struct invocation *in, const struct verb *verb)
+{
+    if (in->epochs && in->batches)
+        return wrong("%s: --epochs and --batches exclude each other%s", verb->name, "");
+    if (in->once && in->pages)
+        return wrong("%s: --once and --pages exclude each other%s", verb->name, "");
+    if (in->spec.order == FMNIST_ORDER_LIST && !in->indices)
+        return wrong("%s: --order list wants its list: --indices FILE is missing%s", verb->name,
+                     "");
+    if (verb->options == OPTIONS_GENERATE && (in->socket || in->timeout_ms))
+        return wrong("%s asks no daemon: leave %s out", verb->name,
+                     in->socket ? "--socket" : "--timeout");
+    if (verb->options == OPTIONS_GENERATE && !in->output)
+        return wrong("%s: -o FOLDER is missing%s", verb->name, "");
+    return 0;
+}
+
+int options_parse_first(struct invocation *in, int argc, char **argv, int *verb_at)
+{
+    int option, index = -1;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "+:hV", first, &index)) != -1) {
+        if (option == 'h') {
+            print_usage();
+            return 1 + EXIT_FINE;
+        }
+        if (option == 'V') {
+            printf("fmnistctl %s, libfmnist %s\n", FMNIST_VERSION, fmnist_version());
+            return 1 + EXIT_FINE;
+        }
+        int rc = option == '?' || option == ':' ? refuse("", first, option, argv)
+                                                : take(in, option, first[index].name);
+        if (rc)
+            return rc;
+    }
+    *verb_at = optind;
+    return 0;
 }
 
 int options_parse(struct invocation *in, const struct verb *verb, int argc, char **argv)
 {
+    const struct option *table = tables[verb->options];
     fmnist_spec_init(&in->spec);
     in->columns = 8;
     in->train = 60000;
@@ -221,33 +335,31 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     in->size = 28;
     bool has_output = verb->options >= OPTIONS_DUMP;
     int option, index = -1;
-    static char name[32]; /* getopt_long's messages begin with it */
-    snprintf(name, sizeof name, "fmnistctl %s", verb->name);
-    argv[0] = name;
     optind = 0; /* again, for another vector */
-    while ((option = getopt_long(argc, argv, has_output ? "+ho:" : "+h", tables[verb->options],
-                                 &index)) != -1) {
+    while ((option = getopt_long(argc, argv, has_output ? "+:ho:" : "+:h", table, &index)) != -1) {
         if (option == 'h') {
             print_help(verb);
             return 1 + EXIT_FINE;
         }
-        int rc = take(in, verb, option, index < 0 ? "" : tables[verb->options][index].name);
+        int rc = option == '?' || option == ':'
+                     ? refuse(verb->name, table, option, argv)
+                     : take(in, option, index < 0 ? "" : table[index].name);
         if (rc)
             return rc;
         index = -1;
     }
+    if (optind < argc && !strcmp(argv[optind - 1], "--drop-last"))
+        return wrong("%s: \"%s\" behind --drop-last: write --drop-last=true or =false", verb->name,
+                     argv[optind]);
     if (optind < argc)
         return wrong("%s: unexpected argument \"%s\"", verb->name, argv[optind]);
-    if (in->epochs && in->batches)
-        return wrong("%s: --epochs and --batches exclude each other%s", verb->name, "");
-    if (in->spec.order == FMNIST_ORDER_LIST && !in->indices)
-        return wrong("%s: --order list wants its list: --indices FILE is missing%s", verb->name,
-                     "");
-    if (verb->options == OPTIONS_GENERATE && !in->output)
-        return wrong("%s: -o FOLDER is missing%s", verb->name, "");
-    if (!in->epochs && !in->batches && verb->options != OPTIONS_TOP) {
+    int rc = check(in, verb);
+    if (rc)
+        return rc;
+    if (!in->epochs && !in->batches) {
         in->epochs = verb->options != OPTIONS_SHOW;
         in->batches = verb->options == OPTIONS_SHOW;
     }
+    in->pages = in->once ? 1 : in->pages;
     return 0;
 }

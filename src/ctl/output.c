@@ -56,7 +56,24 @@ static int open_in_place(struct output *o, const char *path, struct err *e)
 {
     o->in_place = true;
     o->fd = !strcmp(path, "-") ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
-    return o->fd < 0 ? err_sys(e, -errno, "%s", path) : 0;
+    if (o->fd < 0 && errno == EISDIR)
+        return err_set(e, -EISDIR, "that is a folder: want the name of a file");
+    return o->fd < 0 ? err_sys(e, -errno, "opening it") : 0;
+}
+
+/* The temporary file could not be made: its folder's fault. */
+static int tell_folder(int code, struct err *e)
+{
+    switch (code) {
+    case -ENOENT:
+        return err_set(e, code, "its folder does not exist: make it, or name another file");
+    case -ENOTDIR:
+        return err_set(e, code, "its folder is a file: name another one");
+    case -EACCES:
+    case -EROFS:
+        return err_sys(e, code, "its folder cannot be written to: name another file");
+    }
+    return err_sys(e, code, "making it");
 }
 
 int output_open(struct output *o, const char *path, struct err *e)
@@ -66,15 +83,15 @@ int output_open(struct output *o, const char *path, struct err *e)
     if (!strcmp(path, "-") || is_special(path))
         return open_in_place(o, path, e);
     if (snprintf(o->path, sizeof o->path, "%s", path) >= (int)sizeof o->path)
-        return err_sys(e, -ENAMETOOLONG, "%.64s...", path);
+        return err_set(e, -ENAMETOOLONG, "the path is longer than %zu bytes", sizeof o->path - 1);
     snprintf(o->temporary, sizeof o->temporary, "%s.%d.tmp", path, (int)getpid());
     int rc = remember(o->temporary);
     if (rc)
-        return err_sys(e, rc, "%s", o->temporary);
+        return err_sys(e, rc, "too many unfinished files");
     o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (o->fd >= 0)
         return 0;
-    rc = err_sys(e, -errno, "%s", o->temporary);
+    rc = tell_folder(-errno, e);
     forget(o->temporary);
     return rc;
 }
@@ -103,7 +120,7 @@ int output_commit(struct output *o, struct err *e)
     if (rc)
         unlink(o->temporary);
     forget(o->temporary);
-    return rc ? err_sys(e, rc, "%s", o->path) : 0;
+    return rc ? err_sys(e, rc, "finishing it") : 0;
 }
 
 void output_discard(struct output *o)

@@ -20,7 +20,8 @@ struct output {
     bool in_place;
 };
 
-/* "-" is standard output. Errors: negative errno values. */
+/* "-" is standard output. Errors: negative errno values. The texts of these functions do not name
+ * the file. */
 int output_open(struct output *o, const char *path, struct err *e);
 
 /* Flushes to the disk and renames. On an error nothing is left. */

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static double mib(json_int_t bytes)
 {
@@ -96,6 +97,21 @@ int verb_status(const struct invocation *in)
     return status;
 }
 
+/* {"changes": [a line for each]}, empty where nothing changed. */
+static void print_changes(const char *text)
+{
+    json_t *changes = json_array();
+    if (strcmp(text, "nothing changed\n") != 0)
+        for (size_t n; *text; text += n + (text[n] == '\n')) {
+            n = strcspn(text, "\n");
+            json_array_append_new(changes, json_stringn(text, n));
+        }
+    json_t *all = json_pack("{s:o}", "changes", changes);
+    json_dumpf(all, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(all);
+}
+
 int verb_reload(const struct invocation *in)
 {
     struct fmnist_client *client = ctl_connect(in);
@@ -106,7 +122,10 @@ int verb_reload(const struct invocation *in)
     fmnist_disconnect(client);
     if (rc)
         return ctl_error("%s", fmnist_error());
-    fputs(text, stdout);
+    if (in->json)
+        print_changes(text);
+    else
+        fputs(text, stdout);
     free(text);
     return EXIT_FINE;
 }

@@ -1,171 +1,129 @@
-/* top: the daemon's status again and again, and what happened in between. Shows differences of two
- * snapshots, never sums since the start. */
+/* top: the daemon's status again and again, and what happened in between. */
+#include "ctl/page.h"
 #include "ctl/verbs.h"
 
 #include "base/clock.h"
-#include "ctl/verdict.h"
+#include "base/err.h"
 
 #include <curses.h>
-#include <jansson.h>
+#include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PERIOD_MS 1000
 
-struct snapshot {
-    json_t *status; /* owned */
-    uint64_t at_ns;
-};
-
-static double real(const json_t *object, const char *key)
-{
-    return json_number_value(json_object_get(object, key));
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *t = json_string_value(json_object_get(object, key));
-    return t ? t : "?";
-}
-
-static int take_snapshot(struct fmnist_client *client, struct snapshot *s)
+static int take_look(struct fmnist_client *client, struct look *l, struct err *e)
 {
     char *json;
     if (fmnist_status(client, &json))
-        return ctl_error("%s", fmnist_error());
-    s->at_ns = clock_ns();
-    json_error_t e;
-    s->status = json_loads(json, 0, &e);
+        return err_set(e, -EIO, "top: %s", fmnist_error());
+    l->at_ns = clock_ns();
+    json_error_t bad;
+    l->status = json_loads(json, 0, &bad);
     free(json);
-    return s->status ? 0 : ctl_error("the daemon's status is no JSON: %s", e.text);
+    return l->status ? 0 : err_set(e, -EPROTO, "top: the status is no JSON: %s", bad.text);
 }
 
-/* The stream that the client of that number had; NULL: it had none. */
-static const json_t *stream_before(const struct snapshot *before, json_int_t id)
+/* ---- the screen ---------------------------------------------------------------------------- */
+
+static sigset_t ends; /* signals that end the program */
+
+/* They come only while it waits, never while curses draws. Ctrl-C is a way to end, and a good one.
+ */
+static void leave(int number)
 {
-    size_t i;
-    json_t *client;
-    json_array_foreach(json_object_get(before->status, "clients"), i, client)
-    {
-        if (json_integer_value(json_object_get(client, "id")) == id)
-            return json_object_get(client, "stream");
+    endwin();
+    if (number == SIGINT)
+        _exit(EXIT_FINE);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* Returns whether the terminal is one that can be drawn on. */
+static bool open_screen(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    if (!newterm(NULL, stdout, stdin))
+        return false;
+    sigemptyset(&ends);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaddset(&ends, numbers[i]);
+        signal(numbers[i], leave);
     }
-    return NULL;
+    cbreak();
+    noecho();
+    curs_set(0);
+    timeout(PERIOD_MS);
+    return true;
 }
 
-/* ---- lines: to the screen or to standard output -------------------------------------------- */
-
-struct page {
-    bool screen;
-    int row;
-};
-
-static void line(struct page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void line(struct page *p, const char *format, ...)
+static void draw_line(void *row, const char *line)
 {
-    char out[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out, sizeof out, format, args);
-    va_end(args);
-    if (p->screen && p->row < LINES)
-        mvaddnstr(p->row++, 0, out, COLS);
-    else if (!p->screen)
-        puts(out);
+    int *at = row;
+    if (*at < LINES)
+        mvaddnstr((*at)++, 0, line, COLS);
 }
 
-static void print_stream(struct page *p, const json_t *client, const json_t *now, const json_t *old,
-                         double seconds, double busy)
+static void draw(const json_t *page)
 {
-    /* A stream that was opened in between counts from its opening. */
-    double since = old ? seconds : real(now, "seconds");
-    double batches = real(now, "batches_taken") - real(old, "batches_taken");
-    double render = real(now, "render_seconds") - real(old, "render_seconds");
-    struct flow f = {
-        .seconds = since,
-        .waited = real(now, "waited_seconds") - real(old, "waited_seconds"),
-        .busy = busy,
-        .batches = batches,
-    };
-    double per_batch = real(now, "steps") > 0 ? real(now, "epoch_samples") / real(now, "steps") : 0;
-    double over = since > 0 ? since : 1;
-    line(p, "%-5.0f %-7.0f %-20.20s %11.0f %8.1f %5.0f/%-5.0f %10.1f", real(client, "id"),
-         real(client, "pid"), text(now, "dataset"), batches * per_batch / over,
-         100 * f.waited / over, real(now, "batches_ready"), real(now, "slots"),
-         1000 * render / over);
-    char words[256];
-    verdict_text(&f, words, sizeof words);
-    line(p, "      %s", words);
-}
-
-static double render_seconds(const json_t *status)
-{
-    double sum = 0;
-    size_t i;
-    json_t *client;
-    json_array_foreach(json_object_get(status, "clients"), i, client) sum +=
-        real(json_object_get(client, "stream"), "render_seconds");
-    return sum;
-}
-
-static void print_page(struct page *p, const struct snapshot *old, const struct snapshot *now)
-{
-    double seconds = (double)(now->at_ns - old->at_ns) / 1e9;
-    double workers = real(now->status, "workers");
-    double cpu = real(now->status, "cpu_seconds") - real(old->status, "cpu_seconds");
-    double busy = (render_seconds(now->status) - render_seconds(old->status)) / (seconds * workers);
-    busy = busy < 0 ? 0 : busy > 1 ? 1 : busy; /* a stream that ended takes its sum along */
-    line(p, "fmnistd %s, process %.0f: CPU %.1f %%, %.0f workers %.1f %% busy",
-         text(now->status, "version"), real(now->status, "pid"), 100 * cpu / seconds, workers,
-         100 * busy);
-    line(p, "%-5s %-7s %-20s %11s %8s %11s %10s", "id", "pid", "dataset", "images/s", "waits %",
-         "ready/slots", "render ms/s");
-    size_t i;
-    json_t *client;
-    json_array_foreach(json_object_get(now->status, "clients"), i, client)
-    {
-        const json_t *s = json_object_get(client, "stream");
-        if (s)
-            print_stream(p, client, s,
-                         stream_before(old, json_integer_value(json_object_get(client, "id"))),
-                         seconds, busy);
-    }
+    int row = 0;
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    erase();
+    page_lines(page, draw_line, &row);
+    refresh();
+    sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-/* Waits for the next look; on a screen a key 'q' ends. Returns whether to go on. */
+static void print_line(void *to, const char *line)
+{
+    fprintf(to, "%s\n", line);
+}
+
+/* Returns whether to go on: not where nobody reads standard output, which main() tells. */
+static bool show(const struct invocation *in, const json_t *page, bool screen)
+{
+    if (screen) {
+        draw(page);
+        return true;
+    }
+    if (in->json) {
+        json_dumpf(page, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        putchar('\n');
+    } else {
+        page_lines(page, print_line, stdout);
+    }
+    return !fflush(stdout) && !ferror(stdout);
+}
+
+/* Waits for the next look. Returns whether to go on. */
 static bool wait_period(bool screen)
 {
     if (!screen) {
         poll(NULL, 0, PERIOD_MS);
         return true;
     }
-    timeout(PERIOD_MS);
     int key = getch();
     return key != 'q' && key != 'Q';
 }
 
-static int watch(const struct invocation *in, struct fmnist_client *client, bool screen)
+static int watch(const struct invocation *in, struct fmnist_client *client, bool screen,
+                 struct err *e)
 {
-    struct snapshot old = {0}, now;
-    int rc = take_snapshot(client, &old);
-    for (uint64_t n = 0; !rc && (!in->batches || n < in->batches) && wait_period(screen); n++) {
-        rc = take_snapshot(client, &now);
+    struct look old = {0}, now;
+    int rc = take_look(client, &old, e);
+    bool more = !rc;
+    for (uint64_t n = 0; more && (!in->pages || n < in->pages) && wait_period(screen); n++) {
+        rc = take_look(client, &now, e);
         if (rc)
             break;
-        struct page p = {.screen = screen};
-        if (screen)
-            erase();
-        print_page(&p, &old, &now);
-        if (screen)
-            refresh();
-        else
-            fflush(stdout);
+        json_t *page = page_make(&old, &now);
+        more = show(in, page, screen);
+        json_decref(page);
         json_decref(old.status);
         old = now;
     }
@@ -178,16 +136,12 @@ int verb_top(const struct invocation *in)
     struct fmnist_client *client = ctl_connect(in);
     if (!client)
         return EXIT_FAILED;
-    bool screen = !in->batches && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
-    if (screen) {
-        initscr();
-        cbreak();
-        noecho();
-        curs_set(0);
-    }
-    int rc = watch(in, client, screen);
+    bool screen =
+        !in->pages && !in->json && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && open_screen();
+    struct err e;
+    int rc = watch(in, client, screen, &e);
     if (screen)
         endwin();
     fmnist_disconnect(client);
-    return rc;
+    return rc ? ctl_error("%s", e.text) : EXIT_FINE;
 }

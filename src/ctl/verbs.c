@@ -55,7 +55,7 @@ int ctl_open(const struct invocation *in, struct fmnist_client **client,
     uint32_t *list = NULL;
     struct err e;
     if (in->indices && indices_read(in->indices, &list, &spec.list_count, &e))
-        return ctl_error("%s", e.text);
+        return ctl_error("--indices %s", e.text);
     spec.list = list;
     *client = ctl_connect(in);
     if (!*client) {
@@ -86,7 +86,9 @@ int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t
     if (rc == FMNIST_END_OF_STREAM)
         return 0;
     if (rc) {
-        ctl_error("%s", fmnist_error());
+        ctl_error("%s%s", fmnist_error(),
+                  rc == FMNIST_EDEAD ? ": it has ended or was restarted, and its log says why"
+                                     : "");
         return -1;
     }
     ++*taken;

@@ -16,15 +16,17 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 
 /* What the command line says. */
 struct invocation {
-    /* before the verb */
+    /* before the verb or behind it */
     const char *socket;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms; /* 0: the library's own */
     bool json;
     /* behind it */
     struct fmnist_spec spec;
     const char *indices; /* the file of the order list; else NULL */
     uint64_t epochs;     /* how much: epochs, or, where batches is not 0, so many batches */
-    uint64_t batches;    /* top: pages */
+    uint64_t batches;
+    bool once; /* top */
+    uint64_t pages;
     const char *output;
     uint32_t columns;
     bool no_read;
@@ -76,7 +78,11 @@ int ctl_open(const struct invocation *in, struct fmnist_client **client,
 int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t *taken,
              struct fmnist_batch *batch);
 
-/* Parses the command line behind the verb. Returns 0 to go on, or 1 + the exit status. */
+/* Parses the options before the verb; *verb_at is the verb's place in argv then. And those behind
+ * it, argv[0] being the verb. Both return 0 to go on, or 1 + the exit status; what is wrong is
+ * told.
+ */
+int options_parse_first(struct invocation *in, int argc, char **argv, int *verb_at);
 int options_parse(struct invocation *in, const struct verb *verb, int argc, char **argv);
 
 #endif

@@ -166,6 +166,34 @@ START_TEST(options_parse__unknown_missing_or_extra__wrong_usage)
 }
 END_TEST
 
+/* People write them on either side of the verb. */
+START_TEST(options_parse__common_options__also_behind_the_verb)
+{
+    for (const struct verb *v = verbs; v->name; v++) {
+        bool asks = v->options != OPTIONS_GENERATE;
+        ck_assert_int_eq(PARSE(v->name, "--socket", "s", "--timeout=7", "--json"),
+                         asks ? GO_ON : STOP_WRONG);
+        ck_assert(in.json);
+        ck_assert_str_eq(in.socket, "s");
+        ck_assert_uint_eq(in.timeout_ms, 7);
+    }
+    ck_assert_int_eq(PARSE("status", "--socket", ""), STOP_WRONG);
+    ck_assert_int_eq(PARSE("status", "--timeout", "86400001"), STOP_WRONG);
+}
+END_TEST
+
+START_TEST(options_parse__top__once_or_pages)
+{
+    ck_assert_int_eq(PARSE("top"), GO_ON);
+    ck_assert_uint_eq(in.pages, 0);
+    ck_assert_int_eq(PARSE("top", "--once"), GO_ON);
+    ck_assert_uint_eq(in.pages, 1);
+    ck_assert_int_eq(PARSE("top", "--pages", "3"), GO_ON);
+    ck_assert_uint_eq(in.pages, 3);
+    ck_assert_int_eq(PARSE("top", "--pages", "3", "--once"), STOP_WRONG);
+}
+END_TEST
+
 /* Help is no failure, whatever else is asked. */
 START_TEST(options_parse__help__fine_for_every_verb)
 {
@@ -189,6 +217,8 @@ int main(void)
     tcase_add_test(tc, options_parse__epoch_epochs_batches__told_apart);
     tcase_add_test(tc, options_parse__numbers_out_of_form__wrong_usage);
     tcase_add_test(tc, options_parse__unknown_missing_or_extra__wrong_usage);
+    tcase_add_test(tc, options_parse__common_options__also_behind_the_verb);
+    tcase_add_test(tc, options_parse__top__once_or_pages);
     tcase_add_test(tc, options_parse__help__fine_for_every_verb);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -1,36 +1,192 @@
-/* fmnistctl top as plain text, of a real daemon with one stream that nobody reads. */
+/* fmnistctl top of a real daemon: as text, as JSON, and on a terminal when the daemon dies. */
 #include "e2e/harness.h"
+#include "e2e/program.h"
 
-static char page[8192];
+#include <poll.h>
+#include <pty.h>
+#include <termios.h>
 
-static void run_top(const struct daemon *d)
+static struct said said;
+
+/* A daemon with one stream that nobody reads, its ring quite full. */
+struct idle {
+    struct images images;
+    struct daemon d;
+    struct fmnist_client *client;
+    struct fmnist_stream *stream;
+};
+
+static void idle_start(struct idle *t)
 {
-    const char *build = getenv("BUILD");
-    char command[2048];
-    snprintf(command, sizeof command, "%s/fmnistctl --socket %s top --once",
-             build ? build : "build", d->socket);
-    FILE *f = popen(command, "re");
-    ck_assert_ptr_nonnull(f);
-    page[fread(page, 1, sizeof page - 1, f)] = 0;
-    ck_assert_int_eq(pclose(f), 0);
+    images_make(&t->images, 200, 28, 28, 1);
+    serve_tiny(&t->d, "workers: 1\nring: 512KiB\n"); /* two slots: it becomes quite full */
+    t->client = connect_to(&t->d);
+    struct fmnist_spec spec = spec_of("tiny");
+    t->stream = open_stream(t->client, &spec);
+    ck_assert(daemon_wait_until(rings_are_full, t->client));
+}
+
+static void idle_stop(struct idle *t)
+{
+    fmnist_close(t->stream);
+    fmnist_disconnect(t->client);
+    daemon_stop(&t->d);
+    images_free(&t->images);
 }
 
 /* An idle stream must be named as idle, with its ring full, and not as a bottleneck. */
 START_TEST(top__nobody_reads__says_so_and_ends_after_a_page)
 {
+    struct idle t;
+    idle_start(&t);
+    run_ctl(&said, "--socket %s top --once", t.d.socket);
+    ck_assert_int_eq(said.status, 0);
+    ck_assert_msg(strstr(said.text, "1 workers 0.0 % busy"), "%s", said.text);
+    ck_assert_msg(strstr(said.text, "tiny") && strstr(said.text, "nobody takes batches"), "%s",
+                  said.text);
+    idle_stop(&t);
+}
+END_TEST
+
+/* The same for programs: a page is a line, and has what the text has. */
+START_TEST(top__json__an_object_a_page)
+{
+    struct idle t;
+    idle_start(&t);
+    run_ctl(&said, "--socket %s --json top --pages 2", t.d.socket);
+    ck_assert_int_eq(said.status, 0);
+    char *line = said.text;
+    for (int i = 0; i < 2; i++) {
+        char *rest = strchr(line, '\n');
+        ck_assert_msg(rest, "%s", said.text);
+        *rest++ = 0;
+        json_t *page = json_loads(line, 0, NULL);
+        ck_assert_msg(page, "no JSON: %s", line);
+        ck_assert_int_eq(json_integer_value(json_object_get(page, "pid")), t.d.pid);
+        ck_assert(json_is_real(json_object_get(page, "workers_busy")));
+        json_t *streams = json_object_get(page, "streams");
+        ck_assert_uint_eq(json_array_size(streams), 1);
+        const json_t *s = json_array_get(streams, 0);
+        ck_assert_str_eq(json_string_value(json_object_get(s, "dataset")), "tiny");
+        ck_assert_int_eq(json_integer_value(json_object_get(s, "batches")), 0);
+        ck_assert_int_eq(json_integer_value(json_object_get(s, "batches_ready")),
+                         json_integer_value(json_object_get(s, "slots")));
+        ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(s, "verdict")), "nobody"));
+        json_decref(page);
+        line = rest;
+    }
+    ck_assert_str_eq(line, "");
+    idle_stop(&t);
+}
+END_TEST
+
+/* Without a reader it would go on for ever. */
+START_TEST(top__nobody_reads_its_output__ends)
+{
+    struct idle t;
+    idle_start(&t);
+    run_ctl(&said, "--socket %s top | head -n 1", t.d.socket);
+    ck_assert_msg(strstr(said.text, "1 workers"), "%s", said.text);
+    ck_assert_msg(strstr(said.text, "writing to standard output: Broken pipe"), "%s", said.text);
+    idle_stop(&t);
+}
+END_TEST
+
+/* fmnistctl top on a terminal of its own. */
+struct terminal {
+    int main_fd, program_fd;
+    pid_t pid;
+    struct termios before;
+    size_t bytes;
+};
+
+static void terminal_start(struct terminal *t, const struct daemon *d)
+{
+    ck_assert_int_eq(openpty(&t->main_fd, &t->program_fd, NULL, NULL, NULL), 0);
+    ck_assert_int_eq(tcgetattr(t->program_fd, &t->before), 0);
+    t->bytes = 0;
+    t->pid = fork();
+    ck_assert_int_ge(t->pid, 0);
+    if (t->pid)
+        return;
+    setenv("TERM", "xterm", 1);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(t->program_fd, fd);
+    execl(ctl_path(), "fmnistctl", "--socket", d->socket, "top", (char *)NULL);
+    _exit(127);
+}
+
+/* Reads what there is; false: nothing for a moment. */
+static bool terminal_read(struct terminal *t)
+{
+    struct pollfd p = {.fd = t->main_fd, .events = POLLIN};
+    if (poll(&p, 1, 0) != 1 || t->bytes == sizeof said.text - 1)
+        return false;
+    ssize_t n = read(t->main_fd, said.text + t->bytes, sizeof said.text - 1 - t->bytes);
+    ck_assert_int_gt(n, 0);
+    t->bytes += (size_t)n;
+    said.text[t->bytes] = 0;
+    return true;
+}
+
+static bool page_is_drawn(void *data)
+{
+    terminal_read(data);
+    return strstr(said.text, "ready/slots") != NULL;
+}
+
+/* Takes the program's end; what it wrote is in `said`. */
+static void terminal_end(struct terminal *t)
+{
+    int status;
+    struct termios after;
+    ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
+    ck_assert_msg(WIFEXITED(status), "wait status %d", status);
+    said.status = WEXITSTATUS(status);
+    while (terminal_read(t))
+        continue;
+    ck_assert_int_eq(tcgetattr(t->program_fd, &after), 0);
+    ck_assert_uint_eq(after.c_iflag, t->before.c_iflag);
+    ck_assert_uint_eq(after.c_oflag, t->before.c_oflag);
+    ck_assert_uint_eq(after.c_cflag, t->before.c_cflag);
+    ck_assert_uint_eq(after.c_lflag, t->before.c_lflag);
+    ck_assert_mem_eq(after.c_cc, t->before.c_cc, sizeof after.c_cc);
+    close(t->main_fd);
+    close(t->program_fd);
+}
+
+/* A sentence that is written on the screen goes with it: it must come behind, and the terminal must
+ * be as it was. */
+START_TEST(top__daemon_dies__terminal_restored_then_the_reason)
+{
     struct images images;
     struct daemon d;
-    images_make(&images, 200, 28, 28, 1);
-    serve_tiny(&d, "workers: 1\nring: 512KiB\n"); /* two slots: it becomes quite full */
-    struct fmnist_client *client = connect_to(&d);
-    struct fmnist_spec spec = spec_of("tiny");
-    struct fmnist_stream *stream = open_stream(client, &spec);
-    ck_assert(daemon_wait_until(rings_are_full, client));
-    run_top(&d);
-    ck_assert_msg(strstr(page, "1 workers 0.0 % busy"), "%s", page);
-    ck_assert_msg(strstr(page, "tiny") && strstr(page, "nobody takes batches"), "%s", page);
-    fmnist_close(stream);
-    fmnist_disconnect(client);
+    struct terminal t;
+    images_make(&images, 100, 28, 28, 1);
+    serve_tiny(&d, "");
+    terminal_start(&t, &d);
+    ck_assert(daemon_wait_until(page_is_drawn, &t));
+    daemon_kill(&d);
+    terminal_end(&t);
+    ck_assert_int_eq(said.status, 1);
+    const char *restored = strstr(said.text, "\033[?1049l");
+    ck_assert_msg(restored && strstr(restored, "fmnistctl: top: no daemon at "), "%s", said.text);
+    images_free(&images);
+}
+END_TEST
+
+START_TEST(top__q__ends_well)
+{
+    struct images images;
+    struct daemon d;
+    struct terminal t;
+    images_make(&images, 100, 28, 28, 1);
+    serve_tiny(&d, "");
+    terminal_start(&t, &d);
+    ck_assert(daemon_wait_until(page_is_drawn, &t));
+    ck_assert_int_eq(write(t.main_fd, "q", 1), 1);
+    terminal_end(&t);
+    ck_assert_int_eq(said.status, 0);
     daemon_stop(&d);
     images_free(&images);
 }
@@ -43,6 +199,10 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, top__nobody_reads__says_so_and_ends_after_a_page);
+    tcase_add_test(tc, top__json__an_object_a_page);
+    tcase_add_test(tc, top__nobody_reads_its_output__ends);
+    tcase_add_test(tc, top__daemon_dies__terminal_restored_then_the_reason);
+    tcase_add_test(tc, top__q__ends_well);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

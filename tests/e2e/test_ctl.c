@@ -1,0 +1,147 @@
+/* fmnistctl driven as people drive it: options on either side of the verb, slips, wrong sockets. */
+#include "e2e/harness.h"
+#include "e2e/program.h"
+
+static struct said said;
+static struct daemon d;
+static struct images images;
+
+static void serve(void)
+{
+    images_make(&images, 100, 28, 28, 1);
+    serve_tiny(&d, "");
+}
+
+static void end(void)
+{
+    daemon_stop(&d);
+    images_free(&images);
+}
+
+static json_t *said_json(void)
+{
+    json_t *j = json_loads(said.text, 0, NULL);
+    ck_assert_msg(j, "no JSON: %s", said.text);
+    return j;
+}
+
+/* A script that asks for JSON and gets text reads nothing. */
+START_TEST(ctl__json__before_and_behind_every_verb_that_asks)
+{
+    static const char *const verbs[] = {"status",
+                                        "datasets",
+                                        "reload",
+                                        "top --once",
+                                        "bench --dataset tiny",
+                                        "show --dataset tiny -o %s",
+                                        "dump --dataset tiny -o %s"};
+    serve();
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        char verb[600];
+        snprintf(verb, sizeof verb, verbs[i], support_path("out"));
+        run_ctl(&said, "--json --socket %s %s", d.socket, verb);
+        ck_assert_msg(said.status == 0, "%s: %s", verb, said.text);
+        json_decref(said_json());
+        run_ctl(&said, "%s --socket %s --timeout 30000 --json", verb, d.socket);
+        ck_assert_msg(said.status == 0, "%s: %s", verb, said.text);
+        json_decref(said_json());
+    }
+    end();
+}
+END_TEST
+
+START_TEST(ctl__reload_json__a_list_of_changes)
+{
+    serve();
+    run_ctl(&said, "--socket %s --json reload", d.socket);
+    ck_assert_str_eq(said.text, "{\"changes\":[]}\n");
+    size_t n;
+    char *config = support_read(d.config, &n);
+    char *changed = malloc(n + 64);
+    ck_assert(config && changed);
+    int m = snprintf(changed, n + 64, "workers: 3\nio_uring: off\n%.*s", (int)n, config);
+    support_write(d.config, changed, (size_t)m);
+    free(changed);
+    free(config);
+    run_ctl(&said, "--socket %s reload --json", d.socket);
+    ck_assert_msg(said.status == 0, "%s", said.text);
+    json_t *all = said_json(), *changes = json_object_get(all, "changes"), *line;
+    size_t i, workers = 0;
+    json_array_foreach(changes, i, line)
+    {
+        ck_assert_msg(json_string_length(line) && !strchr(json_string_value(line), '\n'), "%s",
+                      said.text);
+        workers += !strncmp(json_string_value(line), "workers", 7);
+    }
+    ck_assert_msg(workers == 1, "%s", said.text);
+    json_decref(all);
+    end();
+}
+END_TEST
+
+/* Each slip: exit status 2, the word that was wrong, and the way out. */
+START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
+{
+    static const char *const slips[][2] = {
+        {"", "no verb: want one of status, "},
+        {"stat", "no verb \"stat\": did you mean status? There are status, "},
+        {"frobnicate", "no verb \"frobnicate\": there are status, "},
+        {"--jsn status", "no option --jsn: did you mean --json?"},
+        {"status --jsn", "status: no option --jsn: did you mean --json?"},
+        {"status extra", "status: unexpected argument \"extra\""},
+        {"status --seed 1", "status: no option --seed\n"},
+        {"--socket", "--socket wants a value"},
+        {"--socket '' status", "--socket: want the path"},
+        {"status --timeout 0", "--timeout \"0\": want milliseconds"},
+        {"--json=yes status", "--json takes no value"},
+        {"top --once --pages 2", "top: --once and --pages exclude each other"},
+        {"bench --batch_size 3", "bench: no option --batch_size: did you mean --batch-size?"},
+        {"bench --drop-last false", "write --drop-last=true or =false"},
+        {"dump -q", "dump: no option -q"},
+        {"dump -o", "dump: -o wants a value"},
+        {"gen-dataset --socket s -o x", "gen-dataset asks no daemon: leave --socket out"},
+        {"gen-dataset --timeout 9 -o x", "gen-dataset asks no daemon: leave --timeout out"},
+    };
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        run_ctl(&said, "%s", slips[i][0]);
+        ck_assert_msg(said.status == 2 && !strncmp(said.text, "fmnistctl: ", 11) &&
+                          strstr(said.text, slips[i][1]),
+                      "%s: exit status %d: %s", slips[i][0], said.status, said.text);
+    }
+}
+END_TEST
+
+/* What cannot be written where it was said. */
+START_TEST(ctl__output_that_cannot_be_made__names_the_file_and_why)
+{
+    const char *folder = support_dir();
+    serve();
+    run_ctl(&said, "--socket %s dump --dataset tiny -o %s/none/x.npz", d.socket, folder);
+    ck_assert_int_eq(said.status, 1);
+    ck_assert_msg(strstr(said.text, "/none/x.npz: its folder does not exist"), "%s", said.text);
+    run_ctl(&said, "--socket %s show --dataset tiny -o %s", d.socket, folder);
+    ck_assert_int_eq(said.status, 1);
+    ck_assert_msg(strstr(said.text, "that is a folder"), "%s", said.text);
+    run_ctl(&said, "gen-dataset -o %s/fmnistd.yaml --train 1 --test 1", folder);
+    ck_assert_int_eq(said.status, 1);
+    run_ctl(&said, "--socket %s bench --dataset tiny --indices %s/none", d.socket, folder);
+    ck_assert_int_eq(said.status, 1);
+    ck_assert_msg(strstr(said.text, "--indices ") && strstr(said.text, "/none: No such file"), "%s",
+                  said.text);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl");
+    TCase *tc = tcase_create("ctl");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_add_test(tc, ctl__json__before_and_behind_every_verb_that_asks);
+    tcase_add_test(tc, ctl__reload_json__a_list_of_changes);
+    tcase_add_test(tc, ctl__wrong_usage__names_the_word_and_the_way_out);
+    tcase_add_test(tc, ctl__output_that_cannot_be_made__names_the_file_and_why);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
