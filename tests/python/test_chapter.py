@@ -166,7 +166,7 @@ def own_sets(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("own")
     for split in ("train", "t10k"):
-        write_idx(folder, split, numpy.arange(20 * 28 * 28).reshape(20, 28, 28), numpy.arange(20) % 10)
+        write_idx(folder, split, numpy.arange(20 * 784).reshape(20, 28, 28), numpy.arange(20) % 10)
     with Daemon({name: str(folder) for name in ("mnist", "kmnist")},
                 program=BUILD / "fmnistd") as daemon:
         yield daemon.socket

@@ -158,7 +158,8 @@ class DrawnBatches(Drawn):
 
 
 @pytest.mark.parametrize("workers", WORKERS, ids=str)
-@pytest.mark.parametrize("sampler", [dict(sampler=Drawn), dict(batch_sampler=DrawnBatches)], ids=str)
+@pytest.mark.parametrize("sampler", [dict(sampler=Drawn), dict(batch_sampler=DrawnBatches)],
+                         ids=str)
 def test_fit__with_a_sampler__asked_anew_for_each_epoch(daemon, raw_test, sampler, workers):
     (name, kind), = sampler.items()
     data = PyDataset(split="test", **{name: kind()}, **workers)

@@ -308,7 +308,7 @@ def test_state__of_another_spec__refused(daemon):
     (dict(epochs=0), ValueError, "epochs=0"),
     (dict(epoch=-1), ValueError, "epoch=-1"),
     (dict(resize=(32, 32)), ValueError, "height= and width="),
-    (dict(indices=[1, 2], batch_size=3, drop_last=True), errors.InvalidSpec, "drop_last leaves out"),
+    (dict(indices=[1, 2], batch_size=3, drop_last=True), errors.InvalidSpec, "leaves out the only"),
     (dict(dataset="FashionMNIST"), errors.Error, "fashion-mnist"),
     (dict(split="validation"), errors.Error, "test"),
 ])

@@ -222,7 +222,7 @@ def read(data, how):
                 break
 
 
-@pytest.mark.parametrize("kind, count", [("Loader", 250), ("dataset", 32), ("PyDataset", 250)])
+@pytest.mark.parametrize("kind, count", [("Loader", 250), ("dataset", 12), ("PyDataset", 250)])
 def test_connections__made_partly_read_and_dropped__none_is_left(
         private_daemon, monkeypatch, kind, count):
     monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))

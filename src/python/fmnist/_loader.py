@@ -1,5 +1,5 @@
-"""What the loaders of JAX, TensorFlow, Keras and MXNet share: one epoch for each `for`, and where it
-goes on."""
+"""What the loaders of JAX, TensorFlow, Keras and MXNet share: one epoch for each `for`, and where
+it goes on."""
 import contextlib
 import math
 import operator

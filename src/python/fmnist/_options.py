@@ -50,8 +50,8 @@ DEFAULTS: dict[str, Any] = dict(
 WHERE = ("socket", "daemon", "data", "timeout", "reconnect")
 
 # Said by a data module itself, for each of its two loaders.
-OF_MODULES = ("shuffle", "order", "indices", "sampler", "batch_sampler", "rank", "world_size", "pad",
-              "epoch", "epochs", "resize", "height", "width")
+OF_MODULES = ("shuffle", "order", "indices", "sampler", "batch_sampler", "rank", "world_size",
+              "pad", "epoch", "epochs", "resize", "height", "width")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -122,11 +122,7 @@ def _decoded(state: Any) -> dict[str, Any]:
     return found
 
 
-def iterator(*arguments: Any, **options: Any) -> Iterator:
-    return Iterator(*arguments, **options)
-
-
-iterator.__doc__ = "An Iterator.\n\n    " + str(Iterator.__doc__)
+iterator = Iterator
 
 
 class DeviceIterator:

@@ -163,8 +163,8 @@ class PyDataset(keras.utils.PyDataset):  # type: ignore[misc]
                 self.set_epoch(self.epoch + 1)
         elif caller.enqueuer is not None and self._loader.changes:
             raise RuntimeError(
-                f"steps_per_epoch= with workers={self.workers}: Keras' workers begin the epoch anew "
-                "for each part, and batches would come twice; say workers=1 (threads are not "
+                f"steps_per_epoch= with workers={self.workers}: Keras' workers begin the epoch "
+                "anew for each part, and batches would come twice; say workers=1 (threads are not "
                 "needed here), or leave steps_per_epoch= out")
 
     def set_epoch(self, epoch: int) -> None:
