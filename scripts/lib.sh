@@ -65,12 +65,37 @@ find_python() {
 
 IDX_FILES='train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte'
 
-# Whether the folder holds the four files, each plain or .gz, and each readable.
+# has_idx_file FOLDER NAME: whether it is there to read, plain or .gz, as "-idx" or ".idx".
+has_idx_file() {
+    local name
+    for name in "$2" "${2/-idx/.idx}"; do
+        if [ -r "$1/$name" ] || [ -r "$1/$name.gz" ]; then return 0; fi
+    done
+    return 1
+}
+
+# Whether the folder holds the four files.
 is_idx_set() {
     local file
     for file in $IDX_FILES; do
-        [ -r "$1/$file" ] || [ -r "$1/$file.gz" ] || return 1
+        has_idx_file "$1" "$file" || return 1
     done
+}
+
+# why_no_idx_set FOLDER: what keeps it from being one, as the end of a sentence.
+why_no_idx_set() {
+    local file below
+    if [ ! -e "$1" ]; then say "there is no such folder"; return; fi
+    if [ ! -d "$1" ]; then say "that is a file, want the folder of the four IDX files"; return; fi
+    if [ ! -r "$1" ] || [ ! -x "$1" ]; then say "no permission to read that folder"; return; fi
+    for below in "$1"/*/; do
+        if is_idx_set "$below"; then say "the files are in its folder $(basename "$below")"; return; fi
+    done
+    for file in $IDX_FILES; do
+        has_idx_file "$1" "$file" || break
+    done
+    say "no readable $file there (or with a dot, ${file/-idx/.idx}; plain or .gz); it has:" \
+        "$(find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | head -n 8 | paste -sd ' ' -)"
 }
 
 # Where downloads and the synthetic set are kept. A relative XDG_DATA_HOME does not count, as its
@@ -93,7 +118,7 @@ find_dataset() {
     local dir home=${HOME:-/nonexistent}
     if [ -n "${FMNIST_DATA:-}" ]; then
         is_idx_set "$FMNIST_DATA" ||
-            die "FMNIST_DATA=$FMNIST_DATA does not hold the four IDX files (${IDX_FILES// /, }; plain or .gz)"
+            die "FMNIST_DATA=$FMNIST_DATA: $(why_no_idx_set "$FMNIST_DATA"); it should be a folder with ${IDX_FILES// /, }"
         DATASET_DIR=$(cd "$FMNIST_DATA" && pwd) DATASET_FROM='FMNIST_DATA'
         return 0
     fi

@@ -51,6 +51,8 @@ static int read_header(struct input *in, struct err *e)
         if (rc < 0)
             return rc;
         have += n;
+        if (have == 0)
+            return err_set(e, -EINVAL, "the file is empty: fetch it again");
         if (have < want)
             return err_set(e, -EINVAL, "truncated: %zu bytes, the IDX header alone is %zu", have,
                            want);
@@ -356,22 +358,34 @@ static int put_content(const struct build *b, struct input in[SOURCE_FILES],
     return rc ? rc : put_page(b, s, e);
 }
 
-int build_split(const struct build *b, struct dataset_split *s, struct err *e)
+/* From the headers on: with `content` all of it. */
+static int build_inputs(const struct build *b, bool content, struct dataset_split *s,
+                        struct err *e)
 {
     struct input in[SOURCE_FILES];
     memset(in, 0, sizeof in);
     memset(s, 0, sizeof *s);
-    /* Only a file that lasts must be told from what its sources become later. */
-    for (int i = 0; b->on_disk && i < SOURCE_FILES; i++)
-        source_settle(&b->files[i]);
     int rc = 0;
     for (int i = 0; rc == 0 && i < SOURCE_FILES; i++)
         rc = input_open(&in[i], b, i, e);
     if (rc == 0)
         rc = take_shapes(in, b->rules, s, e);
-    if (rc == 0)
+    if (rc == 0 && content)
         rc = put_content(b, in, s, e);
     for (int i = 0; i < SOURCE_FILES; i++)
         input_close(&in[i]);
     return rc;
+}
+
+int build_look(const struct build *b, struct dataset_split *s, struct err *e)
+{
+    return build_inputs(b, false, s, e);
+}
+
+int build_split(const struct build *b, struct dataset_split *s, struct err *e)
+{
+    /* Only a file that lasts must be told from what its sources become later. */
+    for (int i = 0; b->on_disk && i < SOURCE_FILES; i++)
+        source_settle(&b->files[i]);
+    return build_inputs(b, true, s, e);
 }

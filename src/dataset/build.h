@@ -28,4 +28,8 @@ enum { BUILD_NO_TARGET = 1 };
  * Errors: -EINVAL what is in the files is wrong, -ENOMEM, -EIO ...; text names the file. */
 int build_split(const struct build *b, struct dataset_split *s, struct err *e);
 
+/* Reads and checks the headers of the files only, and describes what they state in *s; takes no
+ * target. Errors: as build_split. */
+int build_look(const struct build *b, struct dataset_split *s, struct err *e);
+
 #endif

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "dataset/build.h"
 #include "dataset/cache.h"
+#include "dataset/find.h"
 #include "dataset/known.h"
 
 #include <errno.h>
@@ -81,8 +82,7 @@ static int build(const struct job *j, int target, bool on_disk, struct err *e)
     const struct dataset_options *options = j->o->options;
     struct build b = {
         .files = j->files,
-        .rules = {.transpose = j->origin.transposed,
-                  .label_columns = j->o->known ? j->o->known->label_columns : 0},
+        .rules = find_rules(j->o->source, j->o->known),
         .use_uring = options->use_uring,
         .on_disk = on_disk,
         .target = target,
@@ -181,47 +181,10 @@ static int check_labels(const struct dataset_split *s, const struct dataset *d, 
     return 0;
 }
 
-/* find_files: the source has no such split. */
-enum { NO_SPLIT = 1 };
-
-static int find_files(struct job *j, struct err *e)
-{
-    const struct dataset_source *source = j->o->source;
-    const char *names[SOURCE_FILES] = {source->splits[j->split].images,
-                                       source->splits[j->split].labels};
-    static const char *const what[SOURCE_FILES] = {"images", "labels"};
-    bool wanted = names[SOURCE_IMAGES] || names[SOURCE_LABELS];
-    if (j->o->known && !names[SOURCE_IMAGES])
-        names[SOURCE_IMAGES] = j->o->known->splits[j->split].images;
-    if (j->o->known && !names[SOURCE_LABELS])
-        names[SOURCE_LABELS] = j->o->known->splits[j->split].labels;
-    if (!names[SOURCE_IMAGES] && !names[SOURCE_LABELS])
-        return NO_SPLIT;
-    int missing = 0, absent = -1;
-    for (int i = 0; i < SOURCE_FILES; i++) {
-        if (!names[i])
-            return err_set(e, -EINVAL, "no %s file is named", what[i]);
-        int rc = source_open(&j->files[i], source->path, names[i], e);
-        if (rc < 0)
-            return rc;
-        if (rc == SOURCE_MISSING) {
-            missing++;
-            absent = absent < 0 ? i : absent;
-        }
-    }
-    if (missing == SOURCE_FILES && !wanted)
-        return NO_SPLIT;
-    if (missing)
-        return err_set(e, -ENOENT, "%s: no %s file %s there, with or without .gz", source->path,
-                       what[absent], names[absent]);
-    return 0;
-}
-
 static int open_files(struct job *j, struct err *e)
 {
     const struct opening *o = j->o;
-    j->origin.transposed =
-        o->source->transpose >= 0 ? o->source->transpose != 0 : o->known && o->known->transposed;
+    j->origin.transposed = find_rules(o->source, o->known).transpose;
     for (int i = 0; i < SOURCE_FILES; i++)
         j->origin.files[i] = j->files[i].id;
     if (o->cache.dir >= 0) {
@@ -250,9 +213,7 @@ static void look_at_memory(const struct job *j)
 static int open_split(const struct opening *o, int split, struct dataset *d, struct err *e)
 {
     struct job j = {.o = o, .split = split, .out = &d->splits[split]};
-    for (int i = 0; i < SOURCE_FILES; i++)
-        j.files[i].fd = -1;
-    int rc = find_files(&j, e);
+    int rc = find_files(o->source, o->known, split, j.files, e);
     if (rc == 0)
         rc = open_files(&j, e);
     if (rc == 0)
@@ -354,11 +315,7 @@ static int open_all(struct opening *o, struct dataset *d, struct err *e)
     }
     if (any)
         return check_content(o, d, e);
-    if (o->known)
-        return err_set(e, -ENOENT, "%s: neither %s nor %s there, with or without .gz", source->path,
-                       o->known->splits[DATASET_TRAIN].images,
-                       o->known->splits[DATASET_TEST].images);
-    return err_set(e, -EINVAL, "no files are named, and the name is none of those that are known");
+    return find_tell_nothing(source, o->known, e);
 }
 
 int dataset_open(const struct dataset_source *source, const struct dataset_options *options,

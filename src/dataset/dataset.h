@@ -86,6 +86,11 @@ struct dataset_options {
 int dataset_open(const struct dataset_source *source, const struct dataset_options *options,
                  struct dataset **out, struct err *e);
 
+/* Looks whether the source's files are there and their headers are right, without reading what they
+ * hold: what dataset_open would refuse for another reason is not seen.
+ * Returns 0 or the errors of dataset_open. Blocks: opens files. */
+int dataset_look(const struct dataset_source *source, struct err *e);
+
 /* One more user of an open dataset, and one less. dataset_put returns whether that was the last:
  * whoever gave it ends the dataset with dataset_close. Thread: any. */
 struct dataset *dataset_get(struct dataset *d);

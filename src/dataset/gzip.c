@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { GZIP_FIRST_BYTE = 0x1f };
+enum { GZIP_FIRST_BYTE = 0x1f, GZIP_SECOND_BYTE = 0x8b, COMPRESS_SECOND_BYTE = 0x9d };
 
 /* zlib counts in 32 bits. */
 static const size_t zlib_max = 1u << 30;
@@ -30,6 +30,11 @@ int gzip_open(struct gzip *g, const struct gzip_source *source, struct err *e)
     g->plain = g->in_size == 0 || g->in[0] != GZIP_FIRST_BYTE;
     if (g->plain)
         return 0;
+    if (g->in_size > 1 && g->in[1] != GZIP_SECOND_BYTE)
+        return err_set(e, -EINVAL, "not gzip: begins with 0x1f%02x, want 0x1f8b%s", g->in[1],
+                       g->in[1] == COMPRESS_SECOND_BYTE
+                           ? "; it was packed by compress (.Z): unpack it first"
+                           : "");
     /* 16: gzip only, never zlib's own wrapping. */
     if (inflateInit2(&g->z, MAX_WBITS + 16) != Z_OK)
         return err_set(e, -ENOMEM, "no memory for inflate");
@@ -68,8 +73,11 @@ static int inflate_some(struct gzip *g, uint8_t *out, size_t size, size_t *got, 
     bool moved = in != g->z.avail_in || *got > 0;
     if (rc == Z_STREAM_END || (rc == Z_OK && moved))
         return 0;
-    return err_set(e, rc == Z_MEM_ERROR ? -ENOMEM : -EINVAL, "gzip: %s near byte %" PRIu64,
-                   g->z.msg ? g->z.msg : zError(rc), g->in_total - g->in_size);
+    const char *says = g->z.msg ? g->z.msg : zError(rc);
+    if (rc == Z_MEM_ERROR)
+        return err_set(e, -ENOMEM, "gzip: %s", says);
+    return err_set(e, -EINVAL, "gzip: damaged near byte %" PRIu64 " (%s): fetch it again",
+                   g->in_total - g->in_size, says);
 }
 
 int gzip_read(struct gzip *g, void *out, size_t size, size_t *got, struct err *e)
@@ -82,7 +90,8 @@ int gzip_read(struct gzip *g, void *out, size_t size, size_t *got, struct err *e
         if (g->in_size == 0) {
             if (g->in_member)
                 return err_set(e, -EINVAL,
-                               "gzip: truncated: the file ends at byte %" PRIu64 " inside a member",
+                               "gzip: truncated: the file ends at byte %" PRIu64
+                               " inside a member: fetch it again",
                                g->in_total);
             g->ended = true;
             return 0;

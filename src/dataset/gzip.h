@@ -40,8 +40,8 @@ struct gzip {
     bool ended;        /* the input ended where it may */
 };
 
-/* Looks at the first byte. On success end with gzip_close.
- * Errors: -ENOMEM, and those of the source. */
+/* Looks at the first bytes. On success end with gzip_close.
+ * Errors: -ENOMEM, -EINVAL another format of gzip's first byte, and those of the source. */
 int gzip_open(struct gzip *g, const struct gzip_source *source, struct err *e);
 
 /* Fills `out`. *got < size only at the clean end of the input.

@@ -2,6 +2,7 @@
 #include "dataset/idx.h"
 
 #include "base/bytes.h"
+#include "dataset/kind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,11 +34,16 @@ const char *idx_type_name(uint8_t type)
 
 static int parse_prefix(const uint8_t *bytes, struct idx_header *h, struct err *e)
 {
-    if (bytes[0] != 0 || bytes[1] != 0)
+    if (bytes[0] != 0 || bytes[1] != 0) {
+        const char *kind = kind_of(bytes);
+        if (kind)
+            return err_set(e, -EINVAL, "not an IDX file but %s (begins with 0x%08x)", kind,
+                           get_be32(bytes));
         return err_set(e, -EINVAL,
                        "not an IDX file: bad magic 0x%08x at byte 0, want 0x0000TTDD (TT the type, "
                        "DD the dimensions)",
                        get_be32(bytes));
+    }
     h->type = bytes[2];
     h->item_bytes = type_bytes(h->type);
     if (!h->item_bytes)

@@ -27,7 +27,8 @@ static int identify(int fd, const char *path, struct file_id *id, struct err *e)
     if (fstat(fd, &st) < 0)
         return err_sys(e, -errno, "%s", path);
     if (!S_ISREG(st.st_mode))
-        return err_set(e, -EINVAL, "%s: not a regular file", path);
+        return err_set(e, -EINVAL, "%s: %s, want a regular file", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
     XXH128_canonical_t hash;
     XXH128_canonicalFromHash(&hash, XXH3_128bits(path, strlen(path)));
     memcpy(id->path_hash, hash.digest, sizeof id->path_hash);
@@ -40,11 +41,11 @@ static int identify(int fd, const char *path, struct file_id *id, struct err *e)
 }
 
 /* Tries one name. */
-static int open_path(struct source_file *f, const char *folder, const char *name, int name_length,
+static int open_path(struct source_file *f, const char *folder, const char *stem,
                      const char *suffix, struct err *e)
 {
     free(f->path);
-    if (asprintf(&f->path, "%s/%.*s%s", folder, name_length, name, suffix) < 0) {
+    if (asprintf(&f->path, "%s/%s%s", folder, stem, suffix) < 0) {
         f->path = NULL;
         return err_set(e, -ENOMEM, "no memory for a path");
     }
@@ -57,15 +58,59 @@ static int open_path(struct source_file *f, const char *folder, const char *name
     return identify(f->fd, f->path, &f->id, e);
 }
 
+/* The name without ".gz"; returns whether it had it. */
+static bool cut_gz(char *name)
+{
+    size_t length = strlen(name);
+    bool packed = length > 3 && strcmp(name + length - 3, ".gz") == 0;
+    if (packed)
+        name[length - 3] = 0;
+    return packed;
+}
+
+/* "train-images-idx3-ubyte" becomes "train-images.idx3-ubyte", and back. Returns false for a name
+ * that has only one spelling. */
+static bool respell(char *stem)
+{
+    char *last = NULL;
+    for (char *at = stem; (at = strstr(at, "idx")); at++)
+        if (at > stem && (at[-1] == '-' || at[-1] == '.') && at[3] >= '0' && at[3] <= '9')
+            last = at - 1;
+    if (last)
+        *last = *last == '-' ? '.' : '-';
+    return last != NULL;
+}
+
+bool source_same_name(const char *a, const char *b)
+{
+    char *x = strdup(a), *y = strdup(b);
+    bool same = false;
+    if (x && y) {
+        cut_gz(x);
+        cut_gz(y);
+        same = strcmp(x, y) == 0 || (respell(x) && strcmp(x, y) == 0);
+    }
+    free(x);
+    free(y);
+    return same;
+}
+
 int source_open(struct source_file *f, const char *folder, const char *name, struct err *e)
 {
     *f = (struct source_file){.fd = -1};
-    int length = (int)strlen(name);
-    bool packed = length > 3 && strcmp(name + length - 3, ".gz") == 0;
-    int rc = open_path(f, folder, name, length, "", e);
-    if (rc == SOURCE_MISSING)
-        rc = packed ? open_path(f, folder, name, length - 3, "", e)
-                    : open_path(f, folder, name, length, ".gz", e);
+    char *stem = strdup(name);
+    if (!stem)
+        return err_set(e, -ENOMEM, "no memory for a path");
+    bool packed = cut_gz(stem);
+    int rc = SOURCE_MISSING;
+    for (int spelling = 0; spelling < 2 && rc == SOURCE_MISSING; spelling++) {
+        if (spelling == 1 && !respell(stem))
+            break;
+        rc = open_path(f, folder, stem, packed ? ".gz" : "", e);
+        if (rc == SOURCE_MISSING)
+            rc = open_path(f, folder, stem, packed ? "" : ".gz", e);
+    }
+    free(stem);
     if (rc < 0)
         source_close(f);
     return rc;

@@ -29,13 +29,17 @@ struct source_file {
     struct file_id id;
 };
 
-/* source_open: there is no such file under either name. */
+/* source_open: there is no such file under any of the names. */
 enum { SOURCE_MISSING = 1 };
 
-/* Opens folder/name, else the same with or without ".gz".
+/* Opens folder/name, else the same with or without ".gz", else both with the other of the two
+ * spellings that are about: "train-images-idx3-ubyte", "train-images.idx3-ubyte".
  * Returns 0 or SOURCE_MISSING, both with f to be ended by source_close.
  * Errors: -EINVAL not a regular file; -EACCES, -ENOMEM ... Text names the file. */
 int source_open(struct source_file *f, const char *folder, const char *name, struct err *e);
+
+/* Whether source_open takes the one for the other. */
+bool source_same_name(const char *a, const char *b);
 
 /* Waits until a later change of the file must show in its times (at most 10 ms, and only for a file
  * that has just been written): file times move in steps. Call before reading. */

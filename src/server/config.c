@@ -474,6 +474,7 @@ void config_free(struct config *c)
         free((char *)d->path);
     }
     free(c->datasets);
+    free(c->dataset_lines);
     free(c->socket);
     free(c->cache);
     *c = (struct config){0};

@@ -33,6 +33,7 @@ struct config {
     enum log_level log_level; /* default info */
     struct config_limits limits;
     struct dataset_source *datasets; /* [dataset_count], paths absolute */
+    uint32_t *dataset_lines;         /* [dataset_count], where in the file each one's path stands */
     uint32_t dataset_count;
 };
 

@@ -2,13 +2,14 @@
  * path makes sense is config.c's. */
 #include "server/config_schema.h"
 
+#include "base/near.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_SIZE 96 /* the longest path of the schema, and a key of a message */
-#define KEY_MAX   32 /* longer keys are near to none of ours */
 
 /* Where the walk is. */
 struct walk {
@@ -21,44 +22,14 @@ static int check_value(struct walk *w, const struct tree_node *n, const cyaml_sc
 
 /* ---- names of keys */
 
-/* Edits (insert, delete, replace) that make b of a; both shorter than KEY_MAX. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-    unsigned row[KEY_MAX + 1];
-    size_t n = strlen(b);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 0; a[i]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i + 1;
-        for (size_t j = 0; j < n; j++) {
-            unsigned best = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            if (best > row[j] + 1)
-                best = row[j] + 1;
-            if (best > diagonal + 1)
-                best = diagonal + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[n];
-}
-
 /* The key that was probably meant. Returns NULL where none is near. */
 static const char *nearest_key(const cyaml_schema_field_t *fields, const char *seen)
 {
     const char *nearest = NULL;
-    unsigned least = 3;
-    if (strlen(seen) >= KEY_MAX)
-        return NULL;
-    for (; fields->key; fields++) {
-        unsigned d = edit_distance(seen, fields->key);
-        /* A short word is a few edits from any other. */
-        if (d < least && d < strlen(fields->key) / 2) {
-            least = d;
+    unsigned least = NEAR_WORD;
+    for (; fields->key; fields++)
+        if (near_takes(seen, fields->key, &least))
             nearest = fields->key;
-        }
-    }
     return nearest;
 }
 

@@ -140,13 +140,15 @@ int load_datasets(const struct load *l)
     const struct tree_node *list = load_given(l, "datasets");
     const struct tree_node *entry = tree_first(&l->tree, list);
     l->c->datasets = calloc(l->raw->datasets_count, sizeof *l->c->datasets);
-    if (!l->c->datasets)
+    l->c->dataset_lines = calloc(l->raw->datasets_count, sizeof *l->c->dataset_lines);
+    if (!l->c->datasets || !l->c->dataset_lines)
         return load_no_memory(l);
     for (uint32_t i = 0; i < l->raw->datasets_count; i++) {
         l->c->dataset_count = i + 1;
         int rc = take_dataset(l, entry, &l->raw->datasets[i], &l->c->datasets[i]);
         if (rc)
             return rc;
+        l->c->dataset_lines[i] = tree_member(&l->tree, entry, "path")->line;
         entry = tree_next(&l->tree, list, entry);
     }
     return 0;

@@ -27,7 +27,8 @@ static const char usage[] =
     "      --until-eof      end with standard input, a pipe: for a program that starts a daemon "
     "of\n"
     "                       its own, which then ends with the program\n"
-    "      --check-config   read and check the config file, then exit\n"
+    "      --check-config   check the config file, and that the files it names are there;\n"
+    "                       then exit\n"
     "  -h, --help           this text\n"
     "  -V, --version        versions of fmnistd and of the libraries in use\n"
     "\n"
@@ -61,6 +62,23 @@ static void raise_descriptor_limit(void)
 static int exit_status(int rc)
 {
     return rc == -EADDRINUSE ? EX_UNAVAILABLE : 1;
+}
+
+/* Tells what the config is, or a line for each dataset whose files are not there or not of the right
+ * kind. Returns the exit status. */
+static int check_datasets(const struct config *c, const char *path)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < c->dataset_count; i++) {
+        struct err e;
+        if (dataset_look(&c->datasets[i], &e) == 0)
+            continue;
+        fprintf(stderr, "fmnistd: %s:%u: %s\n", path, c->dataset_lines[i], e.text);
+        status = EX_CONFIG;
+    }
+    if (!status)
+        printf("%s: %u datasets, socket %s\n", path, c->dataset_count, c->socket);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -119,9 +137,9 @@ int main(int argc, char **argv)
         return EX_CONFIG;
     }
     log_set_level(config.log_level);
+    int status;
     if (check_only) {
-        printf("%s: %u datasets, socket %s\n", run.config_path, config.dataset_count,
-               config.socket);
+        status = check_datasets(&config, run.config_path);
     } else {
         /* A peer that went away, and a file that may not grow, are errors of the calls. */
         signal(SIGPIPE, SIG_IGN);
@@ -132,7 +150,8 @@ int main(int argc, char **argv)
         rc = server_run(&config, &run, &e);
         if (rc)
             log_error("%s", e.text);
+        status = rc ? exit_status(rc) : 0;
     }
     config_free(&config);
-    return rc ? exit_status(rc) : 0;
+    return status;
 }

@@ -1,6 +1,9 @@
 /* Data that is not what its name or its config says: what the daemon does, and says about it. */
 #include "e2e/harness.h"
 
+#include <stdarg.h>
+#include <sys/wait.h>
+
 static struct daemon d;
 static struct images all;
 
@@ -37,6 +40,8 @@ static int run_with(const char *datasets)
 
 #define MUST_LOG(words) ck_assert_msg(strstr(d.log, (words)), "the log has no \"%s\":\n%s", words, d.log)
 
+/* ---- content ------------------------------------------------------------------------------- */
+
 /* Tests, subsets and synthetic sets use known names: they are served, and it is said once. */
 START_TEST(known_name__content_never_published__served_with_one_warning)
 {
@@ -70,6 +75,105 @@ START_TEST(known_name__content_of_another_known_set__refused_with_its_name)
 }
 END_TEST
 
+/* ---- files --------------------------------------------------------------------------------- */
+
+/* What a command prints, on either output; its exit status. */
+static int __attribute__((format(printf, 3, 4)))
+run_command(char *text, size_t size, const char *format, ...)
+{
+    char command[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    FILE *f = popen(command, "re");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, size - 1, f)] = 0;
+    int status = pclose(f);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static const char *build_folder(void)
+{
+    const char *build = getenv("BUILD");
+    return build ? build : "build";
+}
+
+/* It once said "2 datasets" of paths that were not there: the daemon then failed at the start. */
+START_TEST(check_config__files_not_there_or_wrong__each_with_its_line)
+{
+    static const char good[] = "  - name: mnist\n    path: .\n";
+    char text[4096];
+    const char *config = support_path("checked.yaml");
+    for (int wrong = 0; wrong < 2; wrong++) {
+        FILE *f = fopen(config, "we");
+        ck_assert_ptr_nonnull(f);
+        fprintf(f, "socket: s.sock\ndatasets:\n%s", good);
+        if (wrong)
+            fputs("  - name: kmnist\n    path: absent\n"
+                  "  - name: swapped\n    path: .\n    splits: {train: {images: "
+                  "train-labels-idx1-ubyte, labels: train-images-idx3-ubyte}}\n",
+                  f);
+        fclose(f);
+        int status = run_command(text, sizeof text, "%s/fmnistd --check-config -c %s 2>&1",
+                                 build_folder(), config);
+        ck_assert_msg(status == (wrong ? 78 : 0), "%d: %s", status, text);
+        if (!wrong) {
+            ck_assert_ptr_nonnull(strstr(text, "checked.yaml: 1 datasets, socket /"));
+            continue;
+        }
+        const char *absent = strstr(text, "checked.yaml:6: dataset \"kmnist\": ");
+        const char *swapped = strstr(text, "checked.yaml:8: dataset \"swapped\": train: ");
+        ck_assert_msg(absent && strstr(absent, "/absent: there is no such folder\n"), "%s", text);
+        ck_assert_msg(swapped && strstr(swapped, "uint8 of shape 12, which are labels"), "%s",
+                      text);
+        ck_assert_ptr_null(strstr(text, "\"mnist\""));
+    }
+    ck_assert_msg(access(support_path("s.sock"), F_OK) < 0, "a check made the socket");
+}
+END_TEST
+
+/* As half of the world's copies have them. */
+START_TEST(names_with_a_dot__as_named_or_known__served)
+{
+    ck_assert(!rename(support_path("train-images-idx3-ubyte"),
+                      support_path("train-images.idx3-ubyte")));
+    ck_assert(!rename(support_path("train-labels-idx1-ubyte"),
+                      support_path("train-labels.idx1-ubyte")));
+    serve_tiny(&d, "  # the names with a dash\n");
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.dtype = FMNIST_UINT8;
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    struct fmnist_batch batch;
+    must(fmnist_next(stream, &batch));
+    check_bytes(&all, &batch);
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+    daemon_stop(&d);
+}
+END_TEST
+
+/* The scripts find what the daemon finds, and say why not. */
+START_TEST(scripts__any_spelling_or_none__found_or_why_not)
+{
+    char text[4096];
+    static const char find[] = "FMNIST_DATA=%s bash -c 'set -euo pipefail; . scripts/lib.sh; find_dataset; "
+                       "echo \"$DATASET_DIR\"' 2>&1";
+    ck_assert_int_eq(run_command(text, sizeof text, find, support_path("absent")), 1);
+    ck_assert_msg(strstr(text, "/absent: there is no such folder;"), "%s", text);
+    ck_assert_int_eq(run_command(text, sizeof text, find, support_dir()), 1);
+    ck_assert_msg(strstr(text, "no readable t10k-images-idx3-ubyte there") &&
+                      strstr(text, "it has: train-images-idx3-ubyte train-labels-idx1-ubyte;"),
+                  "%s", text);
+    support_write(support_path("t10k-images.idx3-ubyte"), "", 0);
+    support_write(support_path("t10k-labels.idx1-ubyte.gz"), "", 0);
+    ck_assert_msg(run_command(text, sizeof text, find, support_dir()) == 0, "%s", text);
+    ck_assert_int_eq(strncmp(text, support_dir(), strlen(support_dir())), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data");
@@ -79,5 +183,8 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, known_name__content_never_published__served_with_one_warning);
     tcase_add_test(tc, known_name__content_of_another_known_set__refused_with_its_name);
+    tcase_add_test(tc, check_config__files_not_there_or_wrong__each_with_its_line);
+    tcase_add_test(tc, names_with_a_dot__as_named_or_known__served);
+    tcase_add_test(tc, scripts__any_spelling_or_none__found_or_why_not);
     return support_run(suite);
 }
