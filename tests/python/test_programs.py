@@ -103,3 +103,9 @@ def test_keras_convnet__the_loader_changed__the_same_numbers(same_numbers, side)
     needs("keras")
     printed = same_numbers("keras_convnet.py", side, KERAS_BACKEND="tensorflow")
     assert float(re.search("accuracy ([0-9.]+)$", printed, re.M)[1]) > 0.5
+
+
+def test_keras_arrays__load_data_changed__the_same_numbers(same_numbers):
+    needs("keras")
+    printed = same_numbers("keras_arrays.py", KERAS_BACKEND="tensorflow")
+    assert float(re.search("accuracy ([0-9.]+)$", printed, re.M)[1]) > 0.5
