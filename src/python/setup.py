@@ -1,8 +1,8 @@
 """Builds fmnist: the extension and the library inside are make's work.
 
 The C sources are those of the checkout around this folder. A source package carries the ones that
-the extension needs in its folder `tree`, so that it builds by itself. Built from a checkout, the
-package has the daemon too, for daemon="auto".
+it needs in its folder `tree`, so that it builds by itself. The package has the daemon too, for
+daemon="auto", where what that needs is installed.
 """
 import os
 import re
@@ -43,16 +43,17 @@ class BuildExtension(build_ext):
         target = self.get_ext_fullpath(ext.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(os.path.join(built, "python", "fmnist", "_native.abi3.so"), target)
-        if os.path.isdir(os.path.join(TREE, "src", "server")):
-            self.add_daemon(built, os.path.dirname(target))
+        self.add_daemon(built, os.path.dirname(target))
 
     def add_daemon(self, built, folder):
         daemon = os.path.join(built, "fmnistd")
         try:
             make(f"BUILD={built}", f"-j{os.cpu_count()}", daemon)
         except subprocess.CalledProcessError:
-            self.warn("fmnistd cannot be built here (scripts/install-packages build brings what it "
-                      'needs): daemon="auto" will look for one in FMNISTD and on PATH')
+            self.warn("fmnistd cannot be built here: it needs libuv, liburing, xxhash, zlib, "
+                      "libcyaml and jansson with their headers (in a checkout: "
+                      'scripts/install-packages build). daemon="auto" will look for one in FMNISTD '
+                      "and on PATH")
             return
         shutil.copy2(daemon, os.path.join(folder, "fmnistd"))
 
