@@ -17,7 +17,8 @@ static unsigned edit_distance(const char *a, const char *b)
         unsigned diagonal = row[0];
         row[0] = (unsigned)i + 1;
         for (size_t j = 0; j < n; j++) {
-            unsigned best = diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
+            unsigned best =
+                diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
             diagonal = row[j + 1];
             if (best > row[j] + 1)
                 best = row[j] + 1;

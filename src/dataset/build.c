@@ -359,8 +359,7 @@ static int put_content(const struct build *b, struct input in[SOURCE_FILES],
 }
 
 /* From the headers on: with `content` all of it. */
-static int build_inputs(const struct build *b, bool content, struct dataset_split *s,
-                        struct err *e)
+static int build_inputs(const struct build *b, bool content, struct dataset_split *s, struct err *e)
 {
     struct input in[SOURCE_FILES];
     memset(in, 0, sizeof in);

@@ -1,4 +1,5 @@
-/* dataset/find.h — which files a split of a source has, and how they are read. Threads: any. Blocks: opens files. */
+/* dataset/find.h — which files a split of a source has, and how they are read. Threads: any.
+ * Blocks: opens files. */
 #ifndef DATASET_FIND_H
 #define DATASET_FIND_H
 

@@ -145,7 +145,8 @@ static const char *find_below(const char *folder, const char *base, const struct
 /* "; there are a, b, c, d and 5 more" */
 static void list_entries(const struct entries *all, char *text, size_t size)
 {
-    size_t used = (size_t)snprintf(text, size, all->count ? "; there are " : "; the folder is empty");
+    size_t used =
+        (size_t)snprintf(text, size, all->count ? "; there are " : "; the folder is empty");
     for (int i = 0; i < all->count && i < SHOWN && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", all->names[i]);
     if (all->count > SHOWN && used < size)
@@ -191,8 +192,8 @@ int missing_tell(const struct missing *m, struct err *e)
     char *folder;
     if (asprintf(&folder, "%s/%.*s", m->folder, (int)(slash - m->name), m->name) < 0)
         return err_set(e, -ENOMEM, "no memory for a path");
-    int rc = stat(folder, &st) == 0 ? tell_no_file(m, folder, slash + 1, e)
-                                    : tell_no_folder(folder, e);
+    int rc =
+        stat(folder, &st) == 0 ? tell_no_file(m, folder, slash + 1, e) : tell_no_folder(folder, e);
     free(folder);
     return rc;
 }

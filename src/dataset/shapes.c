@@ -57,8 +57,8 @@ static int take_labels(const struct shape_file *f, uint32_t label_columns, struc
         return refuse(f, e,
                       ", want uint8 or int32 labels of shape count (in NumPy "
                       "labels.astype('uint8'))");
-    bool table = label_columns && h->type == IDX_INT32 && h->dim_count == 2 &&
-                 h->dims[1] == label_columns;
+    bool table =
+        label_columns && h->type == IDX_INT32 && h->dim_count == 2 && h->dims[1] == label_columns;
     return columns == 1 || table ? 0 : refuse_table(f, columns, e);
 }
 

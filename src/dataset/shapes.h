@@ -17,8 +17,9 @@ struct shape_file {
 
 /* How labels that are a table of numbers are read. */
 struct shape_rules {
-    bool transpose;         /* rows and columns of an image are exchanged */
-    uint32_t label_columns; /* int32 tables of so many columns: column 0 is the class; 0: none are */
+    bool transpose; /* rows and columns of an image are exchanged */
+    uint32_t
+        label_columns; /* int32 tables of so many columns: column 0 is the class; 0: none are */
 };
 
 /* Fills count, height, width and channels of *s.

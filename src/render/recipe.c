@@ -2,9 +2,11 @@
 #include "render/recipe.h"
 
 #include "base/bytes.h"
+#include "base/near.h"
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -18,6 +20,23 @@ static const struct dataset_split *find_split(const struct dataset *d, const cha
         if (!strcmp(name, dataset_split_names[i]) && d->splits[i].count)
             return &d->splits[i];
     return NULL;
+}
+
+static int refuse_split(const struct dataset *d, const char *name, struct err *e)
+{
+    char list[32] = "";
+    const char *near = NULL;
+    unsigned least = NEAR_WORD;
+    for (int i = 0; i < DATASET_SPLITS; i++) {
+        if (!d->splits[i].count)
+            continue;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", dataset_split_names[i]);
+        if (near_takes(name, dataset_split_names[i], &least))
+            near = dataset_split_names[i];
+    }
+    return err_set(e, -ENOENT, "dataset \"%s\" has no split \"%s\"%s%s%s; it has: %s", d->name,
+                   name, near ? " (is it \"" : "", near ? near : "", near ? "\"?)" : "", list);
 }
 
 static int resolve_size(struct spec *s, const struct dataset_split *split, struct err *e)
@@ -223,8 +242,7 @@ int recipe_new(struct recipe **out, const struct spec *spec, struct dataset *dat
 {
     const struct dataset_split *split = find_split(dataset, spec->split);
     if (!split)
-        return err_set(e, -ENOENT, "dataset \"%s\" has no split \"%s\"", dataset->name,
-                       spec->split);
+        return refuse_split(dataset, spec->split, e);
     struct recipe *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");

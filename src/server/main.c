@@ -64,8 +64,8 @@ static int exit_status(int rc)
     return rc == -EADDRINUSE ? EX_UNAVAILABLE : 1;
 }
 
-/* Tells what the config is, or a line for each dataset whose files are not there or not of the right
- * kind. Returns the exit status. */
+/* Tells what the config is, or a line for each dataset whose files are not there or not of the
+ * right kind. Returns the exit status. */
 static int check_datasets(const struct config *c, const char *path)
 {
     int status = 0;

@@ -300,10 +300,10 @@ void seating_open(struct session *s, const uint8_t *body, size_t size)
         return;
     }
     int rc = wire_get_open(&j->request, body, size, &j->err);
-    struct dataset *dataset = rc ? NULL : server_dataset(s->server, j->request.spec.dataset);
+    struct dataset *dataset =
+        rc ? NULL : server_dataset(s->server, j->request.spec.dataset, &j->err);
     if (!rc && !dataset)
-        rc = err_set(&j->err, -ENOENT, "no dataset \"%s\": see fmnistctl datasets",
-                     j->request.spec.dataset);
+        rc = -ENOENT;
     if (rc) {
         session_close(s, session_code(rc), j->err.text);
         seat_job_free(j);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/near.h"
 #include "pixels/isa.h"
 #include "server/cpus.h"
 #include "server/notify.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,11 +23,35 @@
 /* user_namespaces(7): what an unmapped uid looks like from here. */
 #define OVERFLOW_UID 65534u
 
-struct dataset *server_dataset(const struct server *s, const char *name)
+#define NAMES_TOLD 8 /* a config may have 256 */
+
+static void tell_served(const struct server *s, const char *name, struct err *e)
+{
+    char list[NAMES_TOLD * (DATASET_NAME_SIZE + 2) + 64];
+    size_t used = 0;
+    const char *near = NULL;
+    unsigned least = NEAR_WORD;
+    for (uint32_t i = 0; i < s->config->dataset_count; i++) {
+        const char *served = s->datasets[i]->name;
+        if (near_takes(name, served, &least))
+            near = served;
+        if (i < NAMES_TOLD)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", served);
+    }
+    if (s->config->dataset_count > NAMES_TOLD)
+        snprintf(list + used, sizeof list - used, " and %u more (fmnistctl datasets)",
+                 s->config->dataset_count - NAMES_TOLD);
+    err_set(e, -ENOENT, "no dataset \"%s\"%s%s%s; served: %s", name, near ? " (is it \"" : "",
+            near ? near : "", near ? "\"?)" : "", list);
+}
+
+struct dataset *server_dataset(const struct server *s, const char *name, struct err *e)
 {
     for (uint32_t i = 0; i < s->config->dataset_count; i++)
         if (!strcmp(s->datasets[i]->name, name))
             return s->datasets[i];
+    tell_served(s, name, e);
     return NULL;
 }
 

@@ -68,7 +68,7 @@ uint32_t workers_wanted(const struct config *c);
 /* The state as JSON text (docs/protocol.md). Returns malloc'd text, NULL when out of memory. */
 char *server_status(struct server *s);
 
-/* The dataset of that name, or NULL. */
-struct dataset *server_dataset(const struct server *s, const char *name);
+/* The dataset of that name, or NULL with a text that says what is served. */
+struct dataset *server_dataset(const struct server *s, const char *name, struct err *e);
 
 #endif

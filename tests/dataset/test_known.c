@@ -42,8 +42,7 @@ START_TEST(dataset_open__every_known_name__files_and_classes_follow)
             ck_assert_msg(open_noted(&source, support_path("cache"), true, &d, &e) == 0, "%s",
                           e.text);
             /* Where nobody knows what was published, there is nothing to say. */
-            ck_assert_str_eq(warnings, k->digests ? unpublished(k->name)
-                                                  : "");
+            ck_assert_str_eq(warnings, k->digests ? unpublished(k->name) : "");
             ck_assert_uint_eq(d->class_count, k->class_count);
             for (uint32_t i = 0; i < k->class_count; i++)
                 ck_assert_str_eq(d->classes[i], k->classes[i]);
@@ -157,9 +156,10 @@ START_TEST(dataset_open__known_content_in_the_other_split__one_warning)
         .transpose = -1};
     struct err e;
     ck_assert_int_eq(try_open(&source, &e), 0);
-    ck_assert_str_eq(warnings, "dataset \"fashion-mnist\": test is the other split of the published "
-                               "data; served as it is (data of your own is better named "
-                               "otherwise)\n");
+    ck_assert_str_eq(warnings,
+                     "dataset \"fashion-mnist\": test is the other split of the published "
+                     "data; served as it is (data of your own is better named "
+                     "otherwise)\n");
 }
 END_TEST
 

@@ -38,7 +38,8 @@ static int run_with(const char *datasets)
     return daemon_run(&d, config);
 }
 
-#define MUST_LOG(words) ck_assert_msg(strstr(d.log, (words)), "the log has no \"%s\":\n%s", words, d.log)
+#define MUST_LOG(words) \
+    ck_assert_msg(strstr(d.log, (words)), "the log has no \"%s\":\n%s", words, d.log)
 
 /* ---- content ------------------------------------------------------------------------------- */
 
@@ -137,10 +138,10 @@ END_TEST
 /* As half of the world's copies have them. */
 START_TEST(names_with_a_dot__as_named_or_known__served)
 {
-    ck_assert(!rename(support_path("train-images-idx3-ubyte"),
-                      support_path("train-images.idx3-ubyte")));
-    ck_assert(!rename(support_path("train-labels-idx1-ubyte"),
-                      support_path("train-labels.idx1-ubyte")));
+    ck_assert(
+        !rename(support_path("train-images-idx3-ubyte"), support_path("train-images.idx3-ubyte")));
+    ck_assert(
+        !rename(support_path("train-labels-idx1-ubyte"), support_path("train-labels.idx1-ubyte")));
     serve_tiny(&d, "  # the names with a dash\n");
     struct fmnist_client *client = connect_to(&d);
     struct fmnist_spec spec = spec_of("tiny");
@@ -159,8 +160,9 @@ END_TEST
 START_TEST(scripts__any_spelling_or_none__found_or_why_not)
 {
     char text[4096];
-    static const char find[] = "FMNIST_DATA=%s bash -c 'set -euo pipefail; . scripts/lib.sh; find_dataset; "
-                       "echo \"$DATASET_DIR\"' 2>&1";
+    static const char find[] =
+        "FMNIST_DATA=%s bash -c 'set -euo pipefail; . scripts/lib.sh; find_dataset; "
+        "echo \"$DATASET_DIR\"' 2>&1";
     ck_assert_int_eq(run_command(text, sizeof text, find, support_path("absent")), 1);
     ck_assert_msg(strstr(text, "/absent: there is no such folder;"), "%s", text);
     ck_assert_int_eq(run_command(text, sizeof text, find, support_dir()), 1);
@@ -171,6 +173,41 @@ START_TEST(scripts__any_spelling_or_none__found_or_why_not)
     support_write(support_path("t10k-labels.idx1-ubyte.gz"), "", 0);
     ck_assert_msg(run_command(text, sizeof text, find, support_dir()) == 0, "%s", text);
     ck_assert_int_eq(strncmp(text, support_dir(), strlen(support_dir())), 0);
+}
+END_TEST
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static void check_not_there(const char *dataset, const char *split, const char *says)
+{
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_spec spec = spec_of(dataset);
+    spec.split = split;
+    struct fmnist_stream *stream = NULL;
+    ck_assert_int_eq(fmnist_open(client, &spec, NULL, &stream), FMNIST_ENOENT);
+    ck_assert_msg(strstr(fmnist_error(), says), "\"%s\" has no \"%s\"", fmnist_error(), says);
+    fmnist_disconnect(client);
+}
+
+/* Names as others have them: what is served, and which of it may be meant. */
+START_TEST(open__wrong_name_or_split__what_is_served_and_the_nearest)
+{
+    char text[2048] = "cache: none\ndatasets:\n  - {name: fashion-mnist, path: .}\n";
+    for (int i = 1; i < 10; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "  - {name: own-%d, path: ., splits: {train: {images: train-images-idx3-ubyte, "
+                 "labels: train-labels-idx1-ubyte}}}\n",
+                 i);
+    daemon_start(&d, "%s", text);
+    check_not_there("FashionMNIST", "train",
+                    "no dataset \"FashionMNIST\" (is it \"fashion-mnist\"?)");
+    check_not_there("cifar10", "train",
+                    "no dataset \"cifar10\"; served: fashion-mnist, own-1, own-2, own-3, own-4, "
+                    "own-5, own-6, own-7 and 2 more (fmnistctl datasets)");
+    check_not_there("fashion-mnist", "Train",
+                    "no split \"Train\" (is it \"train\"?); it has: train");
+    check_not_there("fashion-mnist", "validation", "no split \"validation\"; it has: train");
+    daemon_stop(&d);
 }
 END_TEST
 
@@ -186,5 +223,6 @@ int main(void)
     tcase_add_test(tc, check_config__files_not_there_or_wrong__each_with_its_line);
     tcase_add_test(tc, names_with_a_dot__as_named_or_known__served);
     tcase_add_test(tc, scripts__any_spelling_or_none__found_or_why_not);
+    tcase_add_test(tc, open__wrong_name_or_split__what_is_served_and_the_nearest);
     return support_run(suite);
 }

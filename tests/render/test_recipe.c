@@ -187,7 +187,8 @@ START_TEST(recipe_new__field_that_does_not_fit__refused_by_name)
         ck_assert_int_eq(recipe_new(&r, &t, &set.dataset, &kitchen, false, &e), code); \
         ck_assert_msg(strstr(e.text, says) != NULL, "%s", e.text);                     \
     } while (0)
-    REFUSED(strcpy(t.split, "test"), -ENOENT, "no split \"test\"");
+    REFUSED(strcpy(t.split, "test"), -ENOENT, "no split \"test\"; it has: train");
+    REFUSED(strcpy(t.split, "Train"), -ENOENT, "no split \"Train\" (is it \"train\"?); it has");
     REFUSED(t.resize = FMNIST_RESIZE_NONE, -EINVAL, "resize none with 12x12");
     REFUSED(t.channels = 2, -EINVAL, "channels 2");
     REFUSED(t.mean_count = 2, -EINVAL, "mean has 2 values: want 1, or 3");
