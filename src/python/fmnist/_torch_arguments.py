@@ -28,18 +28,24 @@ def tell_once(text):
     warnings.warn(text, stacklevel=3)
 
 
-def order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last):
+def order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, pad, epoch,
+               drop_last):
     """The spec of an order that a seed and an epoch say; None where nothing of it was given."""
-    if (seed, order, rank, world_size, pad, epoch) == (None,) * 6:
+    said = {"seed": seed, "order": order, "rank": rank, "world_size": world_size, "pad": pad,
+            "epoch": epoch}
+    given = [f"{name}=" for name, value in said.items() if value is not None]
+    if not given:
         return None
+    if sampler is not None or batch_sampler is not None:
+        which = "sampler=" if batch_sampler is None else "batch_sampler="
+        raise ValueError(f"{' and '.join(given)} beside {which}: a sampler is asked as it is")
     if rank is not None and world_size is None:
         raise ValueError(f"rank={rank} without world_size=")
     world = 1 if world_size is None else world_size
     if world == 1 and order is None and not shuffle:
         return None  # nothing that a seed or an epoch changes
     if shuffle and seed is None and world == 1:
-        given = "pad=" if epoch is None else "epoch="
-        raise ValueError(f"{given} is for orders of a seed: give seed=, too")
+        raise ValueError(f"{' and '.join(given)}: for orders of a seed: give seed=, too")
     return dict(order=order or ("torch" if shuffle else "sequential"), seed=seed or 0,
                 rank=rank or 0, world_size=world, pad=pad or "auto", drop_last=bool(drop_last),
                 epoch=epoch or 0)
@@ -48,14 +54,17 @@ def order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last):
 def numbers_of(indices, samples):
     """The numbers that indices= says: numbers, a mask of len(samples) truths, or a Subset's."""
     if isinstance(indices, Subset):
-        return subset_of(indices)[1]
-    array = np.asarray(indices)
-    if array.dtype != bool:
-        return numbers(indices)
-    if array.shape != (len(samples),):
-        raise ValueError(f"indices: a mask of shape {array.shape}, want ({len(samples)},), one truth for "
-                         "each sample of the split")
-    return np.flatnonzero(array).astype(np.uint32)
+        found = subset_of(indices)[1]
+    elif np.asarray(indices).dtype != bool:
+        found = numbers(indices)
+    elif np.shape(indices) == (len(samples),):
+        found = np.flatnonzero(indices).astype(np.uint32)
+    else:
+        raise ValueError(f"indices: a mask of shape {np.shape(indices)}, want ({len(samples)},), "
+                         "one truth for each sample of the split")
+    if not len(found):
+        raise ValueError("indices= names no sample: want 1 or more, or None for all of the split")
+    return found
 
 
 def source_of(dataset, split, images, where, target_transform):
@@ -68,9 +77,9 @@ def source_of(dataset, split, images, where, target_transform):
         raise TypeError(f"dataset={type(samples).__name__}: want the name of a data set that the "
                         'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
                         "of one; which samples of it is said by indices=")
-    given = [f"{name}=" for name, value in
-             {"split": split, "target_transform": target_transform, **images, **where}.items()
-             if value]
+    said = {"split": split, "target_transform": target_transform, **images, **where}
+    given = [f"{name}=" for name, value in said.items() if value is not None and not (
+        value == 0 and name in ("height", "width", "channels"))]
     if given:
         raise ValueError(f"{', '.join(given)}: the MapDataset says that already")
     return dataset

@@ -1,4 +1,5 @@
 """One split by index, for what torchvision.datasets.FashionMNIST is used for."""
+import inspect
 import operator
 
 import numpy as np
@@ -7,6 +8,7 @@ from torch.utils.data import Dataset, Subset
 
 from fmnist import _served
 from fmnist._loader import numbers
+from fmnist._spec import check_names
 from fmnist._samples import Samples
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
@@ -85,7 +87,8 @@ class MapDataset(Dataset):
                  dataset="fashion-mnist", resize=None, height=0, width=0, dtype="float32",
                  layout="NCHW", channels=0, mean=None, std=None, label_dtype="int64",
                  with_indices=False, socket=None, daemon=None, data=None, timeout=30.0,
-                 reconnect=60.0):
+                 reconnect=60.0, **unknown):
+        check_names(unknown, inspect.signature(MapDataset).parameters, "a MapDataset")
         self.where = dict(dataset=dataset, split=split, socket=socket, daemon=daemon, data=data,
                           timeout=timeout, reconnect=reconnect)
         self._known = None

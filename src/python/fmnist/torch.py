@@ -13,6 +13,7 @@ the order, and every random number after it, stay those of the program before (t
 compares).
 """
 import collections
+import inspect
 import itertools
 import operator
 import os
@@ -26,6 +27,7 @@ from torch.utils.data import (DataLoader, IterableDataset, Subset, default_colla
 
 from fmnist import _chapter, _torch_draws as _draws, errors
 from fmnist._loader import numbers
+from fmnist._spec import check_names
 from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
                                      tell_once)
 from fmnist._torch_epoch import Epoch, Order, draw
@@ -89,7 +91,8 @@ class Loader(IterableDataset, DataLoader):
                  target_transform=None, seed=None, order=None, rank=None, world_size=None, pad=None,
                  epoch=None, resize=None, height=0, width=0, dtype=None, layout=None, channels=0,
                  mean=None, std=None, label_dtype=None, with_indices=False, zero_copy=False,
-                 transport=None, socket=None, daemon=None, data=None, reconnect=None):
+                 transport=None, socket=None, daemon=None, data=None, reconnect=None, **unknown):
+        check_names(unknown, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
         if transform is not None:
             raise NotImplementedError(
                 "transform= is not known: the daemon resizes (resize=) and normalises (mean=, "
@@ -102,13 +105,10 @@ class Loader(IterableDataset, DataLoader):
             if batch_size not in (1, 64):
                 raise ValueError("batch_sampler= and batch_size= exclude each other")
             batch_size = 1  # DataLoader's default
-        spec = order_spec(shuffle, seed, order, rank, world_size, pad, epoch, drop_last)
-        if spec is not None:
-            if sampler is not None or batch_sampler is not None:
-                raise ValueError("a sampler is asked as it is: no seed=, rank=, world_size=, pad= "
-                                 "or epoch=")
-            if generator is not None and shuffle:
-                raise ValueError("generator= is for shuffle=True without seed=, in one process")
+        spec = order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, pad,
+                          epoch, drop_last)
+        if spec is not None and generator is not None and shuffle:
+            raise ValueError("generator= is for shuffle=True without seed=, in one process")
         source = source_of(dataset, split, dict(
             resize=resize, height=height, width=width, dtype=dtype, layout=layout,
             channels=channels, mean=mean, std=std, label_dtype=label_dtype,
@@ -428,6 +428,12 @@ class FashionMNIST(_chapter.DataModule):
                    "with_indices", "target_transform", "socket", "daemon", "data", "reconnect")
 
     def __init__(self, batch_size=64, resize=(28, 28), **options):
+        for name in ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
+                     "height", "width"):
+            if name in options:
+                raise TypeError(f"fmnist.torch.FashionMNIST has no argument {name}=: it has two "
+                                "loaders, one shuffled and one in order; make a Loader for another")
+        check_names(options, inspect.signature(Loader).parameters, "fmnist.torch.FashionMNIST")
         super().__init__(batch_size, tuple(resize), **options)
         given = {name: self.options.pop(name) for name in self._of_samples if name in self.options}
         self._where = given

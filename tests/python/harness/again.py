@@ -20,7 +20,7 @@ class Elsewhere:
         return self
 
     def __exit__(self, *unused):
-        self._process.stdin.close()
+        _send(self._process.stdin, None)  # workers that were forked may hold the pipe open
         self._process.wait()
 
     def resume(self, *request):

@@ -3,7 +3,7 @@ none."""
 import functools
 from typing import NamedTuple
 
-from harness import events, trace
+from harness import events, refusals, trace
 from harness.drivers import (AROUND, OWN_WORKERS, PLAIN, SPAWNED, STATEFUL, STATEFUL_WORKERS,
                              WORKERS)
 from harness.orders import ORDERS, SIZES
@@ -108,6 +108,7 @@ def all(whole):
              *_saving([STATEFUL], ORDERS, one, events.SAVES),
              *_happening([PLAIN, AROUND], ORDERS if whole else ORDERS[::3], one, events.OF_DAEMON),
              *_saving([PLAIN], ORDERS if whole else ORDERS[::3], one, events.SAVES_DEAD)]
+    found += [Combination(name, run) for name, run in refusals.all()]
     for number, order in enumerate(ORDERS):
         with_processes = [
             *_happening(OWN_WORKERS, [order], one, ("several", "broken-3", "seeded-again")),
