@@ -1,41 +1,45 @@
-/* Edit distance (Levenshtein), a row at a time. */
+/* Edit distance, a row at a time. */
 #include "base/near.h"
 
 #include <ctype.h>
-#include <stddef.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES 128
-
-static unsigned edit_distance(const char *a, const char *b)
+static char plain(char c)
 {
-    unsigned row[NAME_MAX_BYTES];
-    size_t n = strlen(b);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 0; a[i]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i + 1;
-        for (size_t j = 0; j < n; j++) {
-            unsigned best =
-                diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
-            diagonal = row[j + 1];
-            if (best > row[j] + 1)
-                best = row[j] + 1;
-            if (best > diagonal + 1)
-                best = diagonal + 1;
-            row[j + 1] = best;
+    return c == '_' ? '-' : (char)tolower((unsigned char)c);
+}
+
+static unsigned least_of(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned near_edits(const char *a, size_t a_letters, const char *b, size_t b_letters)
+{
+    unsigned rows[3][NEAR_LETTERS_MAX + 1]; /* row i, of the first i letters of a, at i % 3 */
+    for (size_t j = 0; j <= b_letters; j++)
+        rows[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= a_letters; i++) {
+        unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_letters; j++) {
+            bool same = plain(a[i - 1]) == plain(b[j - 1]);
+            row[j] = least_of(above[j - 1] + !same, least_of(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && plain(a[i - 1]) == plain(b[j - 2]) &&
+                plain(a[i - 2]) == plain(b[j - 1]))
+                row[j] = least_of(row[j], rows[(i - 2) % 3][j - 2] + 1);
         }
     }
-    return row[n];
+    return rows[a_letters % 3][b_letters];
 }
 
 bool near_takes(const char *seen, const char *name, unsigned *least)
 {
-    if (strlen(seen) >= NAME_MAX_BYTES || strlen(name) >= NAME_MAX_BYTES)
+    size_t seen_letters = strlen(seen), letters = strlen(name);
+    if (seen_letters > NEAR_LETTERS_MAX || letters > NEAR_LETTERS_MAX)
         return false;
-    unsigned edits = edit_distance(seen, name);
-    if (edits >= *least || 2 * edits >= strlen(name))
+    unsigned edits = near_edits(seen, seen_letters, name, letters);
+    if (edits >= *least || 2 * edits >= letters)
         return false;
     *least = edits;
     return true;
