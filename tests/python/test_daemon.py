@@ -1,5 +1,6 @@
 """The private daemon of daemon="auto" and fmnist.Daemon: when it lives, what it serves, what is said."""
 
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -130,9 +131,12 @@ def test_auto__daemon_ended__comes_back_at_the_same_path(number):
     socket = auto()
     pid = pid_at(socket)
     os.kill(pid, number)
-    assert ended(pid)
-    assert auto() == socket
-    assert pid_at(socket) != pid
+    for _ in range(2000):
+        with contextlib.suppress(errors.Error):  # in the moment of its end
+            if pid_at(auto()) != pid:
+                break
+        time.sleep(0.01)
+    assert auto() == socket and pid_at(socket) != pid
 
 
 def test_auto__daemon_killed_while_a_stream_reads__the_very_next_batch_follows():

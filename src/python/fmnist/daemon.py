@@ -2,7 +2,7 @@
 
 It listens in a new folder that only this user can enter. It ends when its standard input does, a
 pipe whose other end this process alone has: so it ends with the process, however that ends, and not
-with the thread that started it. A small shell that waits for the same end removes the folder.
+with the thread that started it. A small shell that waits likewise removes the folder.
 Children that were forked or spawned use their parent's.
 """
 import atexit
@@ -88,7 +88,7 @@ class Daemon:
                  cache: str | None = None, dataset: str = "fashion-mnist", *,
                  name: str = "fmnistd.sock") -> None:
         self._pid = os.getpid()
-        self._pipe: list[int] = []
+        self._pipes: list[int] = []  # the daemon's and the shell's: both ends of each
         self._sweeper: subprocess.Popen[bytes] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._program = program or find_program()
@@ -110,9 +110,11 @@ class Daemon:
 
     def _start(self) -> None:
         config = self._data if isinstance(self._data, str) else self._config(self._data)
-        self._pipe = list(os.pipe())
+        # Not one for both: the daemon makes its end O_NONBLOCK, which the shell's `read` takes for
+        # the end.
+        self._pipes = [*os.pipe(), *os.pipe()]
         self._sweeper = subprocess.Popen(
-            ["sh", "-c", _SWEEP, "sh", self.folder], stdin=self._pipe[0],
+            ["sh", "-c", _SWEEP, "sh", self.folder], stdin=self._pipes[2],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self._command = [self._program, "-c", config, "--socket", self.socket, "--until-eof"]
         self.start_again()
@@ -127,7 +129,7 @@ class Daemon:
         """At the same path, where the last one has ended. Errors: NoDaemon."""
         with open(self._log, "wb") as log:
             # A session of its own: a terminal's Ctrl-C is for the training, not for the daemon.
-            self.process = subprocess.Popen(self._command, stdin=self._pipe[0], stderr=log,
+            self.process = subprocess.Popen(self._command, stdin=self._pipes[0], stderr=log,
                                             stdout=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + _START_SECONDS
         while True:
@@ -149,9 +151,7 @@ class Daemon:
         if self._pid != os.getpid():
             return
         _made.discard(self)
-        pipe, self._pipe = self._pipe, []
-        for end in pipe:
-            os.close(end)
+        self._close_pipes()
         process, self.process = self.process, None
         if process:
             try:
@@ -163,10 +163,9 @@ class Daemon:
             self._sweeper.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _forget(self) -> None:
-        """In a forked child, which must not keep the daemon alive."""
-        pipe, self._pipe = self._pipe, []
-        for end in pipe:
+    def _close_pipes(self) -> None:
+        pipes, self._pipes = self._pipes, []
+        for end in pipes:
             os.close(end)
 
     def __enter__(self) -> Self:
@@ -192,7 +191,9 @@ class _Auto(Daemon):
         pause = 0.0
         while (process := self.process) is not None:
             began = time.monotonic()
-            process.wait()
+            with contextlib.suppress(ChildProcessError):  # another thread was first
+                # It stays a zombie: Popen.poll() knows nothing while a thread is in Popen.wait().
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             pause = min(2 * pause + 0.1, 5.0) if time.monotonic() - began < 1 else 0.0
             time.sleep(pause)
             try:
@@ -221,7 +222,7 @@ def _in_forked_child() -> None:
     global _lock
     _lock = threading.Lock()
     for daemon in list(_made):
-        daemon._forget()
+        daemon._close_pipes()  # which would keep it alive behind its process
     _made.clear()
     _own.clear()
 
