@@ -14,7 +14,7 @@ import threading
 import weakref
 
 import numpy as np
-from torch.utils.data import DistributedSampler, RandomSampler, get_worker_info
+from torch.utils.data import DistributedSampler, Sampler, get_worker_info
 
 from fmnist import _served, core
 
@@ -144,12 +144,15 @@ def _forget(name, pid):
         _ledger.change(_ledger.path(), lambda numbers: numbers.pop(name, None))
 
 
-class SeededSampler(_Seeded, RandomSampler):
-    """An order of one process."""
+class SeededSampler(_Seeded, Sampler):
+    """An order of one process. No RandomSampler: Lightning and accelerate put others in place of
+    those, or a generator into them."""
 
     def __init__(self, data, where, spec):
         self._begin_with(where, spec, data)
-        RandomSampler.__init__(self, data)
+
+    def __len__(self):
+        return self._length
 
 
 class ShardSampler(_Seeded, DistributedSampler):

@@ -3,7 +3,7 @@ none."""
 import functools
 from typing import NamedTuple
 
-from harness import events, refusals, trace
+from harness import events, refusals, trace, trainers
 from harness.drivers import (AROUND, OWN_WORKERS, PLAIN, SPAWNED, STATEFUL, STATEFUL_WORKERS,
                              WORKERS)
 from harness.orders import ORDERS, SIZES
@@ -97,6 +97,20 @@ def _saving(drivers, orders, sizes, places):
                     functools.partial(save, order, size, drop, driver, where, sets))
 
 
+def _training(whole):
+    two = trainers.TwoProcesses()
+    for number, order in enumerate(ORDERS):
+        for kind in trainers.KINDS:
+            if trainers.takes(order, kind):
+                yield Combination(f"accelerate-1/{kind}/{order.name}/8",
+                                  trainers.one_process(order, kind))
+                yield Combination(f"accelerate-2/{kind}/{order.name}/8", two.run(order, kind))
+        if whole or number % 9 == 1:
+            for when in trainers.CHECKPOINTS:
+                yield Combination(f"lightning/{when}/{order.name}/8",
+                                  trainers.lightning(order, when))
+
+
 def all(whole):
     """Every combination, or about a twelfth of them with something of each kind."""
     one = SIZES[:1]
@@ -108,6 +122,7 @@ def all(whole):
              *_saving([STATEFUL], ORDERS, one, events.SAVES),
              *_happening([PLAIN, AROUND], ORDERS if whole else ORDERS[::3], one, events.OF_DAEMON),
              *_saving([PLAIN], ORDERS if whole else ORDERS[::3], one, events.SAVES_DEAD)]
+    found += _training(whole)
     found += [Combination(name, run) for name, run in refusals.all()]
     for number, order in enumerate(ORDERS):
         with_processes = [
