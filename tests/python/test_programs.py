@@ -91,9 +91,11 @@ def test_accelerate__the_loader_changed__the_same_numbers(same_numbers, launcher
     assert [count for _, count in counted] == ["1000"] * 3 and int(counted[-1][0]) > 500
 
 
-def test_lightning__the_loader_changed__the_same_numbers(same_numbers):
+@pytest.mark.parametrize("processes", [(), ("2",)], ids=["one-process", "two-processes"])
+def test_lightning__the_loader_changed__the_same_numbers(same_numbers, processes):
     needs("pytorch_lightning")
-    printed = same_numbers("lightning_basic.py")
+    printed = same_numbers("lightning_basic.py", arguments=processes)
+    assert ("batches 16 [8]" if processes else "batches 32 [16]") in printed
     losses = [float(n) for n in re.findall(r"val_loss ([^ \n]+)", printed)]
     assert len(losses) == 4 and losses[-1] < losses[0] / 1.5
 

@@ -1,6 +1,8 @@
 """fmnist.torch against PyTorch and Pillow themselves: orders, random numbers, pixels, workers."""
 
+import gc
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -133,6 +135,28 @@ def test_stateful_dataloader__inside_an_epoch__goes_on(daemon):
         next(batches)
     goes_on.load_state_dict(broken_off.state_dict())
     assert numbers(goes_on) == numbers(loader(order="torch", seed=1))[5:]
+
+
+def test_seeded__collected_while_another_is_asked__no_deadlock(daemon):
+    """Finalizers run wherever the collector does."""
+    def ask():
+        ours = loader(shuffle=True, seed=1)
+        for epoch in range(300):
+            cycle = [loader(shuffle=True, seed=2)]
+            cycle.append(cycle)
+            del cycle
+            ours.set_epoch(epoch)
+            assert ours.sampler.epoch == epoch
+
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    thread = threading.Thread(target=ask, daemon=True)
+    try:
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+    finally:
+        gc.set_threshold(*before)
 
 
 # ---- in DataLoader ----------------------------------------------------------------------------

@@ -78,8 +78,11 @@ def source_of(dataset, split, images, where, target_transform):
                         'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
                         "of one; which samples of it is said by indices=")
     said = {"split": split, "target_transform": target_transform, **images, **where}
+    # Lightning makes a Loader anew out of its attributes, of which these are two.
+    own = {"label_dtype": samples.label_dtype, "with_indices": samples.with_indices}
     given = [f"{name}=" for name, value in said.items() if value is not None and not (
-        value == 0 and name in ("height", "width", "channels"))]
+        value == 0 and name in ("height", "width", "channels") or
+        name in own and value == own[name])]
     if given:
         raise ValueError(f"{', '.join(given)}: the MapDataset says that already")
     return dataset

@@ -2,7 +2,7 @@
 import torch
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from fmnist import _torch_draws as _draws, core
+from fmnist import _idle, _torch_draws as _draws, core
 from fmnist._loader import numbers
 from fmnist._torch_samples import TorchArrays
 from fmnist._torch_seeded import SeededSampler, ShardSampler
@@ -174,5 +174,6 @@ class Epoch:
             seed = {} if epoch.seed is None else {"seed": epoch.seed}
             epoch.stream = order.stream({**spec, **seed})
             epoch.stream.load_state_dict({"token": state["token"]})
+            _idle.put(epoch.stream)
             epoch.ended = state["ended"]
         return epoch

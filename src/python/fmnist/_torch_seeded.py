@@ -6,6 +6,7 @@ Epochs follow one another; set_epoch says which is next. The number lies in a fi
 the workers of a DataLoader around the loader share with the process that made it: set_epoch there
 is heard here, and the workers of one epoch agree on which it is, whichever is first.
 """
+import collections
 import fcntl
 import itertools
 import json
@@ -30,6 +31,7 @@ class _Ledger:
 
     def __init__(self):
         self._pid, self._file, self._copy = None, None, {}
+        self._gone = collections.deque()  # names whose samplers are no more
         self._lock = threading.Lock()  # held over a fork: no child inherits a locked file
         os.register_at_fork(before=self._before_fork, after_in_parent=self._lock.release,
                             after_in_child=self._lock.release)
@@ -52,12 +54,19 @@ class _Ledger:
         with self._lock, open(path, "r+", encoding="ascii") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             numbers = json.load(file)
+            while self._gone:
+                numbers.pop(self._gone.popleft(), None)
             result = what(numbers)
             file.seek(0)
             file.truncate()
             json.dump(numbers, file)
             file.flush()
         return result
+
+
+    def forget(self, name):
+        """For finalizers, which run anywhere, also within change(): without the lock."""
+        self._gone.append(name)
 
 
 _ledger = _Ledger()
@@ -78,7 +87,7 @@ class _Seeded:
 
     def _new_name(self):
         self._name = f"{os.getpid()}-{next(_names)}"
-        weakref.finalize(self, _forget, self._name, os.getpid()).atexit = False
+        weakref.finalize(self, _ledger.forget, self._name).atexit = False
 
     def _change(self, what):
         if self._path is not None and get_worker_info() is None:
@@ -137,11 +146,6 @@ class _Seeded:
     def __getstate__(self):
         self._change(lambda entry: None)
         return {**self.__dict__, "_path": self._path or _ledger.path()}
-
-
-def _forget(name, pid):
-    if pid == os.getpid():
-        _ledger.change(_ledger.path(), lambda numbers: numbers.pop(name, None))
 
 
 class SeededSampler(_Seeded, Sampler):

@@ -25,7 +25,7 @@ import torch
 from torch.utils.data import (DataLoader, IterableDataset, Subset, default_collate,
                               get_worker_info)
 
-from fmnist import _chapter, _torch_draws as _draws, errors
+from fmnist import _chapter, _idle, _torch_draws as _draws, errors
 from fmnist._loader import numbers
 from fmnist._spec import check_names
 from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
@@ -37,9 +37,16 @@ from fmnist._torch_seeded import SeededSampler, ShardSampler
 from fmnist._torch_upload import Upload  # noqa: F401  (part of this module)
 
 
-def _asked_by_dataloader():
-    """Whether iter(loader) is called by a DataLoader around it, which has drawn the base seed."""
-    return sys._getframe(2).f_globals.get("__name__") == "torch.utils.data._utils.fetch"
+# iter(loader) of a DataLoader around the loader, which has drawn the base seed, comes from here,
+_DATALOADER = ("torch.utils.data._utils.fetch",)
+# and Lightning's saving and loading from here.
+_LIGHTNING = ("pytorch_lightning.utilities.combined_loader",
+              "lightning.pytorch.utilities.combined_loader")
+
+
+def _called_by(modules):
+    """Whether the Loader's method that asks was called by one of those."""
+    return sys._getframe(2).f_globals.get("__name__") in modules
 
 
 class Loader(IterableDataset, DataLoader):
@@ -209,19 +216,27 @@ class Loader(IterableDataset, DataLoader):
         drawn here those, too. Keep it in the model's checkpoint, and torch.get_rng_state() beside
         it where the order comes from torch's global generator. torch.load(weights_only=True) takes
         it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
-        resumed `for` is empty, and the next one the next epoch.
+        resumed `for` is empty, and the next one the next epoch (under Lightning, which counts that
+        epoch as done, the first one is).
 
         Errors: RuntimeError where DataLoader itself reads the samples, or a sampler is asked batch
         by batch.
         """
-        run = self._run
+        run, lightning = self._run, _called_by(_LIGHTNING)
         if self._by_dataloader() or run is not None and run.alone and not run.finished:
-            raise RuntimeError("there is no position: " + (
+            text = "there is no position: " + (
                 "a sampler without a length, or that draws while the epoch runs from a generator "
                 "that others draw from, cannot be put back" if not self._by_dataloader() else
                 "DataLoader itself reads these samples (collate_fn=, a transform, or "
-                "batch_size=None); torchdata's StatefulDataLoader over loader.dataset has one"))
-        state = {"inside": run is not None and (back > 0 or not run.finished),
+                "batch_size=None); torchdata's StatefulDataLoader over loader.dataset has one")
+            if not lightning:
+                raise RuntimeError(text)
+            tell_once(f"Lightning's checkpoints are as with a DataLoader, for {text}")
+            return {}
+        inside = run is not None and (back > 0 or not run.finished)
+        if inside and lightning and run.stream is not None and run.stream.at_end:
+            inside = False  # Lightning counts the epoch as done, and asks for the next
+        state = {"inside": inside,
                  "epoch": self._epoch_now(),
                  "generators": [g.get_state() for g in _draws.generators_of(self)]}
         if self._outer[0] is not None:
@@ -237,6 +252,8 @@ class Loader(IterableDataset, DataLoader):
 
         Errors: ValueError for what is no state of a Loader; errors.TokenError for that of another
         data set, split, batch size or order."""
+        if state == {} and _called_by(_LIGHTNING):
+            return
         if not isinstance(state, dict) or not {"inside", "epoch", "generators"} <= state.keys():
             raise ValueError("this is no state of a Loader; it has inside, epoch and generators, "
                              f"not {sorted(state) if isinstance(state, dict) else type(state)}")
@@ -300,7 +317,7 @@ class Loader(IterableDataset, DataLoader):
             return self._watched(last, self._streamed(last))
         batches = iter(self.batch_sampler) if order.asked() else None
         persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
-        around = _asked_by_dataloader()  # which has drawn from the global generator
+        around = _called_by(_DATALOADER)  # which has drawn from the global generator
         spare = last.stream if last is not None and not last.in_use() else None
         run = Epoch(self._epoch_now())
         run.drawn = rest and last.drawn or persistent or around and self.generator is None
@@ -375,6 +392,7 @@ class Loader(IterableDataset, DataLoader):
     def _streamed(self, run, first=0, stride=1):
         draws, done = run.draws, 0
         ahead = (self.prefetch_factor or 0) * self.num_workers
+        _idle.take(run.stream)
         try:
             for _, step, *arrays in run.batches(first, stride):
                 if draws.states:
@@ -393,6 +411,9 @@ class Loader(IterableDataset, DataLoader):
             if self._run is run:
                 self._go_on_with(run)  # the next `for` tries again
             raise
+        finally:
+            if run.stream is not None:
+                _idle.put(run.stream)
         run.finished = True
 
     def _made(self, images, labels, indices):

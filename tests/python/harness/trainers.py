@@ -7,11 +7,13 @@ import json
 import logging
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
 import warnings
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 
@@ -195,10 +197,15 @@ def _lightning():
             self.generators = generators
 
         def state_dict(self):
-            return {"states": [torch.get_rng_state(), *(g.get_state() for g in self.generators)]}
+            return {"states": [torch.get_rng_state(), *(g.get_state() for g in self.generators)],
+                    "others": (random.getstate(), np.random.get_state())}
 
         def load_state_dict(self, state):
             torch.set_rng_state(state["states"][0])
+            random.setstate(state["others"][0])
+            np.random.set_state(state["others"][1])
+            for generator, kept in zip(self.generators, state["states"][1:]):
+                generator.set_state(kept)
 
     return pytorch_lightning, Model, Kept
 
@@ -223,23 +230,29 @@ def _fit(side, order, folder=None, checkpoint=None, when=None):
 
 
 def lightning(order, when):
-    """Both sides alike; and from each of Lightning's checkpoints on, what the stock one saw."""
+    """Both sides alike; and from each of Lightning's checkpoints on, what the stock one saw that
+    never ended. Behind a validation Lightning itself draws a number anew when it goes on: there the
+    stock program goes on from its own checkpoint, too."""
     def run(daemon):
-        whole = _fit("stock", order)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as theirs, tempfile.TemporaryDirectory() as folder:
+            whole = _fit("stock", order, theirs, when=when)
             ours = _fit("ours", order, folder, when=when)
             text = trace.difference(whole.seen.lines, ours.seen.lines)
             if text:
                 return "different", text
-            steps = [i for i, line in enumerate(whole.seen.lines) if line[0] == "batch"]
+            batches = [line for line in whole.seen.lines if line[0] == "batch"]
             for path in sorted(pathlib.Path(folder).glob("*.ckpt")):
                 step = int(path.stem.split("=")[1].split("-")[0])
                 rest = _fit("ours", order, checkpoint=str(path))
-                trained = [line for line in rest.seen.lines if line[0] == "batch"]
-                text = trace.difference([whole.seen.lines[i] for i in steps[step:]], trained)
+                model, wanted = whole, batches[step:]
+                if when == "validation":
+                    model = _fit("stock", order, checkpoint=f"{theirs}/{path.name}")
+                    wanted = [line for line in model.seen.lines if line[0] == "batch"]
+                text = trace.difference(
+                    wanted, [line for line in rest.seen.lines if line[0] == "batch"])
                 if text:
                     return "different", f"from {path.name}: {text}"
-                for a, b in zip(whole.parameters(), rest.parameters()):
+                for a, b in zip(model.parameters(), rest.parameters()):
                     if not torch.equal(a, b):
                         return "different", f"from {path.name}: other weights"
         return "equal", ""

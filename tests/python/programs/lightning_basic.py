@@ -1,5 +1,9 @@
 """After Lightning's "Lightning in 15 minutes": an autoencoder that the Trainer fits and validates,
-and its checkpoint, which another Trainer goes on from. Writes into the current folder."""
+in one process or several, and its checkpoint, which another Trainer goes on from. Its embeddings
+are predicted in one. Writes into the current folder.
+
+    python lightning_basic.py SIDE [PROCESSES]
+"""
 import logging
 import sys
 
@@ -10,6 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 import fmnist.torch
+
+say = pl.utilities.rank_zero_only(print)
 
 
 def loader(split, count, **options):
@@ -36,8 +42,11 @@ class AutoEncoder(pl.LightningModule):
     def validation_step(self, batch, batch_idx):
         self.log("val_loss", self._loss(batch))
 
+    def predict_step(self, batch, batch_idx):
+        return self.encoder(batch[0].flatten(1))
+
     def on_train_epoch_end(self):
-        print(f"epoch {self.current_epoch}, step {self.global_step}:", *(
+        say(f"epoch {self.current_epoch}, step {self.global_step}:", *(
             f"{name} {value.item()!r}" for name, value in sorted(
                 self.trainer.callback_metrics.items())))
 
@@ -65,20 +74,23 @@ def main():
     keep = pl.callbacks.ModelCheckpoint(".", filename="best", monitor="val_loss")
     fit = trainer(2, callbacks=[keep], **devices)
     fit.fit(model, training, validation)
-    print(fit.validate(model, validation, verbose=False), keep.best_model_path.rpartition("/")[2])
-    print("batches", fit.num_training_batches, fit.num_val_batches)
+    say(fit.validate(model, validation, verbose=False), keep.best_model_path.rpartition("/")[2])
+    say("batches", fit.num_training_batches, fit.num_val_batches)
 
     model = network()
     fit = trainer(4, limit_train_batches=20, **devices)
     fit.fit(model, training, validation, ckpt_path=keep.best_model_path, weights_only=False)
-    print(fit.validate(model, validation, verbose=False), "step", fit.global_step)
+    say(fit.validate(model, validation, verbose=False), "step", fit.global_step)
 
     best = AutoEncoder.load_from_checkpoint(
         keep.best_model_path, encoder=model.encoder, decoder=model.decoder, weights_only=False)
+    if not devices:  # each process would have its part
+        embeddings = torch.cat(trainer(1).predict(best, validation))
+        say("embeddings", embeddings.shape, embeddings.sum(0).tolist())
     x, y = training.dataset[0]
     with torch.no_grad():
-        print("embedding", best.encoder(x.view(1, -1)).tolist(), "of label", y)
-    print(raw.weights(model.state_dict().values()))
+        say("embedding", best.encoder(x.view(1, -1)).tolist(), "of label", y)
+    say(raw.weights(model.state_dict().values()))
 
 
 if __name__ == "__main__":
