@@ -107,10 +107,10 @@ FLAGS_server  = $(CFLAGS_server)
 FLAGS_python  = $(CFLAGS_python)
 FLAGS_archive = $(AR) $(OBJCOPY)
 FLAGS_link    = $(CC) $(LDFLAGS_ALL) $(LDLIBS)
-flags  = $(addprefix $(BUILD)/flags/,$(1))
+flags  = $(addprefix $(BUILD)/made-with/,$(1))
 quoted = '$(subst ','\'',$(1))'
 
-$(call flags,compile server python archive link): $(BUILD)/flags/%: FORCE
+$(call flags,compile server python archive link): $(BUILD)/made-with/%: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' $(call quoted,$(FLAGS_$*)) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi

@@ -1,0 +1,430 @@
+"""fmnist.torch.Loader: a DataLoader whose batches come from the daemon.
+
+What DataLoader draws from torch's generators is drawn here too, at the same moments, so that with
+torch.manual_seed alone the order, and every random number after it, stay those of the program before
+(tests/python/harness compares).
+"""
+import collections
+import inspect
+import itertools
+import operator
+import os
+import sys
+import weakref
+from multiprocessing.context import get_spawning_popen
+
+import torch
+from torch.utils.data import (DataLoader, IterableDataset, Subset, default_collate,
+                              get_worker_info)
+
+from fmnist import _idle, _torch_draws as _draws, errors
+from fmnist._loader import numbers
+from fmnist._spec import check_names
+from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
+                                     tell_once)
+from fmnist._torch_epoch import Epoch, Order, draw
+from fmnist._torch_samples import subset_of
+from fmnist._torch_seeded import SeededSampler, ShardSampler
+
+
+# iter(loader) of a DataLoader around the loader, which has drawn the base seed, comes from here,
+_DATALOADER = ("torch.utils.data._utils.fetch",)
+# and Lightning's saving and loading from here.
+_LIGHTNING = ("pytorch_lightning.utilities.combined_loader",
+              "lightning.pytorch.utilities.combined_loader")
+
+
+def _called_by(modules):
+    """Whether the Loader's method that asks was called by one of those."""
+    return sys._getframe(2).f_globals.get("__name__") in modules
+
+
+class Loader(IterableDataset, DataLoader):
+    """Batches [X, y] of one split: an epoch each time it is iterated over. It is a DataLoader.
+
+    dataset, split    a name that the daemon serves, and "train" or "test"; or a MapDataset, or a
+                      Subset of one (random_split)
+    batch_size        samples; None: single samples, as DataLoader
+    drop_last         leave the short last batch out
+
+    Which samples, in which order, is said as DataLoader is told:
+
+    shuffle=True      drawn from torch's global generator, or from generator=
+    seed=             with shuffle=True: epoch e is DistributedSampler(seed=seed)'s of set_epoch(e)
+    rank=, world_size=, pad=     one of several processes' parts; nothing is sharded unasked
+    indices=          numbers in the split, a mask, or a Subset; shuffled too, and sharded
+    sampler=          any sampler, asked anew for each epoch; or numbers
+    batch_sampler=    any batch sampler, of batches of any lengths, asked anew for each epoch
+    order=            any order of the daemon's, by its name, with seed=
+
+    Orders of a seed give one epoch after the other; set_epoch(e) says which is next.
+
+    How the images are: resize= (the name of a rule, or a size as torchvision's Resize takes it) or
+    height= and width=, dtype=, layout=, channels=, mean= and std= (in units of the 0..1 pixel),
+    label_dtype=, target_transform= (of a label, an int). with_indices=True adds each sample's
+    number: [X, y, indices]. Images float32 n x 1 x h x w and labels int64 n, unless told otherwise.
+
+    Tensors are the caller's own. With zero_copy=True they lie in the daemon's memory, which is
+    mapped read-only: an in-place operation on one ends the process (PyTorch cannot mark it).
+
+    num_workers=, prefetch_factor=, persistent_workers= start no process: they choose the moments at
+    which random numbers are drawn, as with DataLoader. pin_memory= pins. A collate_fn=, a transform
+    set on .dataset, and batch_size=None are served by DataLoader itself, sample by sample and with
+    its workers.
+
+    Which daemon: socket=, daemon="auto" and data=; timeout= seconds for a batch (0: 30);
+    reconnect= seconds for a daemon that ended to come back, before errors.DaemonDied.
+
+    Inside DataLoader(loader, batch_size=None, num_workers=n) the workers share the epoch's batches;
+    there is nothing for them to do, and they cost more than they bring. shuffle=True is drawn there
+    from the DataLoader's base seed; a sampler or a generator cannot be asked there.
+    """
+
+    def __init__(self, dataset="fashion-mnist", split=None, batch_size=64, *, shuffle=None,
+                 sampler=None, batch_sampler=None, indices=None, num_workers=0, collate_fn=None,
+                 pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None,
+                 multiprocessing_context=None, generator=None, prefetch_factor=None,
+                 persistent_workers=False, pin_memory_device="", in_order=True, transform=None,
+                 target_transform=None, seed=None, order=None, rank=None, world_size=None, pad=None,
+                 epoch=None, resize=None, height=0, width=0, dtype=None, layout=None, channels=0,
+                 mean=None, std=None, label_dtype=None, with_indices=False, zero_copy=False,
+                 transport=None, socket=None, daemon=None, data=None, reconnect=None, **unknown):
+        check_names(unknown, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
+        if transform is not None:
+            raise NotImplementedError(
+                "transform= is not known: the daemon resizes (resize=) and normalises (mean=, "
+                "std=); for others set loader.dataset.transform, which DataLoader then applies "
+                "sample by sample, or transform the batches")
+        exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
+        exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
+        exclude(batch_sampler=batch_sampler, drop_last=drop_last)
+        if batch_sampler is not None:
+            if batch_size not in (1, 64):
+                raise ValueError("batch_sampler= and batch_size= exclude each other")
+            batch_size = 1  # DataLoader's default
+        spec = order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, pad,
+                          epoch, drop_last)
+        if spec is not None and generator is not None and shuffle:
+            raise ValueError("generator= is for shuffle=True without seed=, in one process")
+        source = source_of(dataset, split, dict(
+            resize=resize, height=height, width=width, dtype=dtype, layout=layout,
+            channels=channels, mean=mean, std=std, label_dtype=label_dtype,
+            with_indices=with_indices or None), dict(
+            socket=socket, daemon=daemon, data=data, reconnect=reconnect,
+            timeout=seconds(timeout)), target_transform)
+        self._samples, chosen = subset_of(source)
+        if indices is not None:
+            if chosen is not None:
+                raise ValueError("indices= and a Subset exclude each other")
+            chosen = numbers_of(indices, self._samples)
+            source = Subset(self._samples, chosen)
+        if spec is not None:
+            kind = ShardSampler if spec["world_size"] > 1 else SeededSampler
+            sampler, shuffle = kind(source, self._samples.where, spec), None
+        self.zero_copy, self.transport = zero_copy, transport
+        self.label_dtype = self._samples.label_dtype
+        self.with_indices = self._samples.with_indices
+        self._run = None          # the newest iteration's
+        self._goes_on = None      # (its epoch, process): the next iteration is the rest of _run
+        self._base_drawn = False  # by an iteration before, with persistent_workers
+        self._told = False        # set_epoch was called
+        self._outer = None, 0     # base seed of a DataLoader around this, iterations in it
+        DataLoader.__init__(
+            self, source, batch_size, shuffle, sampler, batch_sampler, num_workers, collate_fn,
+            pin_memory, drop_last, timeout, worker_init_fn, multiprocessing_context, generator,
+            prefetch_factor=prefetch_factor, persistent_workers=persistent_workers,
+            pin_memory_device=pin_memory_device, in_order=in_order)
+        self._order = Order(self._samples, chosen, self.batch_sampler, dict(
+            label_dtype=self.label_dtype, indices=self.with_indices, zero_copy=zero_copy,
+            transport=transport))
+        if num_workers and not self._by_dataloader():
+            tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
+                       "and starts none; the option only chooses when random numbers are drawn, as "
+                       "in DataLoader" + (", and worker_init_fn= is not called"
+                                          if worker_init_fn else ""))
+
+    def __repr__(self):
+        return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: "
+                f"{len(self.dataset)} samples, batch_size={self.batch_size}, "
+                f"{type(self.sampler).__name__}>")
+
+    # ---- what DataLoader's users ask
+
+    @property
+    def info(self):
+        """What the daemon made of it: a core.Info."""
+        if self._run is not None and self._run.stream is not None:
+            return self._run.stream.info
+        with self._order.stream(self._order.known() or {}) as stream:
+            return stream.info
+
+    def __len__(self):
+        """Batches an epoch."""
+        return DataLoader.__len__(self)
+
+    def _by_dataloader(self):
+        """Whether DataLoader itself has to read the samples."""
+        return (self._samples.transform is not None or self.batch_sampler is None or
+                self.collate_fn is not default_collate)
+
+    def check_worker_number_rationality(self):
+        if self._by_dataloader():
+            DataLoader.check_worker_number_rationality(self)
+
+    def set_epoch(self, epoch):
+        """The next iteration gives that epoch, from its first batch; that of a restored state goes
+        on where it was. Told to every sampler here that has a set_epoch (a drawn order has none).
+        """
+        self._told = True
+        self._tell(epoch)
+
+    def _tell(self, epoch):
+        for sampler in self._samplers():
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(epoch)
+
+    def _samplers(self):
+        found = []
+        for sampler in (self.batch_sampler, self.sampler,
+                        getattr(self.batch_sampler, "sampler", None)):
+            if sampler is not None and all(sampler is not other for other in found):
+                found.append(sampler)
+        return found
+
+    def close(self):
+        """Ends the connection; the next use makes another."""
+        if self._run is not None and self._run.stream is not None:
+            self._run.stream.close()
+
+    # ---- going on
+
+    def state_dict(self, back=0):
+        """The position behind the last batch that the newest iterator handed out, or `back` batches
+        before. Needs no daemon.
+
+        It holds the states of generator= and the sampler's, and within an epoch whose indices were
+        drawn here those, too. Keep it in the model's checkpoint, and torch.get_rng_state() beside
+        it where the order comes from torch's global generator. torch.load(weights_only=True) takes
+        it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
+        resumed `for` is empty, and the next one the next epoch (under Lightning, which counts that
+        epoch as done, the first one is).
+
+        Errors: RuntimeError where DataLoader itself reads the samples, or a sampler is asked batch
+        by batch.
+        """
+        run, lightning = self._run, _called_by(_LIGHTNING)
+        if self._by_dataloader() or run is not None and run.alone and not run.finished:
+            text = "there is no position: " + (
+                "a sampler without a length, or that draws while the epoch runs from a generator "
+                "that others draw from, cannot be put back" if not self._by_dataloader() else
+                "DataLoader itself reads these samples (collate_fn=, a transform, or "
+                "batch_size=None); torchdata's StatefulDataLoader over loader.dataset has one")
+            if not lightning:
+                raise RuntimeError(text)
+            tell_once(f"Lightning's checkpoints are as with a DataLoader, for {text}")
+            return {}
+        inside = run is not None and (back > 0 or not run.finished)
+        if inside and lightning and run.stream is not None and run.stream.at_end:
+            inside = False  # Lightning counts the epoch as done, and asks for the next
+        state = {"inside": inside,
+                 "epoch": self._epoch_now(),
+                 "generators": [g.get_state() for g in _draws.generators_of(self)]}
+        if self._outer[0] is not None:
+            state["outer"] = list(self._outer)
+        if not state["inside"]:
+            return state
+        state["epoch"] = run.number if run.number is not None else state["epoch"]
+        state.update(run.state_dict(back))
+        return state
+
+    def load_state_dict(self, state):
+        """The next iteration goes on where the state was taken.
+
+        Errors: ValueError for what is no state of a Loader; errors.TokenError for that of another
+        data set, split, batch size or order."""
+        if state == {} and _called_by(_LIGHTNING):
+            return
+        if not isinstance(state, dict) or not {"inside", "epoch", "generators"} <= state.keys():
+            raise ValueError("this is no state of a Loader; it has inside, epoch and generators, "
+                             f"not {sorted(state) if isinstance(state, dict) else type(state)}")
+        generators = _draws.generators_of(self)
+        if len(generators) != len(state["generators"]):
+            raise ValueError(f"the state has {len(state['generators'])} generators, this Loader "
+                             f"{len(generators)}: make it as the one that was saved")
+        for generator, kept in zip(generators, state["generators"]):
+            generator.set_state(kept)
+        self._run = run = Epoch.restored(state, self._order)
+        if "outer" in state:
+            self._outer = tuple(state["outer"])
+        if state["inside"]:
+            self._go_on_with(run)
+        elif state["epoch"] is not None and get_worker_info() is None and (
+                self._order.seeded or not self._told):  # else the program says its epochs itself
+            self._tell(state["epoch"])
+        run.finished = not state["inside"]
+
+    def _go_on_with(self, run):
+        if run.number is not None and get_worker_info() is None:
+            self._tell(run.number)
+        self._goes_on = run.number, os.getpid()
+
+    def _rest(self):
+        """Whether the iteration that begins is the rest of one before."""
+        goes_on, self._goes_on = self._goes_on, None
+        if goes_on is None:
+            return False
+        epoch, process = goes_on
+        if get_worker_info() is None:
+            return epoch == self._epoch_now()  # else set_epoch said another one
+        if process != os.getpid():
+            raise RuntimeError("this Loader's state was loaded outside of the worker that reads it:"
+                               " load it into a StatefulDataLoader, or use the Loader itself")
+        return True
+
+    def _epoch_now(self):
+        """Of the sampler that counts epochs, if one does: the next."""
+        for sampler in self._samplers():
+            if hasattr(sampler, "set_epoch") and hasattr(sampler, "epoch"):
+                return sampler.epoch
+        return None
+
+    # ---- an epoch
+
+    def __iter__(self):
+        worker = get_worker_info()
+        if self._by_dataloader():
+            if worker is not None:
+                raise RuntimeError("inside another DataLoader's workers there is no collate_fn=, "
+                                   "transform or batch_size=None: give them to that DataLoader")
+            return DataLoader.__iter__(self)
+        last, order = self._run, self._order
+        rest = self._rest()
+        if worker is not None:
+            return self._in_worker(worker, last, rest)
+        if rest and last.stream is not None:
+            if order.seeded:
+                order.sampler.begin()
+            return self._watched(last, self._streamed(last))
+        batches = iter(self.batch_sampler) if order.asked() else None
+        persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
+        around = _called_by(_DATALOADER)  # which has drawn from the global generator
+        spare = last.stream if last is not None and not last.in_use() else None
+        run = Epoch(self._epoch_now())
+        run.drawn = rest and last.drawn or persistent or around and self.generator is None
+        if not (run.drawn or around):
+            run.drawn = True
+            draw(self.generator)
+            if self.num_workers and batches is not None:
+                batches = iter(self.batch_sampler)  # as DataLoader with workers does
+        self._base_drawn = True
+        self._run = run
+
+        def begin():
+            if not run.drawn:  # a DataLoader around may throw this iterator away unread
+                run.drawn = True
+                draw(self.generator)
+            return run.begin(order, batches, spare)
+
+        if self.num_workers:  # they are sent their first batches at once
+            alone, ahead = begin(), self.prefetch_factor * self.num_workers
+            run.draws.asked(ahead)
+            queue = collections.deque(itertools.islice(alone, ahead) if alone is not None else ())
+            return self._watched(run, self._batches(run, lambda: alone, queue))
+        return self._watched(run, self._batches(run, begin, None))
+
+    def _watched(self, run, reader):
+        run.reader = weakref.ref(reader)
+        return reader
+
+    def _refuse_to_ask(self):
+        if self._order.asked() or self.generator is not None:
+            raise RuntimeError("a sampler or a generator is asked by the process that reads the "
+                               "batches: use this Loader itself, or num_workers=0")
+
+    def __getstate__(self):
+        if get_spawning_popen() is not None and not self._by_dataloader():
+            self._refuse_to_ask()  # PyTorch cannot send a generator
+        return self.__dict__
+
+    def _in_worker(self, worker, last, rest):
+        """The part of worker.id of the epoch: every num_workers-th batch."""
+        self._refuse_to_ask()
+        base = worker.seed - worker.id  # the same in all of them
+        before, iteration = self._outer
+        if before != base:
+            iteration = 0
+        elif not rest:
+            iteration += 1  # persistent workers
+        self._outer = base, iteration
+        self._run = run = last if rest else Epoch()
+        run.begin_in_worker(self._order, base, iteration,
+                            None if rest or last is None else last.stream)
+        return self._watched(run, self._streamed(run, worker.id, worker.num_workers))
+
+    def _batches(self, run, begin, queue):
+        alone = begin()
+        if alone is None:
+            yield from self._streamed(run)
+        else:
+            yield from self._asked(alone, queue)
+        run.finished = True
+
+    def _asked(self, positions, queue):
+        """Of a sampler that is asked batch by batch; `queue`: those it was asked for ahead."""
+        if queue is None:
+            yield from map(self._fetched, positions)
+            return
+        while queue:
+            batch = self._fetched(queue.popleft())
+            queue.extend(itertools.islice(positions, 1))
+            yield batch
+
+    def _streamed(self, run, first=0, stride=1):
+        draws, done = run.draws, 0
+        ahead = (self.prefetch_factor or 0) * self.num_workers
+        _idle.take(run.stream)
+        try:
+            for _, step, *arrays in run.batches(first, stride):
+                if draws.states:
+                    draws.asked(ahead + step + 1)
+                yield self._made(*arrays)
+                done = step + 1
+            draws.asked(ahead + draws.steps + 1)
+        except _draws.Moved:
+            run.alone = True
+            read, rest = draws.again(self.batch_sampler, self._order.chosen)
+            queue = collections.deque(read[done:]) if ahead else None
+            if ahead and not queue:
+                queue.extend(itertools.islice(rest, 1))
+            yield from self._asked(rest, queue)
+        except errors.Error:
+            if self._run is run:
+                self._go_on_with(run)  # the next `for` tries again
+            raise
+        finally:
+            if run.stream is not None:
+                _idle.put(run.stream)
+        run.finished = True
+
+    def _made(self, images, labels, indices):
+        target_transform = self._samples.target_transform
+        if target_transform is not None:
+            labels = default_collate([target_transform(label) for label in labels.tolist()])
+        batch = [images, labels] if indices is None else [images, labels, indices]
+        if self.pin_memory:
+            batch = _pinned(batch)
+        return batch
+
+    def _fetched(self, positions):
+        """A batch that is read without a stream."""
+        chosen = self._order.numbers(numbers([operator.index(i) for i in positions]))
+        images, labels = self._samples.fetch(chosen)
+        return self._made(images, labels.to(getattr(torch, self.label_dtype)),
+                          torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
+
+
+def _pinned(batch):
+    if torch.accelerator.is_available():
+        return [tensor.pin_memory() for tensor in batch]
+    tell_once("pin_memory=True, and there is no accelerator to pin memory for: it is not pinned")
+    return batch
