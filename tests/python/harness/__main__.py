@@ -1,6 +1,7 @@
 """Runs combinations and says how many are equal; see scripts/harness --help."""
 import argparse
 import collections
+import gc
 import re
 import sys
 import time
@@ -37,6 +38,8 @@ def main():
                 result, text = "different", f"{type(error).__name__}: {error}"
                 if options.v:
                     traceback.print_exc()
+            if "workers" in combination.name or "around-" in combination.name:
+                gc.collect()  # iterators with worker processes, before the next fork
             seconds[combination.name.split("/")[0]] += time.monotonic() - began
             count[result] += 1
             if result == "different":

@@ -13,6 +13,9 @@ from harness.orders import ORDERS, SIZES
 SPAWN = ("shuffle", "generator", "seed", "indices-shuffle", "subset-shuffle", "rank-1-of-2-wrap")
 
 
+ONE = SIZES[:1]
+
+
 class Combination(NamedTuple):
     name: str
     run: object  # (daemon) -> ("equal" | "refused" | "different" | "none", text)
@@ -100,35 +103,50 @@ def _saving(drivers, orders, sizes, places):
 def _training(whole):
     two = trainers.TwoProcesses()
     for number, order in enumerate(ORDERS):
-        for kind in trainers.KINDS:
+        for kind in trainers.KINDS if whole else ("prepare",) if number % 4 == 1 else ():
             if trainers.takes(order, kind):
                 yield Combination(f"accelerate-1/{kind}/{order.name}/8",
                                   trainers.one_process(order, kind))
-                yield Combination(f"accelerate-2/{kind}/{order.name}/8", two.run(order, kind))
-        if whole or number % 9 == 1:
+                if whole:
+                    yield Combination(f"accelerate-2/{kind}/{order.name}/8", two.run(order, kind))
+        if whole or number % 13 == 1:
             for when in trainers.CHECKPOINTS:
                 yield Combination(f"lightning/{when}/{order.name}/8",
                                   trainers.lightning(order, when))
 
 
+def _with_processes(order):
+    """Of workers that are started for each: those that cost seconds, for some orders."""
+    yield from _happening(OWN_WORKERS, [order], ONE, ("several", "broken-3", "seeded-again"))
+    yield from _happening(WORKERS, [order], ONE, ("several", "set-0-5-5-2"))
+    yield from _saving([STATEFUL_WORKERS], [order], ONE, ("middle", "later-end"))
+    if order.name in SPAWN:
+        yield from _happening(SPAWNED, [order], ONE, ("several",))
+        yield from _happening(WORKERS, [order], ONE, ("broken-3", "exception"))
+        # Persistent workers have one iterator, which a second iter() takes over.
+        yield from _happening([w for w in WORKERS if not w.persistent], [order], ONE,
+                              ("at-once",))
+
+
 def all(whole):
-    """Every combination, or about a twelfth of them with something of each kind."""
-    one = SIZES[:1]
-    found = [*_happening([PLAIN], ORDERS, SIZES if whole else one),
-             *_happening([AROUND], ORDERS, one),
-             *_saving([PLAIN], ORDERS, SIZES if whole else one, events.SAVES),
-             *_saving([AROUND], ORDERS, one, events.SAVES),
-             *_happening([STATEFUL], ORDERS, one, ("several", "broken-3")),
-             *_saving([STATEFUL], ORDERS, one, events.SAVES),
-             *_happening([PLAIN, AROUND], ORDERS if whole else ORDERS[::3], one, events.OF_DAEMON),
-             *_saving([PLAIN], ORDERS if whole else ORDERS[::3], one, events.SAVES_DEAD)]
-    found += _training(whole)
-    found += [Combination(name, run) for name, run in refusals.all()]
+    """Every combination, or some of each kind."""
+    if whole:
+        yield from _happening([PLAIN], ORDERS, SIZES)
+        yield from _happening([AROUND], ORDERS, ONE)
+        yield from _happening([STATEFUL], ORDERS, ONE, ("several", "broken-3"))
+        yield from _happening([PLAIN, AROUND], ORDERS, ONE, events.OF_DAEMON)
+        yield from _saving([PLAIN], ORDERS, SIZES, events.SAVES)
+        yield from _saving([AROUND, STATEFUL], ORDERS, ONE, events.SAVES)
+        yield from _saving([PLAIN], ORDERS, ONE, events.SAVES_DEAD)
+    else:
+        yield from _happening([PLAIN], ORDERS, ONE)
+        yield from _happening([AROUND], ORDERS[::3], ONE)
+        yield from _happening([PLAIN], ORDERS[::4], ONE, events.OF_DAEMON)
+        yield from _saving([PLAIN, STATEFUL], ORDERS[1::5], ONE, events.SAVES)
+        yield from _saving([PLAIN], ORDERS[::6], ONE, events.SAVES_DEAD)
     for number, order in enumerate(ORDERS):
-        with_processes = [
-            *_happening(OWN_WORKERS, [order], one, ("several", "broken-3", "seeded-again")),
-            *_happening(WORKERS, [order], one, ("several", "broken-3", "set-0-5-5-2")),
-            *_happening(SPAWNED, [order], one, ("several",) if order.name in SPAWN else ("none",)),
-            *_saving([STATEFUL_WORKERS], [order], one, ("middle", "later-end"))]
-        found += with_processes if whole else with_processes[number % 7::11]
-    return found
+        found = list(_with_processes(order))
+        yield from found if whole else found[number % 17::17]
+    yield from _training(whole)
+    refused = [Combination(name, run) for name, run in refusals.all()]
+    yield from refused if whole else refused[::3]
