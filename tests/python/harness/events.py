@@ -131,15 +131,12 @@ def at_once(p):
 
 
 def by_turns(p):
-    a = iter(p.reader)
-    p.trace.batch(next(a))
-    b = iter(p.reader)
-    for batch in (*zip(a, range(2)), *zip(b, range(1))):
-        p.trace.batch(batch[0])
-    for batch in a:
-        p.trace.batch(batch)
-    for batch in b:
-        p.trace.batch(batch)
+    a, b = iter(p.reader), None
+    for iterator, count in (("a", 1), ("b", 0), ("a", 2), ("b", 1), ("a", 99), ("b", 99)):
+        if iterator == "b" and b is None:
+            b = iter(p.reader)
+        for _, batch in zip(range(count), a if iterator == "a" else b):
+            p.trace.batch(batch)
     p.trace.say("end")
     p.epoch()
 
