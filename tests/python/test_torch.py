@@ -1,8 +1,10 @@
 """fmnist.torch against PyTorch and Pillow themselves: orders, random numbers, pixels, workers."""
 
+import contextlib
 import gc
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader, DistributedSampler  # noqa: E402
 
+import fmnist  # noqa: E402
 from fmnist.torch import FashionMNIST, Loader, pillow_rule  # noqa: E402
 
 COUNT = {"train": 60000, "test": 10000}
@@ -173,6 +176,64 @@ def test_in_dataloader__each_batch_once_in_order(daemon, workers, context):
 def test_in_dataloader__drawn_order_is_one_in_all_workers(daemon):
     seen = numbers(DataLoader(loader(shuffle=True), batch_size=None, num_workers=2))
     assert sorted(sum(seen, [])) == list(range(10000))
+
+
+# ---- connections --------------------------------------------------------------------------------
+
+
+def connections(most=0):
+    """Streams that the daemon serves, once it has seen those end that did."""
+    for _ in range(200):
+        count = sum("stream" in client for client in fmnist.status()["clients"])
+        if count <= most:
+            break
+        time.sleep(0.02)
+    return count
+
+
+class Broken(Exception):
+    pass
+
+
+def use(ours, how):
+    if how == "dropped":
+        next(iter(ours))
+    elif how == "break":
+        for i, _ in enumerate(ours):
+            if i == 2:
+                break
+    elif how == "exception":
+        with contextlib.suppress(Broken):
+            for i, _ in enumerate(ours):
+                if i == 1:
+                    raise Broken
+    else:
+        list(ours)
+
+
+def test_connections__a_thousand_loaders_partly_read__none_is_left(private_daemon, monkeypatch):
+    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
+    orders = [dict(), dict(shuffle=True), dict(shuffle=True, seed=1), dict(sampler=[5, 3, 1] * 200),
+              dict(shuffle=True, generator=torch.Generator())]
+    for number in range(1000):
+        use(loader(**orders[number % len(orders)]),
+            ("dropped", "break", "exception")[number % 3] if number % 40 else "all")
+        if number % 100 == 0:
+            gc.collect()
+            assert connections() == 0
+    gc.collect()
+    assert connections() == 0
+
+
+def test_connections__a_trainer__one(private_daemon, monkeypatch):
+    monkeypatch.setenv("FMNIST_SOCKET", str(private_daemon))
+    train, val = loader(shuffle=True, batch_size=1000), loader(batch_size=1000)
+    for _ in range(2):
+        for _ in train:
+            assert connections(1) == 1
+        for _ in val:
+            assert connections(1) == 1
+        assert connections(1) == 1
 
 
 # ---- tensors ----------------------------------------------------------------------------------
