@@ -1,22 +1,24 @@
 """What the keywords of fmnist.torch.Loader mean together, and what is refused."""
 import functools
 import warnings
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Subset
 
 from fmnist._loader import numbers
 from fmnist._torch_samples import MapDataset, subset_of
 
 
-def seconds(timeout):
+def seconds(timeout: float | None) -> float | None:
     """How long to wait for a batch, of DataLoader's timeout=; None: our own default."""
     if timeout is None or isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(f"timeout={timeout!r}: want seconds, 0 for the default of 30")
     return timeout or None
 
 
-def exclude(**said):
+def exclude(**said: Any) -> None:
     """ValueError where more than one of these was said."""
     names = [f"{name}=" for name, value in said.items() if value is not None and value is not False]
     if len(names) > 1:
@@ -24,13 +26,17 @@ def exclude(**said):
 
 
 @functools.lru_cache(maxsize=None)
-def tell_once(text):
+def tell_once(text: str) -> None:
+    """A UserWarning, once in a process."""
     warnings.warn(text, stacklevel=3)
 
 
-def order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, pad, epoch,
-               drop_last):
-    """The spec of an order that a seed and an epoch say; None where nothing of it was given."""
+def order_spec(sampler: Any, batch_sampler: Any, shuffle: bool | None, seed: int | None,
+               order: str | None, rank: int | None, world_size: int | None, pad: str | None,
+               epoch: int | None, drop_last: bool) -> dict[str, Any] | None:
+    """The spec of an order that a seed and an epoch say; None where nothing of it was given.
+
+    Errors: ValueError for what does not go together."""
     said = {"seed": seed, "order": order, "rank": rank, "world_size": world_size, "pad": pad,
             "epoch": epoch}
     given = [f"{name}=" for name, value in said.items() if value is not None]
@@ -51,8 +57,11 @@ def order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, p
                 epoch=epoch or 0)
 
 
-def numbers_of(indices, samples):
-    """The numbers that indices= says: numbers, a mask of len(samples) truths, or a Subset's."""
+def numbers_of(indices: Any, samples: MapDataset) -> NDArray[np.uint32]:
+    """The numbers that indices= says: numbers, a mask of len(samples) truths, or a Subset's.
+
+    Errors: ValueError for none, and for a mask of another length."""
+    found: NDArray[np.uint32] | None
     if isinstance(indices, Subset):
         found = subset_of(indices)[1]
     elif np.asarray(indices).dtype != bool:
@@ -62,13 +71,17 @@ def numbers_of(indices, samples):
     else:
         raise ValueError(f"indices: a mask of shape {np.shape(indices)}, want ({len(samples)},), "
                          "one truth for each sample of the split")
-    if not len(found):
+    if found is None or not len(found):
         raise ValueError("indices= names no sample: want 1 or more, or None for all of the split")
     return found
 
 
-def source_of(dataset, split, images, where, target_transform):
-    """The data set that a Loader reads: the one that was given, or one of these keywords."""
+def source_of(dataset: Any, split: str | None, images: dict[str, Any], where: dict[str, Any],
+              target_transform: Any) -> Any:
+    """The data set that a Loader reads, a MapDataset or a Subset of one: the one that was given, or
+    one of these keywords.
+
+    Errors: TypeError for another kind; ValueError for a keyword that a MapDataset says already."""
     if isinstance(dataset, str):
         return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
             name: value for name, value in {**images, **where}.items() if value is not None})

@@ -12,11 +12,16 @@ while the epoch runs is found out, and asked batch by batch.
 import itertools
 import operator
 import random
+from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fmnist._loader import numbers
+
+Numbers = NDArray[np.uint32]
 
 END = -1  # the key of the state behind the last batch
 
@@ -32,42 +37,52 @@ class Draws:
     when there was no further batch than those `steps`. `first` is the one before batch 0.
     """
 
-    def __init__(self, indices, lengths=None, generator=None, states=None, first=None, steps=0):
-        self.indices, self.lengths, self.steps = indices, lengths, steps
-        self.generator, self.states, self.first = generator, states or {}, first
+    def __init__(self, indices: Numbers | None, lengths: Numbers | None = None,
+                 generator: torch.Generator | None = None,
+                 states: dict[int, torch.Tensor] | None = None, first: torch.Tensor | None = None,
+                 steps: int = 0) -> None:
+        self.indices: Any = indices  # None: the daemon draws them
+        self.lengths, self.steps = lengths, steps
+        self.generator: Any = generator  # there is one where there are states
+        self.states, self.first = states or {}, first
         self._asked, self._left = 0, first
 
-    def spec(self):
+    def spec(self) -> dict[str, Any]:
         """What a core.Stream of them has instead of its own."""
-        spec, lengths = {"order": "list", "list": self.indices}, self.lengths
+        spec: dict[str, Any] = {"order": "list", "list": self.indices}
+        lengths = self.lengths
         if lengths is None:
             return spec
         if (lengths[:-1] == lengths[0]).all() and lengths[-1] <= lengths[0]:
             return {**spec, "batch_size": int(lengths[0])}  # faster: fetched in blocks
         return {**spec, "list_batches": lengths}
 
-    def asked(self, count):
+    def asked(self, count: int) -> None:
         """So many batches have been asked for, so far; one more than there are: the end was met.
         Raises Moved where what was read ahead does not hold any longer."""
         if self.states and count > self._asked:
             state = self._state(self._asked, count)
             if state is not None:
+                assert self._left is not None  # it goes with the states
                 if not torch.equal(self.generator.get_state(), self._left):
                     raise Moved
                 self.generator.set_state(state)
                 self._left = state
             self._asked = count
 
-    def _state(self, begin, end):
+    def _state(self, begin: int, end: int) -> torch.Tensor | None:
         """The newest of those noted in the asking for batches begin .. end - 1."""
         if end > self.steps and END in self.states:
             return self.states[END]
         keys = range(min(end, self.steps) - 1, begin - 1, -1)
         return next((self.states[key] for key in keys if key in self.states), None)
 
-    def again(self, batch_sampler, numbers_of):
+    def again(self, batch_sampler: Any,
+              numbers_of: Numbers | None) -> tuple[list[Any], Iterator[Any]]:
         """(batches that were asked for, an iterator of the rest), as positions: the sampler itself
-        goes on from what the generator has become."""
+        goes on from what the generator has become.
+
+        Errors: RuntimeError where the sampler gives other batches than before."""
         now = self.generator.get_state()
         self.generator.set_state(self.first)
         rest = iter(batch_sampler)
@@ -83,9 +98,9 @@ class Draws:
                 "generator of its own")
         return read, rest
 
-    def state_dict(self, back):
+    def state_dict(self, back: int) -> dict[str, Any]:
         """As `back` batches before. Tensors only: torch.load(weights_only=True) takes them."""
-        kept = {"list": _tensor(self.indices), "lengths": _tensor(self.lengths)}
+        kept: dict[str, Any] = {"list": _tensor(self.indices), "lengths": _tensor(self.lengths)}
         if self.states:
             asked = self._asked - back
             kept.update(asked=asked, steps=self.steps, first=self.first, states={
@@ -96,7 +111,8 @@ class Draws:
         return kept
 
     @classmethod
-    def restored(cls, state, generator):
+    def restored(cls, state: dict[str, Any], generator: torch.Generator | None) -> Self:
+        """Of a state_dict; `generator` is put where it was."""
         draws = cls(_array(state["list"]), _array(state["lengths"]))
         if "states" in state and generator is not None:
             if "now" in state:
@@ -107,15 +123,19 @@ class Draws:
         return draws
 
 
-def _tensor(array):
+def _tensor(array: Numbers | None) -> torch.Tensor | None:
     return None if array is None else torch.from_numpy(array.view(np.int32).copy())
 
 
-def _array(tensor):
-    return None if tensor is None else tensor.numpy().view(np.uint32)
+def _array(tensor: torch.Tensor | None) -> Numbers | None:
+    if tensor is None:
+        return None
+    array: Numbers = tensor.numpy().view(np.uint32)
+    return array
 
 
-def shuffled(count, generator, batch_size, drop_last, indices=None):
+def shuffled(count: int, generator: torch.Generator, batch_size: int, drop_last: bool,
+             indices: Numbers | None = None) -> Draws:
     """RandomSampler's epoch of `count` samples, or of those `indices`, with the second permutation
     that it draws when asked for more, and throws away: a short last batch asks for more."""
     first = generator.get_state()
@@ -128,23 +148,25 @@ def shuffled(count, generator, batch_size, drop_last, indices=None):
     if count % batch_size and not drop_last:
         states[steps] = states[END]
         steps += 1
-    order = order.numpy().astype(np.uint32) if indices is None else indices[order.numpy()]
-    return Draws(order, None, generator, states, first, steps)
+    numbered = order.numpy().astype(np.uint32) if indices is None else indices[order.numpy()]
+    return Draws(numbered, None, generator, states, first, steps)
 
 
-def _globals():
+def _globals() -> tuple[Any, ...]:
     """What a sampler may draw from besides its own generator."""
-    return (torch.get_rng_state().numpy().tobytes(), random.getstate(),
-            np.random.get_state()[1].tobytes(), np.random.get_state()[2:])
+    ours: Any = np.random.get_state()
+    return (torch.get_rng_state().numpy().tobytes(), random.getstate(), ours[1].tobytes(),
+            ours[2:])
 
 
-def _restore(state):
+def _restore(state: tuple[Any, ...]) -> None:
     torch.set_rng_state(torch.frombuffer(bytearray(state[0]), dtype=torch.uint8))
     random.setstate(state[1])
     np.random.set_state(("MT19937", np.frombuffer(state[2], np.uint32), *state[3]))
 
 
-def sampled(batch_sampler, batches, numbers_of, generator):
+def sampled(batch_sampler: Any, batches: Iterator[Any], numbers_of: Numbers | None,
+            generator: torch.Generator | None) -> Draws | Iterator[Any]:
     """Everything that an iterator `batches` of a batch sampler gives, in Draws; `generator`, or
     None, is what it draws from. numbers_of: of a Subset's positions, or None.
 
@@ -156,13 +178,14 @@ def sampled(batch_sampler, batches, numbers_of, generator):
     except TypeError:
         return batches
     before = _globals()
-    states, read = {}, []
+    states: dict[int, torch.Tensor] = {}
+    read: list[Any] = []
     last = first = generator.get_state() if generator is not None else None
-    early = None  # the global generators behind the first batch
+    early: tuple[Any, ...] | None = None  # the global generators behind the first batch
 
-    def note(key):
+    def note(key: int) -> None:
         nonlocal last
-        if generator is not None:
+        if generator is not None and last is not None:
             now = generator.get_state()
             if not torch.equal(now, last):
                 states[key] = last = now
@@ -176,23 +199,24 @@ def sampled(batch_sampler, batches, numbers_of, generator):
     note(END)
     if len(read) > count or early is not None and _globals() != early:
         _restore(before)
-        if generator is not None:
+        if generator is not None and first is not None:
             generator.set_state(first)
-        return iter(batch_sampler)
+        anew: Iterator[Any] = iter(batch_sampler)
+        return anew
     lengths = np.array([len(batch) for batch in read], np.uint32)
     indices = numbers([operator.index(i) for batch in read for i in batch])
     if numbers_of is not None:
         indices = numbers_of[indices]
-    if states:
+    if states and generator is not None and first is not None and last is not None:
         states.setdefault(END, last)
         generator.set_state(first)
     return Draws(indices, lengths, generator, states, first, len(read))
 
 
-def generators_of(loader):
+def generators_of(loader: Any) -> list[torch.Generator]:
     """The generators that a DataLoader and its sampler draw from, each once: its own, if it has
     one, and the sampler's."""
-    found = []
+    found: list[torch.Generator] = []
     for holder in (loader, loader.batch_sampler, loader.sampler,
                    getattr(loader.batch_sampler, "sampler", None)):
         generator = getattr(holder, "generator", None)
@@ -201,14 +225,15 @@ def generators_of(loader):
     return found
 
 
-def generator_of(batch_sampler):
+def generator_of(batch_sampler: Any) -> torch.Generator | None:
     """The generator that a batch sampler, or the sampler within it, says it draws from."""
     for sampler in (batch_sampler, getattr(batch_sampler, "sampler", None)):
-        if isinstance(getattr(sampler, "generator", None), torch.Generator):
-            return sampler.generator
+        generator = getattr(sampler, "generator", None)
+        if isinstance(generator, torch.Generator):
+            return generator
     return None
 
 
-def is_static(sampler):
+def is_static(sampler: Any) -> bool:
     """Whether it is the numbers themselves, the same in every epoch."""
     return isinstance(sampler, (list, tuple, range, np.ndarray, torch.Tensor))

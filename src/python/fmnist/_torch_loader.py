@@ -11,19 +11,21 @@ import operator
 import os
 import sys
 import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.context import get_spawning_popen
+from typing import Any, Never
 
 import torch
 from torch.utils.data import (DataLoader, IterableDataset, Subset, default_collate,
                               get_worker_info)
 
-from fmnist import _idle, _torch_draws as _draws, errors
+from fmnist import _idle, _torch_draws as _draws, core, errors
 from fmnist._loader import numbers
-from fmnist._spec import check_names
+from fmnist._spec import check_names, shows
 from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
                                      tell_once)
 from fmnist._torch_epoch import Epoch, Order, draw
-from fmnist._torch_samples import subset_of
+from fmnist._torch_samples import MapDataset, subset_of
 from fmnist._torch_seeded import SeededSampler, ShardSampler
 
 
@@ -34,12 +36,12 @@ _LIGHTNING = ("pytorch_lightning.utilities.combined_loader",
               "lightning.pytorch.utilities.combined_loader")
 
 
-def _called_by(modules):
+def _called_by(modules: tuple[str, ...]) -> bool:
     """Whether the Loader's method that asks was called by one of those."""
     return sys._getframe(2).f_globals.get("__name__") in modules
 
 
-class Loader(IterableDataset, DataLoader):
+class Loader(IterableDataset[Any], DataLoader[Any]):
     """Batches [X, y] of one split: an epoch each time it is iterated over. It is a DataLoader.
 
     dataset, split    a name that the daemon serves, and "train" or "test"; or a MapDataset, or a
@@ -80,15 +82,28 @@ class Loader(IterableDataset, DataLoader):
     from the DataLoader's base seed; a sampler or a generator cannot be asked there.
     """
 
-    def __init__(self, dataset="fashion-mnist", split=None, batch_size=64, *, shuffle=None,
-                 sampler=None, batch_sampler=None, indices=None, num_workers=0, collate_fn=None,
-                 pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None,
-                 multiprocessing_context=None, generator=None, prefetch_factor=None,
-                 persistent_workers=False, pin_memory_device="", in_order=True, transform=None,
-                 target_transform=None, seed=None, order=None, rank=None, world_size=None, pad=None,
-                 epoch=None, resize=None, height=0, width=0, dtype=None, layout=None, channels=0,
-                 mean=None, std=None, label_dtype=None, with_indices=False, zero_copy=False,
-                 transport=None, socket=None, daemon=None, data=None, reconnect=None, **unknown):
+    dataset: Any  # a MapDataset, or a Subset of one
+
+    def __init__(self, dataset: str | MapDataset | Subset[Any] = "fashion-mnist",
+                 split: str | None = None, batch_size: int | None = 64, *,
+                 shuffle: bool | None = None, sampler: Iterable[Any] | None = None,
+                 batch_sampler: Iterable[Any] | None = None, indices: Any = None,
+                 num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None,
+                 pin_memory: bool = False, drop_last: bool = False, timeout: float = 0,
+                 worker_init_fn: Callable[[int], None] | None = None,
+                 multiprocessing_context: Any = None, generator: torch.Generator | None = None,
+                 prefetch_factor: int | None = None, persistent_workers: bool = False,
+                 pin_memory_device: str = "", in_order: bool = True, transform: None = None,
+                 target_transform: Callable[[int], Any] | None = None, seed: int | None = None,
+                 order: str | None = None, rank: int | None = None, world_size: int | None = None,
+                 pad: str | None = None, epoch: int | None = None,
+                 resize: str | int | Sequence[int] | None = None, height: int = 0, width: int = 0,
+                 dtype: str | None = None, layout: str | None = None, channels: int = 0,
+                 mean: float | Sequence[float] | None = None,
+                 std: float | Sequence[float] | None = None, label_dtype: str | None = None,
+                 with_indices: bool = False, zero_copy: bool = False, transport: str | None = None,
+                 socket: Any = None, daemon: str | None = None, data: Any = None,
+                 reconnect: float | None = None, **unknown: Never) -> None:
         check_names(unknown, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
         if transform is not None:
             raise NotImplementedError(
@@ -112,23 +127,26 @@ class Loader(IterableDataset, DataLoader):
             with_indices=with_indices or None), dict(
             socket=socket, daemon=daemon, data=data, reconnect=reconnect,
             timeout=seconds(timeout)), target_transform)
+        self._samples: MapDataset
         self._samples, chosen = subset_of(source)
         if indices is not None:
             if chosen is not None:
                 raise ValueError("indices= and a Subset exclude each other")
             chosen = numbers_of(indices, self._samples)
-            source = Subset(self._samples, chosen)
+            source = Subset(self._samples, chosen)  # type: ignore[arg-type]  # len() and [] do
         if spec is not None:
             kind = ShardSampler if spec["world_size"] > 1 else SeededSampler
             sampler, shuffle = kind(source, self._samples.where, spec), None
         self.zero_copy, self.transport = zero_copy, transport
         self.label_dtype = self._samples.label_dtype
         self.with_indices = self._samples.with_indices
-        self._run = None          # the newest iteration's
-        self._goes_on = None      # (its epoch, process): the next iteration is the rest of _run
+        self._run: Epoch | None = None  # the newest iteration's
+        # (its epoch, process): the next iteration is the rest of _run
+        self._goes_on: tuple[int | None, int] | None = None
         self._base_drawn = False  # by an iteration before, with persistent_workers
         self._told = False        # set_epoch was called
-        self._outer = None, 0     # base seed of a DataLoader around this, iterations in it
+        # base seed of a DataLoader around this, iterations in it
+        self._outer: tuple[int | None, int] = (None, 0)
         DataLoader.__init__(
             self, source, batch_size, shuffle, sampler, batch_sampler, num_workers, collate_fn,
             pin_memory, drop_last, timeout, worker_init_fn, multiprocessing_context, generator,
@@ -143,7 +161,7 @@ class Loader(IterableDataset, DataLoader):
                        "in DataLoader" + (", and worker_init_fn= is not called"
                                           if worker_init_fn else ""))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: "
                 f"{len(self.dataset)} samples, batch_size={self.batch_size}, "
                 f"{type(self.sampler).__name__}>")
@@ -151,54 +169,55 @@ class Loader(IterableDataset, DataLoader):
     # ---- what DataLoader's users ask
 
     @property
-    def info(self):
+    def info(self) -> core.Info:
         """What the daemon made of it: a core.Info."""
         if self._run is not None and self._run.stream is not None:
             return self._run.stream.info
         with self._order.stream(self._order.known() or {}) as stream:
             return stream.info
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Batches an epoch."""
         return DataLoader.__len__(self)
 
-    def _by_dataloader(self):
+    def _by_dataloader(self) -> bool:
         """Whether DataLoader itself has to read the samples."""
         return (self._samples.transform is not None or self.batch_sampler is None or
                 self.collate_fn is not default_collate)
 
-    def check_worker_number_rationality(self):
+    def check_worker_number_rationality(self) -> None:
+        """DataLoader's warning of too many workers, where there are any."""
         if self._by_dataloader():
             DataLoader.check_worker_number_rationality(self)
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """The next iteration gives that epoch, from its first batch; that of a restored state goes
         on where it was. Told to every sampler here that has a set_epoch (a drawn order has none).
         """
         self._told = True
         self._tell(epoch)
 
-    def _tell(self, epoch):
+    def _tell(self, epoch: int) -> None:
         for sampler in self._samplers():
             if hasattr(sampler, "set_epoch"):
                 sampler.set_epoch(epoch)
 
-    def _samplers(self):
-        found = []
+    def _samplers(self) -> list[Any]:
+        found: list[Any] = []
         for sampler in (self.batch_sampler, self.sampler,
                         getattr(self.batch_sampler, "sampler", None)):
             if sampler is not None and all(sampler is not other for other in found):
                 found.append(sampler)
         return found
 
-    def close(self):
+    def close(self) -> None:
         """Ends the connection; the next use makes another."""
         if self._run is not None and self._run.stream is not None:
             self._run.stream.close()
 
     # ---- going on
 
-    def state_dict(self, back=0):
+    def state_dict(self, back: int = 0) -> dict[str, Any]:
         """The position behind the last batch that the newest iterator handed out, or `back` batches
         before. Needs no daemon.
 
@@ -224,20 +243,20 @@ class Loader(IterableDataset, DataLoader):
             tell_once(f"Lightning's checkpoints are as with a DataLoader, for {text}")
             return {}
         inside = run is not None and (back > 0 or not run.finished)
-        if inside and lightning and run.stream is not None and run.stream.at_end:
+        if lightning and run is not None and run.stream is not None and run.stream.at_end:
             inside = False  # Lightning counts the epoch as done, and asks for the next
-        state = {"inside": inside,
-                 "epoch": self._epoch_now(),
-                 "generators": [g.get_state() for g in _draws.generators_of(self)]}
+        state: dict[str, Any] = {
+            "inside": inside, "epoch": self._epoch_now(),
+            "generators": [g.get_state() for g in _draws.generators_of(self)]}
         if self._outer[0] is not None:
             state["outer"] = list(self._outer)
-        if not state["inside"]:
+        if run is None or not inside:
             return state
         state["epoch"] = run.number if run.number is not None else state["epoch"]
         state.update(run.state_dict(back))
         return state
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """The next iteration goes on where the state was taken.
 
         Errors: ValueError for what is no state of a Loader; errors.TokenError for that of another
@@ -255,7 +274,8 @@ class Loader(IterableDataset, DataLoader):
             generator.set_state(kept)
         self._run = run = Epoch.restored(state, self._order)
         if "outer" in state:
-            self._outer = tuple(state["outer"])
+            base, iteration = state["outer"]
+            self._outer = base, iteration
         if state["inside"]:
             self._go_on_with(run)
         elif state["epoch"] is not None and get_worker_info() is None and (
@@ -263,12 +283,12 @@ class Loader(IterableDataset, DataLoader):
             self._tell(state["epoch"])
         run.finished = not state["inside"]
 
-    def _go_on_with(self, run):
+    def _go_on_with(self, run: Epoch) -> None:
         if run.number is not None and get_worker_info() is None:
             self._tell(run.number)
         self._goes_on = run.number, os.getpid()
 
-    def _rest(self):
+    def _rest(self) -> bool:
         """Whether the iteration that begins is the rest of one before."""
         goes_on, self._goes_on = self._goes_on, None
         if goes_on is None:
@@ -281,16 +301,18 @@ class Loader(IterableDataset, DataLoader):
                                " load it into a StatefulDataLoader, or use the Loader itself")
         return True
 
-    def _epoch_now(self):
+    def _epoch_now(self) -> int | None:
         """Of the sampler that counts epochs, if one does: the next."""
         for sampler in self._samplers():
             if hasattr(sampler, "set_epoch") and hasattr(sampler, "epoch"):
-                return sampler.epoch
+                epoch: int = sampler.epoch
+                return epoch
         return None
 
     # ---- an epoch
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # DataLoader's own kind
+        """One epoch's batches, [images, labels] or [images, labels, indices]."""
         worker = get_worker_info()
         if self._by_dataloader():
             if worker is not None:
@@ -301,52 +323,53 @@ class Loader(IterableDataset, DataLoader):
         rest = self._rest()
         if worker is not None:
             return self._in_worker(worker, last, rest)
-        if rest and last.stream is not None:
+        if rest and last is not None and last.stream is not None:
             if order.seeded:
                 order.sampler.begin()
             return self._watched(last, self._streamed(last))
-        batches = iter(self.batch_sampler) if order.asked() else None
+        batches = iter(order.batch_sampler) if order.asked() else None
         persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
         around = _called_by(_DATALOADER)  # which has drawn from the global generator
         spare = last.stream if last is not None and not last.in_use() else None
         run = Epoch(self._epoch_now())
-        run.drawn = rest and last.drawn or persistent or around and self.generator is None
+        run.drawn = (rest and last is not None and last.drawn or persistent or
+                     around and self.generator is None)
         if not (run.drawn or around):
             run.drawn = True
             draw(self.generator)
             if self.num_workers and batches is not None:
-                batches = iter(self.batch_sampler)  # as DataLoader with workers does
+                batches = iter(order.batch_sampler)  # as DataLoader with workers does
         self._base_drawn = True
         self._run = run
 
-        def begin():
+        def begin() -> Iterator[Any] | None:
             if not run.drawn:  # a DataLoader around may throw this iterator away unread
                 run.drawn = True
                 draw(self.generator)
             return run.begin(order, batches, spare)
 
         if self.num_workers:  # they are sent their first batches at once
-            alone, ahead = begin(), self.prefetch_factor * self.num_workers
+            alone, ahead = begin(), (self.prefetch_factor or 0) * self.num_workers
             run.draws.asked(ahead)
             queue = collections.deque(itertools.islice(alone, ahead) if alone is not None else ())
             return self._watched(run, self._batches(run, lambda: alone, queue))
         return self._watched(run, self._batches(run, begin, None))
 
-    def _watched(self, run, reader):
+    def _watched(self, run: Epoch, reader: Iterator[Any]) -> Iterator[Any]:
         run.reader = weakref.ref(reader)
         return reader
 
-    def _refuse_to_ask(self):
+    def _refuse_to_ask(self) -> None:
         if self._order.asked() or self.generator is not None:
             raise RuntimeError("a sampler or a generator is asked by the process that reads the "
                                "batches: use this Loader itself, or num_workers=0")
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         if get_spawning_popen() is not None and not self._by_dataloader():
             self._refuse_to_ask()  # PyTorch cannot send a generator
         return self.__dict__
 
-    def _in_worker(self, worker, last, rest):
+    def _in_worker(self, worker: Any, last: Epoch | None, rest: bool) -> Iterator[Any]:
         """The part of worker.id of the epoch: every num_workers-th batch."""
         self._refuse_to_ask()
         base = worker.seed - worker.id  # the same in all of them
@@ -356,12 +379,13 @@ class Loader(IterableDataset, DataLoader):
         elif not rest:
             iteration += 1  # persistent workers
         self._outer = base, iteration
-        self._run = run = last if rest else Epoch()
+        self._run = run = last if rest and last is not None else Epoch()
         run.begin_in_worker(self._order, base, iteration,
                             None if rest or last is None else last.stream)
         return self._watched(run, self._streamed(run, worker.id, worker.num_workers))
 
-    def _batches(self, run, begin, queue):
+    def _batches(self, run: Epoch, begin: Callable[[], Iterator[Any] | None],
+                 queue: collections.deque[Any] | None) -> Iterator[Any]:
         alone = begin()
         if alone is None:
             yield from self._streamed(run)
@@ -369,7 +393,8 @@ class Loader(IterableDataset, DataLoader):
             yield from self._asked(alone, queue)
         run.finished = True
 
-    def _asked(self, positions, queue):
+    def _asked(self, positions: Iterator[Any],
+               queue: collections.deque[Any] | None) -> Iterator[Any]:
         """Of a sampler that is asked batch by batch; `queue`: those it was asked for ahead."""
         if queue is None:
             yield from map(self._fetched, positions)
@@ -379,7 +404,7 @@ class Loader(IterableDataset, DataLoader):
             queue.extend(itertools.islice(positions, 1))
             yield batch
 
-    def _streamed(self, run, first=0, stride=1):
+    def _streamed(self, run: Epoch, first: int = 0, stride: int = 1) -> Iterator[Any]:
         draws, done = run.draws, 0
         ahead = (self.prefetch_factor or 0) * self.num_workers
         _idle.take(run.stream)
@@ -394,7 +419,7 @@ class Loader(IterableDataset, DataLoader):
             run.alone = True
             read, rest = draws.again(self.batch_sampler, self._order.chosen)
             queue = collections.deque(read[done:]) if ahead else None
-            if ahead and not queue:
+            if queue is not None and not queue:
                 queue.extend(itertools.islice(rest, 1))
             yield from self._asked(rest, queue)
         except errors.Error:
@@ -406,7 +431,8 @@ class Loader(IterableDataset, DataLoader):
                 _idle.put(run.stream)
         run.finished = True
 
-    def _made(self, images, labels, indices):
+    def _made(self, images: torch.Tensor, labels: torch.Tensor,
+              indices: torch.Tensor | None) -> list[Any]:
         target_transform = self._samples.target_transform
         if target_transform is not None:
             labels = default_collate([target_transform(label) for label in labels.tolist()])
@@ -415,7 +441,7 @@ class Loader(IterableDataset, DataLoader):
             batch = _pinned(batch)
         return batch
 
-    def _fetched(self, positions):
+    def _fetched(self, positions: Iterable[Any]) -> list[Any]:
         """A batch that is read without a stream."""
         chosen = self._order.numbers(numbers([operator.index(i) for i in positions]))
         images, labels = self._samples.fetch(chosen)
@@ -423,7 +449,10 @@ class Loader(IterableDataset, DataLoader):
                           torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
 
 
-def _pinned(batch):
+shows(Loader.__init__)
+
+
+def _pinned(batch: list[Any]) -> list[Any]:
     if torch.accelerator.is_available():
         return [tensor.pin_memory() for tensor in batch]
     tell_once("pin_memory=True, and there is no accelerator to pin memory for: it is not pinned")

@@ -1,14 +1,18 @@
 """One split by index, for what torchvision.datasets.FashionMNIST is used for."""
 import inspect
 import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Never
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset
+from torch.utils.dlpack import from_dlpack
 
-from fmnist import _served
+from fmnist import _native, _served
 from fmnist._loader import numbers
-from fmnist._spec import check_names
+from fmnist._spec import check_names, shows
 from fmnist._samples import Samples
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
@@ -18,24 +22,24 @@ class TorchArrays:
     """How a core.Stream makes tensors."""
 
     @staticmethod
-    def empty(shape, dtype):
+    def empty(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
         return torch.empty(shape, dtype=getattr(torch, dtype))
 
     @staticmethod
-    def address(tensor):
+    def address(tensor: torch.Tensor) -> int:
         return tensor.data_ptr()
 
     @staticmethod
-    def split(tensor, length):
+    def split(tensor: torch.Tensor, length: int) -> Sequence[torch.Tensor]:
         # Not views to autograd: each part may be changed in place and has its own version counter.
         return torch.unsafe_split(tensor, length) if len(tensor) > length else (tensor,)
 
     @staticmethod
-    def wrap(view):
-        return torch.utils.dlpack.from_dlpack(view.__dlpack__())
+    def wrap(view: _native.View) -> torch.Tensor:
+        return from_dlpack(view.__dlpack__())
 
 
-def pillow_rule(name="bilinear"):
+def pillow_rule(name: str = "bilinear") -> str:
     """The resize rule of the Pillow that is installed, which is what torchvision would give here:
     13.0 changed the order of the two passes. Without Pillow: the new order."""
     if name not in _TWO_PASS_FILTERS:
@@ -48,7 +52,8 @@ def pillow_rule(name="bilinear"):
     return f"pillow12-{name}" if version < 13 else f"pillow-{name}"
 
 
-def _size(resize, height, width, described):
+def _size(resize: Any, height: int, width: int,
+          described: Callable[[], _served.Dataset]) -> tuple[str, int, int]:
     """(rule, height, width) of what resize= and height=, width= say. `described`: a function."""
     if resize is None or isinstance(resize, str):
         return resize or pillow_rule(), height, width
@@ -68,7 +73,7 @@ def _size(resize, height, width, described):
     return pillow_rule(), *sizes
 
 
-class MapDataset(Dataset):
+class MapDataset(Dataset[Any]):
     """One split of a data set by index: [i] is (tensor, int), as torchvision's data sets have it.
 
     [i]      the image as the Loader's batches have it, float32 1 x h x w by default; where a
@@ -83,50 +88,58 @@ class MapDataset(Dataset):
     Errors: IndexError; fmnist.errors where the daemon does not serve it.
     """
 
-    def __init__(self, split="train", transform=None, target_transform=None, *,
-                 dataset="fashion-mnist", resize=None, height=0, width=0, dtype="float32",
-                 layout="NCHW", channels=0, mean=None, std=None, label_dtype="int64",
-                 with_indices=False, socket=None, daemon=None, data=None, timeout=30.0,
-                 reconnect=60.0, **unknown):
+    def __init__(self, split: str = "train", transform: Callable[[Any], Any] | None = None,
+                 target_transform: Callable[[int], Any] | None = None, *,
+                 dataset: str = "fashion-mnist", resize: str | int | Sequence[int] | None = None,
+                 height: int = 0, width: int = 0, dtype: str = "float32", layout: str = "NCHW",
+                 channels: int = 0, mean: float | Sequence[float] | None = None,
+                 std: float | Sequence[float] | None = None, label_dtype: str = "int64",
+                 with_indices: bool = False, socket: Any = None, daemon: str | None = None,
+                 data: Any = None, timeout: float = 30.0, reconnect: float = 60.0,
+                 **unknown: Never) -> None:
         check_names(unknown, inspect.signature(MapDataset).parameters, "a MapDataset")
-        self.where = dict(dataset=dataset, split=split, socket=socket, daemon=daemon, data=data,
+        self.where: dict[str, Any] = dict(dataset=dataset, split=split, socket=socket, daemon=daemon, data=data,
                           timeout=timeout, reconnect=reconnect)
-        self._known = None
+        self._known: _served.Dataset | None = None
         self.split, self.train = split, split == "train"
         resize, height, width = _size(resize, height, width, lambda: self.described)
-        self.spec = dict(resize=resize, height=height, width=width, dtype=dtype, layout=layout,
+        self.spec: dict[str, Any] = dict(resize=resize, height=height, width=width, dtype=dtype, layout=layout,
                          channels=channels, mean=mean, std=std)
         self.transform, self.target_transform = transform, target_transform
         self.label_dtype, self.with_indices = label_dtype, with_indices
         self._samples = Samples(**self.where, **self.spec, arrays=TorchArrays)
         self._stored = Samples(**self.where, resize="none", dtype="uint8", layout="NHWC",
                                arrays=TorchArrays)
-        self._arrays = None
+        self._arrays: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<fmnist.torch.MapDataset {self.where['dataset']}/{self.split}>"
 
     @property
-    def described(self):
+    def described(self) -> _served.Dataset:
         """The fmnist.Dataset: stored size, class names, digest."""
         if self._known is None:
             self._known = _served.dataset_of(**self.where)
         return self._known
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """Samples of the split."""
         return self.described.count
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Any:
         return self.__getitems__([i])[0]
 
-    def fetch(self, indices):
-        """(images, labels) of those numbers, before any transform: two tensors."""
+    def fetch(self, indices: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(images, labels) of those numbers, before any transform: two tensors.
+
+        Shape: images[n][channels][height][width] with layout="NCHW", of dtype=; labels int64[n].
+        Errors: IndexError, TypeError; those of fmnist.errors."""
         return self._samples.fetch(indices)
 
-    def __getitems__(self, indices):
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Several at once, for DataLoader."""
         if self.transform is None:
-            images, labels = self.fetch(indices)
+            images, labels = self._samples.fetch(indices)
         else:
             pixels, labels = self._stored.fetch(indices)
             images = [self.transform(_picture(image.numpy())) for image in pixels]
@@ -141,41 +154,46 @@ class MapDataset(Dataset):
             return list(zip(images, labels, (operator.index(i) % count for i in indices)))
         return list(zip(images, labels))
 
-    def _whole(self):
+    def _whole(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self._arrays is None:
             images, labels = self._stored.fetch(range(len(self)))
             self._arrays = images.squeeze(-1) if images.shape[-1] == 1 else images, labels.long()
         return self._arrays
 
     @property
-    def data(self):
+    def data(self) -> torch.Tensor:
         """The stored images, uint8 n x h x w, or n x h x w x c."""
         return self._whole()[0]
 
     @property
-    def targets(self):
+    def targets(self) -> torch.Tensor:
         """The labels, int64 n."""
         return self._whole()[1]
 
     @property
-    def classes(self):
+    def classes(self) -> list[str]:
+        """The names of the classes, by label; empty where the data set has none."""
         return list(self.described.class_names)
 
     @property
-    def class_to_idx(self):
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of each class's name."""
         return {name: i for i, name in enumerate(self.classes)}
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_arrays": None}
 
 
-def _picture(pixels):
+shows(MapDataset.__init__)
+
+
+def _picture(pixels: NDArray[np.uint8]) -> Any:
     from PIL import Image
 
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def subset_of(data):
+def subset_of(data: Any) -> tuple[Any, NDArray[np.uint32] | None]:
     """(the data set within, numbers in it or None) of a Subset, of one of another, or of neither."""
     if not isinstance(data, Subset):
         return data, None

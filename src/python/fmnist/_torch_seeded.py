@@ -13,6 +13,8 @@ import json
 import os
 import threading
 import weakref
+from collections.abc import Callable, Iterator, Sized
+from typing import Any
 
 import numpy as np
 from torch.utils.data import DistributedSampler, Sampler, get_worker_info
@@ -29,27 +31,29 @@ class _Ledger:
     its own from the moment of the fork. Source: memfd_create(2), flock(2), proc(5).
     """
 
-    def __init__(self):
-        self._pid, self._file, self._copy = None, None, {}
-        self._gone = collections.deque()  # names whose samplers are no more
+    def __init__(self) -> None:
+        self._pid: int | None = None
+        self._file: int | None = None
+        self._copy: dict[str, Any] = {}
+        self._gone: collections.deque[str] = collections.deque()  # names whose samplers are no more
         self._lock = threading.Lock()  # held over a fork: no child inherits a locked file
         os.register_at_fork(before=self._before_fork, after_in_parent=self._lock.release,
                             after_in_child=self._lock.release)
 
-    def path(self):
+    def path(self) -> str:
         """Where this process's workers find it."""
         if self._pid is None or get_worker_info() is None and self._pid != os.getpid():
             self._file, self._pid = os.memfd_create("fmnist-epochs", os.MFD_CLOEXEC), os.getpid()
             os.write(self._file, json.dumps(self._copy).encode())
         return f"/proc/{self._pid}/fd/{self._file}"
 
-    def _before_fork(self):
+    def _before_fork(self) -> None:
         self._lock.acquire()
         if self._pid == os.getpid():
             with open(self.path(), encoding="ascii") as file:
                 self._copy = json.load(file)
 
-    def change(self, path, what):
+    def change(self, path: str, what: Callable[[dict[str, Any]], Any]) -> Any:
         """what(numbers) changes them in place, while nobody else does. Returns its result."""
         with self._lock, open(path, "r+", encoding="ascii") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -63,8 +67,7 @@ class _Ledger:
             file.flush()
         return result
 
-
-    def forget(self, name):
+    def forget(self, name: str) -> None:
         """For finalizers, which run anywhere, also within change(): without the lock."""
         self._gone.append(name)
 
@@ -78,23 +81,23 @@ class _Seeded:
 
     where: the keywords that say which daemon and split. spec: those that say the order."""
 
-    def _begin_with(self, where, spec, data):
+    def _begin_with(self, where: dict[str, Any], spec: dict[str, Any], data: Sized) -> None:
         self.where, self.spec, self._length = where, spec, len(data)
-        self._at = spec.pop("epoch")  # the epoch that was next when it was last seen
-        self._path = None                  # of the parent's ledger, in an unpickled copy
+        self._at: int = spec.pop("epoch")  # the epoch that was next when it was last seen
+        self._path: str | None = None      # of the parent's ledger, in an unpickled copy
         _ledger.path()                     # before any worker is forked
         self._new_name()
 
-    def _new_name(self):
+    def _new_name(self) -> None:
         self._name = f"{os.getpid()}-{next(_names)}"
         weakref.finalize(self, _ledger.forget, self._name).atexit = False
 
-    def _change(self, what):
+    def _change(self, what: Callable[[dict[str, Any]], Any]) -> Any:
         if self._path is not None and get_worker_info() is None:
             self._path = None  # a copy of the program's own, which counts for itself
             self._new_name()
 
-        def of_this(numbers):
+        def of_this(numbers: dict[str, Any]) -> tuple[Any, int]:
             entry = numbers.setdefault(self._name, {"next": self._at, "begun": {}})
             return what(entry), entry["next"]
 
@@ -102,22 +105,22 @@ class _Seeded:
         return result
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """That the next iteration gives."""
-        return self._change(lambda entry: entry["next"])
+        return int(self._change(lambda entry: entry["next"]))
 
     @epoch.setter
-    def epoch(self, epoch):
+    def epoch(self, epoch: int) -> None:
         self._change(lambda entry: entry.update(next=int(epoch)))
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """The next iteration gives that epoch, the one behind it the next."""
         self.epoch = epoch
 
-    def begin(self, key=None, epoch=None):
+    def begin(self, key: str | None = None, epoch: int | None = None) -> int:
         """The epoch of an iteration that begins now, `epoch` if that is said; the one behind it is
         the next. Iterations of one key, in several processes, are one iteration."""
-        def take(entry):
+        def take(entry: dict[str, Any]) -> Any:
             begun = entry["begun"]
             if key is None or key not in begun:
                 now = entry["next"] if epoch is None else epoch
@@ -129,9 +132,9 @@ class _Seeded:
                     del begun[next(iter(begun))]
             return begun[key]
 
-        return self._change(take)
+        return int(self._change(take))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         """Positions in the data set, of one epoch: for whoever reads it without the daemon."""
         spec = {**self.spec, "epoch": self.begin(), "drop_last": False}
         if spec["pad"] == "auto":
@@ -143,26 +146,27 @@ class _Seeded:
             for _, _, numbers in stream:
                 yield from numbers.tolist()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         self._change(lambda entry: None)
         return {**self.__dict__, "_path": self._path or _ledger.path()}
 
 
-class SeededSampler(_Seeded, Sampler):
+class SeededSampler(_Seeded, Sampler[int]):
     """An order of one process. No RandomSampler: Lightning and accelerate put others in place of
     those, or a generator into them."""
 
-    def __init__(self, data, where, spec):
+    def __init__(self, data: Sized, where: dict[str, Any], spec: dict[str, Any]) -> None:
         self._begin_with(where, spec, data)
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """Samples an epoch."""
         return self._length
 
 
-class ShardSampler(_Seeded, DistributedSampler):
+class ShardSampler(_Seeded, DistributedSampler[Any]):
     """A rank's part of an order. pad says what happens where the ranks do not divide it."""
 
-    def __init__(self, data, where, spec):
+    def __init__(self, data: Any, where: dict[str, Any], spec: dict[str, Any]) -> None:
         rank, world, pad, epoch = spec["rank"], spec["world_size"], spec["pad"], spec["epoch"]
         self._begin_with(where, spec, data)
         DistributedSampler.__init__(

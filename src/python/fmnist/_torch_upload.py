@@ -9,8 +9,12 @@ written again under a copy.
 """
 import collections
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
+
+from fmnist._torch_loader import Loader
 
 _SHM = 1  # FMNIST_SHM
 _HOST_REGISTER_READ_ONLY = 0x08  # the daemon's memory is mapped read-only
@@ -19,19 +23,19 @@ _HOST_REGISTER_READ_ONLY = 0x08  # the daemon's memory is mapped read-only
 class Cuda:
     """What is asked of CUDA. Tests put another one in its place."""
 
-    def __init__(self, device):
+    def __init__(self, device: Any) -> None:
         self.device = torch.device(device)
         self._stream = torch.cuda.Stream(self.device)
 
-    def register(self, address, length):
+    def register(self, address: int, length: int) -> bool:
         """Page-locks memory, so that copies from it run beside everything else. Returns whether."""
         code = torch.cuda.cudart().cudaHostRegister(address, length, _HOST_REGISTER_READ_ONLY)
         return int(code) == 0
 
-    def unregister(self, address):
+    def unregister(self, address: int) -> None:
         torch.cuda.cudart().cudaHostUnregister(address)
 
-    def copy(self, tensors):
+    def copy(self, tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], Any]:
         """Begins to copy. Returns the copies and an event: .query(), .synchronize()."""
         with torch.cuda.stream(self._stream):
             copies = [tensor.to(self.device, non_blocking=True) for tensor in tensors]
@@ -39,7 +43,7 @@ class Cuda:
             event.record(self._stream)
         return copies, event
 
-    def order(self, event, copies):
+    def order(self, event: Any, copies: Sequence[torch.Tensor]) -> None:
         """What the program does from now on comes behind the copy; the host does not wait."""
         current = torch.cuda.current_stream(self.device)
         current.wait_event(event)
@@ -53,31 +57,49 @@ class Upload:
     The daemon's memory is registered once an epoch, and again where the daemon goes over to another
     ring (readers of equal specs that drift apart). Where the device cannot register it, copies go
     through the driver's own buffers, with a warning.
+
+    loader   a Loader, which nobody else iterates over meanwhile
+    device   a CUDA device as torch names it
+    ahead    1 or more; fewer where the loader's ring has not so many slots
+
+    Shape: lists as the Loader's, [images, labels] or [images, labels, indices], the caller's own. A
+    batch may be used at once on the device's current stream. One thread iterates over it.
+
+    Errors: ValueError for a loader without zero_copy; when it reads those of the Loader.
     """
 
-    def __init__(self, loader, device="cuda", ahead=2, cuda=None):
+    def __init__(self, loader: Loader, device: Any = "cuda", ahead: int = 2,
+                 cuda: Any = None) -> None:
         if not loader.zero_copy:
             raise ValueError("Upload copies from the daemon's memory: Loader(zero_copy=True)")
         self.loader = loader
         self._cuda = cuda or Cuda(device)
         self._ahead = ahead
-        self._pending = collections.deque()  # (copies, event, batch), not handed out yet
+        # (copies, event, batch), not handed out yet
+        self._pending: collections.deque[tuple[Any, Any, Any]] = collections.deque()
 
-    def __len__(self):
+    def __repr__(self) -> str:
+        return f"<fmnist.torch.Upload of {self.loader!r}, {self._ahead} ahead>"
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
         return len(self.loader)
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
+        """The Loader's."""
         self.loader.set_epoch(epoch)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The position behind the last batch handed out."""
         return self.loader.state_dict(back=len(self._pending))
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The next iteration goes on where the state was taken. Errors: the Loader's."""
         self.loader.load_state_dict(state)
 
-    def __iter__(self):
-        copying = collections.deque()  # (event, batch), handed out
+    def __iter__(self) -> Iterator[list[torch.Tensor]]:
+        """One epoch, on the device."""
+        copying: collections.deque[tuple[Any, Any]] = collections.deque()  # (event, batch), handed out
         memory = _Memory(self._cuda)
         batches = iter(self.loader)
         self._pending.clear()
@@ -101,7 +123,9 @@ class Upload:
             self._finish(copying, memory)
             self._pending.clear()
 
-    def _hand_out(self, copying, most):
+    def _hand_out(self, copying: collections.deque[tuple[Any, Any]],
+                  most: int) -> list[torch.Tensor]:
+        copies: list[torch.Tensor]
         copies, event, batch = self._pending.popleft()
         copying.append((event, batch))
         while copying and (len(copying) > most or copying[0][0].query()):
@@ -110,7 +134,7 @@ class Upload:
         self._cuda.order(event, copies)
         return copies
 
-    def _finish(self, copying, memory):
+    def _finish(self, copying: collections.deque[tuple[Any, Any]], memory: "_Memory") -> None:
         """Ends every copy, then the registration: while a batch is held, its ring is mapped, and
         the last one that was read always is."""
         for event in [entry[0] for entry in copying] + [entry[1] for entry in self._pending]:
@@ -122,12 +146,12 @@ class Upload:
 class _Memory:
     """The mapping that the batches lie in, and whether the device has it registered."""
 
-    def __init__(self, cuda):
+    def __init__(self, cuda: Any) -> None:
         self._cuda = cuda
         self._registered = False
         self.where = range(0)
 
-    def register(self, address, transport):
+    def register(self, address: int, transport: int) -> None:
         if transport != _SHM:  # batches in the program's own memory, each elsewhere
             self.where = range(2 ** 64)
             return
@@ -136,13 +160,13 @@ class _Memory:
         if not self._registered:
             warnings.warn("this device cannot register the daemon's memory: copies take a detour")
 
-    def unregister(self):
+    def unregister(self) -> None:
         if self._registered:
             self._cuda.unregister(self.where.start)
         self._registered, self.where = False, range(0)
 
 
-def mapping_of(address):
+def mapping_of(address: int) -> range:
     """This process's mapping that holds the address, as a range; proc(5), /proc/pid/maps."""
     with open("/proc/self/maps") as maps:
         for line in maps:

@@ -8,6 +8,8 @@
     loader = Loader(batch_size=64, shuffle=True, height=32, width=32)
 """
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 from fmnist import _chapter
 from fmnist._spec import check_names
@@ -26,7 +28,8 @@ class FashionMNIST(_chapter.DataModule):
     _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "label_dtype",
                    "with_indices", "target_transform", "socket", "daemon", "data", "reconnect")
 
-    def __init__(self, batch_size=64, resize=(28, 28), **options):
+    def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
+                 **options: Any) -> None:
         for name in ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
                      "height", "width"):
             if name in options:
@@ -39,7 +42,7 @@ class FashionMNIST(_chapter.DataModule):
         self.train = MapDataset("train", resize=self.resize, **given)
         self.val = MapDataset("test", resize=self.resize, **given)
 
-    def _loader(self, train):
+    def _loader(self, train: bool) -> Loader:
         return Loader(self.train if train else self.val, batch_size=self.batch_size, shuffle=train,
                       **self.options)
 
