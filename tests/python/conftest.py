@@ -1,10 +1,12 @@
 """A daemon of the tests' own on a socket in a temporary folder, and the files as they are."""
 
 import contextlib
+import gc
 import gzip
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 
@@ -19,6 +21,19 @@ def idx(name):
     data = path.read_bytes() if path.exists() else gzip.open(f"{path}.gz").read()
     dimensions = numpy.frombuffer(data, ">u4", data[3], 4)
     return numpy.frombuffer(data, "u1", offset=4 + 4 * data[3]).reshape(dimensions)
+
+
+def streams(most=0):
+    """How many the daemon serves, once it has noticed those that are gone; `most`: may be left."""
+    import fmnist
+
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while True:
+        count = sum("stream" in client for client in fmnist.status()["clients"])
+        if count <= most or time.monotonic() > deadline:
+            return count
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Loaders and their daemon: how many connections they cost, and a daemon that ends meanwhile."""
-import gc
 import threading
-import time
 
 import numpy
 import pytest
@@ -9,23 +7,13 @@ import pytest
 pytest.importorskip("jax")
 
 import fmnist
+from conftest import streams
 from fmnist import errors
 from fmnist.jax import Loader, device_iterator, iterator
 from test_core import restartable  # noqa: F401  (a fixture)
 
 
 # ---- connections --------------------------------------------------------------------------------
-
-
-def streams():
-    """How many the daemon has, once it has noticed those that are gone."""
-    gc.collect()
-    deadline = time.monotonic() + 5
-    while True:
-        count = sum("stream" in client for client in fmnist.status()["clients"])
-        if not count or time.monotonic() > deadline:
-            return count
-        time.sleep(0.01)
 
 
 def use(loader, how):

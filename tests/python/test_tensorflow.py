@@ -1,8 +1,6 @@
 """fmnist.tensorflow beside TensorFlow's and Keras's own: pixels, tf.data, PyDataset, memory."""
 
-import gc
 import os
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -11,7 +9,7 @@ import pytest
 
 tensorflow = pytest.importorskip("tensorflow")
 
-import fmnist
+from conftest import streams
 from fmnist import tensorflow as adapter
 
 
@@ -230,17 +228,6 @@ def test_connections__made_partly_read_and_dropped__none_is_left(
         for how in ("whole", "break", "exception", "side by side"):
             read(getattr(adapter, kind)(split="test", batch_size=64, indices=range(640)), how)
     assert not streams()
-
-
-def streams():
-    """How many the daemon has, once it has noticed those that are gone."""
-    gc.collect()
-    deadline = time.monotonic() + 5
-    while True:
-        count = sum("stream" in client for client in fmnist.status()["clients"])
-        if not count or time.monotonic() > deadline:
-            return count
-        time.sleep(0.01)
 
 
 # ---- Keras (PyDataset under fit: test_keras.py) -----------------------------------------------

@@ -4,7 +4,6 @@ import contextlib
 import gc
 import pickle
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader, DistributedSampler  # noqa: E402
 
-import fmnist  # noqa: E402
+from conftest import streams  # noqa: E402
 from fmnist.torch import FashionMNIST, Loader, pillow_rule  # noqa: E402
 
 COUNT = {"train": 60000, "test": 10000}
@@ -181,16 +180,6 @@ def test_in_dataloader__drawn_order_is_one_in_all_workers(daemon):
 # ---- connections --------------------------------------------------------------------------------
 
 
-def connections(most=0):
-    """Streams that the daemon serves, once it has seen those end that did."""
-    for _ in range(200):
-        count = sum("stream" in client for client in fmnist.status()["clients"])
-        if count <= most:
-            break
-        time.sleep(0.02)
-    return count
-
-
 class Broken(Exception):
     pass
 
@@ -219,10 +208,8 @@ def test_connections__a_thousand_loaders_partly_read__none_is_left(private_daemo
         use(loader(**orders[number % len(orders)]),
             ("dropped", "break", "exception")[number % 3] if number % 40 else "all")
         if number % 100 == 0:
-            gc.collect()
-            assert connections() == 0
-    gc.collect()
-    assert connections() == 0
+            assert streams() == 0
+    assert streams() == 0
 
 
 def test_connections__a_trainer__one(private_daemon, monkeypatch):
@@ -230,10 +217,10 @@ def test_connections__a_trainer__one(private_daemon, monkeypatch):
     train, val = loader(shuffle=True, batch_size=1000), loader(batch_size=1000)
     for _ in range(2):
         for _ in train:
-            assert connections(1) == 1
+            assert streams(1) == 1
         for _ in val:
-            assert connections(1) == 1
-        assert connections(1) == 1
+            assert streams(1) == 1
+        assert streams(1) == 1
 
 
 # ---- tensors ----------------------------------------------------------------------------------
