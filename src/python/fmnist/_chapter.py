@@ -13,7 +13,7 @@ import numpy
 from numpy.typing import NDArray
 
 from fmnist._arrays import arrays
-from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check
+from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check, spelled_out
 from fmnist._served import dataset_of
 
 TEXT_LABELS = (
@@ -114,6 +114,7 @@ class ArrayDataModule(DataModule):
 
     _loader_class: Any = None  # what makes a loader
 
+    @spelled_out(without=OF_MODULES)
     def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
                  **options: Any) -> None:
         check_module(self, options)

@@ -60,11 +60,13 @@ def check_names(given: Iterable[str], known: Iterable[str], what: str) -> None:
 
 
 def shows(function: _Function, *fields: str) -> _Function:
-    """Puts those keywords in the place of a function's **keywords, for help() and completion."""
+    """Puts those fields of a Spec in the place of a function's **keywords, for help() and
+    completion."""
     signature = inspect.signature(function)
     named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     taken = {p.name for p in named}
-    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None,
+                              annotation=Spec.__annotations__[name])
             for name in fields if name not in taken]
     function.__signature__ = signature.replace(parameters=named + more)  # type: ignore[attr-defined]
     return function

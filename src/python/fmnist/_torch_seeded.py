@@ -88,6 +88,10 @@ class _Seeded:
         _ledger.path()                     # before any worker is forked
         self._new_name()
 
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.spec.items())
+        return f"<{type(self).__name__} of {self._length} samples: {said}, epoch={self._at}>"
+
     def _new_name(self) -> None:
         self._name = f"{os.getpid()}-{next(_names)}"
         weakref.finalize(self, _ledger.forget, self._name).atexit = False

@@ -468,7 +468,8 @@ def open(dataset: str = "fashion-mnist", split: str = "train", *, socket: Any = 
          reconnect: float = 60.0, token: bytes | None = None, zero_copy: bool = False,
          indices: bool = False, list: Any = None, list_batches: Any = None,
          **spec: Unpack[Spec]) -> Stream:
-    """A Stream that is connected: what cannot be is told here."""
+    """A Stream that is connected: what cannot be is told here. Keywords and errors are Stream's.
+    """
     stream = Stream(dataset, split, socket=socket, daemon=daemon, data=data, timeout=timeout,
                     reconnect=reconnect, token=token, zero_copy=zero_copy, indices=indices,
                     list=list, list_batches=list_batches, **spec)
@@ -478,3 +479,5 @@ def open(dataset: str = "fashion-mnist", split: str = "train", *, socket: Any = 
 
 for _function in (Stream.__init__, open):
     shows(_function, *Spec.__annotations__)
+for _described in (Stream, open):
+    _described.__doc__ = f"{_described.__doc__}\n    {Spec.__doc__}"

@@ -8,14 +8,20 @@ class Error(Exception):
 
 
 class InvalidSpec(Error, ValueError):
+    """A field of the spec, or a position, is out of range, or fields do not go together."""
+
     code = -1
 
 
 class NoDaemon(Error, ConnectionError):
+    """No daemon answers at the socket, or a private one cannot be started."""
+
     code = -2
 
 
 class Timeout(Error, TimeoutError):
+    """Nothing came within timeout= seconds. The stream stays usable."""
+
     code = -3
 
 
@@ -26,14 +32,20 @@ class DaemonDied(Error, ConnectionError):
 
 
 class ProtocolError(Error):
+    """Who answers does not speak this protocol, or broke it."""
+
     code = -5
 
 
 class OutOfMemory(Error, MemoryError):
+    """Memory, descriptors or address space ran out, here or in the daemon."""
+
     code = -6
 
 
 class Forked(Error):
+    """A native stream was made before fork(). fmnist.Stream connects anew in the child."""
+
     code = -7
 
 
@@ -44,18 +56,26 @@ class EverySlotHeld(Error, BufferError):
 
 
 class TokenError(Error, ValueError):
+    """A token or a state is damaged, or belongs to another spec or data set."""
+
     code = -9
 
 
 class NotFound(Error, LookupError):
+    """The daemon does not serve that data set or split, or there is no such data here."""
+
     code = -10
 
 
 class LimitReached(Error):
+    """A limit of the daemon's config refuses it; the text says which."""
+
     code = -11
 
 
 class DaemonError(Error):
+    """The daemon could not do it; the text says why."""
+
     code = -12
 
 

@@ -24,7 +24,7 @@ import numpy
 from mxnet.gluon.data import Dataset
 
 from fmnist import _chapter, _loader
-from fmnist._options import DEFAULTS, Options, check, spelled_out
+from fmnist._options import DEFAULTS, OF_MODULES, Options, check, spelled_out
 from fmnist._samples import Samples
 from fmnist.core import NumpyArrays, dataset_of
 
@@ -154,6 +154,7 @@ class FashionMNIST(_chapter.DataModule):
 
     _d2l = "d2l.mxnet"
 
+    @spelled_out(_MxOptions, [*OF_MODULES, "zero_copy"], last_batch="keep")
     def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
                  **options: Any) -> None:
         _chapter.check_module(self, options, "last_batch")

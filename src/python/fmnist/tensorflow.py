@@ -43,10 +43,12 @@ class TensorArrays(NumpyArrays):
 
     @staticmethod
     def split(array: Any, length: int) -> list[Any]:
+        """Tensors of `length` rows each, the last one shorter."""
         return [_tensor(array[i:i + length]) for i in range(0, len(array), length)]
 
     @staticmethod
     def wrap(view: Any) -> Any:
+        """A tensor over the daemon's memory, or a copy where TensorFlow cannot use it."""
         if view.address % ALIGNMENT:
             return tensorflow.constant(numpy.asarray(view))
         return _from_dlpack(view.__dlpack__())

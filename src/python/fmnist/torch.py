@@ -22,16 +22,25 @@ __all__ = ["FashionMNIST", "Loader", "MapDataset", "Upload", "pillow_rule"]
 
 class FashionMNIST(_chapter.DataModule):
     """The data module of "The Image Classification Dataset". Keywords beyond the chapter's are
-    Loader's, for both splits; those that say how images are hold for .train and .val, too."""
+    Loader's, for both splits; those that say how images are hold for .train and .val, too.
+
+    resize is (height, width), in pixels. .train and .val are MapDatasets, of the training set and
+    of the test set.
+
+    Errors: TypeError for an unknown keyword, and for those that a data module says itself; those of
+    Loader.
+    """
 
     _d2l = "d2l.torch"
+    # Said by the module itself, for each of its two loaders.
+    _of_modules = ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
+                   "height", "width")
     _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "label_dtype",
                    "with_indices", "target_transform", "socket", "daemon", "data", "reconnect")
 
     def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
                  **options: Any) -> None:
-        for name in ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
-                     "height", "width"):
+        for name in self._of_modules:
             if name in options:
                 raise TypeError(f"fmnist.torch.FashionMNIST has no argument {name}=: it has two "
                                 "loaders, one shuffled and one in order; make a Loader for another")
@@ -46,6 +55,17 @@ class FashionMNIST(_chapter.DataModule):
         return Loader(self.train if train else self.val, batch_size=self.batch_size, shuffle=train,
                       **self.options)
 
+
+def _shown() -> inspect.Signature:
+    """FashionMNIST.__init__'s, with the Loader's keywords in the place of **options."""
+    own = inspect.signature(FashionMNIST.__init__)
+    named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    return own.replace(parameters=named + [
+        p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(Loader).parameters.values()
+        if p.name not in (*own.parameters, *FashionMNIST._of_modules)])
+
+
+FashionMNIST.__init__.__signature__ = _shown()  # type: ignore[attr-defined]
 
 for _public in (Loader, MapDataset, Upload, pillow_rule):
     _public.__module__ = __name__  # where help() and pickles name them
