@@ -268,6 +268,31 @@ def test_iterator__closed__goes_on_with_the_next_batch(daemon, raw_test):
     assert is_of((batch["image"], batch["label"]), expected("torch", False, 0)[1], raw_test)
 
 
+@pytest.mark.parametrize("order", ["torch", "indices-torch-shard", "sampler"])
+def test_iterator__closed_behind_an_epochs_last_batch__each_epoch_once(daemon, raw_test, order):
+    ours, got = make(order, kind=Iterator), []
+    want = [batch for e in range(3) for batch in expected(order, False, e)]
+    for i in range(len(want)):
+        got.append(tuple(next(ours).values()))
+        if (i + 1) % (len(want) // 3) == 0:
+            ours.close()
+    assert are_of(got, want, raw_test)
+
+
+# Where a sampler's epochs are alike, the second one is read from the first one's stream.
+@pytest.mark.parametrize("sampler", [dict(sampler=SOME), dict(batch_sampler=[[5, 1], [7], [3, 2]])],
+                         ids=["sampler", "batch_sampler"])
+def test_state__in_a_later_epoch_of_a_list__the_rest_of_that_epoch(daemon, raw_test, sampler):
+    spec = dict(split="test", **sampler)
+    loader = Loader(**spec)
+    want = [y.tolist() for _, y in loader]
+    for _ in loader:
+        break
+    other = Loader(**spec)
+    other.load_state_dict(pickle.loads(pickle.dumps(loader.state_dict())))
+    assert [[y.tolist() for _, y in other] for _ in range(2)] == [want[1:], want]
+
+
 @pytest.mark.parametrize("state", [{}, None, {"token": b""}, b"", 3])
 def test_load_state_dict__what_is_none__said(daemon, state):
     with pytest.raises(ValueError, match="no state of a loader: want what state_dict"):

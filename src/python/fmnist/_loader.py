@@ -169,6 +169,9 @@ class Loader(Generic[Array]):
             run = self._next_run()
         elif run.stream is not None:
             _idle.take(run.stream)
+            if run.opened and run.stream.at_end:  # its rest is nothing, not the stream's next epoch
+                self._park(run.stream)
+                run.stream = None
         run.state = None
         self._run = run
         return run
@@ -216,7 +219,7 @@ class Loader(Generic[Array]):
         if not spare.same_spec(stream):
             spare.close()
             return stream
-        spare.seek(epoch)
+        spare.seek(epoch if drawn is None else 0)  # a sampler's stream is of one epoch
         return spare
 
     def _park(self, stream: Any) -> None:

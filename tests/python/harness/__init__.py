@@ -6,6 +6,7 @@ orders     how the order is said, to each of the two
 events     what happens: several epochs, broken off, two at once, saved and loaded, ...
 drivers    who iterates: a plain loop, DataLoader around it, StatefulDataLoader, accelerate, ...
 trainers   Lightning and accelerate in processes of their own
+frameworks JAX's loader and iterator, beside what `documented` says of them in NumPy
 
 `scripts/harness --help` runs it.
 """

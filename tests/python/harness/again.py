@@ -24,7 +24,8 @@ class Elsewhere:
         self._process.wait()
 
     def resume(self, *request):
-        """The lines that a resumed program sees; request: those of _resumed."""
+        """The lines that a resumed program sees; request: those of _program, or a function
+        and its own."""
         _send(self._process.stdin, request)
         lines, text = _receive(self._process.stdout)
         if text:
@@ -43,7 +44,13 @@ def _receive(file):
     return pickle.loads(file.read(struct.unpack("<Q", head)[0])) if head else None
 
 
-def _resumed(order, size, drop, driver, where, sets, state):
+def _resumed(order, *request):
+    if callable(order):
+        return order(*request)
+    return _program(order, *request)
+
+
+def _program(order, size, drop, driver, where, sets, state):
     from harness import drivers, events, orders
 
     order = next(o for o in orders.ORDERS if o.name == order)

@@ -3,7 +3,7 @@ none."""
 import functools
 from typing import NamedTuple
 
-from harness import events, refusals, trace, trainers
+from harness import events, frameworks, refusals, trace, trainers
 from harness.drivers import (AROUND, OWN_WORKERS, PLAIN, SPAWNED, STATEFUL, STATEFUL_WORKERS,
                              WORKERS)
 from harness.orders import ORDERS, SIZES
@@ -148,5 +148,6 @@ def all(whole):
         found = list(_with_processes(order))
         yield from found if whole else found[number % 17::17]
     yield from _training(whole)
+    yield from (Combination(name, run) for name, run in frameworks.all(whole))
     refused = [Combination(name, run) for name, run in refusals.all()]
     yield from refused if whole else refused[::3]
