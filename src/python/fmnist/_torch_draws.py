@@ -6,18 +6,23 @@ sampler is asked for all of them when the epoch's first batch is wanted, its gen
 noted on the way, and it is put through them again as the batches are asked for.
 
 Where the program draws from that generator, too, the sampler is put through the epoch again, up to
-there, and asked batch by batch from then on. A sampler that goes on drawing from a global generator
-while the epoch runs is found out, and asked batch by batch.
+there, and asked batch by batch from then on.
+
+A sampler of another's making may have a state of its own, or look at what the program does meanwhile:
+it is asked batch by batch, as DataLoader asks it (Asked).
 """
 import itertools
 import operator
 import random
+import zlib
 from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import (BatchSampler, DistributedSampler, RandomSampler, SequentialSampler,
+                              SubsetRandomSampler, WeightedRandomSampler)
 
 from fmnist._loader import numbers
 
@@ -152,36 +157,24 @@ def shuffled(count: int, generator: torch.Generator, batch_size: int, drop_last:
     return Draws(numbered, None, generator, states, first, steps)
 
 
-def _globals() -> tuple[Any, ...]:
-    """What a sampler may draw from besides its own generator."""
-    ours: Any = np.random.get_state()
-    return (torch.get_rng_state().numpy().tobytes(), random.getstate(), ours[1].tobytes(),
-            ours[2:])
+_KNOWN = (BatchSampler, DistributedSampler, RandomSampler, SequentialSampler, SubsetRandomSampler,
+          WeightedRandomSampler)
 
 
-def _restore(state: tuple[Any, ...]) -> None:
-    torch.set_rng_state(torch.frombuffer(bytearray(state[0]), dtype=torch.uint8))
-    random.setstate(state[1])
-    np.random.set_state(("MT19937", np.frombuffer(state[2], np.uint32), *state[3]))
+def is_known(batch_sampler: Any) -> bool:
+    """Whether it is made of PyTorch's own samplers, and so may be read ahead."""
+    if type(batch_sampler) is BatchSampler:
+        return is_known(batch_sampler.sampler)
+    return type(batch_sampler) in _KNOWN or is_static(batch_sampler)
 
 
-def sampled(batch_sampler: Any, batches: Iterator[Any], numbers_of: Numbers | None,
-            generator: torch.Generator | None) -> Draws | Iterator[Any]:
-    """Everything that an iterator `batches` of a batch sampler gives, in Draws; `generator`, or
-    None, is what it draws from. numbers_of: of a Subset's positions, or None.
-
-    Where it cannot be read ahead (no len(), or it draws from a global generator behind its first
-    batch): an iterator of lists of indices, which is to be asked batch by batch.
-    """
-    try:
-        count = len(batch_sampler)
-    except TypeError:
-        return batches
-    before = _globals()
+def sampled(batches: Iterator[Any], numbers_of: Numbers | None,
+            generator: torch.Generator | None) -> Draws:
+    """Everything that an iterator `batches` of a known batch sampler gives; `generator`, or None,
+    is what it draws from. numbers_of: of a Subset's positions, or None."""
     states: dict[int, torch.Tensor] = {}
-    read: list[Any] = []
     last = first = generator.get_state() if generator is not None else None
-    early: tuple[Any, ...] | None = None  # the global generators behind the first batch
+    read: list[Any] = []
 
     def note(key: int) -> None:
         nonlocal last
@@ -193,16 +186,7 @@ def sampled(batch_sampler: Any, batches: Iterator[Any], numbers_of: Numbers | No
     for batch in batches:
         note(len(read))
         read.append(batch)
-        early = early or _globals()
-        if len(read) > count:
-            break
     note(END)
-    if len(read) > count or early is not None and _globals() != early:
-        _restore(before)
-        if generator is not None and first is not None:
-            generator.set_state(first)
-        anew: Iterator[Any] = iter(batch_sampler)
-        return anew
     lengths = np.array([len(batch) for batch in read], np.uint32)
     indices = numbers([operator.index(i) for batch in read for i in batch])
     if numbers_of is not None:
@@ -213,12 +197,75 @@ def sampled(batch_sampler: Any, batches: Iterator[Any], numbers_of: Numbers | No
     return Draws(indices, lengths, generator, states, first, len(read))
 
 
-def generators_of(loader: Any) -> list[torch.Generator]:
-    """The generators that a DataLoader and its sampler draw from, each once: its own, if it has
-    one, and the sampler's."""
+class Asked:
+    """The batches of a sampler that is asked for one after the other, and where it began: the
+    states of all generators then, and a digest of what it gave.
+
+    From a state, another sampler of its kind is put through the epoch again, up to there."""
+
+    def __init__(self, batches: Iterator[Any], generators: list[torch.Generator]) -> None:
+        self._batches, self._generators = batches, generators
+        self._first: Any = None  # the generators' states before the first batch
+        self._given: list[int] = []  # digests of the batches up to each
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> list[int]:
+        if self._first is None:
+            self._first = _states(self._generators)
+        batch = [operator.index(i) for i in next(self._batches)]
+        before = self._given[-1] if self._given else 0
+        self._given.append(zlib.crc32(np.array(batch, np.int64).tobytes(), before))
+        return batch
+
+    def state_dict(self, handed: int) -> dict[str, Any]:
+        """As `handed` batches were handed out, of those that it was asked for."""
+        return {"first": self._first, "handed": handed, "asked": len(self._given),
+                "digest": self._given[handed - 1] if handed else 0}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any], batch_sampler: Any,
+                 generators: list[torch.Generator]) -> tuple[list[list[int]], Self]:
+        """(batches that it was asked for and that were not handed out, itself).
+
+        Errors: ValueError where the sampler gives other batches than the one that was saved."""
+        now = _states(generators)
+        if state["first"] is not None:
+            _restore(state["first"], generators)
+        asked = cls(iter(batch_sampler), generators)
+        read = list(itertools.islice(asked, state["asked"]))
+        handed = state["handed"]
+        if state["first"] is not None:
+            asked._first = state["first"]
+        _restore(now, generators)
+        if handed and (len(asked._given) < handed or asked._given[handed - 1] != state["digest"]):
+            raise ValueError("the state is of a sampler that gave other batches than this one, made "
+                             "anew, does: make it as it was at that epoch's beginning, or save "
+                             "between two epochs")
+        return read[handed:], asked
+
+
+def _states(generators: list[torch.Generator]) -> list[Any]:
+    """Of the global generators, and of those. What torch.load(weights_only=True) takes."""
+    ours: Any = np.random.get_state()
+    return [torch.get_rng_state(), random.getstate(), ours[1].tobytes(),
+            tuple(x.item() if hasattr(x, "item") else x for x in ours[2:]),
+            [g.get_state() for g in generators]]
+
+
+def _restore(states: list[Any], generators: list[torch.Generator]) -> None:
+    torch.set_rng_state(states[0])
+    random.setstate(states[1])
+    np.random.set_state(("MT19937", np.frombuffer(states[2], np.uint32), *states[3]))
+    for generator, state in zip(generators, states[4]):
+        generator.set_state(state)
+
+
+def generators_of(*holders: Any) -> list[torch.Generator]:
+    """The generators that loaders and samplers say they draw from, each once."""
     found: list[torch.Generator] = []
-    for holder in (loader, loader.batch_sampler, loader.sampler,
-                   getattr(loader.batch_sampler, "sampler", None)):
+    for holder in (*holders, *(getattr(h, "sampler", None) for h in holders)):
         generator = getattr(holder, "generator", None)
         if isinstance(generator, torch.Generator) and all(generator is not g for g in found):
             found.append(generator)
@@ -227,11 +274,7 @@ def generators_of(loader: Any) -> list[torch.Generator]:
 
 def generator_of(batch_sampler: Any) -> torch.Generator | None:
     """The generator that a batch sampler, or the sampler within it, says it draws from."""
-    for sampler in (batch_sampler, getattr(batch_sampler, "sampler", None)):
-        generator = getattr(sampler, "generator", None)
-        if isinstance(generator, torch.Generator):
-            return generator
-    return None
+    return next(iter(generators_of(batch_sampler)), None)
 
 
 def is_static(sampler: Any) -> bool:

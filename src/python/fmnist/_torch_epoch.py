@@ -27,6 +27,7 @@ class Order:
     def __init__(self, samples: MapDataset, chosen: Numbers | None, batch_sampler: Any,
                  given: dict[str, Any]) -> None:
         self.samples, self.chosen, self.given = samples, chosen, given
+        self.answered = False  # the daemon did, once: it is waited for
         self.batch_sampler = batch_sampler
         self.sampler: Any = batch_sampler.sampler if type(batch_sampler) is BatchSampler else None
         self.seeded = isinstance(self.sampler, (SeededSampler, ShardSampler))
@@ -61,6 +62,15 @@ class Order:
         """Whether a sampler has to be asked for each epoch."""
         return not self.static and self.known() is None
 
+    def said(self) -> str:
+        """How the order was said, in words that a state keeps."""
+        names = type(self.batch_sampler).__name__
+        if self.sampler is not None:
+            names += f" of {type(self.sampler).__name__}"
+        if self.seeded:
+            names += f" of {self.sampler.spec['order']}, seed {self.sampler.spec['seed']}"
+        return names + ("" if self.chosen is None else f", {len(self.chosen)} samples chosen")
+
     def numbers(self, positions: Numbers) -> Numbers:
         """Of positions in the data set: numbers in the split."""
         return positions if self.chosen is None else self.chosen[positions]
@@ -70,8 +80,10 @@ class Order:
         batches, size = self.batch_sampler, {}
         if self.sampler is not None:
             size = {"batch_size": batches.batch_size, "drop_last": batches.drop_last}
-        return core.Stream(**{**self.samples.where, **self.samples.spec, **self.given, **size,
-                              "arrays": TorchArrays, **spec})
+        stream = core.Stream(**{**self.samples.where, **self.samples.spec, **self.given, **size,
+                                "arrays": TorchArrays, **spec})
+        stream.patient = self.answered
+        return stream
 
 
 class Epoch:
@@ -85,13 +97,17 @@ class Epoch:
         # None: nothing was drawn yet, or it is read without one.
         self.stream: core.Stream | None = None
         self.drawn = False    # the number that DataLoader draws for its workers' seeds
-        self.alone = False    # a sampler that is asked batch by batch: there is no position
+        # A sampler that is asked batch by batch, and how many of its batches were handed out.
+        self.asked: _draws.Asked | None = None
+        self.handed = 0
+        self.ahead: list[Any] = []  # restored: those that it was asked for before
+        self.moved = False    # others drew from its generator: there is no position
         self.ended = False    # restored behind its last batch, with the end still to come
         self.finished = False
         self.reader: weakref.ref[Iterator[Any]] | None = None  # its iterator
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "reader": None}
+        return {**self.__dict__, "reader": None, "asked": None}
 
     def in_use(self) -> bool:
         """Whether somebody may go on with it."""
@@ -119,12 +135,11 @@ class Epoch:
                                         order.batch_sampler.drop_last, order.chosen)
             else:
                 assert batches is not None  # order.asked()
-                draws = _draws.sampled(order.batch_sampler, batches, order.chosen,
+                if not _draws.is_known(order.batch_sampler):
+                    self.asked = _draws.Asked(batches, _draws.generators_of(order.batch_sampler))
+                    return self.asked
+                draws = _draws.sampled(batches, order.chosen,
                                        _draws.generator_of(order.batch_sampler))
-            if not isinstance(draws, _draws.Draws):
-                self.alone = True
-                asked: Iterator[Any] = draws
-                return asked
             self.draws = draws
             spec = draws.spec() if len(draws.indices) else None
         if spec is not None:
@@ -169,9 +184,20 @@ class Epoch:
         else:
             spare.close()
 
+    def at_end(self, order: Order) -> bool:
+        """Whether the batch that was handed out last is its last."""
+        if self.asked is not None:
+            try:
+                return self.handed == len(order.batch_sampler)
+            except (TypeError, NotImplementedError):
+                return False
+        return self.stream is not None and self.stream.at_end
+
     def state_dict(self, back: int) -> dict[str, Any]:
         """The position `back` batches before, and what the order was drawn from."""
         state: dict[str, Any] = {"drawn": self.drawn}
+        if self.asked is not None:
+            state["sampler"] = self.asked.state_dict(self.handed - back)
         if self.stream is not None:
             state.update(self.stream.state_dict(back), seed=self.seed,
                          ended=not back and self.stream.at_end)
@@ -184,6 +210,10 @@ class Epoch:
         """Of a Loader's state_dict. Errors: those of core.Stream.load_state_dict."""
         epoch = cls(state["epoch"])
         epoch.drawn = state.get("drawn", False)
+        if "sampler" in state:
+            epoch.handed = state["sampler"]["handed"]
+            epoch.ahead, epoch.asked = _draws.Asked.restored(
+                state["sampler"], order.batch_sampler, _draws.generators_of(order.batch_sampler))
         if "draws" in state:
             epoch.draws = _draws.Draws.restored(state["draws"],
                                                 _draws.generator_of(order.batch_sampler))

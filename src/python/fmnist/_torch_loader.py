@@ -221,21 +221,21 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         """The position behind the last batch that the newest iterator handed out, or `back` batches
         before. Needs no daemon.
 
-        It holds the states of generator= and the sampler's, and within an epoch whose indices were
-        drawn here those, too. Keep it in the model's checkpoint, and torch.get_rng_state() beside
+        It holds the states of generator= and of the generator that the sampler has as .generator,
+        and within an epoch whose indices were drawn here those, too; of a sampler of your own how
+        far it was asked, which a new one is then put through again. Keep it in the model's checkpoint, and torch.get_rng_state() beside
         it where the order comes from torch's global generator. torch.load(weights_only=True) takes
         it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
         resumed `for` is empty, and the next one the next epoch (under Lightning, which counts that
         epoch as done, the first one is).
 
-        Errors: RuntimeError where DataLoader itself reads the samples, or a sampler is asked batch
-        by batch.
+        Errors: RuntimeError where DataLoader itself reads the samples, or where somebody else drew
+        from a sampler's generator within the epoch.
         """
         run, lightning = self._run, _called_by(_LIGHTNING)
-        if self._by_dataloader() or run is not None and run.alone and not run.finished:
+        if self._by_dataloader() or run is not None and run.moved and not run.finished:
             text = "there is no position: " + (
-                "a sampler without a length, or that draws while the epoch runs from a generator "
-                "that others draw from, cannot be put back" if not self._by_dataloader() else
+                "somebody else drew from the sampler's generator within the epoch" if not self._by_dataloader() else
                 "DataLoader itself reads these samples (collate_fn=, a transform, or "
                 "batch_size=None); torchdata's StatefulDataLoader over loader.dataset has one")
             if not lightning:
@@ -243,11 +243,11 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             tell_once(f"Lightning's checkpoints are as with a DataLoader, for {text}")
             return {}
         inside = run is not None and (back > 0 or not run.finished)
-        if lightning and run is not None and run.stream is not None and run.stream.at_end:
+        if lightning and run is not None and run.at_end(self._order):
             inside = False  # Lightning counts the epoch as done, and asks for the next
         state: dict[str, Any] = {
-            "inside": inside, "epoch": self._epoch_now(),
-            "generators": [g.get_state() for g in _draws.generators_of(self)]}
+            "inside": inside, "epoch": self._epoch_now(), "order": self._order.said(),
+            "generators": [g.get_state() for g in self._generators()]}
         if self._outer[0] is not None:
             state["outer"] = list(self._outer)
         if run is None or not inside:
@@ -259,14 +259,18 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The next iteration goes on where the state was taken.
 
-        Errors: ValueError for what is no state of a Loader; errors.TokenError for that of another
-        data set, split, batch size or order."""
+        Errors: ValueError for what is no state of a Loader, or that of another order, or of a
+        sampler that gives other batches now; errors.TokenError for that of another data set, split
+        or batch size."""
         if state == {} and _called_by(_LIGHTNING):
             return
         if not isinstance(state, dict) or not {"inside", "epoch", "generators"} <= state.keys():
             raise ValueError("this is no state of a Loader; it has inside, epoch and generators, "
                              f"not {sorted(state) if isinstance(state, dict) else type(state)}")
-        generators = _draws.generators_of(self)
+        if state.get("order") != self._order.said():
+            raise ValueError(f"the state is of a Loader with {state.get('order')}; this one has "
+                             f"{self._order.said()}: make it as the one that was saved")
+        generators = self._generators()
         if len(generators) != len(state["generators"]):
             raise ValueError(f"the state has {len(state['generators'])} generators, this Loader "
                              f"{len(generators)}: make it as the one that was saved")
@@ -282,6 +286,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                 self._order.seeded or not self._told):  # else the program says its epochs itself
             self._tell(state["epoch"])
         run.finished = not state["inside"]
+
+    def _generators(self) -> list[torch.Generator]:
+        return _draws.generators_of(self, self.batch_sampler)
 
     def _go_on_with(self, run: Epoch) -> None:
         if run.number is not None and get_worker_info() is None:
@@ -327,6 +334,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             if order.seeded:
                 order.sampler.begin()
             return self._watched(last, self._streamed(last))
+        if rest and last is not None and last.asked is not None:
+            queue = collections.deque(last.ahead) if self.num_workers else None
+            return self._watched(last, self._rest_asked(last, queue))
         batches = iter(order.batch_sampler) if order.asked() else None
         persistent = self.persistent_workers and self.num_workers > 0 and self._base_drawn
         around = _called_by(_DATALOADER)  # which has drawn from the global generator
@@ -390,18 +400,29 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         if alone is None:
             yield from self._streamed(run)
         else:
-            yield from self._asked(alone, queue)
+            yield from self._asked(run, alone, queue)
         run.finished = True
 
-    def _asked(self, positions: Iterator[Any],
+    def _rest_asked(self, run: Epoch, queue: collections.deque[Any] | None) -> Iterator[Any]:
+        assert run.asked is not None
+        positions = run.asked if queue is not None else itertools.chain(run.ahead, run.asked)
+        yield from self._asked(run, positions, queue)
+        run.finished = True
+
+    def _asked(self, run: Epoch, positions: Iterator[Any],
                queue: collections.deque[Any] | None) -> Iterator[Any]:
         """Of a sampler that is asked batch by batch; `queue`: those it was asked for ahead."""
-        if queue is None:
-            yield from map(self._fetched, positions)
-            return
-        while queue:
-            batch = self._fetched(queue.popleft())
-            queue.extend(itertools.islice(positions, 1))
+        while True:
+            if queue is None:
+                asked = next(positions, None)
+            else:
+                asked = queue.popleft() if queue else None
+            if asked is None:
+                return
+            batch = self._fetched(asked)
+            if queue is not None:
+                queue.extend(itertools.islice(positions, 1))
+            run.handed += 1
             yield batch
 
     def _streamed(self, run: Epoch, first: int = 0, stride: int = 1) -> Iterator[Any]:
@@ -416,12 +437,12 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                 done = step + 1
             draws.asked(ahead + draws.steps + 1)
         except _draws.Moved:
-            run.alone = True
+            run.moved = True
             read, rest = draws.again(self.batch_sampler, self._order.chosen)
             queue = collections.deque(read[done:]) if ahead else None
             if queue is not None and not queue:
                 queue.extend(itertools.islice(rest, 1))
-            yield from self._asked(rest, queue)
+            yield from self._asked(run, rest, queue)
         except errors.Error:
             if self._run is run:
                 self._go_on_with(run)  # the next `for` tries again
