@@ -84,7 +84,7 @@ is_idx_set() {
 
 # why_no_idx_set FOLDER: what keeps it from being one, as the end of a sentence.
 why_no_idx_set() {
-    local file below
+    local file below has
     if [ ! -e "$1" ]; then say "there is no such folder"; return; fi
     if [ ! -d "$1" ]; then say "that is a file, want the folder of the four IDX files"; return; fi
     if [ ! -r "$1" ] || [ ! -x "$1" ]; then say "no permission to read that folder"; return; fi
@@ -94,8 +94,9 @@ why_no_idx_set() {
     for file in $IDX_FILES; do
         has_idx_file "$1" "$file" || break
     done
-    say "no readable $file there (or with a dot, ${file/-idx/.idx}; plain or .gz); it has:" \
-        "$(find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | head -n 8 | paste -sd ' ' -)"
+    has=$(find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | sed -n 1,8p | paste -sd ' ' -)
+    say "no readable $file there (or with a dot, ${file/-idx/.idx}; plain or .gz);" \
+        "${has:+it has: }${has:-the folder is empty}"
 }
 
 # Where downloads and the synthetic set are kept. A relative XDG_DATA_HOME does not count, as its
