@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import pickle
+import random
 import threading
 
 import numpy as np
@@ -12,8 +13,9 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader, DistributedSampler  # noqa: E402
 
+import fmnist  # noqa: E402
 from conftest import streams  # noqa: E402
-from fmnist.torch import FashionMNIST, Loader, pillow_rule  # noqa: E402
+from fmnist.torch import FashionMNIST, Loader, MapDataset, pillow_rule  # noqa: E402
 
 COUNT = {"train": 60000, "test": 10000}
 
@@ -175,6 +177,126 @@ def test_in_dataloader__each_batch_once_in_order(daemon, workers, context):
 def test_in_dataloader__drawn_order_is_one_in_all_workers(daemon):
     seen = numbers(DataLoader(loader(shuffle=True), batch_size=None, num_workers=2))
     assert sorted(sum(seen, [])) == list(range(10000))
+
+
+# ---- what a program may change ------------------------------------------------------------------
+
+
+class Negative(MapDataset):
+    """As people add to a data set of torchvision's."""
+
+    def __getitem__(self, i):
+        image, label = super().__getitem__(i)
+        return -image, label
+
+
+def test_map__a_class_derived_from_it__is_read(daemon):
+    data = Negative("test")
+    want = -MapDataset("test")[0][0]
+    for batches in (DataLoader(data, 1), Loader(data, batch_size=1),
+                    Loader(torch.utils.data.Subset(data, [0, 5]), batch_size=1)):
+        assert torch.equal(next(iter(batches))[0][0], want)
+
+
+def test_map__targets_changed_in_place__refused(daemon):
+    data = MapDataset("test")
+    ours = Loader(data, batch_size=3)
+    data.targets[:] = 7
+    for read in (lambda: data[0], lambda: next(iter(ours)), lambda: next(iter(DataLoader(data)))):
+        with pytest.raises(RuntimeError, match="target_transform="):
+            read()
+
+
+def test_subset__its_indices_changed__are_read(daemon):
+    ours = loader(indices=range(100), batch_size=4)
+    ours.dataset.indices = range(200, 300)
+    assert numbers(ours)[0] == [200, 201, 202, 203]
+
+
+class Curriculum(torch.utils.data.Sampler):
+    """Counts its epochs, and draws while they run."""
+
+    def __init__(self):
+        self.epoch = 0
+
+    def __len__(self):
+        return 500
+
+    def __iter__(self):
+        self.epoch += 1
+        for _ in range(500):
+            yield (1000 * self.epoch + random.randrange(1000)) % 10000
+
+
+class Hard(torch.utils.data.Sampler):
+    """Gives what the program says meanwhile."""
+
+    def __init__(self):
+        self.hard = []
+
+    def __iter__(self):
+        for i in range(300):
+            yield self.hard.pop() if self.hard else i
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_sampler__with_a_state_of_its_own__as_DataLoader(daemon, workers):
+    seen = []
+    for make in (lambda s: DataLoader(range(10000), 50, sampler=s, num_workers=workers),
+                 lambda s: loader(sampler=s, batch_size=50, num_workers=workers)):
+        random.seed(1)
+        sampler = Curriculum()
+        batches, lines = make(sampler), []
+        for _ in range(2):
+            for i, batch in enumerate(batches):
+                lines.append((batch if torch.is_tensor(batch) else batch[2]).tolist())
+                if i == 2:
+                    break
+            lines += [(b if torch.is_tensor(b) else b[2]).tolist() for b in batches]
+        hard = Hard()
+        for i, batch in enumerate(make(hard) if not workers else ()):
+            lines.append((batch if torch.is_tensor(batch) else batch[2]).tolist())
+            if i == 0:
+                hard.hard.append(9999)
+        seen.append((lines, sampler.epoch))
+    assert seen[0] == seen[1]
+
+
+def test_module__another_batch_size_or_subset__another_loader(daemon):
+    data = FashionMNIST(batch_size=4)
+    assert data.train_dataloader() is data.train_dataloader()
+    assert len(next(iter(data.train_dataloader()))[1]) == 4
+    data.batch_size = 8
+    assert len(next(iter(data.train_dataloader()))[1]) == 8
+    data.train = torch.utils.data.Subset(data.train, range(4))
+    assert len(data.train_dataloader().dataset) == 4
+
+
+def test_daemon__restarted_between_epochs__waited_for(daemon):
+    with fmnist.Daemon() as own:
+        ours = [loader(socket=own.socket, shuffle=True, batch_size=5000),
+                loader(socket=own.socket, batch_size=5000,
+                       sampler=torch.utils.data.SubsetRandomSampler(range(10000)))]
+        data = MapDataset("test", socket=own.socket)
+        assert len(data) == 10000 and all(len(list(each)) == 2 for each in ours)
+        own.process.kill()
+        own.process.wait()
+        threading.Timer(0.5, own.start_again).start()
+        assert [len(list(each)) for each in ours] == [2, 2] and data[0][1] == 9
+
+
+def test_spawned__a_loader_with_a_sampler__reads_in_the_child(daemon):
+    context = torch.multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    child = context.Process(target=_read, args=(loader(sampler=DistributedSampler(
+        range(10000), 2, 1, shuffle=False), batch_size=2500), queue))
+    child.start()
+    assert queue.get(timeout=60) == list(range(1, 10000, 2))
+    child.join()
+
+
+def _read(ours, queue):
+    queue.put(sum(numbers(ours), []))
 
 
 # ---- connections --------------------------------------------------------------------------------

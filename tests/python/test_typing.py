@@ -139,7 +139,9 @@ def test_repr__of_the_torch_adapters_objects__what_they_are(daemon):
     assert useful(loader) == ("<fmnist.torch.Loader fashion-mnist/test: 10000 samples, "
                               "batch_size=64, SeededSampler>")
     assert "order='torch', seed=3" in useful(loader.sampler)
-    assert useful(loader.dataset) == "<fmnist.torch.MapDataset fashion-mnist/test>"
+    assert useful(loader.dataset) == (
+        "<fmnist.torch.MapDataset fashion-mnist/test: resize='pillow-bilinear', dtype='float32', "
+        "layout='NCHW'>")
     assert useful(torch.Upload(loader, cuda=object())) == (
         "<fmnist.torch.Upload of <fmnist.torch.Loader fashion-mnist/test: 10000 samples, "
         "batch_size=64, SeededSampler>, 2 ahead>")

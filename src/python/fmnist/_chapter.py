@@ -97,7 +97,7 @@ class DataModule:
     def visualize(self, batch: Any, nrows: int = 1, ncols: int = 8,
                   labels: Sequence[str] = ()) -> Any:
         """Draws the first nrows * ncols images of a batch with their labels. Returns the axes."""
-        images, numbers = batch
+        images, numbers = batch[:2]
         return show_images(
             images, nrows, ncols, list(labels) or self.text_labels(numbers[: nrows * ncols]))
 

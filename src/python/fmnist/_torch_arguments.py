@@ -1,5 +1,6 @@
 """What the keywords of fmnist.torch.Loader mean together, and what is refused."""
 import functools
+import operator
 import warnings
 from typing import Any
 
@@ -47,6 +48,12 @@ def order_spec(sampler: Any, batch_sampler: Any, shuffle: bool | None, seed: int
         raise ValueError(f"{' and '.join(given)} beside {which}: a sampler is asked as it is")
     if rank is not None and world_size is None:
         raise ValueError(f"rank={rank} without world_size=")
+    if pad not in (None, "auto", "wrap", "drop", "none"):
+        raise ValueError(f'pad={pad!r}: want "auto", "wrap", "drop" or "none"')
+    for name in ("seed", "epoch", "rank", "world_size"):
+        value = said[name]
+        if value is not None and not (hasattr(value, "__index__") and operator.index(value) >= 0):
+            raise ValueError(f"{name}={value!r}: want a whole number of 0 or more")
     world = 1 if world_size is None else world_size
     if world == 1 and order is None and not shuffle:
         return None  # nothing that a seed or an epoch changes
@@ -82,6 +89,8 @@ def source_of(dataset: Any, split: str | None, images: dict[str, Any], where: di
     one of these keywords.
 
     Errors: TypeError for another kind; ValueError for a keyword that a MapDataset says already."""
+    if split is not None and not isinstance(split, str):
+        raise TypeError(f'split={split!r}: want "train" or "test"; batch_size= comes behind it')
     if isinstance(dataset, str):
         return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
             name: value for name, value in {**images, **where}.items() if value is not None})

@@ -25,7 +25,7 @@ from fmnist._spec import check_names, shows
 from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
                                      tell_once)
 from fmnist._torch_epoch import Epoch, Order, draw
-from fmnist._torch_samples import MapDataset, subset_of
+from fmnist._torch_samples import MapDataset, is_plain, subset_of
 from fmnist._torch_seeded import SeededSampler, ShardSampler
 
 
@@ -39,6 +39,16 @@ _LIGHTNING = ("pytorch_lightning.utilities.combined_loader",
 def _called_by(modules: tuple[str, ...]) -> bool:
     """Whether the Loader's method that asks was called by one of those."""
     return sys._getframe(2).f_globals.get("__name__") in modules
+
+
+def _for_spawned_workers() -> bool:
+    """Whether this is pickled for a DataLoader's worker that is being spawned."""
+    frame = sys._getframe() if get_spawning_popen() is not None else None
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "torch.utils.data.dataloader":
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Loader(IterableDataset[Any], DataLoader[Any]):
@@ -98,12 +108,15 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                  order: str | None = None, rank: int | None = None, world_size: int | None = None,
                  pad: str | None = None, epoch: int | None = None,
                  resize: str | int | Sequence[int] | None = None, height: int = 0, width: int = 0,
-                 dtype: str | None = None, layout: str | None = None, channels: int = 0,
+                 dtype: str | torch.dtype | None = None, layout: str | None = None, channels: int = 0,
                  mean: float | Sequence[float] | None = None,
-                 std: float | Sequence[float] | None = None, label_dtype: str | None = None,
+                 std: float | Sequence[float] | None = None, label_dtype: str | torch.dtype | None = None,
                  with_indices: bool = False, zero_copy: bool = False, transport: str | None = None,
                  socket: Any = None, daemon: str | None = None, data: Any = None,
                  reconnect: float | None = None, **unknown: Never) -> None:
+        if "train" in unknown:
+            raise TypeError('fmnist.torch.Loader has no argument train=; want split="train" or '
+                            'split="test"')
         check_names(unknown, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
         if transform is not None:
             raise NotImplementedError(
@@ -119,6 +132,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             batch_size = 1  # DataLoader's default
         spec = order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, pad,
                           epoch, drop_last)
+        if zero_copy and collate_fn is not None:
+            raise ValueError("zero_copy= and collate_fn= exclude each other: samples are collated "
+                             "into new tensors")
         if spec is not None and generator is not None and shuffle:
             raise ValueError("generator= is for shuffle=True without seed=, in one process")
         source = source_of(dataset, split, dict(
@@ -163,8 +179,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
     def __repr__(self) -> str:
         return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: "
-                f"{len(self.dataset)} samples, batch_size={self.batch_size}, "
-                f"{type(self.sampler).__name__}>")
+                f"{len(self.dataset)} samples, " + (
+                    f"batch_size={self.batch_size}, {type(self.sampler).__name__}>"
+                    if self._order.sampler is not None else f"{type(self.batch_sampler).__name__}>"))
 
     # ---- what DataLoader's users ask
 
@@ -183,7 +200,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
     def _by_dataloader(self) -> bool:
         """Whether DataLoader itself has to read the samples."""
         return (self._samples.transform is not None or self.batch_sampler is None or
-                self.collate_fn is not default_collate)
+                self.collate_fn is not default_collate or not is_plain(self.dataset))
 
     def check_worker_number_rationality(self) -> None:
         """DataLoader's warning of too many workers, where there are any."""
@@ -211,7 +228,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         return found
 
     def close(self) -> None:
-        """Ends the connection; the next use makes another."""
+        """Ends the connection; the next iteration makes another, one that runs ends in a
+        RuntimeError."""
         if self._run is not None and self._run.stream is not None:
             self._run.stream.close()
 
@@ -327,6 +345,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                                    "transform or batch_size=None: give them to that DataLoader")
             return DataLoader.__iter__(self)
         last, order = self._run, self._order
+        self._samples.check_unchanged()
+        order.chosen = subset_of(self.dataset)[1]
         rest = self._rest()
         if worker is not None:
             return self._in_worker(worker, last, rest)
@@ -375,8 +395,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                                "batches: use this Loader itself, or num_workers=0")
 
     def __getstate__(self) -> dict[str, Any]:
-        if get_spawning_popen() is not None and not self._by_dataloader():
-            self._refuse_to_ask()  # PyTorch cannot send a generator
+        if _for_spawned_workers() and not self._by_dataloader():
+            self._refuse_to_ask()
         return self.__dict__
 
     def _in_worker(self, worker: Any, last: Epoch | None, rest: bool) -> Iterator[Any]:
@@ -433,6 +453,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             for _, step, *arrays in run.batches(first, stride):
                 if draws.states:
                     draws.asked(ahead + step + 1)
+                self._order.answered = True
                 yield self._made(*arrays)
                 done = step + 1
             draws.asked(ahead + draws.steps + 1)

@@ -91,18 +91,22 @@ class MapDataset(Dataset[Any]):
     def __init__(self, split: str = "train", transform: Callable[[Any], Any] | None = None,
                  target_transform: Callable[[int], Any] | None = None, *,
                  dataset: str = "fashion-mnist", resize: str | int | Sequence[int] | None = None,
-                 height: int = 0, width: int = 0, dtype: str = "float32", layout: str = "NCHW",
+                 height: int = 0, width: int = 0, dtype: str | torch.dtype = "float32", layout: str = "NCHW",
                  channels: int = 0, mean: float | Sequence[float] | None = None,
-                 std: float | Sequence[float] | None = None, label_dtype: str = "int64",
+                 std: float | Sequence[float] | None = None, label_dtype: str | torch.dtype = "int64",
                  with_indices: bool = False, socket: Any = None, daemon: str | None = None,
                  data: Any = None, timeout: float = 30.0, reconnect: float = 60.0,
                  **unknown: Never) -> None:
         check_names(unknown, inspect.signature(MapDataset).parameters, "a MapDataset")
         self.where: dict[str, Any] = dict(dataset=dataset, split=split, socket=socket, daemon=daemon, data=data,
                           timeout=timeout, reconnect=reconnect)
-        self._known: _served.Dataset | None = None
+        dtype, label_dtype = _name(dtype), _name(label_dtype)
+        mean, std = _list(mean), _list(std)
+        if label_dtype not in ("uint8", "int32", "int64"):
+            raise ValueError(f'label_dtype={label_dtype!r}: want "uint8", "int32" or "int64"')
         self.split, self.train = split, split == "train"
-        resize, height, width = _size(resize, height, width, lambda: self.described)
+        resize, height, width = _size(resize, height, width, 
+                                      lambda: _served.dataset_of(**self.where))
         self.spec: dict[str, Any] = dict(resize=resize, height=height, width=width, dtype=dtype, layout=layout,
                          channels=channels, mean=mean, std=std)
         self.transform, self.target_transform = transform, target_transform
@@ -113,21 +117,20 @@ class MapDataset(Dataset[Any]):
         self._arrays: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def __repr__(self) -> str:
-        return f"<fmnist.torch.MapDataset {self.where['dataset']}/{self.split}>"
+        size = ", ".join(f"{name}={value!r}" for name, value in self.spec.items() if value)
+        return f"<fmnist.torch.MapDataset {self.where['dataset']}/{self.split}: {size}>"
 
     @property
     def described(self) -> _served.Dataset:
         """The fmnist.Dataset: stored size, class names, digest."""
-        if self._known is None:
-            self._known = _served.dataset_of(**self.where)
-        return self._known
+        return self._samples.served
 
     def __len__(self) -> int:
         """Samples of the split."""
         return self.described.count
 
     def __getitem__(self, i: int) -> Any:
-        return self.__getitems__([i])[0]
+        return self._items([i])[0]
 
     def fetch(self, indices: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """(images, labels) of those numbers, before any transform: two tensors.
@@ -138,6 +141,12 @@ class MapDataset(Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Several at once, for DataLoader."""
+        if type(self).__getitem__ is not MapDataset.__getitem__:
+            return [self[i] for i in indices]
+        return self._items(indices)
+
+    def _items(self, indices: Sequence[int]) -> list[Any]:
+        self.check_unchanged()
         if self.transform is None:
             images, labels = self._samples.fetch(indices)
         else:
@@ -157,8 +166,25 @@ class MapDataset(Dataset[Any]):
     def _whole(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self._arrays is None:
             images, labels = self._stored.fetch(range(len(self)))
-            self._arrays = images.squeeze(-1) if images.shape[-1] == 1 else images, labels.long()
+            arrays = images.squeeze(-1) if images.shape[-1] == 1 else images, labels.long()
+            self._arrays, self._versions = arrays, [a._version for a in arrays]
         return self._arrays
+
+    def check_unchanged(self) -> None:
+        """RuntimeError where .data or .targets were changed in place: the daemon serves what is
+        stored."""
+        if self._arrays is not None and self._versions != [a._version for a in self._arrays]:
+            raise RuntimeError(
+                ".data or .targets were changed in place, and the daemon serves what is stored: "
+                "change labels by target_transform=, leave samples out by a Subset or indices=, or "
+                "give a TensorDataset of the two to a DataLoader")
+
+    @property
+    def served_as_is(self) -> bool:
+        """Whether samples are what the daemon has: no class derived from this one says another."""
+        kind = type(self)
+        return (kind.__getitem__ is MapDataset.__getitem__ and
+                kind.__getitems__ is MapDataset.__getitems__)
 
     @property
     def data(self) -> torch.Tensor:
@@ -187,10 +213,26 @@ class MapDataset(Dataset[Any]):
 shows(MapDataset.__init__)
 
 
+def _name(dtype: str | torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _list(values: Any) -> Any:
+    return values.tolist() if isinstance(values, (torch.Tensor, np.ndarray)) else values
+
+
 def _picture(pixels: NDArray[np.uint8]) -> Any:
     from PIL import Image
 
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def is_plain(data: Any) -> bool:
+    """Whether a data set, through its Subsets, gives what the daemon has: none of them is of a
+    class derived from ours or PyTorch's that says other samples."""
+    if isinstance(data, Subset):
+        return type(data) is Subset and is_plain(data.dataset)
+    return isinstance(data, MapDataset) and data.served_as_is
 
 
 def subset_of(data: Any) -> tuple[Any, NDArray[np.uint32] | None]:

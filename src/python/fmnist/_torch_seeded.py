@@ -44,32 +44,35 @@ class _Ledger:
         """Where this process's workers find it."""
         if self._pid is None or get_worker_info() is None and self._pid != os.getpid():
             self._file, self._pid = os.memfd_create("fmnist-epochs", os.MFD_CLOEXEC), os.getpid()
-            os.write(self._file, json.dumps(self._copy).encode())
+            os.write(self._file, json.dumps(self._copy).encode() + b"\n")
         return f"/proc/{self._pid}/fd/{self._file}"
 
     def _before_fork(self) -> None:
         self._lock.acquire()
         if self._pid == os.getpid():
-            with open(self.path(), encoding="ascii") as file:
-                self._copy = json.load(file)
+            with open(self.path(), "rb") as file:
+                self._copy = _numbers_of(file.read())
 
     def change(self, path: str, what: Callable[[dict[str, Any]], Any]) -> Any:
         """what(numbers) changes them in place, while nobody else does. Returns its result."""
-        with self._lock, open(path, "r+", encoding="ascii") as file:
+        with self._lock, open(path, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            numbers = json.load(file)
+            numbers = _numbers_of(file.read())
             while self._gone:
                 numbers.pop(self._gone.popleft(), None)
             result = what(numbers)
-            file.seek(0)
-            file.truncate()
-            json.dump(numbers, file)
-            file.flush()
+            # One write, with its end marked: nothing that interrupts it leaves half of it.
+            os.pwrite(file.fileno(), json.dumps(numbers).encode() + b"\n", 0)
         return result
 
     def forget(self, name: str) -> None:
         """For finalizers, which run anywhere, also within change(): without the lock."""
         self._gone.append(name)
+
+
+def _numbers_of(content: bytes) -> dict[str, Any]:
+    numbers: dict[str, Any] = json.loads(content[:content.index(b"\n")])
+    return numbers
 
 
 _ledger = _Ledger()

@@ -164,6 +164,7 @@ class Stream:
         self._pid: int | None = None
         self._info: Info | None = None
         self._position: tuple[int, int] | None = None  # behind what was handed out
+        self.patient = False  # wait for a daemon that has not answered this stream yet, too
         self._readers = 0  # iterators begun: only the newest reads
 
     def __repr__(self) -> str:
@@ -198,7 +199,8 @@ class Stream:
                 dataset_of(name, self._fields["split"], socket=socket, daemon=daemon, data=data)
                 raise  # dataset_of says what is served
             except (errors.NoDaemon, errors.DaemonDied):
-                if self._info is None or time.monotonic() > deadline:
+                known = self.patient or self._info is not None
+                if not known or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
 

@@ -24,7 +24,7 @@ class FashionMNIST(_chapter.DataModule):
     """The data module of "The Image Classification Dataset". Keywords beyond the chapter's are
     Loader's, for both splits; those that say how images are hold for .train and .val, too.
 
-    resize is (height, width), in pixels. .train and .val are MapDatasets, of the training set and
+    resize is (height, width), in pixels, or one number for both. .train and .val are MapDatasets, of the training set and
     of the test set.
 
     Errors: TypeError for an unknown keyword, and for those that a data module says itself; those of
@@ -36,20 +36,32 @@ class FashionMNIST(_chapter.DataModule):
     _of_modules = ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
                    "height", "width")
     _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "label_dtype",
-                   "with_indices", "target_transform", "socket", "daemon", "data", "reconnect")
+                   "with_indices", "target_transform", "socket", "daemon", "data", "timeout",
+                   "reconnect")
 
-    def __init__(self, batch_size: int = 64, resize: Sequence[int] = (28, 28),
+    def __init__(self, batch_size: int = 64, resize: int | Sequence[int] = (28, 28),
                  **options: Any) -> None:
         for name in self._of_modules:
             if name in options:
                 raise TypeError(f"fmnist.torch.FashionMNIST has no argument {name}=: it has two "
                                 "loaders, one shuffled and one in order; make a Loader for another")
         check_names(options, inspect.signature(Loader).parameters, "fmnist.torch.FashionMNIST")
-        super().__init__(batch_size, tuple(resize), **options)
+        size = (resize, resize) if isinstance(resize, int) else tuple(resize)
+        super().__init__(batch_size, size, **options)
         given = {name: self.options.pop(name) for name in self._of_samples if name in self.options}
         self._where = given
         self.train = MapDataset("train", resize=self.resize, **given)
         self.val = MapDataset("test", resize=self.resize, **given)
+
+    def get_dataloader(self, train: bool) -> Loader:
+        """Shuffled for training, ordered for validation: one loader for each, a new one where
+        .train, .val or .batch_size are others since."""
+        made: Loader | None = self._loaders.get(bool(train))
+        data = self.train if train else self.val
+        if made is not None and (made.dataset is not data or made.batch_size != self.batch_size):
+            del self._loaders[bool(train)]
+        found: Loader = super().get_dataloader(train)
+        return found
 
     def _loader(self, train: bool) -> Loader:
         return Loader(self.train if train else self.val, batch_size=self.batch_size, shuffle=train,

@@ -115,9 +115,9 @@ SINGLE = {
                               "token"),
     "state-of-another-seed": (lambda: _load(
         _after(2, shuffle=True, seed=1, batch_size=4).state_dict(), shuffle=True, seed=2,
-        batch_size=4), "token"),
+        batch_size=4), "seed 2"),
     "state-with-generators": (lambda: _load(
-        _after(1, shuffle=True, generator=torch.Generator()).state_dict()), "generators"),
+        _after(1, shuffle=True, generator=torch.Generator()).state_dict(), shuffle=True), "generators"),
     "state-by-dataloader": (lambda: _loader(collate_fn=list).state_dict(), "collate_fn="),
     "workers-collate": (lambda: _inside_workers(collate_fn=list), "collate_fn="),
     "workers-generator": (lambda: _inside_workers(shuffle=True, generator=torch.Generator()),
