@@ -7,6 +7,7 @@ events     what happens: several epochs, broken off, two at once, saved and load
 drivers    who iterates: a plain loop, DataLoader around it, StatefulDataLoader, accelerate, ...
 trainers   Lightning and accelerate in processes of their own
 frameworks JAX's loader and iterator, beside what `documented` says of them in NumPy
+keras_fit  Keras' model.fit, likewise
 
 `scripts/harness --help` runs it.
 """

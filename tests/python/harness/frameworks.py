@@ -438,6 +438,31 @@ def _ahead():
         yield from _saving(OnDevice, documented.named(name), 8, False, [where])
 
 
+KERAS = ("epochs", "fits", "stopped", "evaluated", "initial-epoch", "validated", "in-parts",
+         "killed", "items-forward", "items-backward", "items-scattered")
+KERAS_SETS = ("set-before", "set-0-5-5-2")
+KERAS_SAVES = ("start", "within", "end", "later-end")
+
+
+def _fitting(order):
+    for workers in (1, 2):
+        for size, drop in SIZES if order.sized else SIZES[:1]:
+            if size == 1:
+                continue
+            for name in (*KERAS, *(KERAS_SETS if order.epochs else ()), *KERAS_SAVES):
+                if name in ("in-parts", "within") and steps_of(order, 2 * size, drop) == 1:
+                    continue
+                said = f"save-{name}" if name in KERAS_SAVES else name
+                yield (f"keras-{workers}/{said}/{_tail(order, 2 * size, drop)}",
+                       functools.partial(_fit, order.name, 2 * size, drop, workers, name))
+
+
+def _fit(*words):
+    from harness import keras_fit
+
+    return keras_fit.compare(*words)
+
+
 def all(whole):
     """(name, run) of each: a seventh of the product, in which every event meets every kind of order
     at some size; or a few of each."""
@@ -445,3 +470,5 @@ def all(whole):
     found = [c for number, order in enumerate(ORDERS) for c in _of_order(order, number)]
     yield from found[::every]
     yield from list(_ahead())[::1 if whole else 3]
+    found = [c for order in ORDERS for c in _fitting(order)]
+    yield from found[::47 if whole else 311]
