@@ -6,8 +6,8 @@ orders     how the order is said, to each of the two
 events     what happens: several epochs, broken off, two at once, saved and loaded, ...
 drivers    who iterates: a plain loop, DataLoader around it, StatefulDataLoader, accelerate, ...
 trainers   Lightning and accelerate in processes of their own
-frameworks JAX's loader and iterator, beside what `documented` says of them in NumPy
-keras_fit  Keras' model.fit, likewise
+frameworks JAX's loader and iterator (jax_programs) and Keras' model.fit (keras_fit), beside what
+           `documented` says of them in NumPy
 
 `scripts/harness --help` runs it.
 """

@@ -9,7 +9,7 @@ import keras
 
 from fmnist import errors
 from fmnist.keras import PyDataset
-from harness import documented, frameworks, trace
+from harness import documented, jax_programs, trace
 
 EPOCHS = 3
 
@@ -65,11 +65,11 @@ class Fitted:
 
     def __init__(self, order, size, drop, workers, daemon=None):
         self.order, self.daemon = order, daemon
-        self.generators = frameworks.seeded(order)
-        self.trace = frameworks.Seen(self.generators, with_random=False)
+        self.generators = jax_programs.seeded(order)
+        self.trace = jax_programs.Seen(self.generators, with_random=False)
         self.mark, self.began, self.state = None, 0, None
         self.data = PyDataset(
-            workers=workers, **frameworks.words_of(order, size, drop, self.generators))
+            workers=workers, **jax_programs.words_of(order, size, drop, self.generators))
         self.model = Model(self.trace)  # draws from Python's generator
 
     def begins(self):
@@ -93,11 +93,12 @@ class Fitted:
         """Within an epoch it is the epoch: which of its batches were read, the reader knows."""
         self.mark = self.began if within else len(self.trace.lines)
         if self.side == "ours":
-            self.state = pickle.dumps((self.data.state_dict(), frameworks.randoms(self.generators)))
+            self.state = pickle.dumps((
+                self.data.state_dict(), jax_programs.randoms(self.generators)))
 
     def resume(self, state):
         kept, randoms = pickle.loads(state)
-        frameworks.set_randoms(self.generators, randoms)
+        jax_programs.set_randoms(self.generators, randoms)
         self.data.load_state_dict(kept)
 
 
@@ -108,8 +109,8 @@ class Looped(Fitted):
 
     def __init__(self, order, size, drop, workers, daemon=None):
         self.order, self.daemon = order, None
-        self.generators = frameworks.seeded(order)
-        self.trace = frameworks.Seen(self.generators, with_random=False)
+        self.generators = jax_programs.seeded(order)
+        self.trace = jax_programs.Seen(self.generators, with_random=False)
         self.mark, self.began, self.state = None, 0, None
         self.data = documented.Reference(order, size, drop, self.generators)
         self.left = None  # of the epoch
@@ -241,10 +242,10 @@ SAVES = {"start": (0, "start"), "within": (1, 1), "end": (0, None), "later-end":
 def compare(order, size, drop, workers, name, daemon):
     order = documented.named(order)
     event = EVENTS.get(name) or saved(*SAVES[name])
-    if not frameworks.steps_of(order, size, drop):
+    if not jax_programs.steps_of(order, size, drop):
         return _refused("leaves out the only", event, order, size, drop, workers, daemon)
     if name == "in-parts" and workers > 1 and PyDataset(
-            **frameworks.words_of(order, size, drop, frameworks.seeded(order)))._loader.changes:
+            **jax_programs.words_of(order, size, drop, jax_programs.seeded(order)))._loader.changes:
         return _refused("say workers=1", event, order, size, drop, workers, daemon)
     theirs, ours = (kind(order, size, drop, workers, daemon) for kind in (Looped, Fitted))
     for p in theirs, ours:
