@@ -135,7 +135,7 @@ def all(whole):
         yield from _happening([AROUND], ORDERS, ONE)
         yield from _happening([STATEFUL], ORDERS, ONE, ("several", "broken-3"))
         yield from _happening([PLAIN, AROUND], ORDERS, ONE, events.OF_DAEMON)
-        yield from _saving([PLAIN], ORDERS, SIZES, events.SAVES)
+        yield from _saving([PLAIN], ORDERS, SIZES[::2], events.SAVES)
         yield from _saving([AROUND, STATEFUL], ORDERS, ONE, events.SAVES)
         yield from _saving([PLAIN], ORDERS, ONE, events.SAVES_DEAD)
     else:
