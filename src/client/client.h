@@ -5,8 +5,8 @@
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
 
+#include "base/adaptive_spin.h"
 #include "base/err.h"
-#include "base/hunch.h"
 #include "fmnist.h"
 #include "wire/message.h"
 
@@ -41,7 +41,7 @@ struct connection {
     uint32_t timeout_ms;
     uint8_t head[WIRE_HEAD_SIZE]; /* of the frame being received */
     size_t head_bytes;
-    struct hunch spins; /* whether looking again before sleeping pays */
+    struct adaptive_spin spins; /* whether looking again before sleeping pays */
 };
 
 /* Connects and asks for the handshake; connection_welcome receives its answer. With a timeout_ms of

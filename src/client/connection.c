@@ -36,7 +36,7 @@ static uint64_t end_of(struct deadline *d)
  * more than this costs us. */
 static bool spin(struct connection *c, short events)
 {
-    if (!hunch_says_look(&c->spins))
+    if (!adaptive_spin_wants(&c->spins))
         return false;
     struct pollfd p = {.fd = c->fd, .events = events};
     uint64_t end = clock_ns() + SPIN_NS;
@@ -44,7 +44,7 @@ static bool spin(struct connection *c, short events)
     do
         there = poll(&p, 1, 0) > 0;
     while (!there && (sched_yield(), clock_ns() < end));
-    hunch_learn(&c->spins, there);
+    adaptive_spin_learn(&c->spins, there);
     return there;
 }
 

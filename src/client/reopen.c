@@ -70,7 +70,7 @@ static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int 
         keep(s, &s->left, s->left_at, &nodes[0]);
         keep(s, &s->view, s->number, &nodes[1]);
         s->view = view;
-        s->slot_count = s->facts.slot_count = slot_count;
+        s->slot_count = s->opened.slot_count = slot_count;
         bool *old = s->held;
         s->held = held;
         s->held_size = held_size;
@@ -107,14 +107,14 @@ static int refuse(const struct fmnist_stream *s)
 
 static int settle(struct fmnist_stream *s, const struct reply *reply)
 {
-    struct wire_opened facts;
-    int rc = upload_opened(reply, &facts);
+    struct wire_opened opened;
+    int rc = upload_opened(reply, &opened);
     if (!rc)
-        rc = stream_check_opened(s, &facts, reply->fd_count);
-    if (!rc && !is_same(&s->facts, &facts))
+        rc = stream_check_opened(s, &opened, reply->fd_count);
+    if (!rc && !is_same(&s->opened, &opened))
         rc = refuse(s);
     if (!rc && !s->convert)
-        rc = change_rings(s, facts.slot_count, reply->fds);
+        rc = change_rings(s, opened.slot_count, reply->fds);
     if (rc)
         return rc;
     s->began = s->number;
@@ -150,7 +150,7 @@ static int ask(struct fmnist_stream *s)
 {
     struct wire_open request = {
         .spec = s->spec, .at_token = true, .token = {.epoch = s->epoch, .step = s->step}};
-    memcpy(request.token.identity, s->facts.identity, sizeof request.token.identity);
+    memcpy(request.token.identity, s->opened.identity, sizeof request.token.identity);
     uint8_t body[WIRE_OPEN_SIZE];
     wire_put_open(body, &request);
     s->reopening.stage = REOPEN_ANSWER;

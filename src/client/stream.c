@@ -58,7 +58,7 @@ static int prepare_shm(struct fmnist_stream *s, const int fds[2])
 /* The same conversion that the daemon's workers do for shared memory. */
 static int prepare_inline(struct fmnist_stream *s)
 {
-    const struct wire_opened *f = &s->facts;
+    const struct wire_opened *f = &s->opened;
     const struct spec *spec = &s->spec;
     struct convert_shape shape = {
         .height = f->height,
@@ -82,7 +82,7 @@ static int prepare_inline(struct fmnist_stream *s)
 static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
 {
     bool is_inline = s->spec.transport == FMNIST_INLINE;
-    const struct wire_opened *f = &s->facts;
+    const struct wire_opened *f = &s->opened;
     int rc = stream_check_opened(s, f, fd_count);
     if (rc)
         return rc;
@@ -102,7 +102,7 @@ static int ask(struct fmnist_stream *s, const struct wire_open *request, const s
 {
     int fds[2] = {-1, -1};
     size_t fd_count = 2;
-    int rc = upload_open(&s->connection, request, list, &s->facts, fds, &fd_count);
+    int rc = upload_open(&s->connection, request, list, &s->opened, fds, &fd_count);
     if (!rc)
         rc = prepare(s, fds, fd_count);
     fd_close(&fds[0]);
@@ -175,9 +175,9 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
         fmnist_close(s);
         return rc;
     }
-    s->epoch = token ? request.token.epoch : s->facts.epoch;
-    s->step = token ? request.token.step : s->facts.step;
-    s->number = s->tail = s->began = s->epoch * s->facts.steps + s->step;
+    s->epoch = token ? request.token.epoch : s->opened.epoch;
+    s->step = token ? request.token.step : s->opened.step;
+    s->number = s->tail = s->began = s->epoch * s->opened.steps + s->step;
     s->end_epoch = s->spec.epochs ? s->spec.epoch + s->spec.epochs : SPEC_EPOCH_MAX + 1;
     *stream = s;
     return FMNIST_OK;
@@ -237,7 +237,7 @@ static void convert_images(const struct fmnist_stream *s, const struct parts *p,
     for (uint64_t first = 0; first < p->header->count;) {
         size_t n = 0;
         for (; n < 64 && first + n < p->header->count; n++) {
-            samples[n] = from + (first + n) * s->facts.image_bytes;
+            samples[n] = from + (first + n) * s->opened.image_bytes;
             converted[n] = to + (first + n) * s->image_bytes;
         }
         convert_gather(s->convert, samples, converted, n);
@@ -251,7 +251,7 @@ static int view_inline(struct fmnist_stream *s, struct parts *p)
         return FMNIST_OK;
     struct inline_slot *slot = &s->inline_slots[s->number % s->slot_count];
     if (!slot->converted) {
-        slot->converted = aligned_alloc(64, align_up(s->facts.batch_size * s->image_bytes, 64));
+        slot->converted = aligned_alloc(64, align_up(s->opened.batch_size * s->image_bytes, 64));
         if (!slot->converted) {
             connection_close(&s->connection); /* the batch is off the socket and would be lost */
             return fail(FMNIST_ENOMEM, "out of memory");
@@ -304,7 +304,7 @@ static int check_into(const struct fmnist_stream *s, const struct fmnist_into *i
 {
     if (into->size < sizeof *into)
         return fail(FMNIST_EINVAL, "into.size: want sizeof(struct fmnist_into), %zu", sizeof *into);
-    if (s->step == s->facts.steps)
+    if (s->step == s->opened.steps)
         return FMNIST_OK; /* no batch comes, but the epoch's end */
     const struct {
         const char *name;
@@ -362,12 +362,12 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
     *info = (struct fmnist_stream_info){
         .size = sizeof *info,
         .sample_count =
-            s->spec.drop_last ? s->facts.steps * s->facts.batch_size : s->facts.sample_count,
-        .steps = s->facts.steps,
-        .batch_size = s->facts.batch_size,
-        .channels = s->facts.channels,
-        .height = s->facts.height,
-        .width = s->facts.width,
+            s->spec.drop_last ? s->opened.steps * s->opened.batch_size : s->opened.sample_count,
+        .steps = s->opened.steps,
+        .batch_size = s->opened.batch_size,
+        .channels = s->opened.channels,
+        .height = s->opened.height,
+        .width = s->opened.width,
         .dtype = s->spec.dtype,
         .layout = s->spec.layout,
         .label_dtype = s->spec.label_dtype,
@@ -378,7 +378,7 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
         .epoch = s->epoch,
         .step = s->step,
     };
-    memcpy(info->digest, s->facts.digest, sizeof info->digest);
+    memcpy(info->digest, s->opened.digest, sizeof info->digest);
     return FMNIST_OK;
 }
 
@@ -397,12 +397,12 @@ int fmnist_stream_token_at(const struct fmnist_stream *s, uint64_t epoch, uint64
     int rc = guard_check(&s->guard);
     if (rc)
         return rc;
-    if (step > s->facts.steps || epoch > SPEC_EPOCH_MAX + 1)
+    if (step > s->opened.steps || epoch > SPEC_EPOCH_MAX + 1)
         return fail(FMNIST_EINVAL, "position (%llu, %llu): want a step of 0 to %llu",
                     (unsigned long long)epoch, (unsigned long long)step,
-                    (unsigned long long)s->facts.steps);
+                    (unsigned long long)s->opened.steps);
     struct token t = {.epoch = epoch, .step = step};
-    memcpy(t.identity, s->facts.identity, sizeof t.identity);
+    memcpy(t.identity, s->opened.identity, sizeof t.identity);
     token_encode(&t, token);
     return FMNIST_OK;
 }

@@ -1,5 +1,5 @@
 /* client/stream.h — a stream's insides, for the three files that make it up: stream.c (opening,
- * handing out, asking), arrive.c (how a batch comes, by either transport) and reopen.c (going on
+ * handing out, asking), receive.c (how a batch comes, by either transport) and reopen.c (going on
  * behind a daemon's end).
  *
  * Invariant: tail <= number <= tail + held_size; batches tail .. number - 1 are handed out, those
@@ -55,7 +55,7 @@ struct fmnist_stream {
     struct fork_guard guard;
     struct spec spec;
     struct list list; /* owned arrays; lengths NULL: runs of batch_size */
-    struct wire_opened facts;
+    struct wire_opened opened;
     uint64_t image_bytes; /* delivered */
     uint32_t label_bytes;
     uint64_t end_epoch; /* the first epoch that is not delivered */

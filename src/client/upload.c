@@ -61,24 +61,24 @@ static int ask(struct connection *c, const struct wire_open *request, const stru
     return connection_reply(c, upload_list(c, list, &u, c->timeout_ms), reply);
 }
 
-int upload_opened(const struct reply *reply, struct wire_opened *facts)
+int upload_opened(const struct reply *reply, struct wire_opened *opened)
 {
     if (reply->type != WIRE_OPENED)
         return fail(FMNIST_EPROTO, "reply of type %u to an open request", reply->type);
     struct err e;
-    if (wire_get_opened(facts, reply->body, reply->size, &e))
+    if (wire_get_opened(opened, reply->body, reply->size, &e))
         return fail(FMNIST_EPROTO, "%s", e.text);
     return FMNIST_OK;
 }
 
 int upload_open(struct connection *c, const struct wire_open *request, const struct list *list,
-                struct wire_opened *facts, int fds[2], size_t *fd_count)
+                struct wire_opened *opened, int fds[2], size_t *fd_count)
 {
     struct reply reply = {.fds = fds, .fd_room = *fd_count};
     int rc = ask(c, request, list, &reply);
     *fd_count = reply.fd_count;
     if (!rc)
-        rc = upload_opened(&reply, facts);
+        rc = upload_opened(&reply, opened);
     free(reply.body);
     if (rc)
         connection_close(c);

@@ -21,12 +21,12 @@ int upload_list(struct connection *c, const struct list *list, struct upload *u,
                 uint32_t timeout_ms);
 
 /* What an answer says of the stream. Errors: FMNIST_EPROTO for another answer. */
-int upload_opened(const struct reply *reply, struct wire_opened *facts);
+int upload_opened(const struct reply *reply, struct wire_opened *opened);
 
 /* The daemon's answer to a request; `list` is sent where the daemon wants it, and may be empty.
  * Descriptors come as with connection_reply. A connection without its answer is closed.
  * Blocks: for each part at most timeout_ms, and for the whole list. */
 int upload_open(struct connection *c, const struct wire_open *request, const struct list *list,
-                struct wire_opened *facts, int fds[2], size_t *fd_count);
+                struct wire_opened *opened, int fds[2], size_t *fd_count);
 
 #endif

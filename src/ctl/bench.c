@@ -4,7 +4,7 @@
 #include "ctl/verbs.h"
 
 #include "base/clock.h"
-#include "ctl/verdict.h"
+#include "ctl/bottleneck.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -113,8 +113,8 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
     uint64_t epochs = t->batches / info->steps; /* whole ones */
     struct flow flow = {
         .seconds = t->seconds, .waited = t->waited, .busy = -1, .batches = (double)t->batches};
-    char verdict[256];
-    verdict_text(&flow, verdict, sizeof verdict);
+    char sentence[256];
+    bottleneck_text(&flow, sentence, sizeof sentence);
     double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);
     if (in->json) {
         json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "images",
@@ -123,7 +123,7 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
                                 (double)t->images / t->seconds, "batches_per_second",
                                 (double)t->batches / t->seconds, "gigabytes_per_second",
                                 gigabytes / t->seconds, "p50_us", p50, "p99_us", p99,
-                                "waited_seconds", t->waited, "verdict", verdict);
+                                "waited_seconds", t->waited, "bottleneck", sentence);
         json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(all);
@@ -142,7 +142,7 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
            "%s\n",
            (unsigned long long)t->images, (unsigned long long)t->batches,
            (unsigned long long)epochs, t->seconds, (double)t->images / t->seconds,
-           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99, t->waited, verdict);
+           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99, t->waited, sentence);
 }
 
 int verb_bench(const struct invocation *in)

@@ -1,5 +1,5 @@
 /* gen-dataset: writes a drawn clothing set and says what it wrote. */
-#include "ctl/drawn_set.h"
+#include "ctl/synth_dataset.h"
 #include "ctl/verbs.h"
 
 #include <inttypes.h>
@@ -27,7 +27,7 @@ int verb_gen_dataset(const struct invocation *in)
 {
     struct err err = {""};
 
-    if (drawn_set_write(in, &err) != 0)
+    if (synth_dataset_write(in, &err) != 0)
         return ctl_error("gen-dataset: %s", err.text);
     return tell(in);
 }

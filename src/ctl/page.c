@@ -1,7 +1,7 @@
 /* A page of top, and its lines. */
 #include "ctl/page.h"
 
-#include "ctl/verdict.h"
+#include "ctl/bottleneck.h"
 
 #include <stdio.h>
 
@@ -49,7 +49,7 @@ static json_t *describe_stream(const json_t *client, const json_t *old, double s
     };
     double per_batch = real(now, "steps") > 0 ? real(now, "epoch_samples") / real(now, "steps") : 0;
     char words[256];
-    verdict_text(&f, words, sizeof words);
+    bottleneck_text(&f, words, sizeof words);
     return json_pack("{s:O, s:O, s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:O, s:O, s:s}", "id",
                      json_object_get(client, "id"), "pid", json_object_get(client, "pid"),
                      "dataset", text(now, "dataset"), "split", text(now, "split"), "seconds",
@@ -57,7 +57,7 @@ static json_t *describe_stream(const json_t *client, const json_t *old, double s
                      f.batches * per_batch / (f.seconds > 0 ? f.seconds : 1), "waited_seconds",
                      f.waited, "render_seconds", difference(now, old, "render_seconds"),
                      "batches_ready", json_object_get(now, "batches_ready"), "slots",
-                     json_object_get(now, "slots"), "verdict", words);
+                     json_object_get(now, "slots"), "bottleneck", words);
 }
 
 static double render_seconds(const json_t *status)
@@ -121,7 +121,7 @@ void page_lines(const json_t *page, void (*line)(void *to, const char *text), vo
                  100 * real(s, "waited_seconds") / over, real(s, "batches_ready"), real(s, "slots"),
                  1000 * real(s, "render_seconds") / over);
         line(to, out);
-        snprintf(out, sizeof out, "      %s", text(s, "verdict"));
+        snprintf(out, sizeof out, "      %s", text(s, "bottleneck"));
         line(to, out);
     }
 }

@@ -2,8 +2,8 @@
  *
  * A page is a JSON object: seconds, version, pid, cpu_seconds, workers, workers_busy (0 to 1), and
  * streams, each with id and pid of its client, dataset, split, seconds, batches, images_per_second,
- * waited_seconds, render_seconds, batches_ready, slots and verdict. Numbers are differences of the
- * two looks. A stream that was opened in between counts from its opening, and a daemon that was
+ * waited_seconds, render_seconds, batches_ready, slots and bottleneck. Numbers are differences of
+ * the two looks. A stream that was opened in between counts from its opening, and a daemon that was
  * started in between from its start.
  * Threads: any.
  */

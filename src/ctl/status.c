@@ -53,9 +53,9 @@ static void print_status(const json_t *all)
     printf("workers %lld, pixels %s, clients accepted %lld, refused %lld\n",
            (long long)integer(all, "workers"), text(all, "isa"),
            (long long)integer(all, "clients_accepted"), (long long)integer(all, "clients_refused"));
-    printf("sample store: %.1f MiB filled, %.1f reserved of %.1f MiB, %lld shelves\n",
+    printf("sample store: %.1f MiB filled, %.1f reserved of %.1f MiB, %lld entries\n",
            mib(integer(store, "filled_bytes")), mib(integer(store, "reserved_bytes")),
-           mib(integer(store, "budget_bytes")), (long long)integer(store, "shelves"));
+           mib(integer(store, "budget_bytes")), (long long)integer(store, "entries"));
     printf("lists: %lld kept, %.1f MiB, %lld received\n", (long long)integer(lists, "kept"),
            mib(integer(lists, "bytes")), (long long)integer(lists, "received"));
     const json_t *memory = json_object_get(all, "memory");

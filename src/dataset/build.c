@@ -9,9 +9,9 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "dataset/file_reader.h"
 #include "dataset/gzip.h"
 #include "dataset/idx.h"
-#include "dataset/reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,14 +29,14 @@
 
 struct input {
     const struct source_file *file;
-    struct reader reader;
+    struct file_reader reader;
     struct gzip gzip;
     struct idx_header header;
 };
 
 static int next_bytes(void *data, const uint8_t **bytes, size_t *size, struct err *e)
 {
-    return reader_next(data, bytes, size, e);
+    return file_reader_next(data, bytes, size, e);
 }
 
 static int read_header(struct input *in, struct err *e)
@@ -80,8 +80,8 @@ static int check_size(const struct input *in, struct err *e)
 static int input_open(struct input *in, const struct build *b, int which, struct err *e)
 {
     in->file = &b->files[which];
-    int rc = reader_open(&in->reader, in->file->fd, in->file->id.size, b->use_uring, e);
-    if (rc == READER_NO_URING && b->note)
+    int rc = file_reader_open(&in->reader, in->file->fd, in->file->id.size, b->use_uring, e);
+    if (rc == FILE_READER_NO_URING && b->note)
         b->note(b->note_data, e->text);
     if (rc < 0)
         return rc;
@@ -123,7 +123,7 @@ static int input_end(struct input *in, struct err *e)
 static void input_close(struct input *in)
 {
     gzip_close(&in->gzip);
-    reader_close(&in->reader);
+    file_reader_close(&in->reader);
 }
 
 static int take_shapes(const struct input in[SOURCE_FILES], struct shape_rules rules,
@@ -164,14 +164,14 @@ static int sink_open(struct sink *k, const struct build *b, const struct dataset
 {
     *k = (struct sink){.fd = b->target, .on_disk = b->on_disk};
     k->piece = aligned_alloc(PIECE_BYTES, PIECE_BYTES);
-    k->digest = page_digest_begin(s);
+    k->digest = split_digest_begin(s);
     return k->piece && k->digest ? 0 : err_set(e, -ENOMEM, "no memory to build in");
 }
 
 static void sink_close(struct sink *k, uint8_t digest[16])
 {
     if (k->digest)
-        page_digest_end(k->digest, digest);
+        split_digest_end(k->digest, digest);
     free(k->piece);
 }
 
@@ -211,7 +211,7 @@ static uint8_t *sink_space(const struct sink *k, size_t *room)
 /* So many were put there. */
 static int sink_took(struct sink *k, size_t size, struct err *e)
 {
-    page_digest_add(k->digest, k->piece + k->at % PIECE_BYTES, size);
+    split_digest_add(k->digest, k->piece + k->at % PIECE_BYTES, size);
     k->at += size;
     return k->at % PIECE_BYTES ? 0 : sink_flush(k, e);
 }
@@ -243,7 +243,7 @@ static void transpose_image(const struct dataset_split *s, const uint8_t *stored
 static int put_transposed(struct input *in, const struct dataset_split *s, struct sink *k,
                           struct err *e)
 {
-    uint64_t image_bytes = page_layout(s).image_bytes;
+    uint64_t image_bytes = cache_layout(s).image_bytes;
     uint64_t batch = image_bytes < STEP_BYTES ? STEP_BYTES / image_bytes : 1;
     uint8_t *stored = malloc(batch * image_bytes), *upright = malloc(image_bytes);
     int rc = stored && upright ? 0 : err_set(e, -ENOMEM, "no memory for %" PRIu64 " images", batch);
@@ -264,7 +264,7 @@ static int put_transposed(struct input *in, const struct dataset_split *s, struc
 static int put_as_they_are(struct input *in, const struct dataset_split *s, struct sink *k,
                            struct err *e)
 {
-    uint64_t bytes = page_layout(s).image_bytes * s->count;
+    uint64_t bytes = cache_layout(s).image_bytes * s->count;
     int rc = 0;
     for (uint64_t done = 0; rc == 0 && done < bytes;) {
         size_t room;
@@ -327,10 +327,10 @@ static int put_labels(struct input *in, struct dataset_split *s, struct sink *k,
 static int put_page(const struct build *b, struct dataset_split *s, struct err *e)
 {
     uint8_t page[PAGE_BYTES];
-    struct page_origin origin = {.transposed = b->rules.transpose};
+    struct cache_origin origin = {.transposed = b->rules.transpose};
     for (int i = 0; i < SOURCE_FILES; i++)
         origin.files[i] = b->files[i].id;
-    page_pack(page, s, &origin);
+    cache_header_pack(page, s, &origin);
     int rc = pwrite_full(b->target, page, sizeof page, 0);
     return rc < 0 ? err_set(e, BUILD_NO_TARGET, "writing the header: %s", strerror(-rc)) : 0;
 }
@@ -338,7 +338,7 @@ static int put_page(const struct build *b, struct dataset_split *s, struct err *
 static int put_content(const struct build *b, struct input in[SOURCE_FILES],
                        struct dataset_split *s, struct err *e)
 {
-    struct page_layout l = page_layout(s);
+    struct cache_layout l = cache_layout(s);
     int rc = reserve(b, l.end, e);
     if (rc)
         return rc;

@@ -1,4 +1,4 @@
-/* dataset/build.h — from a split's IDX files to the block of bytes that page.h describes.
+/* dataset/build.h — from a split's IDX files to the block of bytes that cache_format.h describes.
  *
  * Both files are read, inflated, checked and converted in one pass, with a few hundred KiB of
  * buffers whatever the size. Threads: any; one build a call.
@@ -6,7 +6,7 @@
 #ifndef DATASET_BUILD_H
 #define DATASET_BUILD_H
 
-#include "dataset/page.h"
+#include "dataset/cache_format.h"
 #include "dataset/shapes.h"
 #include "dataset/source.h"
 

@@ -91,7 +91,7 @@ static void file_name(char name[CACHE_STEM_SIZE + 8], const char *stem, const ch
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
-static int same_origin(const struct page_origin *found, const struct page_origin *want,
+static int same_origin(const struct cache_origin *found, const struct cache_origin *want,
                        struct err *why)
 {
     for (int i = 0; i < SOURCE_FILES; i++) {
@@ -108,7 +108,7 @@ static int same_origin(const struct page_origin *found, const struct page_origin
     return 0;
 }
 
-static int check_file(int fd, const struct page_origin *origin, struct dataset_split *s,
+static int check_file(int fd, const struct cache_origin *origin, struct dataset_split *s,
                       struct err *why)
 {
     struct stat st;
@@ -120,10 +120,10 @@ static int check_file(int fd, const struct page_origin *origin, struct dataset_s
         return err_set(why, CACHE_UNFIT, "reading it: %s", strerror((int)-n));
     if (n < PAGE_BYTES)
         return err_set(why, CACHE_UNFIT, "it has only %zd bytes", n);
-    struct page_origin found;
-    if (page_unpack(page, s, &found, why) < 0)
+    struct cache_origin found;
+    if (cache_header_unpack(page, s, &found, why) < 0)
         return CACHE_UNFIT;
-    uint64_t want = page_layout(s).end;
+    uint64_t want = cache_layout(s).end;
     if ((uint64_t)st.st_size != want)
         return err_set(why, CACHE_UNFIT, "it has %" PRIu64 " bytes, want %" PRIu64,
                        (uint64_t)st.st_size, want);
@@ -132,19 +132,19 @@ static int check_file(int fd, const struct page_origin *origin, struct dataset_s
 
 static int check_content(const struct dataset_split *s, struct err *why)
 {
-    struct XXH3_state_s *state = page_digest_begin(s);
+    struct XXH3_state_s *state = split_digest_begin(s);
     if (!state)
         return err_set(why, CACHE_UNFIT, "there is no memory to check it");
     uint8_t digest[16];
-    page_digest_add(state, s->images, s->count * page_layout(s).image_bytes);
-    page_digest_add(state, s->labels, s->count * sizeof *s->labels);
-    page_digest_end(state, digest);
+    split_digest_add(state, s->images, s->count * cache_layout(s).image_bytes);
+    split_digest_add(state, s->labels, s->count * sizeof *s->labels);
+    split_digest_end(state, digest);
     if (memcmp(digest, s->digest, sizeof digest) != 0)
         return err_set(why, CACHE_UNFIT, "its content is damaged");
     return 0;
 }
 
-int cache_find(const struct cache *c, const char *stem, const struct page_origin *origin,
+int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
                struct dataset_split *s, struct err *why)
 {
     char name[CACHE_STEM_SIZE + 8];
@@ -156,7 +156,7 @@ int cache_find(const struct cache *c, const char *stem, const struct page_origin
     if (fd < 0)
         return err_set(why, CACHE_UNFIT, "opening it: %s", strerror(errno));
     int rc = check_file(fd, origin, s, why);
-    if (rc == 0 && page_map(fd, s, why) < 0)
+    if (rc == 0 && cache_map(fd, s, why) < 0)
         rc = CACHE_UNFIT;
     fd_close(&fd);
     if (rc)

@@ -1,6 +1,6 @@
 /* dataset/cache.h — the folder of cache files: one file a split, built by one process at a time.
  *
- *     STEM.cache   a whole, synced file (page.h), or none: it appears by rename
+ *     STEM.cache   a whole, synced file (cache_format.h), or none: it appears by rename
  *     STEM.tmp     being built, by the holder of the lock; what a killed builder left is replaced
  *     STEM.lock    flock(2); never deleted, or two builders could hold two files of the same name
  *
@@ -11,7 +11,7 @@
 #ifndef DATASET_CACHE_H
 #define DATASET_CACHE_H
 
-#include "dataset/page.h"
+#include "dataset/cache_format.h"
 
 struct cache {
     int dir; /* -1: closed */
@@ -33,7 +33,7 @@ enum { CACHE_NONE = 1, CACHE_UNFIT = 2 };
 
 /* Maps the file of the stem where it is whole, of this origin, and its content has its digest.
  * Returns 0 with *s filled, CACHE_NONE, or CACHE_UNFIT with the reason as text. */
-int cache_find(const struct cache *c, const char *stem, const struct page_origin *origin,
+int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
                struct dataset_split *s, struct err *why);
 
 /* cache_lock: somebody else is building. */

@@ -42,7 +42,7 @@ struct job {
     const struct opening *o;
     int split;
     struct source_file files[SOURCE_FILES];
-    struct page_origin origin;
+    struct cache_origin origin;
     struct dataset_split *out;
 };
 
@@ -108,7 +108,7 @@ static int build_in_memory(const struct job *j, struct err *e)
     if (rc == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0)
         rc = err_sys(e, -errno, "sealing a memfd");
     if (rc == 0)
-        rc = page_map(fd, j->out, e);
+        rc = cache_map(fd, j->out, e);
     fd_close(&fd);
     if (rc == 0)
         note_built(j, "memory", started);
@@ -132,7 +132,7 @@ static int build_in_cache(const struct job *j, const char *stem, struct err *e)
     if (rc)
         cache_discard(&j->o->cache, stem);
     if (rc == 0)
-        rc = page_map(fd, j->out, e);
+        rc = cache_map(fd, j->out, e);
     fd_close(&fd);
     if (rc == 0)
         note_built(j, "the cache", started);
@@ -201,9 +201,9 @@ static int open_files(struct job *j, struct err *e)
 static void look_at_memory(const struct job *j)
 {
     struct dataset_split *s = j->out;
-    if (!s->map || !page_is_paged(s))
+    if (!s->map || !cache_not_resident(s))
         return;
-    s->paged = true;
+    s->not_resident = true;
     s->use_uring = j->o->options->use_uring;
     madvise(s->map, s->map_bytes, MADV_RANDOM);
     note_split(j, "memory does not hold it, pages are read as they are needed", NULL);

@@ -50,8 +50,8 @@ struct dataset_split {
     uint8_t digest[16];
     void *map; /* owned: the mapping behind images and labels */
     uint64_t map_bytes;
-    bool paged;     /* memory did not hold it when it was opened: pages come and go */
-    bool use_uring; /* for asking for them (prefetch.h) */
+    bool not_resident; /* memory did not hold it when it was opened: pages come and go */
+    bool use_uring;    /* for asking for them (prefetch.h) */
 };
 
 struct dataset {

@@ -1,7 +1,7 @@
 /* Indices to ranges of pages, and these to the kernel. */
 #include "dataset/prefetch.h"
 
-#include "dataset/page.h"
+#include "dataset/cache_format.h"
 
 #include <sys/mman.h>
 
@@ -45,7 +45,7 @@ static void begin_reading(struct prefetcher *f, const uint8_t *begin, const uint
 void prefetch_images(struct prefetcher *f, const struct dataset_split *s, const uint32_t *indices,
                      size_t count)
 {
-    if (!s->paged || !count)
+    if (!s->not_resident || !count)
         return;
     if (f->way == PREFETCH_NEW)
         choose_way(f, s);

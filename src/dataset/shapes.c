@@ -2,7 +2,7 @@
  * served as the class, and nobody would be told. Does not read files. */
 #include "dataset/shapes.h"
 
-#include "dataset/page.h"
+#include "dataset/cache_format.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -10,7 +10,7 @@
  * the client library links this.
  */
 #include "pixels/convert_plan.h"
-#include "pixels/unit_scale.h"
+#include "pixels/u8_to_unit_f32.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@
 static inline void widen(float *restrict out, const uint8_t *restrict levels, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = unit_scale(levels[i]);
+        out[i] = u8_to_unit_f32(levels[i]);
 }
 
 static inline void normalise(float *restrict out, const float *restrict in, size_t n, float mean,
@@ -39,7 +39,7 @@ static inline void widen_normalise(float *restrict out, const uint8_t *restrict 
                                    float mean, float std)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = (unit_scale(levels[i]) - mean) / std;
+        out[i] = (u8_to_unit_f32(levels[i]) - mean) / std;
 }
 
 static inline uint32_t float_bits(float f)

@@ -6,7 +6,7 @@
 #include "pixels/tf.h"
 
 #include "base/bytes.h"
-#include "pixels/unit_scale.h"
+#include "pixels/u8_to_unit_f32.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -53,7 +53,7 @@ static inline void stretch_row(const struct tf_axis *x, const uint8_t *in, float
     }
 #endif
     for (uint32_t i = 0; i < x->n_in; i++)
-        unit[i] = unit_scale(in[i]);
+        unit[i] = u8_to_unit_f32(in[i]);
     const uint32_t *restrict lo = x->lo, *restrict hi = x->hi;
     const float *restrict t = x->t;
     for (uint32_t i = 0; i < x->n_out; i++)

@@ -1,8 +1,8 @@
 /* Rendering: indices to samples to batch bytes. The only copy of a pixel on the daemon's side. */
-#include "render/recipe.h"
+#include "render/render_plan.h"
 
 #include "base/bytes.h"
-#include "dataset/page.h"
+#include "dataset/cache_format.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,16 +59,17 @@ static bool grow(void **buffer, size_t *have, size_t want)
     return *buffer;
 }
 
-static bool scratch_prepare(struct render_scratch *scratch, const struct recipe *r, size_t samples)
+static bool scratch_prepare(struct render_scratch *scratch, const struct render_plan *r,
+                            size_t samples)
 {
-    size_t sample_bytes = shelf_sample_bytes(r->shelf);
+    size_t sample_bytes = sample_entry_bytes(r->entry);
     size_t have = scratch->capacity * sizeof *scratch->indices;
     bool ok = grow((void **)&scratch->indices, &have, samples * sizeof *scratch->indices);
     scratch->capacity = have / sizeof *scratch->indices;
     return ok &&
            grow((void **)&scratch->unkept, &scratch->unkept_bytes,
                 sample_bytes > UNKEPT_BYTES ? sample_bytes : UNKEPT_BYTES) &&
-           grow(&scratch->resize, &scratch->resize_bytes, shelf_scratch_bytes(r->shelf));
+           grow(&scratch->resize, &scratch->resize_bytes, sample_entry_scratch_bytes(r->entry));
 }
 
 /* A prefetch of a page whose translation is not at hand may be dropped; loads wait for theirs, and
@@ -84,40 +85,40 @@ static void load_translations(const void *const *samples, size_t count, size_t s
 }
 
 /* A chunk's reads go to the disk together, and those of a long one keep running ahead. */
-static void ask_for_pages(const struct recipe *r, struct render_scratch *scratch, size_t at)
+static void ask_for_pages(const struct render_plan *r, struct render_scratch *scratch, size_t at)
 {
     const struct dataset_split *s = r->split;
     size_t window = PAGES_AHEAD_BYTES / ((size_t)s->height * s->width * s->channels);
     if (scratch->asked == scratch->count || scratch->asked > at + window / 2)
         return;
     size_t end = at + window < scratch->count ? at + window : scratch->count;
-    shelf_prefetch(r->shelf, &scratch->prefetcher, scratch->indices + scratch->asked,
-                   end - scratch->asked);
+    sample_entry_prefetch(r->entry, &scratch->prefetcher, scratch->indices + scratch->asked,
+                          end - scratch->asked);
     scratch->asked = end;
 }
 
 /* Where the samples from `first` of the chunk on lie, whose pages have been asked for. Returns how
  * many were found, at least one. */
-static size_t find_group(const struct recipe *r, struct render_scratch *scratch, size_t first,
+static size_t find_group(const struct render_plan *r, struct render_scratch *scratch, size_t first,
                          const void *samples[GROUP_SAMPLES])
 {
-    size_t sample_bytes = shelf_sample_bytes(r->shelf);
+    size_t sample_bytes = sample_entry_bytes(r->entry);
     size_t unkept_max = scratch->unkept_bytes / sample_bytes;
     size_t n = 0, unkept = 0;
     ask_for_pages(r, scratch, first);
     size_t end = first < scratch->asked ? scratch->asked : first + 1;
     for (; n < GROUP_SAMPLES && first + n < end; n++) {
         uint32_t index = scratch->indices[first + n];
-        samples[n] = shelf_sample(r->shelf, index, scratch->resize);
+        samples[n] = sample_entry_get(r->entry, index, scratch->resize);
         if (samples[n])
             continue;
         if (unkept == unkept_max)
             break;
         uint8_t *sample = scratch->unkept + unkept++ * sample_bytes;
-        shelf_render(r->shelf, index, sample, scratch->resize);
+        sample_entry_render(r->entry, index, sample, scratch->resize);
         samples[n] = sample;
     }
-    if (r->wide)
+    if (r->exceeds_cache)
         load_translations(samples, n, sample_bytes);
     return n;
 }
@@ -137,7 +138,7 @@ static uint8_t *next_place(struct places *p, size_t image_bytes)
     return (uint8_t *)p->target->images + p->in_batch++ * image_bytes;
 }
 
-static void render_images(const struct recipe *r, struct render_scratch *scratch,
+static void render_images(const struct render_plan *r, struct render_scratch *scratch,
                           const struct batch_target *targets)
 {
     const void *samples[GROUP_SAMPLES];
@@ -151,8 +152,8 @@ static void render_images(const struct recipe *r, struct render_scratch *scratch
     }
 }
 
-int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64_t epoch,
-                  uint64_t step, size_t batches, struct batch_target *targets)
+int render_batches(const struct render_plan *r, struct render_scratch *scratch, uint64_t epoch,
+                   uint64_t step, size_t batches, struct batch_target *targets)
 {
     const struct sampler *s = &r->sampler;
     uint64_t first = sampler_batch_first(s, step);
@@ -165,12 +166,12 @@ int recipe_render(const struct recipe *r, struct render_scratch *scratch, uint64
         return -ENOMEM;
     struct permutation *p = NULL;
     if (sampler_needs_permutation(s)) {
-        p = orders_get(r->kitchen->orders, s, epoch);
+        p = permutation_cache_get(r->caches->permutations, s, epoch);
         if (!p)
             return -ENOMEM;
     }
     sampler_indices(s, epoch, p ? permutation_indices(p) : NULL, first, samples, scratch->indices);
-    orders_put(r->kitchen->orders, p);
+    permutation_cache_put(r->caches->permutations, p);
 
     scratch->count = samples;
     scratch->asked = 0;

@@ -36,8 +36,8 @@
 #ifndef RING_RING_H
 #define RING_RING_H
 
+#include "base/adaptive_spin.h"
 #include "base/err.h"
-#include "base/hunch.h"
 #include "ring/slot.h"
 
 #include <stdatomic.h>
@@ -164,8 +164,8 @@ struct ring_view {
     uint64_t map_bytes;
     uint64_t slot_bytes;
     uint32_t slot_count;
-    uint64_t kicked_at; /* the wake_at that was answered last */
-    struct hunch spins; /* whether spinning for a batch pays */
+    uint64_t kicked_at;         /* the wake_at that was answered last */
+    struct adaptive_spin spins; /* whether spinning for a batch pays */
 };
 
 /* Maps what the daemon sent; the descriptors stay the caller's. Every size is checked against the

@@ -114,10 +114,10 @@ static bool spin(const struct ring_view *v, uint64_t number)
 
 bool ring_view_spin(struct ring_view *v, uint64_t number)
 {
-    if (!hunch_says_look(&v->spins))
+    if (!adaptive_spin_wants(&v->spins))
         return false;
     bool there = spin(v, number);
-    hunch_learn(&v->spins, there);
+    adaptive_spin_learn(&v->spins, there);
     return there;
 }
 

@@ -8,7 +8,7 @@
 #include "server/config.h"
 
 #include "base/io.h"
-#include "server/config_load.h"
+#include "server/config_loader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,29 +30,29 @@
 
 /* ---- finding and refusing values */
 
-static const struct tree_node *root(const struct load *l)
+static const struct tree_node *root(const struct config_loader *l)
 {
     return &l->tree.nodes[0];
 }
 
-const struct tree_node *load_given(const struct load *l, const char *key)
+const struct tree_node *config_loader_given(const struct config_loader *l, const char *key)
 {
     return tree_member(&l->tree, root(l), key);
 }
 
-static const struct tree_node *given_limit(const struct load *l, const char *key)
+static const struct tree_node *given_limit(const struct config_loader *l, const char *key)
 {
-    return tree_member(&l->tree, load_given(l, "limits"), key);
+    return tree_member(&l->tree, config_loader_given(l, "limits"), key);
 }
 
-int load_refuse(const struct load *l, const struct tree_node *n, const char *path)
+int config_loader_refuse(const struct config_loader *l, const struct tree_node *n, const char *path)
 {
     char seen[TREE_SEEN_SIZE];
     return tree_error(&l->tree, n, l->e, "%s is %s; allowed: %s", path, tree_seen(n, seen),
                       config_allowed(path));
 }
 
-int load_no_memory(const struct load *l)
+int config_loader_no_memory(const struct config_loader *l)
 {
     return err_set(l->e, -ENOMEM, "%s: out of memory", l->file);
 }
@@ -99,8 +99,8 @@ struct size_rule {
 };
 
 /* Reads a size that the file gives; leaves *out alone where `n` is NULL. */
-static int take_size(const struct load *l, const struct tree_node *n, struct size_rule rule,
-                     uint64_t *out)
+static int take_size(const struct config_loader *l, const struct tree_node *n,
+                     struct size_rule rule, uint64_t *out)
 {
     uint64_t bytes;
     if (!n)
@@ -112,51 +112,51 @@ static int take_size(const struct load *l, const struct tree_node *n, struct siz
                           tree_seen(n, seen), config_allowed(rule.path));
     }
     if (bytes < rule.least || bytes > rule.most)
-        return load_refuse(l, n, rule.path);
+        return config_loader_refuse(l, n, rule.path);
     *out = bytes;
     return 0;
 }
 
 /* Takes a number that libcyaml has loaded; leaves *out alone where `n` is NULL. */
-static int take_number(const struct load *l, const struct tree_node *n, const char *path,
+static int take_number(const struct config_loader *l, const struct tree_node *n, const char *path,
                        uint64_t value, uint32_t least, uint32_t most, uint32_t *out)
 {
     if (!n)
         return 0;
     if (value < least || value > most)
-        return load_refuse(l, n, path);
+        return config_loader_refuse(l, n, path);
     *out = (uint32_t)value;
     return 0;
 }
 
-static int take_workers(const struct load *l)
+static int take_workers(const struct config_loader *l)
 {
-    const struct tree_node *n = load_given(l, "workers");
+    const struct tree_node *n = config_loader_given(l, "workers");
     if (!n || !strcmp(n->text, "auto"))
         return 0;
     size_t digits = strspn(n->text, "0123456789");
     bool plain = digits && digits <= 3 && !n->text[digits] && n->text[0] != '0';
     unsigned long workers = plain ? strtoul(n->text, NULL, 10) : 0;
     if (workers < 1 || workers > WORKERS_MAX)
-        return load_refuse(l, n, "workers");
+        return config_loader_refuse(l, n, "workers");
     l->c->workers = (uint32_t)workers;
     return 0;
 }
 
-static int take_socket_mode(const struct load *l)
+static int take_socket_mode(const struct config_loader *l)
 {
     const char *mode = l->raw->socket_mode;
     if (!mode || !strcmp(mode, "0600"))
         return 0;
     if (strcmp(mode, "0660"))
-        return load_refuse(l, load_given(l, "socket_mode"), "socket_mode");
+        return config_loader_refuse(l, config_loader_given(l, "socket_mode"), "socket_mode");
     l->c->socket_mode = 0660;
     return 0;
 }
 
 /* ---- limits */
 
-static int take_client_limits(const struct load *l)
+static int take_client_limits(const struct config_loader *l)
 {
     const struct raw_limits *raw = &l->raw->limits;
     struct config_limits *limits = &l->c->limits;
@@ -181,7 +181,7 @@ static int take_client_limits(const struct load *l)
 }
 
 /* One of the two may be given alone: the other's default then follows it. */
-static int take_ring_limits(const struct load *l)
+static int take_ring_limits(const struct config_loader *l)
 {
     static const struct size_rule one = {"limits.ring_bytes", 64 * KIB, TIB};
     static const struct size_rule all = {"limits.ring_bytes_per_user", 64 * KIB, TIB};
@@ -208,11 +208,11 @@ static int take_ring_limits(const struct load *l)
         size_text(limits->ring_bytes_per_user, a), size_text(limits->ring_bytes, b));
 }
 
-static int take_ring(const struct load *l)
+static int take_ring(const struct config_loader *l)
 {
     static const struct size_rule rule = {"ring", 64 * KIB, GIB};
     struct config *c = l->c;
-    const struct tree_node *n = load_given(l, "ring");
+    const struct tree_node *n = config_loader_given(l, "ring");
     if (!n || !strcmp(n->text, "auto"))
         return 0;
     int rc = take_size(l, n, rule, &c->ring_bytes);
@@ -240,34 +240,35 @@ static char *join_path(const char *folder, const char *name)
     return n < 0 ? NULL : path;
 }
 
-int load_path(const struct load *l, const struct tree_node *n, const char *key, char **out)
+int config_loader_path(const struct config_loader *l, const struct tree_node *n, const char *key,
+                       char **out)
 {
     char seen[TREE_SEEN_SIZE];
     if (!n->text[0])
-        return load_refuse(l, n, key);
+        return config_loader_refuse(l, n, key);
     if (n->text[0] == '~')
         return tree_error(&l->tree, n, l->e,
                           "%s is %s, and '~' is not expanded; allowed: %s, written out (\"./~\" "
                           "for a file of that name)",
                           key, tree_seen(n, seen), config_allowed(key));
     *out = join_path(l->folder, n->text);
-    return *out ? 0 : load_no_memory(l);
+    return *out ? 0 : config_loader_no_memory(l);
 }
 
-static int take_socket(const struct load *l)
+static int take_socket(const struct config_loader *l)
 {
-    const struct tree_node *n = load_given(l, "socket");
+    const struct tree_node *n = config_loader_given(l, "socket");
     struct config *c = l->c;
     if (n && n->text[0] && n->text[strlen(n->text) - 1] == '/')
-        return load_refuse(l, n, "socket");
+        return config_loader_refuse(l, n, "socket");
     if (n) {
-        int rc = load_path(l, n, "socket", &c->socket);
+        int rc = config_loader_path(l, n, "socket", &c->socket);
         if (rc)
             return rc;
     } else {
         c->socket = config_default_socket();
         if (!c->socket)
-            return load_no_memory(l);
+            return config_loader_no_memory(l);
     }
     size_t length = strlen(c->socket);
     if (length > SOCKET_MAX)
@@ -277,30 +278,30 @@ static int take_socket(const struct load *l)
     return 0;
 }
 
-static int take_cache(const struct load *l)
+static int take_cache(const struct config_loader *l)
 {
-    const struct tree_node *n = load_given(l, "cache");
+    const struct tree_node *n = config_loader_given(l, "cache");
     if (n && !strcmp(n->text, "none"))
         return 0;
     if (n)
-        return load_path(l, n, "cache", &l->c->cache);
+        return config_loader_path(l, n, "cache", &l->c->cache);
     l->c->cache = config_default_cache();
-    return l->c->cache ? 0 : load_no_memory(l);
+    return l->c->cache ? 0 : config_loader_no_memory(l);
 }
 
 /* ---- the whole file */
 
-static int take_values(const struct load *l)
+static int take_values(const struct config_loader *l)
 {
     static const struct size_rule store = {"sample_store", 0, TIB};
     static const struct size_rule lists = {"limits.list_bytes", 0, TIB};
     struct config *c = l->c;
     *c = (struct config){
         .socket_mode = 0600,
-        .store_bytes = GIB,
-        .io_uring = load_given(l, "io_uring") ? l->raw->io_uring : 1,
-        .log_level =
-            load_given(l, "log_level") ? (enum log_level)l->raw->log_level : LOG_LEVEL_INFO,
+        .sample_cache_bytes = GIB,
+        .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
+        .log_level = config_loader_given(l, "log_level") ? (enum log_level)l->raw->log_level
+                                                         : LOG_LEVEL_INFO,
         .limits = {.clients = 256,
                    .clients_per_user = 128,
                    .ring_bytes = GIB,
@@ -316,27 +317,28 @@ static int take_values(const struct load *l)
     rc = rc ? rc : take_ring_limits(l);
     rc = rc ? rc : take_ring(l);
     rc = rc ? rc : take_size(l, given_limit(l, "list_bytes"), lists, &c->limits.list_bytes);
-    rc = rc ? rc : take_size(l, load_given(l, "sample_store"), store, &c->store_bytes);
-    return rc ? rc : load_datasets(l);
+    rc = rc ? rc
+            : take_size(l, config_loader_given(l, "sample_store"), store, &c->sample_cache_bytes);
+    return rc ? rc : config_loader_datasets(l);
 }
 
 /* libcyaml failed on a text that libyaml has read once and schema_check let pass. That is memory:
  * libyaml says so to libcyaml as any error of its own. Anything else is kept in libcyaml's words.
  */
-static int load_failed(const struct load *l, cyaml_err_t result)
+static int load_failed(const struct config_loader *l, cyaml_err_t result)
 {
     switch (result) {
     case CYAML_ERR_OOM:
     case CYAML_ERR_LIBYAML_PARSER_INIT:
     case CYAML_ERR_LIBYAML_EVENT_INIT:
     case CYAML_ERR_LIBYAML_PARSER:
-        return load_no_memory(l);
+        return config_loader_no_memory(l);
     default:
         return tree_error(&l->tree, NULL, l->e, "%s", cyaml_strerror(result));
     }
 }
 
-static int load_text(struct load *l, const char *text, size_t size)
+static int load_text(struct config_loader *l, const char *text, size_t size)
 {
     const cyaml_config_t how = {
         .mem_fn = cyaml_mem,
@@ -423,7 +425,7 @@ static char *folder_of(const char *path)
 
 int config_load(struct config *c, const char *path, struct err *e)
 {
-    struct load l = {.c = c, .file = path, .e = e};
+    struct config_loader l = {.c = c, .file = path, .e = e};
     char *text = NULL;
     size_t size = 0;
     *c = (struct config){0};

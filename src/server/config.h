@@ -23,14 +23,14 @@ struct config_limits {
 };
 
 struct config {
-    char *socket;             /* absolute */
-    uint32_t socket_mode;     /* permission bits; default 0600; 0660 opens it to the group */
-    char *cache;              /* absolute; NULL: "none" */
-    uint32_t workers;         /* 0: auto, the CPUs this process may use; 1 .. 256 */
-    uint64_t ring_bytes;      /* target of a ring; 0: auto, by their number */
-    uint64_t store_bytes;     /* budget of resized samples kept; default 1 GiB */
-    int io_uring;             /* 1 auto (default), 0 off */
-    enum log_level log_level; /* default info */
+    char *socket;                /* absolute */
+    uint32_t socket_mode;        /* permission bits; default 0600; 0660 opens it to the group */
+    char *cache;                 /* absolute; NULL: "none" */
+    uint32_t workers;            /* 0: auto, the CPUs this process may use; 1 .. 256 */
+    uint64_t ring_bytes;         /* target of a ring; 0: auto, by their number */
+    uint64_t sample_cache_bytes; /* budget of resized samples kept; default 1 GiB */
+    int io_uring;                /* 1 auto (default), 0 off */
+    enum log_level log_level;    /* default info */
     struct config_limits limits;
     struct dataset_source *datasets; /* [dataset_count], paths absolute */
     uint32_t *dataset_lines;         /* [dataset_count], where in the file each one's path stands */

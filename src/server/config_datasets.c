@@ -1,5 +1,5 @@
 /* The datasets of a config: names, folders, files and classes. Does not open anything. */
-#include "server/config_load.h"
+#include "server/config_loader.h"
 
 #include "dataset/known.h"
 
@@ -10,10 +10,10 @@
 
 #define CLASS_MAX 255u
 
-static int take_text(const struct load *l, const char *text, const char **out)
+static int take_text(const struct config_loader *l, const char *text, const char **out)
 {
     *out = strdup(text);
-    return *out ? 0 : load_no_memory(l);
+    return *out ? 0 : config_loader_no_memory(l);
 }
 
 static bool is_control(unsigned char c)
@@ -21,7 +21,8 @@ static bool is_control(unsigned char c)
     return c < 0x20 || c == 0x7f;
 }
 
-static int take_name(const struct load *l, const struct tree_node *n, struct dataset_source *d)
+static int take_name(const struct config_loader *l, const struct tree_node *n,
+                     struct dataset_source *d)
 {
     const char *name = n->text;
     size_t length = strlen(name);
@@ -29,7 +30,7 @@ static int take_name(const struct load *l, const struct tree_node *n, struct dat
     for (size_t i = 0; i < length; i++)
         good = good && name[i] != '/' && !is_control((unsigned char)name[i]);
     if (!good)
-        return load_refuse(l, n, "datasets[].name");
+        return config_loader_refuse(l, n, "datasets[].name");
     for (const struct dataset_source *other = l->c->datasets; other < d; other++)
         if (!strcmp(other->name, name))
             return tree_error(
@@ -39,16 +40,16 @@ static int take_name(const struct load *l, const struct tree_node *n, struct dat
 }
 
 /* A file's name inside the dataset's folder; folders below it are fine. */
-static int take_file(const struct load *l, const struct tree_node *n, const char *path,
+static int take_file(const struct config_loader *l, const struct tree_node *n, const char *path,
                      const char **out)
 {
     if (!n->text[0] || n->text[0] == '/' || n->text[0] == '~' ||
         n->text[strlen(n->text) - 1] == '/')
-        return load_refuse(l, n, path);
+        return config_loader_refuse(l, n, path);
     return take_text(l, n->text, out);
 }
 
-static int take_split(const struct load *l, const struct tree_node *splits, int split,
+static int take_split(const struct config_loader *l, const struct tree_node *splits, int split,
                       struct dataset_source *d)
 {
     static const char *const images[] = {"datasets[].splits.train.images",
@@ -76,7 +77,7 @@ static const char *known_names(char *list, size_t size)
     return list;
 }
 
-static int take_splits(const struct load *l, const struct tree_node *entry,
+static int take_splits(const struct config_loader *l, const struct tree_node *entry,
                        struct dataset_source *d)
 {
     const struct tree_node *splits = tree_member(&l->tree, entry, "splits");
@@ -88,7 +89,7 @@ static int take_splits(const struct load *l, const struct tree_node *entry,
                           d->name, known_names(list, sizeof list));
     }
     if (splits && !tree_first(&l->tree, splits))
-        return load_refuse(l, splits, "datasets[].splits");
+        return config_loader_refuse(l, splits, "datasets[].splits");
     for (int split = 0; split < DATASET_SPLITS; split++) {
         int rc = take_split(l, splits, split, d);
         if (rc)
@@ -97,7 +98,7 @@ static int take_splits(const struct load *l, const struct tree_node *entry,
     return 0;
 }
 
-static int take_classes(const struct load *l, const struct tree_node *entry,
+static int take_classes(const struct config_loader *l, const struct tree_node *entry,
                         const struct raw_dataset *raw, struct dataset_source *d)
 {
     const struct tree_node *list = tree_member(&l->tree, entry, "classes");
@@ -105,14 +106,14 @@ static int take_classes(const struct load *l, const struct tree_node *entry,
         return 0;
     const char **classes = calloc(raw->classes_count, sizeof *classes);
     if (!classes)
-        return load_no_memory(l);
+        return config_loader_no_memory(l);
     d->classes = classes;
     d->class_count = raw->classes_count;
     const struct tree_node *n = tree_first(&l->tree, list);
     for (uint32_t i = 0; i < raw->classes_count; i++, n = tree_next(&l->tree, list, n)) {
         size_t length = strlen(raw->classes[i]);
         if (!length || length > CLASS_MAX)
-            return load_refuse(l, n, "datasets[].classes[]");
+            return config_loader_refuse(l, n, "datasets[].classes[]");
         int rc = take_text(l, raw->classes[i], &classes[i]);
         if (rc)
             return rc;
@@ -120,14 +121,14 @@ static int take_classes(const struct load *l, const struct tree_node *entry,
     return 0;
 }
 
-static int take_dataset(const struct load *l, const struct tree_node *entry,
+static int take_dataset(const struct config_loader *l, const struct tree_node *entry,
                         const struct raw_dataset *raw, struct dataset_source *d)
 {
     char *path = NULL;
     int rc = take_name(l, tree_member(&l->tree, entry, "name"), d);
     if (rc)
         return rc;
-    rc = load_path(l, tree_member(&l->tree, entry, "path"), "datasets[].path", &path);
+    rc = config_loader_path(l, tree_member(&l->tree, entry, "path"), "datasets[].path", &path);
     d->path = path;
     rc = rc ? rc : take_splits(l, entry, d);
     rc = rc ? rc : take_classes(l, entry, raw, d);
@@ -135,14 +136,14 @@ static int take_dataset(const struct load *l, const struct tree_node *entry,
     return rc;
 }
 
-int load_datasets(const struct load *l)
+int config_loader_datasets(const struct config_loader *l)
 {
-    const struct tree_node *list = load_given(l, "datasets");
+    const struct tree_node *list = config_loader_given(l, "datasets");
     const struct tree_node *entry = tree_first(&l->tree, list);
     l->c->datasets = calloc(l->raw->datasets_count, sizeof *l->c->datasets);
     l->c->dataset_lines = calloc(l->raw->datasets_count, sizeof *l->c->dataset_lines);
     if (!l->c->datasets || !l->c->dataset_lines)
-        return load_no_memory(l);
+        return config_loader_no_memory(l);
     for (uint32_t i = 0; i < l->raw->datasets_count; i++) {
         l->c->dataset_count = i + 1;
         int rc = take_dataset(l, entry, &l->raw->datasets[i], &l->c->datasets[i]);

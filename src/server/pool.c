@@ -9,18 +9,18 @@
 #include <signal.h>
 #include <stdlib.h>
 
-static void push_job(struct job *job, struct job ***end)
+static void push_job(struct pool_job *job, struct pool_job ***end)
 {
     job->next = NULL;
     **end = job;
     *end = &job->next;
 }
 
-static void forget_news(struct pool *p, struct reader *r)
+static void forget_event(struct pool *p, struct consumer *r)
 {
     if (!r->notified)
         return;
-    struct reader **at = &p->notified;
+    struct consumer **at = &p->notified;
     while (*at != r)
         at = &(*at)->next_notified;
     *at = r->next_notified;
@@ -36,7 +36,7 @@ static void *work(void *data)
     struct render_scratch *scratch = self->scratch;
     pthread_mutex_lock(&p->lock);
     while (self->index < p->wanted) {
-        struct job *job = p->jobs;
+        struct pool_job *job = p->jobs;
         struct stream *s = job ? NULL : pool_pick(p);
         if (job) {
             p->jobs = job->next;
@@ -189,9 +189,9 @@ void pool_stop(struct pool *p)
     if (!p)
         return;
     pool_end_workers(p);
-    struct job *lists[] = {p->finished, p->jobs};
+    struct pool_job *lists[] = {p->finished, p->jobs};
     for (size_t i = 0; i < 2; i++)
-        for (struct job *job = lists[i], *next; job; job = next) {
+        for (struct pool_job *job = lists[i], *next; job; job = next) {
             next = job->next;
             job->done(job);
         }
@@ -199,7 +199,7 @@ void pool_stop(struct pool *p)
     pool_free(p);
 }
 
-void pool_run(struct pool *p, struct job *job)
+void pool_run(struct pool *p, struct pool_job *job)
 {
     pthread_mutex_lock(&p->lock);
     push_job(job, &p->jobs_end);
@@ -207,7 +207,7 @@ void pool_run(struct pool *p, struct job *job)
     pthread_mutex_unlock(&p->lock);
 }
 
-struct stream *pool_seat(struct pool *p, struct stream *s, struct reader *r,
+struct stream *pool_seat(struct pool *p, struct stream *s, struct consumer *r,
                          const struct stream *except)
 {
     pthread_mutex_lock(&p->lock);
@@ -235,13 +235,13 @@ uint32_t pool_stream_count(struct pool *p)
     return count;
 }
 
-void pool_leave(struct pool *p, struct reader *r)
+void pool_leave(struct pool *p, struct consumer *r)
 {
     if (!r)
         return;
     pthread_mutex_lock(&p->lock);
     struct stream *s = r->stream;
-    forget_news(p, r);
+    forget_event(p, r);
     stream_unseat(s, r);
     if (s->closed)
         pool_remove_stream(p, s);
@@ -259,33 +259,33 @@ void pool_leave(struct pool *p, struct reader *r)
     pthread_mutex_unlock(&p->lock);
     if (!mine)
         return;
-    reader_free(r);
+    consumer_free(r);
     if (last)
         stream_free(s);
 }
 
-static uint64_t wait_for_room(struct pool *p, struct reader *r, bool starved, bool busy)
+static uint64_t wait_for_room(struct pool *p, struct consumer *r, bool starved, bool busy)
 {
     pthread_mutex_lock(&p->lock);
     struct stream *s = r->stream;
     s->starved = s->starved || starved;
     pool_look_again(p, s);
-    uint64_t patience = stream_wait(s, r, busy, clock_ns());
+    uint64_t budget_ns = stream_wait(s, r, busy, clock_ns());
     pthread_mutex_unlock(&p->lock);
-    return patience;
+    return budget_ns;
 }
 
-uint64_t pool_kick(struct pool *p, struct reader *r)
+uint64_t pool_kick(struct pool *p, struct consumer *r)
 {
     return wait_for_room(p, r, true, false);
 }
 
-uint64_t pool_patience(struct pool *p, struct reader *r, bool busy)
+uint64_t pool_stall_budget(struct pool *p, struct consumer *r, bool busy)
 {
     return wait_for_room(p, r, false, busy);
 }
 
-struct progress pool_progress(struct pool *p, struct reader *r)
+struct progress pool_progress(struct pool *p, struct consumer *r)
 {
     pthread_mutex_lock(&p->lock);
     const struct stream *s = r->stream;
@@ -294,56 +294,56 @@ struct progress pool_progress(struct pool *p, struct reader *r)
         .head = stream_ready(s, r),
         .rendered = s->head - s->first,
         .render_ns = s->render_ns,
-        .readers = s->reader_count,
+        .consumers = s->consumer_count,
         .window = s->ring.window,
         .joined_ns = r->joined_ns,
-        .lost_ns = reader_lost_ns(r, clock_ns()),
+        .lost_ns = consumer_lost_ns(r, clock_ns()),
         .failed = r->failed ? r->failed : s->failed,
-        .blocked = r->is_inline && r->outlet.state != OUTLET_OPEN,
+        .blocked = r->is_inline && r->sender.state != SENDER_OPEN,
     };
     if (r->is_inline)
-        progress.waited = outlet_waited(&r->outlet, clock_ns());
+        progress.waited = inline_sender_waited(&r->sender, clock_ns());
     pthread_mutex_unlock(&p->lock);
     return progress;
 }
 
-void pool_writable(struct pool *p, struct reader *r)
+void pool_writable(struct pool *p, struct consumer *r)
 {
     pthread_mutex_lock(&p->lock);
-    r->outlet.state = OUTLET_OPEN;
-    outlet_note(r, clock_ns());
+    r->sender.state = SENDER_OPEN;
+    inline_sender_note(r, clock_ns());
     pool_make_runnable(p, r->stream);
     pthread_mutex_unlock(&p->lock);
 }
 
-bool pool_hush(struct pool *p, struct reader *r)
+bool pool_hush(struct pool *p, struct consumer *r)
 {
     pthread_mutex_lock(&p->lock);
-    bool whole = !r->outlet.sending && !r->outlet.sent_bytes;
+    bool whole = !r->sender.sending && !r->sender.sent_bytes;
     if (!r->failed)
         r->failed = -ECANCELED;
     pthread_mutex_unlock(&p->lock);
     return whole;
 }
 
-void pool_dispatch(struct pool *p, void (*news)(struct reader *r))
+void pool_dispatch(struct pool *p, void (*event)(struct consumer *r))
 {
     join_ended(p);
     pthread_mutex_lock(&p->lock);
-    struct job *finished = p->finished;
+    struct pool_job *finished = p->finished;
     p->finished = NULL;
     p->finished_end = &p->finished;
     while (p->notified) {
-        struct reader *r = p->notified;
+        struct consumer *r = p->notified;
         p->notified = r->next_notified;
         r->notified = false;
-        /* Only the loop thread frees readers that are told of, so r stays meanwhile. */
+        /* Only the loop thread frees consumers that are told of, so r stays meanwhile. */
         pthread_mutex_unlock(&p->lock);
-        news(r);
+        event(r);
         pthread_mutex_lock(&p->lock);
     }
     pthread_mutex_unlock(&p->lock);
-    for (struct job *job = finished, *next; job; job = next) {
+    for (struct pool_job *job = finished, *next; job; job = next) {
         next = job->next;
         job->done(job);
     }

@@ -1,5 +1,5 @@
 /* server/pool_state.h — the pool's insides, for the files that make it up: pool.c (threads, jobs,
- * what the loop calls), turn.c (which stream is served, and how).
+ * what the loop calls), scheduler.c (which stream is served, and how).
  *
  * Threads: every function here is called with the pool's lock; those that give it up meanwhile say
  * so.
@@ -32,20 +32,20 @@ struct pool {
     uint32_t cpus;   /* that this process may use */
     bool any_ended;  /* to be joined */
     uint32_t sleeping;
-    struct job *jobs, **jobs_end;
-    struct job *finished, **finished_end;
-    struct stream *streams; /* all that have readers */
+    struct pool_job *jobs, **jobs_end;
+    struct pool_job *finished, **finished_end;
+    struct stream *streams; /* all that have consumers */
     uint32_t stream_count;
     struct stream *runnable;
-    struct reader *notified;
+    struct consumer *notified;
     uint64_t vtime_ns; /* of the stream that was served last: where a newcomer begins */
 };
 
 /* One of those that sleep, if any. */
 void pool_wake_worker(struct pool *p);
 
-/* Has the loop look at the reader: it failed, or its socket is full. */
-void pool_tell_loop(struct pool *p, struct reader *r);
+/* Has the loop look at the consumer: it failed, or its socket is full. */
+void pool_tell_loop(struct pool *p, struct consumer *r);
 
 void pool_add_stream(struct pool *p, struct stream *s);
 void pool_remove_stream(struct pool *p, struct stream *s);
@@ -53,7 +53,7 @@ void pool_remove_stream(struct pool *p, struct stream *s);
 /* Puts the stream on the list of those to be served, unless it has ended. */
 void pool_make_runnable(struct pool *p, struct stream *s);
 
-/* The stream's room; readers that have failed are told of. */
+/* The stream's room; consumers that have failed are told of. */
 uint64_t pool_look(struct pool *p, struct stream *s);
 
 /* Looks whether there is room, after something that may have moved the tail. */
@@ -63,8 +63,8 @@ void pool_look_again(struct pool *p, struct stream *s);
  */
 struct stream *pool_pick(struct pool *p);
 
-/* One turn: chunks until the ring is full or the time is up. Readers that sleep are woken once, for
- * all of them; those that look see each. Gives the lock up. */
+/* One turn: chunks until the ring is full or the time is up. Consumers that sleep are woken once,
+ * for all of them; those that look see each. Gives the lock up. */
 void pool_serve(struct pool *p, struct stream *s, struct render_scratch *scratch);
 
 #endif

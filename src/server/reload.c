@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct reload_job {
-    struct job job;
+    struct pool_job job;
     struct server *server;
     reload_told *done; /* NULL: nobody waits */
     void *data;
@@ -111,7 +111,7 @@ static char *tell_changes(const struct server *server, const struct config *afte
         return NULL;
     tell_number(out, "workers", server->worker_count, workers_wanted(after));
     tell_ring(out, before->ring_bytes, after->ring_bytes);
-    tell_number(out, "sample_store", before->store_bytes, after->store_bytes);
+    tell_number(out, "sample_store", before->sample_cache_bytes, after->sample_cache_bytes);
     tell_number(out, "limits.clients", old->clients, new->clients);
     tell_number(out, "limits.clients_per_user", old->clients_per_user, new->clients_per_user);
     tell_number(out, "limits.ring_bytes", old->ring_bytes, new->ring_bytes);
@@ -156,7 +156,7 @@ static int open_datasets(struct reload_job *r)
 }
 
 /* The server's config and datasets change only in reload_done, so they stay as they are here. */
-static void run_reload(struct job *job)
+static void run_reload(struct pool_job *job)
 {
     struct reload_job *r = (struct reload_job *)job;
     if (r->busy)
@@ -196,8 +196,8 @@ static int put_in_force(struct reload_job *r)
     server->config->socket_mode = r->config.socket_mode;
     server->config->io_uring = r->config.io_uring;
     log_set_level(server->config->log_level);
-    store_resize(server->kitchen.store, server->config->store_bytes);
-    lists_resize(server->kitchen.lists, server->config->limits.list_bytes);
+    sample_cache_resize(server->caches.samples, server->config->sample_cache_bytes);
+    index_list_cache_resize(server->caches.index_lists, server->config->limits.list_bytes);
     return 0;
 }
 
@@ -213,14 +213,14 @@ static void log_lines(const char *text)
 static void free_job(struct reload_job *r)
 {
     for (uint32_t i = 0; r->datasets && i < r->config.dataset_count; i++)
-        kitchen_put_dataset(&r->server->kitchen, r->datasets[i]);
+        render_caches_put_dataset(&r->server->caches, r->datasets[i]);
     free(r->datasets);
     config_free(&r->config);
     free(r->text);
     free(r);
 }
 
-static void finish_reload(struct job *job)
+static void finish_reload(struct pool_job *job)
 {
     struct reload_job *r = (struct reload_job *)job;
     struct server *server = r->server;

@@ -61,8 +61,8 @@ static uint32_t sessions_of(const struct server *server, uid_t uid)
 {
     uint32_t n = 0;
     for (struct session *s = server->sessions; s; s = session_next(s)) {
-        struct session_facts f;
-        session_facts(s, &f);
+        struct session_stats f;
+        session_stats(s, &f);
         n += f.uid == uid;
     }
     return n;
@@ -147,11 +147,11 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 /* ---- loop callbacks ------------------------------------------------------------------------ */
 
-static void on_news(uv_async_t *async)
+static void on_events(uv_async_t *async)
 {
     struct server *server = async->data;
     if (server->pool)
-        pool_dispatch(server->pool, session_news);
+        pool_dispatch(server->pool, session_event);
 }
 
 static void notify_loop(void *data)
@@ -253,21 +253,21 @@ uint32_t workers_wanted(const struct config *c)
 static int start_parts(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
-    server->kitchen.orders = orders_new();
-    server->kitchen.store = store_new(c->store_bytes);
-    server->kitchen.lists = lists_new(c->limits.list_bytes);
-    if (!server->kitchen.orders || !server->kitchen.store || !server->kitchen.lists)
+    server->caches.permutations = permutation_cache_new();
+    server->caches.samples = sample_cache_new(c->sample_cache_bytes);
+    server->caches.index_lists = index_list_cache_new(c->limits.list_bytes);
+    if (!server->caches.permutations || !server->caches.samples || !server->caches.index_lists)
         return err_set(e, -ENOMEM, "out of memory");
     int rc = open_datasets(server, e);
     if (rc)
         return rc;
     server->worker_count = workers_wanted(c);
-    return pool_start(&server->pool, server->worker_count, notify_loop, &server->news, e);
+    return pool_start(&server->pool, server->worker_count, notify_loop, &server->events, e);
 }
 
 static int start_loop(struct server *server, struct err *e)
 {
-    server->news.data = server->sigterm.data = server->sigint.data = server->sighup.data = server;
+    server->events.data = server->sigterm.data = server->sigint.data = server->sighup.data = server;
     server->listener.poll.data = server;
     int rc = uv_signal_start(&server->sigterm, on_signal, SIGTERM);
     if (!rc)
@@ -296,7 +296,7 @@ static int init_loop(struct server *server, struct err *e)
     int rc = uv_loop_init(&server->loop);
     if (rc)
         return err_set(e, rc, "event loop: %s", uv_strerror(rc));
-    rc = uv_async_init(&server->loop, &server->news, on_news);
+    rc = uv_async_init(&server->loop, &server->events, on_events);
     if (!rc)
         rc = uv_signal_init(&server->loop, &server->sigterm);
     if (!rc)
@@ -313,15 +313,15 @@ static void close_all(struct server *server)
     uv_run(&server->loop, UV_RUN_NOWAIT); /* sessions' handles */
     pool_stop(server->pool);
     server->pool = NULL;
-    uv_close((uv_handle_t *)&server->news, NULL);
+    uv_close((uv_handle_t *)&server->events, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT); /* until the loop is empty */
     uv_loop_close(&server->loop);
     for (uint32_t i = 0; server->datasets && i < server->config->dataset_count; i++)
-        kitchen_put_dataset(&server->kitchen, server->datasets[i]);
+        render_caches_put_dataset(&server->caches, server->datasets[i]);
     free(server->datasets);
-    store_free(server->kitchen.store);
-    orders_free(server->kitchen.orders);
-    lists_free(server->kitchen.lists);
+    sample_cache_free(server->caches.samples);
+    permutation_cache_free(server->caches.permutations);
+    index_list_cache_free(server->caches.index_lists);
     fd_close(&server->spare_fd);
 }
 

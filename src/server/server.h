@@ -7,10 +7,10 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include "render/recipe.h"
+#include "render/render_plan.h"
 #include "server/config.h"
+#include "server/cpu_load.h"
 #include "server/listener.h"
-#include "server/load.h"
 #include "server/pool.h"
 
 #include <uv.h>
@@ -20,7 +20,7 @@ struct reload_job;
 
 struct server {
     /* immutable after start */
-    struct kitchen kitchen;
+    struct render_caches caches;
     uint64_t started_ns;
     const char *config_path;
     bool socket_said; /* on the command line: the config's is not read */
@@ -31,7 +31,7 @@ struct server {
     struct reload_job *reload; /* under way; NULL: none */
     bool reload_again;         /* another SIGHUP came meanwhile */
     uv_loop_t loop;
-    uv_async_t news; /* from the workers */
+    uv_async_t events; /* from the workers */
     uv_signal_t sigterm, sigint, sighup;
     uv_poll_t input;
     bool watches_input;
@@ -42,8 +42,8 @@ struct server {
     bool stopping;
     uint64_t accepted, refused; /* since the start */
     uint64_t next_session_id;
-    struct load load; /* of the CPUs */
-    int spare_fd;     /* given up for a moment to turn a client away when descriptors run out */
+    struct cpu_load load; /* of the CPUs */
+    int spare_fd;         /* given up for a moment to turn a client away when descriptors run out */
 };
 
 /* What the command line says beside the config. */

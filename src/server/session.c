@@ -32,7 +32,7 @@ static void on_closed(uv_handle_t *handle)
 /* It has an inline stream. */
 static bool is_inline(const struct session *s)
 {
-    return s->reader && s->reader->is_inline;
+    return s->consumer && s->consumer->is_inline;
 }
 
 static void unlink_session(struct session *s)
@@ -168,7 +168,7 @@ void session_finish_reply(struct session *s)
 static void reply_error(struct session *s, int code, const char *text)
 {
     /* Behind a reply that is still under way, or in the midst of a batch, there is no place. */
-    if (s->out.size || (is_inline(s) && !pool_hush(s->server->pool, s->reader))) {
+    if (s->out.size || (is_inline(s) && !pool_hush(s->server->pool, s->consumer))) {
         session_end(s);
         return;
     }
@@ -226,7 +226,7 @@ static void flush(struct session *s)
     /* One request at a time: nothing is read while one is worked on or its reply is under way. */
     bool reading = empty && s->state != OPENING;
     if (empty && is_inline(s))
-        empty = !pool_progress(s->server->pool, s->reader).blocked;
+        empty = !pool_progress(s->server->pool, s->consumer).blocked;
     int events = UV_DISCONNECT | (reading ? UV_READABLE : 0) | (empty ? 0 : UV_WRITABLE);
     int rc = uv_poll_start(&s->poll, events, on_poll);
     if (rc)
@@ -338,7 +338,7 @@ static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, 
         handle_reload(s);
     else if (s->state == IDLE && type == WIRE_OPEN)
         seating_open(s, body, size);
-    else if (s->state == STREAMING && !s->reader->is_inline && type == WIRE_KICK && size == 0)
+    else if (s->state == STREAMING && !s->consumer->is_inline && type == WIRE_KICK && size == 0)
         seating_kick(s);
     else if (s->offered && type == WIRE_LEAVE && size == 4 && get_le32(body) <= WIRE_LEAVE_OFFERED)
         seating_leave(s, get_le32(body));
@@ -445,7 +445,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     if (events & UV_READABLE)
         read_input(s);
     if (events & UV_WRITABLE && is_inline(s) && !s->out.size)
-        pool_writable(s->server->pool, s->reader);
+        pool_writable(s->server->pool, s->consumer);
     if (s->state != CLOSING)
         flush(s);
     session_go_on(s);
@@ -453,12 +453,12 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 
 /* ---- from outside -------------------------------------------------------------------------- */
 
-void session_news(struct reader *reader)
+void session_event(struct consumer *consumer)
 {
-    struct session *s = reader->owner;
+    struct session *s = consumer->owner;
     if (!s)
         return; /* it is being seated: what there is comes with that */
-    int failed = pool_progress(s->server->pool, reader).failed;
+    int failed = pool_progress(s->server->pool, consumer).failed;
     if (failed == -EPIPE || failed == -ECONNRESET)
         session_end(s);
     else if (failed == -EPROTO)
@@ -474,23 +474,23 @@ struct session *session_next(const struct session *s)
     return s->next;
 }
 
-void session_facts(const struct session *s, struct session_facts *f)
+void session_stats(const struct session *s, struct session_stats *f)
 {
-    *f = (struct session_facts){
+    *f = (struct session_stats){
         .id = s->id,
         .uid = s->uid,
         .pid = s->pid,
-        .reader = s->reader,
+        .consumer = s->consumer,
         .upload_bytes = seating_upload(s) ? seating_upload(s)->bytes : 0,
     };
-    if (!s->reader)
+    if (!s->consumer)
         return;
     uint64_t now = clock_ns();
     struct seat_waited w = s->waited;
     if (is_inline(s))
-        w = pool_progress(s->server->pool, s->reader).waited;
+        w = pool_progress(s->server->pool, s->consumer).waited;
     else
-        seat_waited_add(&w, &s->reader->seat);
+        seat_waited_add(&w, &s->consumer->seat);
     f->first = s->first;
     f->stream_ns = now - s->opened_ns;
     f->waited_ns = w.waited_ns < f->stream_ns ? w.waited_ns : f->stream_ns;

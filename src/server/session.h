@@ -12,10 +12,10 @@
  * that sends requests and never reads costs one reply. Whatever a client does wrong ends its own
  * session only.
  *
- * A session that waits for a neighbour at its ring longer than it may (reader.h) is moved: a worker
- * finds or makes another ring of the same bytes, beginning where the session waits, and the client
- * is offered it (WIRE_OFFER). The session keeps both places until the client says which it left
- * (WIRE_LEAVE), so that no batch which it holds changes.
+ * A session that waits for a neighbour at its ring longer than it may (consumer.h) is moved: a
+ * worker finds or makes another ring of the same bytes, beginning where the session waits, and the
+ * client is offered it (WIRE_OFFER). The session keeps both places until the client says which it
+ * left (WIRE_LEAVE), so that no batch which it holds changes.
  *
  * Threads: the loop thread.
  */
@@ -33,23 +33,23 @@ int session_new(struct server *server, int fd, uid_t uid, pid_t pid, struct err 
  * far as that goes without waiting. */
 void session_close(struct session *s, int code, const char *why);
 
-/* News of a session's reader: it failed, or its socket is full. */
-void session_news(struct reader *reader);
+/* News of a session's consumer: it failed, or its socket is full. */
+void session_event(struct consumer *consumer);
 
 /* Walking them, for the status. */
 struct session *session_next(const struct session *s);
 
-struct session_facts {
+struct session_stats {
     uint64_t id;
     uid_t uid;
     pid_t pid;
-    struct reader *reader; /* NULL: no stream */
-    uint64_t first;        /* the stream's first batch */
-    uint64_t stream_ns;    /* since it was opened */
-    uint64_t waited_ns;    /* of it, that the client waited: as it says (shm), or outlet.h says */
+    struct consumer *consumer; /* NULL: no stream */
+    uint64_t first;            /* the stream's first batch */
+    uint64_t stream_ns;        /* since it was opened */
+    uint64_t waited_ns; /* of it, that the client waited: as it says (shm), or sender.h says */
     uint64_t waits;
     uint64_t upload_bytes; /* of the list that it sends; 0: it sends none */
 };
-void session_facts(const struct session *s, struct session_facts *f);
+void session_stats(const struct session *s, struct session_stats *f);
 
 #endif

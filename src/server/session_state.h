@@ -35,11 +35,11 @@ struct session {
     size_t out_fd_count;
     bool end_when_sent;
 
-    struct seat_job *seating; /* under way: opening, or moving away from a neighbour */
-    struct reader *reader;    /* owned, through the pool; NULL: no stream */
-    struct reader *offered;   /* the same, of the ring that the client has been offered */
-    bool stays;               /* no memory for a ring of its own */
-    uint64_t moved_ns;        /* when a place away from its neighbours was last looked for */
+    struct seat_job *seating;  /* under way: opening, or moving away from a neighbour */
+    struct consumer *consumer; /* owned, through the pool; NULL: no stream */
+    struct consumer *offered;  /* the same, of the ring that the client has been offered */
+    bool stays;                /* no memory for a ring of its own */
+    uint64_t moved_ns;         /* when a place away from its neighbours was last looked for */
 
     uint64_t opened_ns, first; /* when the stream was opened, and with which batch */
     struct seat_waited waited; /* shm: at seats it has left */

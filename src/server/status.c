@@ -29,13 +29,13 @@ static json_t *describe_datasets(const struct server *server)
     return all;
 }
 
-static json_t *describe_stream(struct server *server, const struct session_facts *f)
+static json_t *describe_stream(struct server *server, const struct session_stats *f)
 {
-    struct reader *reader = f->reader;
-    const struct stream *stream = reader->stream;
-    const struct recipe *r = stream->recipe;
+    struct consumer *consumer = f->consumer;
+    const struct stream *stream = consumer->stream;
+    const struct render_plan *r = stream->plan;
     const struct spec *s = &r->spec;
-    struct progress p = pool_progress(server->pool, reader);
+    struct progress p = pool_progress(server->pool, consumer);
     json_t *all = json_pack(
         "{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
         "s:o, s:i, s:o, s:f}",
@@ -45,8 +45,8 @@ static json_t *describe_stream(struct server *server, const struct session_facts
         number(s->seed), "transport", spec_name("transport", s->transport), "epoch",
         number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps), "steps",
         number(r->sampler.steps), "batches_ready", number(p.head - p.tail), "slots", (int)p.window,
-        "ring_bytes", number(stream_bytes(stream)), "readers", (int)p.readers, "batches_rendered",
-        number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
+        "ring_bytes", number(stream_bytes(stream)), "consumers", (int)p.consumers,
+        "batches_rendered", number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
     json_object_update_new(all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
                                           number(p.tail - f->first), "epoch_samples",
                                           number(r->sampler.shard_count), "seconds",
@@ -59,11 +59,11 @@ static json_t *describe_clients(struct server *server)
 {
     json_t *all = json_array();
     for (struct session *s = server->sessions; s; s = session_next(s)) {
-        struct session_facts f;
-        session_facts(s, &f);
+        struct session_stats f;
+        session_stats(s, &f);
         json_t *client =
             json_pack("{s:o, s:i, s:i}", "id", number(f.id), "uid", (int)f.uid, "pid", (int)f.pid);
-        if (f.reader)
+        if (f.consumer)
             json_object_set_new(client, "stream", describe_stream(server, &f));
         json_array_append_new(all, client);
     }
@@ -72,10 +72,10 @@ static json_t *describe_clients(struct server *server)
 
 char *server_status(struct server *server)
 {
-    struct store_usage u;
-    store_usage(server->kitchen.store, &u);
-    struct lists_usage lists;
-    lists_usage(server->kitchen.lists, &lists);
+    struct sample_cache_usage u;
+    sample_cache_usage(server->caches.samples, &u);
+    struct index_list_cache_usage lists;
+    index_list_cache_usage(server->caches.index_lists, &lists);
     json_t *all = json_pack(
         "{s:s, s:i, s:f, s:s, s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:i}, "
         "s:{s:i, s:o, s:o}, s:o, s:o}",
@@ -84,7 +84,7 @@ char *server_status(struct server *server)
         "workers", (int)server->worker_count, "isa", isa_names[isa_level()], "clients_accepted",
         number(server->accepted), "clients_refused", number(server->refused), "sample_store",
         "budget_bytes", number(u.budget_bytes), "reserved_bytes", number(u.reserved_bytes),
-        "filled_bytes", number(u.filled_bytes), "shelves", (int)u.shelves, "lists", "kept",
+        "filled_bytes", number(u.filled_bytes), "entries", (int)u.entries, "lists", "kept",
         (int)lists.count, "bytes", number(lists.bytes), "received", number(lists.added), "datasets",
         describe_datasets(server), "clients", describe_clients(server));
     if (!all)

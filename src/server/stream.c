@@ -15,8 +15,8 @@
  * rendering and sending. */
 #define INLINE_BYTES (512u << 10)
 
-/* A ring by itself may be large, so that its readers wake and are woken seldom: eight readers of
- * one ring of 8 MiB cost a third less than of 2 MiB. Several of that size would push each other,
+/* A ring by itself may be large, so that its consumers wake and are woken seldom: eight consumers
+ * of one ring of 8 MiB cost a third less than of 2 MiB. Several of that size would push each other,
  * and the samples that are gathered, out of the cache. */
 #define RING_BYTES_ALONE (8u << 20)
 #define RING_BYTES_SHARE (2u << 20)
@@ -32,7 +32,7 @@ static uint32_t choose_slots(uint64_t target_bytes, uint64_t slot_bytes)
     return n < SLOTS_MIN ? SLOTS_MIN : n > RING_SLOTS_MAX ? RING_SLOTS_MAX : (uint32_t)n;
 }
 
-static int check_token(const struct recipe *r, const struct token *t, struct err *e)
+static int check_token(const struct render_plan *r, const struct token *t, struct err *e)
 {
     if (memcmp(t->identity, r->identity, sizeof t->identity))
         return err_set(e, -ESTALE,
@@ -49,16 +49,16 @@ static int set_position(struct stream *s, const struct stream_options *o, uint64
                         struct err *e)
 {
     const struct spec *spec = o->spec;
-    uint64_t steps = s->recipe->sampler.steps;
+    uint64_t steps = s->plan->sampler.steps;
     uint64_t epoch = spec->epoch, step = 0;
     if (o->token) {
-        int rc = check_token(s->recipe, o->token, e);
+        int rc = check_token(s->plan, o->token, e);
         if (rc)
             return rc;
         epoch = o->token->epoch;
         step = o->token->step;
     }
-    int rc = sampler_check_epoch(&s->recipe->sampler, epoch, e);
+    int rc = sampler_check_epoch(&s->plan->sampler, epoch, e);
     if (rc)
         return rc;
     s->first = epoch * steps + step;
@@ -75,7 +75,7 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
         return err_set(e, -ENOMEM, "out of memory");
     s->is_inline = o->spec->transport == FMNIST_INLINE;
     s->ring.fd = -1;
-    int rc = recipe_new(&s->recipe, o->spec, o->dataset, o->kitchen, s->is_inline, e);
+    int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, s->is_inline, e);
     if (!rc)
         rc = set_position(s, o, limit, e);
     if (rc) {
@@ -91,19 +91,19 @@ int stream_fork(struct stream **out, const struct stream *from, uint64_t first, 
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
-    s->recipe = recipe_share(from->recipe);
+    s->plan = render_plan_share(from->plan);
     s->is_inline = from->is_inline;
     s->fits_cache = from->fits_cache;
     s->first = first;
     s->ring.fd = -1;
-    s->ring.slot_count = from->ring.slot_count; /* what the reader is prepared for */
+    s->ring.slot_count = from->ring.slot_count; /* what the consumer is prepared for */
     *out = s;
     return 0;
 }
 
 static int slot_bytes(const struct stream *s, uint64_t *bytes, struct err *e)
 {
-    const struct recipe *r = s->recipe;
+    const struct render_plan *r = s->plan;
     struct slot_layout layout;
     if (!slot_layout_init(&layout, r->slot_samples, r->image_bytes, r->label_bytes))
         return err_set(e, -E2BIG, "a batch of %u images of %llu bytes: want at most 4 GiB",
@@ -163,12 +163,12 @@ void stream_free(struct stream *s)
 {
     if (!s)
         return;
-    assert(s->uses == 0 && !s->runnable && !s->readers && !s->departed);
+    assert(s->uses == 0 && !s->runnable && !s->consumers && !s->departed);
     for (int i = 0; i < 2; i++)
         if (s->held[i].order)
-            orders_put(s->recipe->kitchen->orders, s->held[i].order);
+            permutation_cache_put(s->plan->caches->permutations, s->held[i].order);
     ring_close(&s->ring);
-    recipe_free(s->recipe);
+    render_plan_free(s->plan);
     free(s);
 }
 
@@ -177,48 +177,48 @@ uint64_t stream_bytes(const struct stream *s)
     return s->ring.map_bytes;
 }
 
-/* ---- readers ------------------------------------------------------------------------------- */
+/* ---- consumers ------------------------------------------------------------------------------- */
 
 bool stream_can_seat(struct stream *s, const struct stream *like)
 {
     uint32_t slots = like->ring.slot_count;
     bool fits = !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
                 (!slots || slots == s->ring.slot_count) &&
-                !memcmp(s->recipe->digest, like->recipe->digest, sizeof s->recipe->digest) &&
+                !memcmp(s->plan->digest, like->plan->digest, sizeof s->plan->digest) &&
                 like->first >= s->kept && like->first <= s->head;
-    /* Where the next batch waits for a reader that is there already, a newcomer would, too. */
+    /* Where the next batch waits for a consumer that is there already, a newcomer would, too. */
     return fits && (like->first < s->head || s->chunk_count || stream_room(s) > 0);
 }
 
-void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns)
+void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns)
 {
     r->stream = s;
     r->looked_ns = now_ns;
     if (!r->joined_ns)
         r->joined_ns = now_ns;
-    r->next = s->readers;
-    s->readers = r;
-    ring_set_readers(&s->ring, ++s->reader_count);
+    r->next = s->consumers;
+    s->consumers = r;
+    ring_set_readers(&s->ring, ++s->consumer_count);
 }
 
-void stream_unseat(struct stream *s, struct reader *r)
+void stream_unseat(struct stream *s, struct consumer *r)
 {
-    struct reader **at = &s->readers;
+    struct consumer **at = &s->consumers;
     while (*at != r)
         at = &(*at)->next;
     *at = r->next;
     r->stream = NULL;
     if (s->parked == r)
         s->parked = NULL;
-    ring_set_readers(&s->ring, --s->reader_count);
-    s->closed = s->reader_count == 0;
+    ring_set_readers(&s->ring, --s->consumer_count);
+    s->closed = s->consumer_count == 0;
 }
 
-struct reader *stream_slowest(const struct stream *s)
+struct consumer *stream_slowest(const struct stream *s)
 {
-    struct reader *slowest = NULL;
-    for (struct reader *r = s->readers; r; r = r->next)
-        if (reader_is_active(r) && (!slowest || r->tail < slowest->tail))
+    struct consumer *slowest = NULL;
+    for (struct consumer *r = s->consumers; r; r = r->next)
+        if (consumer_is_active(r) && (!slowest || r->tail < slowest->tail))
             slowest = r;
     return slowest;
 }
@@ -226,12 +226,12 @@ struct reader *stream_slowest(const struct stream *s)
 uint64_t stream_room(struct stream *s)
 {
     uint64_t tail = UINT64_MAX, limit = 0;
-    for (struct reader *r = s->readers; r; r = r->next) {
+    for (struct consumer *r = s->consumers; r; r = r->next) {
         if (!r->is_inline && !r->failed) {
             r->failed = seat_update(&r->seat, stream_ready(s, r));
             r->tail = r->seat.tail;
         }
-        if (!reader_is_active(r))
+        if (!consumer_is_active(r))
             continue;
         tail = r->tail < tail ? r->tail : tail;
         limit = r->limit > limit ? r->limit : limit;
@@ -242,7 +242,7 @@ uint64_t stream_room(struct stream *s)
         ring_give(&s->ring, s->kept++);
     s->tail = tail;
     s->limit = limit;
-    /* The window is what does for speed; a reader that waits may have, and hold, all of the ring.
+    /* The window is what does for speed; a consumer that waits may have, and hold, all of the ring.
      */
     uint64_t end = tail + (s->starved ? s->ring.slot_count : s->ring.window);
     if (end > limit)
@@ -250,25 +250,25 @@ uint64_t stream_room(struct stream *s)
     return end > s->claimed ? end - s->claimed : 0;
 }
 
-static uint64_t least_lost_ns(const struct stream *s, const struct reader *but, uint64_t now_ns)
+static uint64_t least_lost_ns(const struct stream *s, const struct consumer *but, uint64_t now_ns)
 {
     uint64_t least = UINT64_MAX / 2;
-    for (const struct reader *r = s->readers; r; r = r->next)
-        if (r != but && reader_is_active(r) && reader_lost_ns(r, now_ns) < least)
-            least = reader_lost_ns(r, now_ns);
+    for (const struct consumer *r = s->consumers; r; r = r->next)
+        if (r != but && consumer_is_active(r) && consumer_lost_ns(r, now_ns) < least)
+            least = consumer_lost_ns(r, now_ns);
     return least;
 }
 
-uint64_t stream_wait(struct stream *s, struct reader *r, bool busy, uint64_t now_ns)
+uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns)
 {
     /* Nothing is under way, and its own tail would let us go on, were it alone. */
-    if (seat_waits(&r->seat) && reader_is_active(r) && stream_room(s) == 0 && s->chunk_count == 0 &&
-        s->claimed < r->limit && r->tail + s->ring.slot_count > s->claimed)
-        reader_block(r, now_ns);
+    if (seat_waits(&r->seat) && consumer_is_active(r) && stream_room(s) == 0 &&
+        s->chunk_count == 0 && s->claimed < r->limit && r->tail + s->ring.slot_count > s->claimed)
+        consumer_stall_begin(r, now_ns);
     else
-        reader_acquit(r, now_ns);
-    return busy ? reader_busy_patience_ns(r, least_lost_ns(s, r, now_ns), now_ns)
-                : reader_patience_ns(r, now_ns);
+        consumer_stall_clear(r, now_ns);
+    return busy ? consumer_busy_stall_budget_ns(r, least_lost_ns(s, r, now_ns), now_ns)
+                : consumer_stall_budget_ns(r, now_ns);
 }
 
 /* ---- rendering ----------------------------------------------------------------------------- */
@@ -276,7 +276,7 @@ uint64_t stream_wait(struct stream *s, struct reader *r, bool busy, uint64_t now
 struct chunk *stream_claim(struct stream *s, uint64_t room)
 {
     assert(s->chunk_count < STREAM_CHUNKS_MAX);
-    uint64_t steps = s->recipe->sampler.steps;
+    uint64_t steps = s->plan->sampler.steps;
     uint64_t count = steps - s->claimed % steps; /* a chunk has one epoch */
     if (count > room)
         count = room;
@@ -293,7 +293,7 @@ struct chunk *stream_claim(struct stream *s, uint64_t room)
  * that it travels as it is. */
 static struct batch_target open_slot(const struct stream *s, uint64_t number)
 {
-    const struct recipe *r = s->recipe;
+    const struct render_plan *r = s->plan;
     uint64_t steps = r->sampler.steps;
     struct slot_header *h = ring_slot(&s->ring, number);
     *h = (struct slot_header){
@@ -316,7 +316,7 @@ static struct batch_target open_slot(const struct stream *s, uint64_t number)
 int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch)
 {
     struct batch_target targets[64];
-    uint64_t steps = s->recipe->sampler.steps;
+    uint64_t steps = s->plan->sampler.steps;
     for (uint32_t done = 0; done < c->count;) {
         uint32_t n = c->count - done;
         if (n > sizeof targets / sizeof *targets)
@@ -324,7 +324,7 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
         for (uint32_t i = 0; i < n; i++)
             targets[i] = open_slot(s, c->first + done + i);
         uint64_t at = c->first + done;
-        int rc = recipe_render(s->recipe, scratch, at / steps, at % steps, n, targets);
+        int rc = render_batches(s->plan, scratch, at / steps, at % steps, n, targets);
         if (rc)
             return rc;
         done += n;
@@ -346,8 +346,8 @@ bool stream_finish(struct stream *s, struct chunk *c)
         return false;
     s->head = head;
     ring_publish(&s->ring, head);
-    for (struct reader *r = s->readers; r; r = r->next)
-        reader_unblock(r);
+    for (struct consumer *r = s->consumers; r; r = r->next)
+        consumer_stall_end(r);
     return true;
 }
 
@@ -360,7 +360,7 @@ static bool holds_order(const struct stream *s, uint64_t epoch)
 
 bool stream_order_due(struct stream *s)
 {
-    const struct sampler *sampler = &s->recipe->sampler;
+    const struct sampler *sampler = &s->plan->sampler;
     if (s->ordering || !sampler_needs_permutation(sampler))
         return false;
     uint64_t epoch = s->head / sampler->steps, step = s->head % sampler->steps;
@@ -375,10 +375,10 @@ bool stream_order_due(struct stream *s)
 
 void stream_make_order(struct stream *s)
 {
-    struct orders *orders = s->recipe->kitchen->orders;
+    struct permutation_cache *orders = s->plan->caches->permutations;
     uint64_t epoch = s->order_epoch;
-    orders_put(orders, s->held[epoch % 2].order);
+    permutation_cache_put(orders, s->held[epoch % 2].order);
     /* Without memory for it now, whoever renders tries again. */
-    s->held[epoch % 2].order = orders_hold(orders, &s->recipe->sampler, epoch);
+    s->held[epoch % 2].order = permutation_cache_hold(orders, &s->plan->sampler, epoch);
     s->held[epoch % 2].end = epoch + 1;
 }

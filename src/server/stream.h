@@ -1,4 +1,4 @@
-/* server/stream.h — a run of batches being rendered into a ring, and the readers that sit at it.
+/* server/stream.h — a run of batches being rendered into a ring, and the consumers that sit at it.
  *
  * Batch n of a stream is step n % steps of epoch n / steps. Workers claim runs of numbers (chunks),
  * render them into the ring at the same time, and the stream publishes them in order.
@@ -7,20 +7,20 @@
  *     ─────┴── held or waiting ──┴── being rendered ──┴── to do ───────┘
  *          tail                  head                 claimed  <= tail + slot_count
  *
- * `tail` is the smallest of the active readers' tails, `limit` the largest of their limits. Readers
- * of the same bytes may sit at one stream as long as they are near each other; a reader may sit
- * down at any number that still has its slot. An inline reader sits alone:
- * what its socket takes at once puts it ahead of any other.
+ * `tail` is the smallest of the active consumers' tails, `limit` the largest of their limits.
+ * Consumers of the same bytes may sit at one stream as long as they are near each other; a consumer
+ * may sit down at any number that still has its slot. An inline consumer sits alone: what its
+ * socket takes at once puts it ahead of any other.
  *
  * Threads: the pool's lock guards everything below "pool lock". A worker that renders, wakes or
- * sends holds a use; the stream is freed by whoever gives up the last use after the last reader
+ * sends holds a use; the stream is freed by whoever gives up the last use after the last consumer
  * left.
  */
 #ifndef SERVER_STREAM_H
 #define SERVER_STREAM_H
 
-#include "render/recipe.h"
-#include "server/reader.h"
+#include "render/render_plan.h"
+#include "server/consumer.h"
 #include "spec/token.h"
 
 #define STREAM_CHUNKS_MAX  64u /* being rendered at a time; no more workers than that per stream */
@@ -34,7 +34,7 @@ struct chunk {
 
 struct stream {
     /* immutable */
-    struct recipe *recipe;
+    struct render_plan *plan;
     bool is_inline;
     bool fits_cache;  /* the ring's size was chosen by the number of rings, not by the config */
     uint64_t first;   /* number of the first batch */
@@ -44,9 +44,9 @@ struct stream {
     struct stream *next; /* in the pool */
     uint32_t chunk_max;  /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
     uint32_t wake_room;  /* free slots worth a wake-up */
-    struct reader *readers;
-    uint32_t reader_count;
-    struct reader *departed; /* that left while a worker was at the stream */
+    struct consumer *consumers;
+    uint32_t consumer_count;
+    struct consumer *departed; /* that left while a worker was at the stream */
     uint64_t tail;
     uint64_t limit;
     uint64_t kept; /* the first batch that has its slot still: at most the tail */
@@ -55,14 +55,14 @@ struct stream {
     struct chunk chunks[STREAM_CHUNKS_MAX]; /* oldest first, circular */
     uint32_t chunk_first, chunk_count;
     unsigned uses;
-    bool runnable;         /* in the pool's list */
-    bool watched;          /* a worker looks for room before it parks */
-    struct hunch watches;  /* whether that pays */
-    struct reader *parked; /* whose seat asks for a message; NULL: none does */
-    bool starved;          /* a reader said that it waits: any room is worth rendering */
-    bool closed;           /* no reader any more */
-    int failed;            /* negative: why the stream had to end */
-    uint64_t vtime_ns;     /* rendering time so far by reader, for fairness */
+    bool runnable;                /* in the pool's list */
+    bool watched;                 /* a worker looks for room before it parks */
+    struct adaptive_spin watches; /* whether that pays */
+    struct consumer *parked;      /* whose seat asks for a message; NULL: none does */
+    bool starved;                 /* a consumer said that it waits: any room is worth rendering */
+    bool closed;                  /* no consumer any more */
+    int failed;                   /* negative: why the stream had to end */
+    uint64_t vtime_ns;            /* rendering time so far by consumer, for fairness */
     uint64_t render_ns;
     uint64_t chunk_ns; /* of the last one */
     struct stream *next_runnable;
@@ -80,12 +80,12 @@ struct stream {
 struct stream_options {
     const struct spec *spec;
     struct dataset *dataset;
-    struct kitchen *kitchen;
+    struct render_caches *caches;
     const struct token *token; /* NULL: at spec->epoch */
 };
 
 /* Resolves the spec; `limit` becomes the number behind the last batch that it asks for. The stream
- * has no ring yet. Errors: those of recipe_new; -ESTALE for a token of another stream. */
+ * has no ring yet. Errors: those of render_plan_new; -ESTALE for a token of another stream. */
 int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e);
 
 /* The same bytes as `s`, from number `first` on, for a ring of as many slots; no ring yet.
@@ -113,30 +113,30 @@ void stream_set_window(struct stream *s, uint32_t rings);
 /* Bytes of the ring: what counts against a user's limit. */
 uint64_t stream_bytes(const struct stream *s);
 
-/* Whether a reader that wants what `like` begins with may sit here instead. Pool lock. */
+/* Whether a consumer that wants what `like` begins with may sit here instead. Pool lock. */
 bool stream_can_seat(struct stream *s, const struct stream *like);
 
-/* Seats a reader, or takes it out; a stream without readers is closed. Pool lock. */
-void stream_seat(struct stream *s, struct reader *r, uint64_t now_ns);
-void stream_unseat(struct stream *s, struct reader *r);
+/* Seats a consumer, or takes it out; a stream without consumers is closed. Pool lock. */
+void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns);
+void stream_unseat(struct stream *s, struct consumer *r);
 
-/* Number of batches that may be claimed now, having looked at every tail: a reader that broke its
+/* Number of batches that may be claimed now, having looked at every tail: a consumer that broke its
  * page has failed afterwards (-EPROTO) and is not looked at any more. Pool lock. */
 uint64_t stream_room(struct stream *s);
 
-/* The number behind the last batch that the reader can have: published, and before its limit.
+/* The number behind the last batch that the consumer can have: published, and before its limit.
  * Pool lock. */
-static inline uint64_t stream_ready(const struct stream *s, const struct reader *r)
+static inline uint64_t stream_ready(const struct stream *s, const struct consumer *r)
 {
     return s->head < r->limit ? s->head : r->limit;
 }
 
-/* The active reader whose tail keeps the others waiting; NULL: none is active. Pool lock. */
-struct reader *stream_slowest(const struct stream *s);
+/* The active consumer whose tail keeps the others waiting; NULL: none is active. Pool lock. */
+struct consumer *stream_slowest(const struct stream *s);
 
-/* Notes whether the reader waits for a neighbour, having looked; returns its patience, by the rule
- * for busy CPUs or the other (reader.h). Pool lock. */
-uint64_t stream_wait(struct stream *s, struct reader *r, bool busy, uint64_t now_ns);
+/* Notes whether the consumer waits for a neighbour, having looked; returns its stall budget, by the
+ * rule for busy CPUs or the other (consumer.h). Pool lock. */
+uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns);
 
 /* Claims up to `room` batches of one epoch. Pool lock. Returns the chunk's place. */
 struct chunk *stream_claim(struct stream *s, uint64_t room);
@@ -154,7 +154,7 @@ bool stream_finish(struct stream *s, struct chunk *c);
 bool stream_order_due(struct stream *s);
 
 /* Builds and holds that order, so that no batch has to wait for it. No lock.
- * Blocks: as orders_hold. */
+ * Blocks: as permutation_cache_hold. */
 void stream_make_order(struct stream *s);
 
 #endif

@@ -23,7 +23,7 @@ uint64_t upload_bytes(const struct spec *spec)
  */
 static uint64_t permutation_bytes(const struct spec *spec)
 {
-    return orders_stream_bytes(spec->order, spec->list_count);
+    return permutation_cache_stream_bytes(spec->order, spec->list_count);
 }
 
 /* What a session's stream takes that neither `but` nor a session before it in the walk, of the same
@@ -31,17 +31,17 @@ static uint64_t permutation_bytes(const struct spec *spec)
 static uint64_t bytes_of_its_own(const struct server *server, const struct session *s,
                                  const struct stream *stream, const struct stream *but)
 {
-    bool has_list = but && but->recipe->list == stream->recipe->list, has_order = but == stream;
-    struct session_facts f, of;
-    session_facts(s, &f);
+    bool has_list = but && but->plan->list == stream->plan->list, has_order = but == stream;
+    struct session_stats f, of;
+    session_stats(s, &f);
     for (struct session *o = server->sessions; o != s; o = session_next(o)) {
-        session_facts(o, &of);
-        if (of.uid != f.uid || !of.reader)
+        session_stats(o, &of);
+        if (of.uid != f.uid || !of.consumer)
             continue;
-        has_list |= of.reader->stream->recipe->list == stream->recipe->list;
-        has_order |= of.reader->stream == stream;
+        has_list |= of.consumer->stream->plan->list == stream->plan->list;
+        has_order |= of.consumer->stream == stream;
     }
-    const struct spec *spec = &stream->recipe->spec;
+    const struct spec *spec = &stream->plan->spec;
     return (has_list ? 0 : upload_bytes(spec)) + (has_order ? 0 : permutation_bytes(spec));
 }
 
@@ -51,13 +51,13 @@ int upload_allowed(const struct server *server, uid_t uid, const struct spec *sp
     uint64_t list = upload_bytes(spec), order = permutation_bytes(spec), all = list + order;
     uint64_t limit = server->config->limits.list_bytes;
     for (struct session *s = server->sessions; s; s = session_next(s)) {
-        struct session_facts f;
-        session_facts(s, &f);
+        struct session_stats f;
+        session_stats(s, &f);
         if (f.uid != uid)
             continue;
         all += f.upload_bytes;
-        if (f.reader)
-            all += bytes_of_its_own(server, s, f.reader->stream, stream);
+        if (f.consumer)
+            all += bytes_of_its_own(server, s, f.consumer->stream, stream);
     }
     if (all <= limit)
         return 0;
@@ -132,12 +132,12 @@ ssize_t upload_receive(struct upload *u, int fd)
     return n;
 }
 
-int upload_keep(struct upload *u, const struct spec *spec, struct lists *lists,
-                const struct kept_list **out, struct err *e)
+int upload_keep(struct upload *u, const struct spec *spec, struct index_list_cache *lists,
+                const struct index_list **out, struct err *e)
 {
     assert(upload_is_whole(u));
     uint32_t *numbers = u->numbers;
     u->numbers = NULL;
-    return lists_add(lists, spec->list_digest, numbers, spec->list_count, spec->list_batch_count,
-                     out, e);
+    return index_list_cache_add(lists, spec->list_digest, numbers, spec->list_count,
+                                spec->list_batch_count, out, e);
 }

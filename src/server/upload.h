@@ -1,14 +1,15 @@
 /* server/upload.h — a list on its way from a client: frames of numbers into one piece of memory.
  *
- * The memory is that which render/lists.h keeps afterwards, and the kernel gives it out only as
- * numbers come, so a client that announces a long list and sends none takes next to nothing.
+ * The memory is that which render/index_list_cache.h keeps afterwards, and the kernel gives it out
+ * only as numbers come, so a client that announces a long list and sends none takes next to
+ * nothing.
  *
  * Threads: the loop thread, and a worker in upload_keep, not both at a time.
  */
 #ifndef SERVER_UPLOAD_H
 #define SERVER_UPLOAD_H
 
-#include "render/lists.h"
+#include "render/index_list_cache.h"
 #include "server/server.h"
 #include "spec/spec.h"
 
@@ -52,9 +53,9 @@ static inline bool upload_is_whole(const struct upload *u)
     return u->have == u->bytes;
 }
 
-/* Checks the whole list and has it kept; give it back with lists_put. Blocks: reads all of it.
- * Errors: those of lists_add. */
-int upload_keep(struct upload *u, const struct spec *spec, struct lists *lists,
-                const struct kept_list **out, struct err *e);
+/* Checks the whole list and has it kept; give it back with index_list_cache_put. Blocks: reads all
+ * of it. Errors: those of index_list_cache_add. */
+int upload_keep(struct upload *u, const struct spec *spec, struct index_list_cache *lists,
+                const struct index_list **out, struct err *e);
 
 #endif

@@ -21,10 +21,11 @@ static uint64_t ring_bytes(const struct server *server)
 {
     uint64_t bytes = 0;
     for (struct session *s = server->sessions; s; s = session_next(s)) {
-        struct session_facts f;
-        session_facts(s, &f);
-        if (f.reader)
-            bytes += stream_bytes(f.reader->stream) / pool_progress(server->pool, f.reader).readers;
+        struct session_stats f;
+        session_stats(s, &f);
+        if (f.consumer)
+            bytes += stream_bytes(f.consumer->stream) /
+                     pool_progress(server->pool, f.consumer).consumers;
     }
     return bytes;
 }
@@ -43,13 +44,13 @@ static uint64_t resident_bytes(void)
 
 json_t *usage_memory(struct server *server)
 {
-    struct store_usage u;
-    store_usage(server->kitchen.store, &u);
+    struct sample_cache_usage u;
+    sample_cache_usage(server->caches.samples, &u);
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "datasets_bytes",
                      (json_int_t)dataset_bytes(server), "samples_bytes", (json_int_t)u.filled_bytes,
                      "rings_bytes", (json_int_t)ring_bytes(server), "permutations_bytes",
-                     (json_int_t)orders_bytes(server->kitchen.orders), "resident_bytes",
-                     (json_int_t)resident_bytes());
+                     (json_int_t)permutation_cache_bytes(server->caches.permutations),
+                     "resident_bytes", (json_int_t)resident_bytes());
 }
 
 double usage_cpu_seconds(void)

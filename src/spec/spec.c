@@ -1,5 +1,5 @@
 /* The fields of a spec in one table: names, kinds, ranges. Text, bytes and checks all follow it.
- * Does not know datasets: sizes that depend on one are checked by render/recipe.c. */
+ * Does not know datasets: sizes that depend on one are checked by render/render_plan.c. */
 #include "spec/spec.h"
 
 #include "base/bytes.h"

@@ -3,7 +3,7 @@
  * One struct says which batches a client wants. The client library fills it from the public
  * struct fmnist_spec, the daemon from a message; the meaning of every field and number is that of
  * include/fmnist.h. Checks here need no dataset: names, ranges, and what excludes what. What
- * depends on a dataset (its size, its channels) is checked by render/recipe.h.
+ * depends on a dataset (its size, its channels) is checked by render/render_plan.h.
  *
  * Shape: the encoded form is SPEC_BYTES bytes, little-endian, every field at a fixed offset,
  * strings zero-filled. Invariant: spec_decode(spec_encode(s)) == s for every s that spec_check

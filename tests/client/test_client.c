@@ -26,7 +26,7 @@ enum { HEIGHT = 4, WIDTH = 4, BATCH = 8, SLOTS = 4, STEPS = 3 };
 /* What the fake daemon says and does; one that changes nothing is an honest one. */
 struct lie {
     const char *name;
-    void (*facts)(struct wire_opened *m);
+    void (*opened)(struct wire_opened *m);
     void (*ring)(struct ring *r); /* before it is sent: header, slots, head */
     size_t fd_count;              /* that travel with opened */
     bool swap_fds;
@@ -84,7 +84,7 @@ static void send_frame(int fd, uint16_t type, const void *body, uint32_t size, c
     free(frame);
 }
 
-static struct wire_opened honest_facts(bool is_inline)
+static struct wire_opened honest_opened(bool is_inline)
 {
     struct wire_opened m = {
         .sample_count = BATCH * STEPS,
@@ -180,7 +180,7 @@ static void serve_offer(int fd, const struct lie *lie)
 
 static void serve_open(int fd, const struct lie *lie)
 {
-    struct wire_opened m = honest_facts(lie->is_inline);
+    struct wire_opened m = honest_opened(lie->is_inline);
     struct slot_layout l;
     struct ring ring;
     struct seat seat;
@@ -196,8 +196,8 @@ static void serve_open(int fd, const struct lie *lie)
         lie->ring(&ring);
     if (lie->slot)
         lie->slot(first);
-    if (lie->facts)
-        lie->facts(&m);
+    if (lie->opened)
+        lie->opened(&m);
     int other = -1;
     int fds[3] = {ring.fd, seat.fd, seat.fd};
     if (lie->ring_size_off || lie->unsealed) {
@@ -364,32 +364,32 @@ static const struct lie lies[] = {
     {.name = "another reply", .fd_count = 2, .type = WIRE_STATUS_REPLY, .open_rc = P},
     {.name = "unknown reply", .fd_count = 2, .type = 9999, .open_rc = P},
     {.name = "error that cannot be read", .type = WIRE_ERROR, .open_rc = P},
-    {.name = "no height", .fd_count = 2, .facts = no_height, .open_rc = P},
-    {.name = "huge height", .fd_count = 2, .facts = huge_height, .open_rc = P},
-    {.name = "other width", .fd_count = 2, .facts = other_width, .open_rc = P},
-    {.name = "no channels", .fd_count = 2, .facts = no_channels, .open_rc = P},
-    {.name = "5 channels", .fd_count = 2, .facts = many_channels, .open_rc = P},
-    {.name = "2 channels to 1", .fd_count = 2, .facts = other_channels, .open_rc = P},
-    {.name = "image bytes", .fd_count = 2, .facts = wrong_image_bytes, .open_rc = P},
-    {.name = "huge image bytes", .fd_count = 2, .facts = huge_image_bytes, .open_rc = P},
-    {.name = "no batch", .fd_count = 2, .facts = no_batch, .open_rc = P},
-    {.name = "huge batch", .fd_count = 2, .facts = huge_batch, .open_rc = P},
-    {.name = "larger batches", .fd_count = 2, .facts = other_batch, .open_rc = P},
-    {.name = "no steps", .fd_count = 2, .facts = no_steps, .open_rc = P},
-    {.name = "2^64 - 1 steps", .fd_count = 2, .facts = many_steps, .open_rc = P},
-    {.name = "one step more", .fd_count = 2, .facts = step_too_many, .open_rc = P},
-    {.name = "no samples", .fd_count = 2, .facts = no_samples, .open_rc = P},
-    {.name = "2^64 - 1 samples", .fd_count = 2, .facts = huge_samples, .open_rc = P},
-    {.name = "step behind the last", .fd_count = 2, .facts = step_behind, .open_rc = P},
-    {.name = "epoch behind the last", .fd_count = 2, .facts = epoch_behind, .open_rc = P},
-    {.name = "no slots", .fd_count = 2, .facts = no_slots, .open_rc = P},
-    {.name = "one slot more", .fd_count = 2, .facts = one_slot_more, .open_rc = P},
-    {.name = "2^32 - 1 slots", .fd_count = 2, .facts = many_slots, .open_rc = P},
-    {.name = "floats in bytes", .is_inline = true, .facts = floats_as_bytes, .open_rc = P},
-    {.name = "float flag 2", .is_inline = true, .facts = float_flag, .open_rc = P},
-    {.name = "inline: huge height", .is_inline = true, .facts = huge_height, .open_rc = P},
-    {.name = "inline: huge batch", .is_inline = true, .facts = huge_batch, .open_rc = P},
-    {.name = "inline: no batch", .is_inline = true, .facts = no_batch, .open_rc = P},
+    {.name = "no height", .fd_count = 2, .opened = no_height, .open_rc = P},
+    {.name = "huge height", .fd_count = 2, .opened = huge_height, .open_rc = P},
+    {.name = "other width", .fd_count = 2, .opened = other_width, .open_rc = P},
+    {.name = "no channels", .fd_count = 2, .opened = no_channels, .open_rc = P},
+    {.name = "5 channels", .fd_count = 2, .opened = many_channels, .open_rc = P},
+    {.name = "2 channels to 1", .fd_count = 2, .opened = other_channels, .open_rc = P},
+    {.name = "image bytes", .fd_count = 2, .opened = wrong_image_bytes, .open_rc = P},
+    {.name = "huge image bytes", .fd_count = 2, .opened = huge_image_bytes, .open_rc = P},
+    {.name = "no batch", .fd_count = 2, .opened = no_batch, .open_rc = P},
+    {.name = "huge batch", .fd_count = 2, .opened = huge_batch, .open_rc = P},
+    {.name = "larger batches", .fd_count = 2, .opened = other_batch, .open_rc = P},
+    {.name = "no steps", .fd_count = 2, .opened = no_steps, .open_rc = P},
+    {.name = "2^64 - 1 steps", .fd_count = 2, .opened = many_steps, .open_rc = P},
+    {.name = "one step more", .fd_count = 2, .opened = step_too_many, .open_rc = P},
+    {.name = "no samples", .fd_count = 2, .opened = no_samples, .open_rc = P},
+    {.name = "2^64 - 1 samples", .fd_count = 2, .opened = huge_samples, .open_rc = P},
+    {.name = "step behind the last", .fd_count = 2, .opened = step_behind, .open_rc = P},
+    {.name = "epoch behind the last", .fd_count = 2, .opened = epoch_behind, .open_rc = P},
+    {.name = "no slots", .fd_count = 2, .opened = no_slots, .open_rc = P},
+    {.name = "one slot more", .fd_count = 2, .opened = one_slot_more, .open_rc = P},
+    {.name = "2^32 - 1 slots", .fd_count = 2, .opened = many_slots, .open_rc = P},
+    {.name = "floats in bytes", .is_inline = true, .opened = floats_as_bytes, .open_rc = P},
+    {.name = "float flag 2", .is_inline = true, .opened = float_flag, .open_rc = P},
+    {.name = "inline: huge height", .is_inline = true, .opened = huge_height, .open_rc = P},
+    {.name = "inline: huge batch", .is_inline = true, .opened = huge_batch, .open_rc = P},
+    {.name = "inline: no batch", .is_inline = true, .opened = no_batch, .open_rc = P},
     /* batches */
     {.name = "head beyond the ring", .fd_count = 2, .ring = head_far_beyond, .next_rc = P},
     {.name = "head at the end", .fd_count = 2, .ring = head_at_the_end, .next_rc = P},

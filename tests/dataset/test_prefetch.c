@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-static struct paged_split p;
+static struct nonresident_split p;
 
 /* Asks from a thread of its own, because the kernel's helpers of a ring end with the thread that
  * used it, and holds the ring until the test has looked, because its end takes back what is not
@@ -61,16 +61,16 @@ static void setup(void)
 /* A split that memory holds is asked for nothing: no system call for each image. */
 START_TEST(prefetch_images__not_paged__nothing)
 {
-    paged_split_in_file(&p);
+    nonresident_split_in_file(&p);
     p.split.use_uring = _i; /* either way */
     if (throw_out(&p)) {
         uint32_t index = 7;
-        p.split.paged = false;
+        p.split.not_resident = false;
         ask(&p.split, &index, 1);
         ck_assert_uint_eq(images_in(&p), 0);
         release();
     }
-    paged_split_free(&p);
+    nonresident_split_free(&p);
 }
 END_TEST
 
@@ -80,7 +80,7 @@ START_TEST(prefetch_images__any_indices__exactly_their_pages)
 {
     static const uint32_t indices[] = {0, 40, 41, 42, 255, 43, 9, 8, 100, 100};
     size_t count = sizeof indices / sizeof *indices;
-    paged_split_in_file(&p);
+    nonresident_split_in_file(&p);
     p.split.use_uring = _i; /* either way */
     for (size_t n = 0; n <= count && throw_out(&p); n++) {
         bool wanted[PAGED_COUNT] = {false};
@@ -93,14 +93,14 @@ START_TEST(prefetch_images__any_indices__exactly_their_pages)
             ck_assert_int_eq(image_is_in(&p, i), wanted[i]);
         release();
     }
-    paged_split_free(&p);
+    nonresident_split_free(&p);
 }
 END_TEST
 
 /* An image that lies across two pages needs both. */
 START_TEST(prefetch_images__image_across_pages__both)
 {
-    paged_split_in_file(&p);
+    nonresident_split_in_file(&p);
     p.split.use_uring = _i; /* either way */
     if (throw_out(&p)) {
         uint32_t index = 20;
@@ -112,7 +112,7 @@ START_TEST(prefetch_images__image_across_pages__both)
         ck_assert_uint_eq(images_in(&p), 2);
         release();
     }
-    paged_split_free(&p);
+    nonresident_split_free(&p);
 }
 END_TEST
 

@@ -86,18 +86,18 @@ static void check_epoch(struct fmnist_stream *stream, uint64_t epoch, const uint
     ck_assert_int_eq(fmnist_next(stream, &b), FMNIST_END_OF_EPOCH);
 }
 
-struct lists {
+struct index_list_cache {
     uint64_t kept, bytes, received;
 };
 
-static struct lists lists_now(void)
+static struct index_list_cache index_list_cache_now(void)
 {
     char *text;
     must(fmnist_status(client, &text));
     json_t *status = json_loads(text, 0, NULL), *lists = json_object_get(status, "lists");
     ck_assert_msg(lists, "%s", text);
     free(text);
-    struct lists l = {
+    struct index_list_cache l = {
         .kept = (uint64_t)json_integer_value(json_object_get(lists, "kept")),
         .bytes = (uint64_t)json_integer_value(json_object_get(lists, "bytes")),
         .received = (uint64_t)json_integer_value(json_object_get(lists, "received")),
@@ -168,7 +168,7 @@ START_TEST(list__ragged_batches__each_of_its_length)
                 check_epoch(stream, epoch, list, lengths, BATCHES);
             fmnist_close(stream);
         }
-    ck_assert_uint_eq(lists_now().received, 1);
+    ck_assert_uint_eq(index_list_cache_now().received, 1);
     free(list);
 }
 END_TEST
@@ -209,7 +209,7 @@ START_TEST(list__of_megabytes__arrives_whole)
     struct fmnist_stream *stream = open_stream(client, &spec);
     check_epoch(stream, 0, list, lengths, MANY / 5);
     fmnist_close(stream);
-    ck_assert_uint_eq(lists_now().bytes, (MANY + MANY / 5) * 4);
+    ck_assert_uint_eq(index_list_cache_now().bytes, (MANY + MANY / 5) * 4);
     free(list);
     free(lengths);
 }
@@ -241,7 +241,7 @@ START_TEST(list__shards_of_any_world_and_pad__distributed_samplers_rule)
                               pad, rank);
                 fmnist_close(stream);
             }
-    ck_assert_uint_eq(lists_now().received, 1);
+    ck_assert_uint_eq(index_list_cache_now().received, 1);
     free(list);
 }
 END_TEST
@@ -283,11 +283,11 @@ START_TEST(list__that_does_not_fit__refused_with_place_and_value)
     spec.list_batches = halves;
     spec.world_size = 2;
     must_refuse(&spec, FMNIST_EINVAL, "world-size 2 with list_batches");
-    ck_assert_uint_eq(lists_now().received, 0);
+    ck_assert_uint_eq(index_list_cache_now().received, 0);
     list[2] = 103;
     for (int i = 0; i < 2; i++) /* when it is sent, and when it is known */
         must_refuse(&good, FMNIST_EINVAL, "list[2] is 103: the split has 103 images, 0 to 102");
-    ck_assert_uint_eq(lists_now().received, 1);
+    ck_assert_uint_eq(index_list_cache_now().received, 1);
 }
 END_TEST
 
@@ -306,12 +306,12 @@ START_TEST(list__known__not_sent_again)
     wait_for_clients(client, 1);
     second = open_stream(client, &spec); /* that nobody reads just now */
     fmnist_close(second);
-    ck_assert_uint_eq(lists_now().received, 1);
-    ck_assert_uint_eq(lists_now().kept, 1);
+    ck_assert_uint_eq(index_list_cache_now().received, 1);
+    ck_assert_uint_eq(index_list_cache_now().kept, 1);
     copy[17] ^= 1;
     fmnist_close(open_stream(client, &spec));
-    ck_assert_uint_eq(lists_now().received, 2);
-    ck_assert_uint_eq(lists_now().kept, 2);
+    ck_assert_uint_eq(index_list_cache_now().received, 2);
+    ck_assert_uint_eq(index_list_cache_now().kept, 2);
     free(list);
     free(copy);
 }
@@ -338,9 +338,9 @@ START_TEST(list__daemon_started_again__sent_again_and_goes_on)
     fmnist_close(stream);
     daemon_restart(&d);
     client = connect_to(&d);
-    ck_assert_uint_eq(lists_now().kept, 0);
+    ck_assert_uint_eq(index_list_cache_now().kept, 0);
     must(fmnist_open(client, &spec, &token, &stream));
-    ck_assert_uint_eq(lists_now().received, 1);
+    ck_assert_uint_eq(index_list_cache_now().received, 1);
     must(fmnist_next(stream, &b));
     ck_assert_uint_eq(b.step, 3);
     ck_assert_uint_eq(b.count, 2);
@@ -438,7 +438,7 @@ START_TEST(upload__wrong_frames__end_their_own_connection)
     fd = dial_and_greet(&d);
     ask_for_list(fd, 200000001);
     hear_error(fd, FMNIST_EINVAL, "want a list of 1 to 200000000");
-    ck_assert_uint_eq(lists_now().kept, 0);
+    ck_assert_uint_eq(index_list_cache_now().kept, 0);
     struct fmnist_batch b;
     must(fmnist_next(witness, &b));
     check_bytes(&all, &b);
@@ -480,7 +480,7 @@ START_TEST(upload__broken_off_or_stopped__ended_in_time)
     hear_error(half, FMNIST_ETIMEDOUT, "limits.handshake_ms");
     ck_assert_int_ge(milliseconds() - start, 290);
     wait_for_clients(client, 1);
-    ck_assert_uint_eq(lists_now().kept, 0);
+    ck_assert_uint_eq(index_list_cache_now().kept, 0);
 }
 END_TEST
 
@@ -497,7 +497,7 @@ START_TEST(limits__one_list__refused_by_name_before_it_is_sent)
     spec.list_batches = length;
     spec.list_batch_count = 1;
     must_refuse(&spec, FMNIST_ELIMIT, "a list of 1004 bytes");
-    ck_assert_uint_eq(lists_now().received, 1);
+    ck_assert_uint_eq(index_list_cache_now().received, 1);
     free(list);
 }
 END_TEST

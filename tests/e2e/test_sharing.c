@@ -99,11 +99,11 @@ START_TEST(equal_specs__side_by_side__rendered_once)
     struct fmnist_stream *streams[8];
     for (int k = 0; k < 8; k++)
         streams[k] = open_stream(client, &spec);
-    ck_assert_uint_eq(stream_fact("readers"), 8);
+    ck_assert_uint_eq(stream_fact("consumers"), 8);
     for (uint32_t i = 0; i < events; i++)
         for (int k = 0; k < 8; k++)
             expect(streams[k], i, i + 1);
-    ck_assert_uint_eq(stream_fact("readers"), 8);
+    ck_assert_uint_eq(stream_fact("consumers"), 8);
     ck_assert_uint_eq(stream_fact("batches_rendered"), events - EPOCHS - 1);
     for (int k = 0; k < 8; k++)
         fmnist_close(streams[k]);
@@ -123,7 +123,7 @@ START_TEST(equal_specs__one_ends_early__others_go_on_in_the_ring)
     }
     ck_assert_int_eq((int)hash_next(part), FMNIST_END_OF_STREAM);
     expect(whole, epoch, events);
-    ck_assert_uint_eq(stream_fact("readers"), 2);
+    ck_assert_uint_eq(stream_fact("consumers"), 2);
     fmnist_close(part);
     fmnist_close(whole);
 }
@@ -134,7 +134,7 @@ START_TEST(other_seed__rings_apart)
     struct fmnist_spec spec = shared_spec(FMNIST_SHM), other = spec;
     other.seed = 1;
     struct fmnist_stream *a = open_stream(client, &spec), *b = open_stream(client, &other);
-    ck_assert_uint_eq(stream_fact("readers"), 1);
+    ck_assert_uint_eq(stream_fact("consumers"), 1);
     ck_assert(hash_next(b) != solo[0]);
     expect(a, 0, events);
     fmnist_close(a);
@@ -153,7 +153,7 @@ START_TEST(newcomer__near_or_far__same_bytes)
         first = open_stream(client, &spec);
         expect(first, 0, 2);
         near = open_stream(client, &spec);
-        if (stream_fact("readers") == 2)
+        if (stream_fact("consumers") == 2)
             break;
         ck_assert_int_lt(tries, 20);
         fmnist_close(near);
@@ -165,7 +165,7 @@ START_TEST(newcomer__near_or_far__same_bytes)
         expect(first, i, i + 1);
     }
     struct fmnist_stream *far = open_stream(client, &spec);
-    ck_assert_uint_eq(stream_fact("readers"), 1);
+    ck_assert_uint_eq(stream_fact("consumers"), 1);
     struct fmnist_token token;
     must(fmnist_stream_token(first, &token));
     struct fmnist_stream *sought;
@@ -211,7 +211,7 @@ START_TEST(neighbour_sleeps__others_go_on)
     struct fmnist_spec spec = shared_spec(FMNIST_SHM);
     struct fmnist_stream *sleeper = open_stream(client, &spec);
     struct fmnist_stream *a = open_stream(client, &spec), *b = open_stream(client, &spec);
-    ck_assert_uint_eq(stream_fact("readers"), 3);
+    ck_assert_uint_eq(stream_fact("consumers"), 3);
     for (uint32_t i = 0; i < events; i++) {
         expect(a, i, i + 1);
         expect(b, i, i + 1);
@@ -233,16 +233,16 @@ START_TEST(neighbours_sleep_in_two_rings__the_third_goes_on)
     struct fmnist_token token;
     for (int k = 0; k < 2; k++) { /* the second comes when the first is far away */
         sleepers[k] = open_stream(client, &spec);
-        ck_assert_uint_eq(stream_fact("readers"), 1);
+        ck_assert_uint_eq(stream_fact("consumers"), 1);
         expect(sleepers[k], 0, 60);
         must(fmnist_stream_token(sleepers[k], &token));
         must(fmnist_open(client, &spec, &token, &third)); /* reads until the ring is full */
-        ck_assert_uint_eq(stream_fact("readers"), 2);
+        ck_assert_uint_eq(stream_fact("consumers"), 2);
         expect(third, 60, 60 + info_of(third).slot_count);
         fmnist_close(third);
     }
     must(fmnist_open(hasty, &spec, &token, &third));
-    ck_assert_uint_eq(stream_fact("readers"), 2);
+    ck_assert_uint_eq(stream_fact("consumers"), 2);
     expect(third, 60, events);
     for (int k = 0; k < 2; k++) {
         expect(sleepers[k], 60, events);

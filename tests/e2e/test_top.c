@@ -71,7 +71,8 @@ START_TEST(top__json__an_object_a_page)
         ck_assert_int_eq(json_integer_value(json_object_get(s, "batches")), 0);
         ck_assert_int_eq(json_integer_value(json_object_get(s, "batches_ready")),
                          json_integer_value(json_object_get(s, "slots")));
-        ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(s, "verdict")), "nobody"));
+        ck_assert_ptr_nonnull(
+            strstr(json_string_value(json_object_get(s, "bottleneck")), "nobody"));
         json_decref(page);
         line = rest;
     }

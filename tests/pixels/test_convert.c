@@ -4,7 +4,7 @@
 #include "pixels/convert.h"
 #include "pixels/guarded.h"
 #include "pixels/isa_variants.h"
-#include "pixels/unit_scale.h"
+#include "pixels/u8_to_unit_f32.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -126,7 +126,7 @@ START_TEST(convert_gather__all_levels__equal_true_division)
         volatile float divisor = 255.0f;
         ck_assert_uint_eq(bits_of_float(image[v]), bits_of_float((float)v / divisor));
         ck_assert_uint_eq(bits_of_float(image[v]), bits_of_float(table[v]));
-        ck_assert_uint_eq(bits_of_float(unit_scale((uint8_t)v)), bits_of_float(table[v]));
+        ck_assert_uint_eq(bits_of_float(u8_to_unit_f32((uint8_t)v)), bits_of_float(table[v]));
     }
     free(table);
 }

@@ -2,40 +2,40 @@
  * changes a byte. */
 #include "dataset/paged.h"
 #include "fmnist.h"
-#include "render/kitchen.h"
+#include "render/caches.h"
 
 enum { OUT = 16, SAMPLE = OUT * OUT };
 
-static struct paged_split p;
+static struct nonresident_split p;
 
 static void setup(void)
 {
     support_setup();
-    paged_split_in_file(&p);
+    nonresident_split_in_file(&p);
 }
 
 static void teardown(void)
 {
-    paged_split_free(&p);
+    nonresident_split_free(&p);
     support_teardown();
 }
 
 /* A kept sample does not need its image any more; reading that would cost more than it saves. */
-START_TEST(shelf_prefetch__some_are_kept__only_the_others)
+START_TEST(sample_entry_prefetch__some_are_kept__only_the_others)
 {
-    struct store *store = store_new(PAGED_COUNT / 2 * SAMPLE);
-    struct shelf *shelf;
+    struct sample_cache *store = sample_cache_new(PAGED_COUNT / 2 * SAMPLE);
+    struct sample_entry *entry;
     struct err e;
     ck_assert_int_eq(
-        store_get(store, &p.split, FMNIST_RESIZE_PILLOW_BILINEAR, OUT, OUT, &shelf, &e), 0);
-    void *scratch = aligned_alloc(64, (shelf_scratch_bytes(shelf) + 127) / 64 * 64);
-    ck_assert_ptr_nonnull(shelf_sample(shelf, 5, scratch));
-    ck_assert_ptr_nonnull(shelf_sample(shelf, 6, scratch));
+        sample_cache_get(store, &p.split, FMNIST_RESIZE_PILLOW_BILINEAR, OUT, OUT, &entry, &e), 0);
+    void *scratch = aligned_alloc(64, (sample_entry_scratch_bytes(entry) + 127) / 64 * 64);
+    ck_assert_ptr_nonnull(sample_entry_get(entry, 5, scratch));
+    ck_assert_ptr_nonnull(sample_entry_get(entry, 6, scratch));
     /* Two are kept, two have room and are not made yet, two will never be kept. */
     static const uint32_t indices[] = {6, 9, PAGED_COUNT - 1, 5, 10, PAGED_COUNT / 2};
     if (throw_out(&p)) {
         struct prefetcher f = {.way = PREFETCH_NEW};
-        shelf_prefetch(shelf, &f, indices, 6);
+        sample_entry_prefetch(entry, &f, indices, 6);
         wait_image(&p, 9);
         wait_image(&p, 10);
         wait_image(&p, PAGED_COUNT - 1);
@@ -44,18 +44,18 @@ START_TEST(shelf_prefetch__some_are_kept__only_the_others)
         prefetch_close(&f);
     }
     free(scratch);
-    shelf_put(shelf);
-    store_free(store);
+    sample_entry_put(entry);
+    sample_cache_free(store);
 }
 END_TEST
 
 /* Renders an epoch in one call and returns its images. */
 static uint8_t *render_epoch(const struct spec *spec, struct dataset *dataset)
 {
-    struct kitchen kitchen;
-    kitchen_init(&kitchen, 10 * SAMPLE);
+    struct render_caches caches;
+    caches_init(&caches, 10 * SAMPLE);
     struct render_scratch *scratch = render_scratch_new();
-    struct recipe *r = must_make(spec, dataset, &kitchen, false);
+    struct render_plan *r = must_make(spec, dataset, &caches, false);
     struct batch_target targets[PAGED_COUNT];
     uint8_t *images = malloc(PAGED_COUNT * r->image_bytes);
     int64_t *indices = malloc(PAGED_COUNT * sizeof *indices), *labels = malloc(PAGED_COUNT * 8);
@@ -65,16 +65,16 @@ static uint8_t *render_epoch(const struct spec *spec, struct dataset *dataset)
             .labels = labels + i * spec->batch_size,
             .indices = indices + i * spec->batch_size,
         };
-    ck_assert_int_eq(recipe_render(r, scratch, 0, 0, r->sampler.steps, targets), 0);
-    recipe_free(r);
+    ck_assert_int_eq(render_batches(r, scratch, 0, 0, r->sampler.steps, targets), 0);
+    render_plan_free(r);
     render_scratch_free(scratch);
-    kitchen_free(&kitchen);
+    caches_free(&caches);
     free(indices);
     free(labels);
     return images;
 }
 
-START_TEST(recipe_render__pages_thrown_out__the_same_bytes)
+START_TEST(render_plan_render__pages_thrown_out__the_same_bytes)
 {
     static const uint32_t sizes[][2] = {{FMNIST_RESIZE_NONE, PAGED_SIDE},
                                         {FMNIST_RESIZE_PILLOW_BILINEAR, OUT}};
@@ -89,9 +89,9 @@ START_TEST(recipe_render__pages_thrown_out__the_same_bytes)
         spec.order = i & 2 ? FMNIST_ORDER_SHUFFLE : FMNIST_ORDER_SEQUENTIAL;
         spec.batch_size = i & 4 ? 7 : 200;
         dataset.splits[DATASET_TRAIN] = p.split;
-        dataset.splits[DATASET_TRAIN].paged = false;
+        dataset.splits[DATASET_TRAIN].not_resident = false;
         uint8_t *want = render_epoch(&spec, &dataset);
-        dataset.splits[DATASET_TRAIN].paged = true;
+        dataset.splits[DATASET_TRAIN].not_resident = true;
         throw_out(&p);
         uint8_t *got = render_epoch(&spec, &dataset);
         ck_assert_mem_eq(got, want, PAGED_COUNT * spec.height * spec.width);
@@ -107,8 +107,8 @@ int main(void)
     TCase *tc = tcase_create("paging");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, shelf_prefetch__some_are_kept__only_the_others);
-    tcase_add_test(tc, recipe_render__pages_thrown_out__the_same_bytes);
+    tcase_add_test(tc, sample_entry_prefetch__some_are_kept__only_the_others);
+    tcase_add_test(tc, render_plan_render__pages_thrown_out__the_same_bytes);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

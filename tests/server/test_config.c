@@ -286,7 +286,7 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_str_eq(c.cache, "/tmp/c");
     ck_assert_uint_eq(c.workers, 256);
     ck_assert_uint_eq(c.ring_bytes, 65536);
-    ck_assert_uint_eq(c.store_bytes, 3 << 20);
+    ck_assert_uint_eq(c.sample_cache_bytes, 3 << 20);
     ck_assert_int_eq(c.io_uring, 0);
     ck_assert_int_eq(c.log_level, LOG_LEVEL_DEBUG);
     ck_assert_uint_eq(c.limits.clients, 7);
@@ -322,7 +322,7 @@ static void check_defaults(const struct config *c)
     ck_assert_uint_eq(c->socket_mode, 0600);
     ck_assert_uint_eq(c->workers, 0);
     ck_assert_uint_eq(c->ring_bytes, 0); /* auto */
-    ck_assert_uint_eq(c->store_bytes, 1 << 30);
+    ck_assert_uint_eq(c->sample_cache_bytes, 1 << 30);
     ck_assert_int_eq(c->io_uring, 1);
     ck_assert_int_eq(c->log_level, LOG_LEVEL_INFO);
     ck_assert_uint_eq(c->limits.clients, 256);

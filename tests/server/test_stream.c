@@ -1,6 +1,6 @@
-/* When a stream has an epoch's order built. Rings, readers and chunks are tested end to end. */
+/* When a stream has an epoch's order built. Rings, consumers and chunks are tested end to end. */
 #include "fmnist.h"
-#include "render/kitchen.h"
+#include "render/caches.h"
 #include "server/stream.h"
 #include "support/support.h"
 
@@ -11,7 +11,7 @@ enum { COUNT = 40, EPOCHS = 2 };
 static uint8_t images[COUNT];
 static int32_t labels[COUNT];
 static struct dataset dataset;
-static struct kitchen kitchen;
+static struct render_caches caches;
 static struct stream *s;
 
 static void setup(void)
@@ -20,13 +20,13 @@ static void setup(void)
     dataset = (struct dataset){.name = "set", .users = 1};
     dataset.splits[DATASET_TRAIN] = (struct dataset_split){
         .count = COUNT, .height = 1, .width = 1, .channels = 1, .images = images, .labels = labels};
-    kitchen_init(&kitchen, 0);
+    caches_init(&caches, 0);
 }
 
 static void teardown(void)
 {
     stream_free(s);
-    kitchen_free(&kitchen);
+    caches_free(&caches);
     support_teardown();
 }
 
@@ -40,7 +40,7 @@ static void open_stream(uint32_t order)
     spec.batch_size = 1;
     spec.epochs = EPOCHS;
     spec.order = order;
-    struct stream_options o = {.spec = &spec, .dataset = &dataset, .kitchen = &kitchen};
+    struct stream_options o = {.spec = &spec, .dataset = &dataset, .caches = &caches};
     uint64_t limit;
     ck_assert_msg(stream_new(&s, &o, &limit, &e) == 0, "%s", e.text);
     s->limit = limit;
@@ -53,9 +53,9 @@ static void check_order_made(uint64_t epoch)
     ck_assert_msg(!stream_order_due(s), "a second worker would make it too");
     stream_make_order(s);
     s->ordering = false;
-    struct permutation *p = orders_get(kitchen.orders, &s->recipe->sampler, epoch);
+    struct permutation *p = permutation_cache_get(caches.permutations, &s->plan->sampler, epoch);
     ck_assert_ptr_eq(s->held[epoch % 2].order, p);
-    orders_put(kitchen.orders, p);
+    permutation_cache_put(caches.permutations, p);
     ck_assert(!stream_order_due(s));
 }
 

@@ -1,0 +1,191 @@
+/* A chain of lists under one lock, the most recently used first. Linear search: there are as many
+ * as streams with lists of their own, and at most INDEX_LIST_CACHE_IDLE_COUNT others. */
+#include "render/index_list_cache.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct index_list list; /* first: what is handed out is the entry's beginning */
+    struct entry *next;
+    unsigned users;
+    uint32_t *numbers; /* owned: the indices, then the ends */
+};
+
+struct index_list_cache {
+    pthread_mutex_t lock;
+    struct entry *first;
+    uint64_t idle_bytes;
+    uint64_t added;
+};
+
+static void entry_free(struct entry *n)
+{
+    if (!n)
+        return;
+    free(n->numbers);
+    free(n);
+}
+
+struct index_list_cache *index_list_cache_new(uint64_t idle_bytes)
+{
+    struct index_list_cache *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    pthread_mutex_init(&l->lock, NULL);
+    l->idle_bytes = idle_bytes;
+    return l;
+}
+
+void index_list_cache_free(struct index_list_cache *l)
+{
+    if (!l)
+        return;
+    for (struct entry *n = l->first, *next; n; n = next) {
+        next = n->next;
+        assert(n->users == 0);
+        entry_free(n);
+    }
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+/* Takes a user's place in the list of that digest and moves it to the front. */
+static struct entry *use(struct index_list_cache *l, const uint8_t digest[LIST_DIGEST_SIZE])
+{
+    for (struct entry **at = &l->first; *at; at = &(*at)->next) {
+        struct entry *n = *at;
+        if (memcmp(n->list.digest, digest, LIST_DIGEST_SIZE) != 0)
+            continue;
+        *at = n->next;
+        n->next = l->first;
+        l->first = n;
+        n->users++;
+        return n;
+    }
+    return NULL;
+}
+
+const struct index_list *index_list_cache_get(struct index_list_cache *l,
+                                              const uint8_t digest[LIST_DIGEST_SIZE])
+{
+    pthread_mutex_lock(&l->lock);
+    struct entry *n = use(l, digest);
+    pthread_mutex_unlock(&l->lock);
+    return n ? &n->list : NULL;
+}
+
+/* Lengths become ends in their place. Takes over `numbers` only where it succeeds. */
+static int make_entry(struct entry **out, const uint8_t digest[LIST_DIGEST_SIZE], uint32_t *numbers,
+                      uint64_t index_count, uint64_t batch_count, struct err *e)
+{
+    uint32_t *lengths = batch_count ? numbers + index_count : NULL;
+    struct list list = {numbers, index_count, lengths, batch_count};
+    uint8_t came[LIST_DIGEST_SIZE];
+    list_digest(&list, came);
+    if (memcmp(came, digest, sizeof came) != 0)
+        return err_set(e, -EINVAL, "the list that was sent has another digest than was announced");
+    uint32_t longest, end = 0;
+    int rc = list_check_lengths(&list, &longest, e);
+    if (rc)
+        return rc;
+    struct entry *n = calloc(1, sizeof *n);
+    if (!n)
+        return err_set(e, -ENOMEM, "out of memory");
+    for (uint64_t i = 0; i < batch_count; i++)
+        lengths[i] = end += lengths[i];
+    n->list = (struct index_list){
+        .indices = numbers,
+        .index_count = index_count,
+        .ends = lengths,
+        .batch_count = batch_count,
+        .longest = longest,
+    };
+    memcpy(n->list.digest, digest, LIST_DIGEST_SIZE);
+    n->numbers = numbers;
+    n->users = 1;
+    *out = n;
+    return 0;
+}
+
+int index_list_cache_add(struct index_list_cache *l, const uint8_t digest[LIST_DIGEST_SIZE],
+                         uint32_t *numbers, uint64_t index_count, uint64_t batch_count,
+                         const struct index_list **out, struct err *e)
+{
+    struct entry *made = NULL;
+    int rc = make_entry(&made, digest, numbers, index_count, batch_count, e);
+    if (rc) {
+        free(numbers);
+        return rc;
+    }
+    pthread_mutex_lock(&l->lock);
+    struct entry *n = use(l, digest);
+    if (!n) {
+        n = made;
+        n->next = l->first;
+        l->first = n;
+        made = NULL;
+    }
+    l->added++;
+    pthread_mutex_unlock(&l->lock);
+    entry_free(made);
+    *out = &n->list;
+    return 0;
+}
+
+uint64_t index_list_bytes(const struct index_list *list)
+{
+    return (list->index_count + list->batch_count) * sizeof(uint32_t);
+}
+
+static void drop_idle(struct index_list_cache *l)
+{
+    uint64_t kept = 0;
+    unsigned count = 0;
+    for (struct entry **at = &l->first; *at;) {
+        struct entry *n = *at;
+        kept += n->users ? 0 : index_list_bytes(&n->list);
+        count += !n->users;
+        if (n->users || (kept <= l->idle_bytes && count <= INDEX_LIST_CACHE_IDLE_COUNT)) {
+            at = &n->next;
+            continue;
+        }
+        kept -= index_list_bytes(&n->list);
+        *at = n->next;
+        entry_free(n);
+    }
+}
+
+void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes)
+{
+    pthread_mutex_lock(&l->lock);
+    l->idle_bytes = idle_bytes;
+    drop_idle(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void index_list_cache_put(struct index_list_cache *l, const struct index_list *list)
+{
+    if (!list)
+        return;
+    pthread_mutex_lock(&l->lock);
+    struct entry *n = (struct entry *)list;
+    assert(n->users > 0);
+    n->users--;
+    drop_idle(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void index_list_cache_usage(struct index_list_cache *l, struct index_list_cache_usage *u)
+{
+    pthread_mutex_lock(&l->lock);
+    *u = (struct index_list_cache_usage){.added = l->added};
+    for (const struct entry *n = l->first; n; n = n->next) {
+        u->count++;
+        u->bytes += index_list_bytes(&n->list);
+    }
+    pthread_mutex_unlock(&l->lock);
+}

@@ -1,0 +1,63 @@
+/* render/index_list_cache.h — clients' own lists of indices, kept by digest and shared by all that
+ * read them.
+ *
+ * A list in use stays; of those that nobody uses the last ones stay too, so that the next epoch,
+ * rank or restart of a trainer need not send its list again.
+ *
+ * Threads: any. Memory: the lists in use, and at most `idle_bytes` in INDEX_LIST_CACHE_IDLE_COUNT
+ * of others.
+ */
+#ifndef RENDER_INDEX_LIST_CACHE_H
+#define RENDER_INDEX_LIST_CACHE_H
+
+#include "spec/list.h"
+
+#include <stddef.h>
+
+/* Whoever asks for samples by their numbers sends a list for each few: they are many, and small. */
+#define INDEX_LIST_CACHE_IDLE_COUNT 256
+
+struct index_list_cache;
+
+/* One list. Immutable from index_list_cache_add on. */
+struct index_list {
+    uint8_t digest[LIST_DIGEST_SIZE];
+    const uint32_t *indices; /* [index_count] */
+    uint64_t index_count;
+    const uint32_t *ends; /* [batch_count], as struct sampler has them; NULL: runs of batch_size */
+    uint64_t batch_count;
+    uint32_t longest; /* of the batches; 0 where ends is NULL */
+};
+
+struct index_list_cache *index_list_cache_new(uint64_t idle_bytes);
+void index_list_cache_free(struct index_list_cache *l);
+
+/* Another bound. Lists that nobody uses go until it holds the rest. */
+void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes);
+
+/* The list of that digest; NULL where there is none. Give it back with index_list_cache_put. */
+const struct index_list *index_list_cache_get(struct index_list_cache *l,
+                                              const uint8_t digest[LIST_DIGEST_SIZE]);
+
+/* Checks a list that came from elsewhere and keeps it, or finds the same one that is there. Its
+ * arrays are one piece of malloc'd memory, the indices and then the lengths, which are taken over,
+ * also on failure. Give the list back with index_list_cache_put.
+ * Errors: -EINVAL for another digest or lengths that are not those of the list, -ENOMEM. */
+int index_list_cache_add(struct index_list_cache *l, const uint8_t digest[LIST_DIGEST_SIZE],
+                         uint32_t *numbers, uint64_t index_count, uint64_t batch_count,
+                         const struct index_list **out, struct err *e);
+
+/* Accepts NULL. */
+void index_list_cache_put(struct index_list_cache *l, const struct index_list *list);
+
+/* What the list takes in memory: 4 bytes an index and a batch. */
+uint64_t index_list_bytes(const struct index_list *list);
+
+struct index_list_cache_usage {
+    uint32_t count; /* kept, in use or not */
+    uint64_t bytes; /* of them */
+    uint64_t added; /* since the start */
+};
+void index_list_cache_usage(struct index_list_cache *l, struct index_list_cache_usage *u);
+
+#endif

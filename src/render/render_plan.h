@@ -1,0 +1,82 @@
+/* render/render_plan.h — everything that a spec means for one dataset, and the rendering of its
+ * batches.
+ *
+ * render_plan_new resolves a spec against a dataset: sizes, channels, shards, plans, digests. From
+ * then on render_batches is the pure function of this project: (plan, epoch, step) to bytes.
+ *
+ * Shape: a batch is a slot (ring/slot.h's parts, passed as pointers): images in final form, or in
+ * narrow form (samples as kept: uint8 or float32, [in_channels][h][w]) for the inline transport.
+ * Threads: a plan is immutable but for the count of its owners; rendering threads bring a scratch
+ * each.
+ */
+#ifndef RENDER_RENDER_PLAN_H
+#define RENDER_RENDER_PLAN_H
+
+#include "dataset/dataset.h"
+#include "pixels/convert.h"
+#include "render/index_list_cache.h"
+#include "render/permutation_cache.h"
+#include "render/sample_cache.h"
+#include "spec/spec.h"
+
+/* What all plans share. */
+struct render_caches {
+    struct permutation_cache *permutations;
+    struct sample_cache *samples;
+    struct index_list_cache *index_lists;
+};
+
+/* Gives one use of a dataset up; the last one ends it, and what the store keeps of it.
+ * Thread: any. Accepts NULL. */
+void render_caches_put_dataset(struct render_caches *k, struct dataset *d);
+
+struct render_plan {
+    _Atomic uint32_t users;
+    struct spec spec; /* canonical: every default resolved */
+    struct render_caches *caches;
+    struct dataset *dataset; /* owned use */
+    const struct dataset_split *split;
+    const struct index_list *list; /* owned reference; NULL: the whole split */
+    struct sampler sampler;
+    struct sample_entry *entry;   /* owned reference */
+    struct convert_plan *convert; /* owned; to the final form, or to the narrow one */
+    struct convert_shape shape;   /* narrow to final: what an inline client repeats */
+    bool exceeds_cache; /* its samples lie so far apart that gathering them waits for the memory */
+    uint64_t image_bytes; /* of one image in a slot, final or narrow */
+    uint32_t label_bytes;
+    uint32_t slot_samples; /* samples of the fullest batch */
+    uint8_t digest[16];    /* of the canonical spec and the dataset */
+    uint8_t identity[16];  /* the same with the shards taken together: the token's */
+};
+
+/* `narrow`: for the inline transport. The plan keeps a use of the dataset.
+ * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENODATA (the
+ * caches does not have the list), -ENOMEM.
+ * Owns: the caller; end with render_plan_free. */
+int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
+                    struct render_caches *caches, bool narrow, struct err *e);
+
+/* One more owner of the plan. */
+struct render_plan *render_plan_share(struct render_plan *r);
+
+/* Ends one owner's hold; frees it with the last. Accepts NULL. */
+void render_plan_free(struct render_plan *r);
+
+/* Where one batch goes. */
+struct batch_target {
+    void *images;     /* [count][image_bytes] */
+    void *labels;     /* [count] */
+    int64_t *indices; /* [count] */
+    uint64_t count;   /* out: samples written */
+};
+
+struct render_scratch;
+struct render_scratch *render_scratch_new(void);
+void render_scratch_free(struct render_scratch *scratch);
+
+/* Renders `batches` consecutive batches of one epoch, step .. step + batches - 1 < steps.
+ * Errors: -ENOMEM; then nothing of the targets counts. */
+int render_batches(const struct render_plan *r, struct render_scratch *scratch, uint64_t epoch,
+                   uint64_t step, size_t batches, struct batch_target *targets);
+
+#endif

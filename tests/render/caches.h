@@ -1,0 +1,73 @@
+/* tests/render/caches.h — a dataset in memory and a caches to render it in. No files. */
+#ifndef TESTS_KITCHEN_H
+#define TESTS_KITCHEN_H
+
+#include "render/render_plan.h"
+#include "support/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fake_set {
+    struct dataset dataset;
+    uint8_t *images;
+    int32_t *labels;
+};
+
+/* One training split of count images whose pixels all differ somehow. */
+static inline void fake_set_init(struct fake_set *f, uint64_t count, uint32_t height,
+                                 uint32_t width, uint32_t channels)
+{
+    size_t bytes = count * height * width * channels;
+    memset(f, 0, sizeof *f);
+    f->images = malloc(bytes);
+    f->labels = malloc(count * sizeof *f->labels);
+    for (size_t i = 0; i < bytes; i++)
+        f->images[i] = (uint8_t)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < count; i++)
+        f->labels[i] = (int32_t)(i % 10);
+    strcpy(f->dataset.name, "fake");
+    f->dataset.users = 1; /* the test's own */
+    f->dataset.splits[DATASET_TRAIN] = (struct dataset_split){
+        .count = count,
+        .height = height,
+        .width = width,
+        .channels = channels,
+        .label_max = 9,
+        .images = f->images,
+        .labels = f->labels,
+    };
+    memset(f->dataset.splits[DATASET_TRAIN].digest, 0x11, 16);
+}
+
+static inline void fake_set_free(struct fake_set *f)
+{
+    free(f->images);
+    free(f->labels);
+}
+
+static inline void caches_init(struct render_caches *k, uint64_t budget_bytes)
+{
+    k->permutations = permutation_cache_new();
+    k->samples = sample_cache_new(budget_bytes);
+    k->index_lists = index_list_cache_new(1 << 20);
+    ck_assert(k->permutations && k->samples && k->index_lists);
+}
+
+static inline void caches_free(struct render_caches *k)
+{
+    permutation_cache_free(k->permutations);
+    sample_cache_free(k->samples);
+    index_list_cache_free(k->index_lists);
+}
+
+static inline struct render_plan *must_make(const struct spec *spec, struct dataset *dataset,
+                                            struct render_caches *caches, bool narrow)
+{
+    struct render_plan *r;
+    struct err e;
+    ck_assert_msg(render_plan_new(&r, spec, dataset, caches, narrow, &e) == 0, "%s", e.text);
+    return r;
+}
+
+#endif

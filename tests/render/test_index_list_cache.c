@@ -1,0 +1,156 @@
+/* Lists kept by digest: shared, copied, and dropped only when idle and over the bound. */
+#include "render/index_list_cache.h"
+#include "support/support.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t indices[] = {3, 0, 3, 2};
+static const uint32_t lengths[] = {1, 3};
+
+/* Adds a copy, as it comes off a socket. */
+static int add(struct index_list_cache *l, const struct list *list, const struct index_list **out,
+               struct err *e)
+{
+    uint32_t *numbers = malloc((list->index_count + list->batch_count) * sizeof *numbers);
+    ck_assert_ptr_nonnull(numbers);
+    memcpy(numbers, list->indices, list->index_count * sizeof *numbers);
+    if (list->lengths)
+        memcpy(numbers + list->index_count, list->lengths, list->batch_count * sizeof *numbers);
+    uint8_t digest[LIST_DIGEST_SIZE];
+    list_digest(list, digest);
+    return index_list_cache_add(l, digest, numbers, list->index_count, list->batch_count, out, e);
+}
+
+static const struct index_list *must_add(struct index_list_cache *l, const struct list *list)
+{
+    const struct index_list *k;
+    struct err e;
+    ck_assert_int_eq(add(l, list, &k, &e), 0);
+    return k;
+}
+
+START_TEST(index_list_cache_add__lengths__kept_as_ends)
+{
+    struct index_list_cache *l = index_list_cache_new(1 << 20);
+    const struct index_list *k = must_add(l, &(struct list){indices, 4, lengths, 2});
+    ck_assert_mem_eq(k->indices, indices, sizeof indices);
+    ck_assert_uint_eq(k->ends[0], 1);
+    ck_assert_uint_eq(k->ends[1], 4);
+    ck_assert_uint_eq(k->longest, 3);
+    ck_assert_uint_eq(index_list_bytes(k), 24);
+    index_list_cache_put(l, k);
+    index_list_cache_free(l);
+}
+END_TEST
+
+START_TEST(index_list_cache_add__same_list_twice__one)
+{
+    struct index_list_cache *l = index_list_cache_new(0);
+    const struct list list = {indices, 4, NULL, 0};
+    const struct index_list *a = must_add(l, &list), *b = must_add(l, &list);
+    ck_assert_ptr_eq(a, b);
+    ck_assert_ptr_null(a->ends);
+    struct index_list_cache_usage u;
+    index_list_cache_usage(l, &u);
+    ck_assert_uint_eq(u.count, 1);
+    ck_assert_uint_eq(u.bytes, 16);
+    ck_assert_uint_eq(u.added, 2);
+    index_list_cache_put(l, a);
+    const struct index_list *c = index_list_cache_get(l, b->digest); /* b's user keeps it */
+    ck_assert_ptr_eq(c, b);
+    index_list_cache_put(l, b);
+    index_list_cache_put(l, c);
+    index_list_cache_usage(l, &u);
+    ck_assert_uint_eq(u.count, 0);
+    index_list_cache_free(l);
+}
+END_TEST
+
+/* Another list under this digest would be served to whoever asks for it by digest. */
+START_TEST(index_list_cache_add__another_digest_or_wrong_lengths__refused_and_not_kept)
+{
+    static const uint32_t few[] = {1, 2};
+    struct index_list_cache *l = index_list_cache_new(1 << 20);
+    const struct index_list *k = NULL;
+    struct err e;
+    uint32_t *numbers = malloc(sizeof indices);
+    ck_assert_ptr_nonnull(numbers);
+    memcpy(numbers, indices, sizeof indices);
+    uint8_t digest[LIST_DIGEST_SIZE] = {1};
+    ck_assert_int_eq(index_list_cache_add(l, digest, numbers, 4, 0, &k, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "digest"));
+    ck_assert_int_eq(add(l, &(struct list){indices, 4, few, 2}, &k, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "list_batches"));
+    ck_assert_ptr_null(k);
+    struct index_list_cache_usage u;
+    index_list_cache_usage(l, &u);
+    ck_assert_uint_eq(u.count, 0);
+    index_list_cache_free(l);
+}
+END_TEST
+
+START_TEST(index_list_cache_put__over_the_bound__least_recent_goes)
+{
+    enum { COUNT = 1000, KEPT = 3 * 4 * COUNT - 1 }; /* bytes: two lists fit, three do not */
+    static uint32_t numbers[COUNT];
+    struct index_list_cache *l = index_list_cache_new(KEPT);
+    uint8_t digests[3][LIST_DIGEST_SIZE];
+    for (uint32_t i = 0; i < 3; i++) {
+        numbers[0] = i;
+        const struct index_list *k = must_add(l, &(struct list){numbers, COUNT, NULL, 0});
+        memcpy(digests[i], k->digest, LIST_DIGEST_SIZE);
+        index_list_cache_put(l, k);
+        if (i == 1)
+            index_list_cache_put(
+                l, index_list_cache_get(l, digests[0])); /* now list 1 is the least recent */
+    }
+    for (int i = 0; i < 3; i++) {
+        const struct index_list *k = index_list_cache_get(l, digests[i]);
+        ck_assert_msg((k != NULL) == (i != 1), "list %d", i);
+        index_list_cache_put(l, k);
+    }
+    index_list_cache_resize(l, KEPT / 2); /* one list */
+    for (int i = 0; i < 3; i++) {
+        const struct index_list *k = index_list_cache_get(l, digests[i]);
+        ck_assert_msg((k != NULL) == (i == 2), "list %d", i);
+        index_list_cache_put(l, k);
+    }
+    index_list_cache_free(l);
+}
+END_TEST
+
+START_TEST(index_list_cache_put__more_than_the_count__least_recent_goes)
+{
+    struct index_list_cache *l = index_list_cache_new(1 << 20);
+    uint8_t digests[INDEX_LIST_CACHE_IDLE_COUNT + 1][LIST_DIGEST_SIZE];
+    for (uint32_t i = 0; i <= INDEX_LIST_CACHE_IDLE_COUNT; i++) {
+        const struct index_list *k = must_add(l, &(struct list){&i, 1, NULL, 0});
+        memcpy(digests[i], k->digest, LIST_DIGEST_SIZE);
+        index_list_cache_put(l, k);
+    }
+    struct index_list_cache_usage u;
+    index_list_cache_usage(l, &u);
+    ck_assert_uint_eq(u.count, INDEX_LIST_CACHE_IDLE_COUNT);
+    ck_assert_ptr_null(index_list_cache_get(l, digests[0]));
+    const struct index_list *k = index_list_cache_get(l, digests[1]);
+    ck_assert_ptr_nonnull(k);
+    index_list_cache_put(l, k);
+    index_list_cache_free(l);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("render/lists");
+    TCase *tc = tcase_create("lists");
+    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_add_test(tc, index_list_cache_add__lengths__kept_as_ends);
+    tcase_add_test(tc, index_list_cache_add__same_list_twice__one);
+    tcase_add_test(tc, index_list_cache_add__another_digest_or_wrong_lengths__refused_and_not_kept);
+    tcase_add_test(tc, index_list_cache_put__over_the_bound__least_recent_goes);
+    tcase_add_test(tc, index_list_cache_put__more_than_the_count__least_recent_goes);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}

@@ -1,0 +1,388 @@
+/* A plan's digest and identity, and the rendering of batches with and without kept samples. */
+#include "render/caches.h"
+
+#include <errno.h>
+
+static struct fake_set set;
+static struct render_caches caches;
+
+static void setup(void)
+{
+    support_setup();
+    fake_set_init(&set, 100, 8, 8, 1);
+    caches_init(&caches, 1 << 20);
+}
+
+static void teardown(void)
+{
+    caches_free(&caches);
+    fake_set_free(&set);
+    support_teardown();
+}
+
+struct digests {
+    uint8_t digest[16], identity[16];
+};
+
+static struct digests digests_of(const struct spec *spec)
+{
+    struct digests d;
+    struct render_plan *r =
+        must_make(spec, &set.dataset, &caches, spec->transport == FMNIST_INLINE);
+    memcpy(d.digest, r->digest, 16);
+    memcpy(d.identity, r->identity, 16);
+    render_plan_free(r);
+    return d;
+}
+
+static struct spec base_spec(void)
+{
+    struct spec s;
+    spec_init(&s);
+    s.batch_size = 6;
+    s.order = FMNIST_ORDER_TORCH;
+    s.height = s.width = 12;
+    s.channels = 3;
+    return s;
+}
+
+#define SAME(a, b) (memcmp((a), (b), 16) == 0)
+
+/* What changes no byte of a batch changes no digest: else a token would be refused, or a ring not
+ * shared, for nothing. */
+START_TEST(render_plan_digest__what_changes_no_byte__same)
+{
+    struct spec s = base_spec();
+    struct digests want = digests_of(&s);
+#define EQUAL(change)                                            \
+    do {                                                         \
+        struct spec t = base_spec();                             \
+        change;                                                  \
+        struct digests d = digests_of(&t);                       \
+        ck_assert_msg(SAME(d.digest, want.digest), #change);     \
+        ck_assert_msg(SAME(d.identity, want.identity), #change); \
+    } while (0)
+    EQUAL(strcpy(t.dataset, "another-name"));
+    EQUAL(t.transport = FMNIST_INLINE);
+    EQUAL(t.epoch = 4);
+    EQUAL(t.epochs = 9);
+    EQUAL(t.pad = FMNIST_PAD_WRAP); /* one rank has nothing to pad */
+    EQUAL(t.pad = FMNIST_PAD_DROP);
+
+    /* Defaults that are written out, and rules that only copy. */
+    struct spec plain = base_spec(), t;
+    plain.height = plain.width = 0;
+    plain.channels = 0;
+    want = digests_of(&plain);
+    t = plain;
+    t.height = t.width = 8;
+    t.channels = 1;
+    t.layout = FMNIST_NHWC; /* of one channel: the same bytes */
+    ck_assert(SAME(digests_of(&t).digest, want.digest));
+    t.resize = FMNIST_RESIZE_TF_BILINEAR_PAD;
+    struct render_plan *r = must_make(&t, &set.dataset, &caches, false);
+    ck_assert_uint_eq(r->spec.resize, FMNIST_RESIZE_NONE);
+    render_plan_free(r);
+    ck_assert(SAME(digests_of(&t).digest, want.digest));
+
+    /* The file's order has no seed; one mean stands for every channel. */
+    struct spec a = base_spec(), b;
+    a.order = FMNIST_ORDER_SEQUENTIAL;
+    b = a;
+    b.seed = 5;
+    ck_assert(SAME(digests_of(&a).digest, digests_of(&b).digest));
+    a = b = base_spec();
+    a.mean_count = 1;
+    a.mean[0] = 0.5f;
+    b.mean_count = b.std_count = 3;
+    b.mean[0] = b.mean[1] = b.mean[2] = 0.5f;
+    b.std[0] = b.std[1] = b.std[2] = 1;
+    ck_assert(SAME(digests_of(&a).digest, digests_of(&b).digest));
+}
+END_TEST
+
+/* What changes a byte, or which sample comes when, is another stream, and its token another's. */
+START_TEST(render_plan_digest__what_changes_a_byte__differs)
+{
+    struct spec s = base_spec();
+    struct digests want = digests_of(&s);
+#define OTHER(change)                                             \
+    do {                                                          \
+        struct spec t = base_spec();                              \
+        change;                                                   \
+        struct digests d = digests_of(&t);                        \
+        ck_assert_msg(!SAME(d.digest, want.digest), #change);     \
+        ck_assert_msg(!SAME(d.identity, want.identity), #change); \
+    } while (0)
+    OTHER(t.batch_size = 7);
+    OTHER(t.drop_last = 1);
+    OTHER(t.resize = FMNIST_RESIZE_PILLOW12_BILINEAR);
+    OTHER(t.height = 13);
+    OTHER(t.width = 13);
+    OTHER(t.dtype = FMNIST_FLOAT16);
+    OTHER(t.layout = FMNIST_NHWC);
+    OTHER(t.channels = 1);
+    OTHER(t.mean_count = 1; t.mean[0] = 0.5f);
+    OTHER(t.std_count = 1; t.std[0] = 0.5f);
+    OTHER(t.label_dtype = FMNIST_INT32);
+    OTHER(t.order = FMNIST_ORDER_NUMPY);
+    OTHER(t.seed = 1);
+    /* Other data under the same name. */
+    set.dataset.splits[DATASET_TRAIN].digest[15] ^= 1;
+    struct digests d = digests_of(&s);
+    ck_assert(!SAME(d.digest, want.digest) && !SAME(d.identity, want.identity));
+}
+END_TEST
+
+/* Ranks are streams of their own, but one run: the same global batch on any number of processes
+ * has one identity. */
+START_TEST(render_plan_identity__same_global_batch__same_over_world_sizes)
+{
+    struct spec s = base_spec();
+    s.batch_size = 24;
+    struct digests want = digests_of(&s);
+    for (uint32_t world = 2; world <= 24; world++) {
+        if (24 % world)
+            continue;
+        for (uint32_t rank = 0; rank < world; rank++) {
+            struct spec t = base_spec();
+            t.batch_size = 24 / world;
+            t.world_size = world;
+            t.rank = rank;
+            struct digests d = digests_of(&t);
+            ck_assert(SAME(d.identity, want.identity));
+            ck_assert(!SAME(d.digest, want.digest));
+        }
+    }
+    struct spec t = base_spec();
+    t.batch_size = 24;
+    t.world_size = 2;
+    ck_assert(!SAME(digests_of(&t).identity, want.identity));
+}
+END_TEST
+
+/* The largest global batch is 2^40 samples. */
+START_TEST(render_plan_identity__global_batches_equal_in_32_bits__differ)
+{
+    struct spec a = base_spec(), b = base_spec();
+    a.world_size = b.world_size = SPEC_WORLD_MAX;
+    a.batch_size = 1u << 16;
+    b.batch_size = 1u << 17;
+    struct digests of_a = digests_of(&a), of_b = digests_of(&b);
+    ck_assert(!SAME(of_a.identity, of_b.identity));
+    b.batch_size = a.batch_size << 1;
+    b.world_size = a.world_size >> 1;
+    of_b = digests_of(&b);
+    ck_assert(SAME(of_a.identity, of_b.identity));
+}
+END_TEST
+
+START_TEST(render_plan_new__field_that_does_not_fit__refused_by_name)
+{
+#define REFUSED(change, code, says)                                                        \
+    do {                                                                                   \
+        struct spec t = base_spec();                                                       \
+        struct err e = {""};                                                               \
+        struct render_plan *r;                                                             \
+        change;                                                                            \
+        ck_assert_int_eq(render_plan_new(&r, &t, &set.dataset, &caches, false, &e), code); \
+        ck_assert_msg(strstr(e.text, says) != NULL, "%s", e.text);                         \
+    } while (0)
+    REFUSED(strcpy(t.split, "test"), -ENOENT, "no split \"test\"; it has: train");
+    REFUSED(strcpy(t.split, "Train"), -ENOENT, "no split \"Train\" (is it \"train\"?); it has");
+    REFUSED(t.resize = FMNIST_RESIZE_NONE, -EINVAL, "resize none with 12x12");
+    REFUSED(t.channels = 2, -EINVAL, "channels 2");
+    REFUSED(t.mean_count = 2, -EINVAL, "mean has 2 values: want 1, or 3");
+    REFUSED(t.drop_last = 1; t.batch_size = 101, -EINVAL, "drop_last");
+    set.dataset.splits[DATASET_TRAIN].label_max = 256;
+    REFUSED(t.label_dtype = FMNIST_UINT8, -EINVAL, "labels of \"fashion-mnist\" run from 0 to 256");
+}
+END_TEST
+
+/* A spec of a list that the caches has, and one that is in nobody's use. */
+static struct spec list_spec(const uint32_t *indices, uint64_t count, const uint32_t *lengths,
+                             uint64_t batches)
+{
+    struct spec s = base_spec();
+    s.order = FMNIST_ORDER_LIST;
+    s.list_count = count;
+    s.list_batch_count = batches;
+    list_digest(&(struct list){indices, count, lengths, batches}, s.list_digest);
+    uint32_t *numbers = malloc((count + batches) * sizeof *numbers);
+    ck_assert_ptr_nonnull(numbers);
+    memcpy(numbers, indices, count * sizeof *numbers);
+    if (batches)
+        memcpy(numbers + count, lengths, batches * sizeof *numbers);
+    const struct index_list *list;
+    ck_assert_int_eq(index_list_cache_add(caches.index_lists, s.list_digest, numbers, count,
+                                          batches, &list, NULL),
+                     0);
+    index_list_cache_put(caches.index_lists, list);
+    return s;
+}
+
+/* The list takes the place of the split's images; lengths take that of batch_size. */
+START_TEST(render_plan_new__list__sampled_from_it)
+{
+    static const uint32_t indices[] = {99, 0, 0, 7, 99}, lengths[] = {1, 4};
+    struct spec s = list_spec(indices, 5, NULL, 0);
+    s.batch_size = 2;
+    struct render_plan *r = must_make(&s, &set.dataset, &caches, false);
+    ck_assert_uint_eq(r->sampler.steps, 3);
+    ck_assert_uint_eq(r->slot_samples, 2);
+    render_plan_free(r);
+
+    struct spec ragged = list_spec(indices, 5, lengths, 2), other = ragged;
+    other.batch_size = 77; /* none of these says anything */
+    other.drop_last = 1;
+    other.seed = 3;
+    r = must_make(&ragged, &set.dataset, &caches, false);
+    ck_assert_uint_eq(r->sampler.steps, 2);
+    ck_assert_uint_eq(r->slot_samples, 4);
+    struct digests want = digests_of(&ragged), same = digests_of(&other), runs = digests_of(&s);
+    ck_assert(SAME(same.digest, want.digest) && SAME(same.identity, want.identity));
+    ck_assert(!SAME(runs.digest, want.digest) && !SAME(runs.identity, want.identity));
+    render_plan_free(r);
+}
+END_TEST
+
+START_TEST(render_plan_new__list_unknown_or_not_of_this_dataset__refused)
+{
+    static const uint32_t indices[] = {99, 0, 100, 7};
+    struct spec s = list_spec(indices, 4, NULL, 0);
+    struct render_plan *r;
+    struct err e;
+    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, false, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "list[2] is 100"));
+    s.list_count = 3; /* a digest says how many there are */
+    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, false, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "has 4 indices"));
+    s.list_digest[0] ^= 1;
+    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, false, &e), -ENODATA);
+}
+END_TEST
+
+/* ---- rendering ----------------------------------------------------------------------------- */
+
+struct rendered {
+    uint8_t *images;
+    int64_t *labels, *indices;
+    uint64_t counts[32];
+    size_t bytes;
+};
+
+/* All steps of an epoch, `at_once` at a time. */
+static struct rendered render_epoch(const struct render_plan *r, uint64_t epoch, size_t at_once)
+{
+    struct render_scratch *scratch = render_scratch_new();
+    struct rendered out = {.bytes = r->sampler.shard_count * r->image_bytes};
+    out.images = calloc(1, out.bytes);
+    out.labels = calloc(r->sampler.shard_count, 8);
+    out.indices = calloc(r->sampler.shard_count, 8);
+    for (uint64_t step = 0; step < r->sampler.steps;) {
+        struct batch_target targets[32];
+        size_t n = 0;
+        for (; n < at_once && step + n < r->sampler.steps; n++) {
+            uint64_t first = (step + n) * r->spec.batch_size;
+            targets[n] = (struct batch_target){.images = out.images + first * r->image_bytes,
+                                               .labels = out.labels + first,
+                                               .indices = out.indices + first};
+        }
+        ck_assert_int_eq(render_batches(r, scratch, epoch, step, n, targets), 0);
+        for (size_t i = 0; i < n; i++)
+            out.counts[step + i] = targets[i].count;
+        step += n;
+    }
+    render_scratch_free(scratch);
+    return out;
+}
+
+static void rendered_free(struct rendered *r)
+{
+    free(r->images);
+    free(r->labels);
+    free(r->indices);
+}
+
+/* The same bytes whatever the store keeps, however many batches a worker claims, and however often
+ * it is asked. */
+START_TEST(render_plan_render__kept_or_not_and_any_claim__same_bytes)
+{
+    static const uint64_t budgets[] = {1 << 20, 0, 50 * 12 * 12};
+    struct rendered want = {0};
+    for (size_t b = 0; b < sizeof budgets / sizeof *budgets; b++) {
+        struct render_caches k;
+        caches_init(&k, budgets[b]);
+        struct spec s = base_spec();
+        struct render_plan *r = must_make(&s, &set.dataset, &k, false);
+        for (size_t at_once = 1; at_once <= 17; at_once += 8) {
+            struct rendered got = render_epoch(r, 2, at_once);
+            if (!want.images) {
+                want = got;
+                continue;
+            }
+            ck_assert_mem_eq(got.images, want.images, got.bytes);
+            ck_assert_mem_eq(got.labels, want.labels, 100 * 8);
+            ck_assert_mem_eq(got.indices, want.indices, 100 * 8);
+            ck_assert_mem_eq(got.counts, want.counts, sizeof got.counts);
+            rendered_free(&got);
+        }
+        render_plan_free(r);
+        caches_free(&k);
+    }
+    for (int i = 0; i < 17; i++)
+        ck_assert_uint_eq(want.counts[i], i < 16 ? 6 : 4);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(want.labels[i], set.labels[want.indices[i]]);
+    rendered_free(&want);
+}
+END_TEST
+
+/* The narrow form and a conversion of it are the final form: what makes inline equal to shm. */
+START_TEST(render_plan_render__narrow_then_converted__the_final_form)
+{
+    static const uint32_t dtypes[] = {FMNIST_UINT8, FMNIST_FLOAT32, FMNIST_FLOAT16,
+                                      FMNIST_BFLOAT16};
+    for (int d = 0; d < 4; d++) {
+        struct spec s = base_spec();
+        s.dtype = dtypes[d];
+        s.layout = d % 2 ? FMNIST_NHWC : FMNIST_NCHW;
+        struct render_plan *full = must_make(&s, &set.dataset, &caches, false);
+        struct render_plan *narrow = must_make(&s, &set.dataset, &caches, true);
+        ck_assert_uint_eq(narrow->image_bytes, 12 * 12);
+        struct rendered a = render_epoch(full, 0, 4), b = render_epoch(narrow, 0, 4);
+        struct convert_plan *plan = convert_plan_new(&narrow->shape);
+        uint8_t *image = malloc(full->image_bytes);
+        for (size_t i = 0; i < 100; i++) {
+            const void *sample = b.images + i * narrow->image_bytes;
+            convert_gather(plan, &sample, (void *[]){image}, 1);
+            ck_assert_mem_eq(image, a.images + i * full->image_bytes, full->image_bytes);
+        }
+        free(image);
+        convert_plan_free(plan);
+        rendered_free(&a);
+        rendered_free(&b);
+        render_plan_free(full);
+        render_plan_free(narrow);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("render/plan");
+    TCase *tc = tcase_create("plan");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, render_plan_digest__what_changes_no_byte__same);
+    tcase_add_test(tc, render_plan_digest__what_changes_a_byte__differs);
+    tcase_add_test(tc, render_plan_identity__same_global_batch__same_over_world_sizes);
+    tcase_add_test(tc, render_plan_identity__global_batches_equal_in_32_bits__differ);
+    tcase_add_test(tc, render_plan_new__field_that_does_not_fit__refused_by_name);
+    tcase_add_test(tc, render_plan_new__list__sampled_from_it);
+    tcase_add_test(tc, render_plan_new__list_unknown_or_not_of_this_dataset__refused);
+    tcase_add_test(tc, render_plan_render__kept_or_not_and_any_claim__same_bytes);
+    tcase_add_test(tc, render_plan_render__narrow_then_converted__the_final_form);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
