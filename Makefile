@@ -65,18 +65,25 @@ USES_ring    := base
 USES_wire    := spec base
 USES_render  := spec dataset pixels sampler base
 USES_client  := wire ring pixels spec base
-USES_server  := render wire ring spec dataset pixels sampler base
 USES_ctl     := client wire ring pixels spec base
+# the daemon's rooms
+USES_host    := base
+USES_config  := dataset base
+USES_feed    := host render wire ring spec dataset pixels sampler base
+USES_server  := feed config host render wire ring spec dataset pixels sampler base
 
 LIBS_dataset := -lz -luring -lxxhash
 LIBS_pixels  := -lm
 LIBS_render  := $(LIBS_dataset) -lm -lxxhash
-LIBS_server  := $(LIBS_render) -luv -lcyaml -lyaml -ljansson $(if $(SYSTEMD),-lsystemd)
+LIBS_config  := $(LIBS_dataset) -lcyaml -lyaml
+LIBS_feed    := $(LIBS_render)
+LIBS_server  := $(LIBS_render) $(LIBS_config) -luv -ljansson $(if $(SYSTEMD),-lsystemd)
 LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 
-MODULES := base spec dataset pixels sampler ring wire render client server ctl
+ROOMS   := host config feed server
+MODULES := base spec dataset pixels sampler ring wire render client ctl $(ROOMS)
 SOURCES = $(wildcard src/$(1)/*.c)
 
 # Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.
@@ -94,7 +101,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources test bench fuzz install install-lib clean check-format FORCE
+.PHONY: all lib python python-sources test check-rooms bench fuzz install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
 
@@ -232,6 +239,18 @@ $(foreach m,$(MODULES),$(eval $(call test_rule,$(m))))
 $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
 	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
+
+# A room links whole with what it may use. (A sanitizer's symbols come with the program.)
+define room_rule
+$(BUILD)/obj/$(1).linked: $(call uses,$(1)) $(call flags,link)
+	@$$(CC) -shared -o $$@ -Wl,--whole-archive $(call archive,$(1)) -Wl,--no-whole-archive \
+	  -Wl,--start-group $(foreach m,$(USES_$(1)),$(call archive,$(m))) -Wl,--end-group \
+	  $(if $(SANITIZE),,-Wl,-z,defs) $$(LDFLAGS_ALL) $(LIBS_$(1)) $$(LDLIBS)
+endef
+$(foreach m,$(ROOMS),$(eval $(call room_rule,$(m))))
+
+check-rooms: $(foreach m,$(ROOMS),$(BUILD)/obj/$(m).linked)
+	scripts/check-rooms $(foreach m,$(ROOMS),'$(m): $(USES_$(m))')
 
 test: all $(TESTS)
 	BUILD=$(BUILD) scripts/run-tests $(TESTS)

@@ -7,11 +7,11 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "config/config.h"
+#include "feed/pool.h"
+#include "host/cpu_load.h"
 #include "render/render_plan.h"
-#include "server/config.h"
-#include "server/cpu_load.h"
 #include "server/listener.h"
-#include "server/pool.h"
 
 #include <uv.h>
 

@@ -1,8 +1,8 @@
 /* Receiving lists. When a session may send one, and what follows, is session.c's. */
 #include "server/upload.h"
 
+#include "feed/stream.h"
 #include "server/session.h"
-#include "server/stream.h"
 #include "wire/message.h"
 #include "wire/socket.h"
 

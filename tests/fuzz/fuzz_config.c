@@ -1,5 +1,5 @@
 /* Fuzzes config_load: any bytes are a config, or are refused in one line that names its place. */
-#include "server/config.h"
+#include "config/config.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,0 +1,137 @@
+/* The keys of a config: the tables. check.c walks them. */
+#include "config/schema.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* clang-format off: one key a line */
+#define TEXT(key, type, member)                                                            \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 0, \
+                           CYAML_UNLIMITED)
+#define TEXT_NEEDED(key, type, member) \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member, 0, CYAML_UNLIMITED)
+#define WORD(key, type, member, words)                                                  \
+    CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, type, member, words, \
+                     CYAML_ARRAY_LEN(words))
+#define NUMBER(key, type, member) CYAML_FIELD_UINT(key, CYAML_FLAG_OPTIONAL, type, member)
+
+static const cyaml_strval_t io_uring_words[] = {{"auto", 1}, {"off", 0}};
+static const cyaml_strval_t log_level_words[] = {
+    {"error", LOG_LEVEL_ERROR},
+    {"warning", LOG_LEVEL_WARNING},
+    {"info", LOG_LEVEL_INFO},
+    {"debug", LOG_LEVEL_DEBUG},
+};
+
+static const cyaml_schema_field_t split_fields[] = {
+    TEXT_NEEDED("images", struct raw_split, images),
+    TEXT_NEEDED("labels", struct raw_split, labels),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t splits_fields[] = {
+    CYAML_FIELD_MAPPING_PTR("train", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_splits,
+                            train, split_fields),
+    CYAML_FIELD_MAPPING_PTR("test", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_splits,
+                            test, split_fields),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t class_entry = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
+};
+
+static const cyaml_schema_field_t dataset_fields[] = {
+    TEXT_NEEDED("name", struct raw_dataset, name),
+    TEXT_NEEDED("path", struct raw_dataset, path),
+    CYAML_FIELD_MAPPING("splits", CYAML_FLAG_OPTIONAL, struct raw_dataset, splits, splits_fields),
+    CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_dataset,
+                         classes, &class_entry, 1, CLASSES_MAX),
+    CYAML_FIELD_BOOL("transpose", CYAML_FLAG_OPTIONAL, struct raw_dataset, transpose),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t dataset_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_dataset, dataset_fields),
+};
+
+static const cyaml_schema_field_t limits_fields[] = {
+    NUMBER("clients", struct raw_limits, clients),
+    NUMBER("clients_per_user", struct raw_limits, clients_per_user),
+    TEXT("ring_bytes", struct raw_limits, ring_bytes),
+    TEXT("ring_bytes_per_user", struct raw_limits, ring_bytes_per_user),
+    TEXT("list_bytes", struct raw_limits, list_bytes),
+    NUMBER("handshake_ms", struct raw_limits, handshake_ms),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t config_fields[] = {
+    TEXT("socket", struct raw_config, socket),
+    TEXT("socket_mode", struct raw_config, socket_mode),
+    TEXT("cache", struct raw_config, cache),
+    TEXT("workers", struct raw_config, workers),
+    TEXT("ring", struct raw_config, ring),
+    TEXT("sample_store", struct raw_config, sample_store),
+    WORD("io_uring", struct raw_config, io_uring, io_uring_words),
+    WORD("log_level", struct raw_config, log_level, log_level_words),
+    CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, limits_fields),
+    CYAML_FIELD_SEQUENCE("datasets", CYAML_FLAG_POINTER, struct raw_config, datasets,
+                         &dataset_entry, 1, DATASETS_MAX),
+    CYAML_FIELD_END,
+};
+/* clang-format on */
+
+const cyaml_schema_value_t config_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, config_fields),
+};
+
+#define FILE_NAME "a file name in the dataset's folder, with or without \".gz\""
+
+/* In the schema's order. */
+static const struct config_key keys[] = {
+    {"socket", "the path of a Unix socket, at most 103 bytes when made absolute"},
+    {"socket_mode", "\"0600\" (this user) or \"0660\" (this user and its group)"},
+    {"cache", "a folder, or none"},
+    {"workers", "auto, or 1 .. 256"},
+    {"ring", "auto, or 64KiB .. 1GiB"},
+    {"sample_store", "0 .. 1TiB"},
+    {"io_uring", "auto or off"},
+    {"log_level", "error, warning, info or debug"},
+    {"limits", "a mapping"},
+    {"limits.clients", "1 .. 65536"},
+    {"limits.clients_per_user", "1 .. 65536, at most limits.clients"},
+    {"limits.ring_bytes", "64KiB .. 1TiB"},
+    {"limits.ring_bytes_per_user", "64KiB .. 1TiB, at least limits.ring_bytes"},
+    {"limits.list_bytes", "0 .. 1TiB"},
+    {"limits.handshake_ms", "100 .. 600000"},
+    {"datasets", "a list of 1 .. 256 entries, each with a name and a path"},
+    {"datasets[]", "a mapping with a name and a path"},
+    {"datasets[].name", "1 .. 63 bytes without '/' or control characters, not beginning with '.'"},
+    {"datasets[].path", "a folder"},
+    {"datasets[].splits", "a mapping with train, test or both"},
+    {"datasets[].splits.train", "a mapping with images and labels"},
+    {"datasets[].splits.train.images", FILE_NAME},
+    {"datasets[].splits.train.labels", FILE_NAME},
+    {"datasets[].splits.test", "a mapping with images and labels"},
+    {"datasets[].splits.test.images", FILE_NAME},
+    {"datasets[].splits.test.labels", FILE_NAME},
+    {"datasets[].classes", "a list of 1 .. 4096 names, that of label 0 first"},
+    {"datasets[].classes[]", "a name of 1 .. 255 bytes"},
+    {"datasets[].transpose", "true or false"},
+};
+
+const struct config_key *config_key_at(size_t i)
+{
+    return i < sizeof keys / sizeof keys[0] ? &keys[i] : NULL;
+}
+
+const char *config_allowed(const char *path)
+{
+    size_t i = 0;
+    while (i < sizeof keys / sizeof keys[0] && strcmp(keys[i].path, path))
+        i++;
+    assert(i < sizeof keys / sizeof keys[0]);
+    return keys[i].allowed;
+}

@@ -1,0 +1,308 @@
+/* The values of a config as libcyaml has loaded them, turned into numbers, sizes and paths. Does
+ * not look whether a path exists: the datasets and the listener say that better when they open it.
+ */
+#include "config/loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS_MAX 256u
+#define KIB         UINT64_C(1024)
+#define MIB         (1024 * KIB)
+#define GIB         (1024 * MIB)
+#define TIB         (1024 * GIB)
+
+/* ---- finding and refusing values */
+
+static const struct tree_node *root(const struct config_loader *l)
+{
+    return &l->tree.nodes[0];
+}
+
+const struct tree_node *config_loader_given(const struct config_loader *l, const char *key)
+{
+    return tree_member(&l->tree, root(l), key);
+}
+
+static const struct tree_node *given_limit(const struct config_loader *l, const char *key)
+{
+    return tree_member(&l->tree, config_loader_given(l, "limits"), key);
+}
+
+int config_loader_refuse(const struct config_loader *l, const struct tree_node *n, const char *path)
+{
+    char seen[TREE_SEEN_SIZE];
+    return tree_error(&l->tree, n, l->e, "%s is %s; allowed: %s", path, tree_seen(n, seen),
+                      config_allowed(path));
+}
+
+int config_loader_no_memory(const struct config_loader *l)
+{
+    return err_set(l->e, -ENOMEM, "%s: out of memory", l->file);
+}
+
+/* ---- numbers and sizes */
+
+/* Digits, then nothing or a unit. Returns false for anything else and for what does not fit. */
+static bool parse_size(const char *text, uint64_t *bytes)
+{
+    static const struct {
+        const char *name;
+        uint64_t factor;
+    } units[] = {{"", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {"TiB", TIB}};
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || digits > 19)
+        return false;
+    uint64_t number = strtoull(text, NULL, 10);
+    const char *unit = text + digits;
+    unit += strspn(unit, " ");
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (!strcmp(unit, units[i].name))
+            return !__builtin_mul_overflow(number, units[i].factor, bytes);
+    return false;
+}
+
+/* A size in its largest whole unit, for messages. */
+static const char *size_text(uint64_t bytes, char text[32])
+{
+    static const char *const names[] = {" bytes", "KiB", "MiB", "GiB", "TiB"};
+    unsigned unit = 0;
+    while (unit < 4 && bytes && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(text, 32, "%llu%s", (unsigned long long)bytes, names[unit]);
+    return text;
+}
+
+/* A key with a size, and its range. The range also stands in schema.c, in words. */
+struct size_rule {
+    const char *path;
+    uint64_t least;
+    uint64_t most;
+};
+
+/* Reads a size that the file gives; leaves *out alone where `n` is NULL. */
+static int take_size(const struct config_loader *l, const struct tree_node *n,
+                     struct size_rule rule, uint64_t *out)
+{
+    uint64_t bytes;
+    if (!n)
+        return 0;
+    if (!parse_size(n->text, &bytes)) {
+        char seen[TREE_SEEN_SIZE];
+        return tree_error(&l->tree, n, l->e,
+                          "%s is %s; allowed: %s, as bytes or with KiB, MiB, GiB or TiB", rule.path,
+                          tree_seen(n, seen), config_allowed(rule.path));
+    }
+    if (bytes < rule.least || bytes > rule.most)
+        return config_loader_refuse(l, n, rule.path);
+    *out = bytes;
+    return 0;
+}
+
+/* Takes a number that libcyaml has loaded; leaves *out alone where `n` is NULL. */
+static int take_number(const struct config_loader *l, const struct tree_node *n, const char *path,
+                       uint64_t value, uint32_t least, uint32_t most, uint32_t *out)
+{
+    if (!n)
+        return 0;
+    if (value < least || value > most)
+        return config_loader_refuse(l, n, path);
+    *out = (uint32_t)value;
+    return 0;
+}
+
+static int take_workers(const struct config_loader *l)
+{
+    const struct tree_node *n = config_loader_given(l, "workers");
+    if (!n || !strcmp(n->text, "auto"))
+        return 0;
+    size_t digits = strspn(n->text, "0123456789");
+    bool plain = digits && digits <= 3 && !n->text[digits] && n->text[0] != '0';
+    unsigned long workers = plain ? strtoul(n->text, NULL, 10) : 0;
+    if (workers < 1 || workers > WORKERS_MAX)
+        return config_loader_refuse(l, n, "workers");
+    l->c->workers = (uint32_t)workers;
+    return 0;
+}
+
+static int take_socket_mode(const struct config_loader *l)
+{
+    const char *mode = l->raw->socket_mode;
+    if (!mode || !strcmp(mode, "0600"))
+        return 0;
+    if (strcmp(mode, "0660"))
+        return config_loader_refuse(l, config_loader_given(l, "socket_mode"), "socket_mode");
+    l->c->socket_mode = 0660;
+    return 0;
+}
+
+/* ---- limits */
+
+static int take_client_limits(const struct config_loader *l)
+{
+    const struct raw_limits *raw = &l->raw->limits;
+    struct config_limits *limits = &l->c->limits;
+    const struct tree_node *per_user = given_limit(l, "clients_per_user");
+    int rc = take_number(l, given_limit(l, "clients"), "limits.clients", raw->clients, 1, 65536,
+                         &limits->clients);
+    if (rc)
+        return rc;
+    if (limits->clients_per_user > limits->clients)
+        limits->clients_per_user = limits->clients;
+    rc = take_number(l, per_user, "limits.clients_per_user", raw->clients_per_user, 1, 65536,
+                     &limits->clients_per_user);
+    if (rc)
+        return rc;
+    if (limits->clients_per_user > limits->clients)
+        return tree_error(&l->tree, per_user, l->e,
+                          "limits.clients_per_user is %u; allowed: 1 .. limits.clients, which is "
+                          "%u",
+                          limits->clients_per_user, limits->clients);
+    return take_number(l, given_limit(l, "handshake_ms"), "limits.handshake_ms", raw->handshake_ms,
+                       100, 600000, &limits->handshake_ms);
+}
+
+/* One of the two may be given alone: the other's default then follows it. */
+static int take_ring_limits(const struct config_loader *l)
+{
+    static const struct size_rule one = {"limits.ring_bytes", 64 * KIB, TIB};
+    static const struct size_rule all = {"limits.ring_bytes_per_user", 64 * KIB, TIB};
+    struct config_limits *limits = &l->c->limits;
+    const struct tree_node *one_node = given_limit(l, "ring_bytes");
+    const struct tree_node *all_node = given_limit(l, "ring_bytes_per_user");
+    int rc = take_size(l, one_node, one, &limits->ring_bytes);
+    rc = rc ? rc : take_size(l, all_node, all, &limits->ring_bytes_per_user);
+    if (rc || limits->ring_bytes <= limits->ring_bytes_per_user)
+        return rc;
+    if (!all_node) {
+        limits->ring_bytes_per_user = limits->ring_bytes;
+        return 0;
+    }
+    if (!one_node) {
+        limits->ring_bytes = limits->ring_bytes_per_user;
+        return 0;
+    }
+    char a[32], b[32];
+    return tree_error(
+        &l->tree, all_node, l->e,
+        "limits.ring_bytes_per_user is %s; allowed: at least limits.ring_bytes, which "
+        "is %s",
+        size_text(limits->ring_bytes_per_user, a), size_text(limits->ring_bytes, b));
+}
+
+static int take_ring(const struct config_loader *l)
+{
+    static const struct size_rule rule = {"ring", 64 * KIB, GIB};
+    struct config *c = l->c;
+    const struct tree_node *n = config_loader_given(l, "ring");
+    if (!n || !strcmp(n->text, "auto"))
+        return 0;
+    int rc = take_size(l, n, rule, &c->ring_bytes);
+    if (rc || c->ring_bytes <= c->limits.ring_bytes)
+        return rc;
+    char a[32], b[32];
+    return tree_error(&l->tree, n, l->e,
+                      "ring is %s; allowed: at most limits.ring_bytes, which is %s",
+                      size_text(c->ring_bytes, a), size_text(c->limits.ring_bytes, b));
+}
+
+/* ---- paths */
+
+char *config_loader_join(const char *folder, const char *name)
+{
+    while (name[0] == '.' && name[1] == '/') {
+        name += 2;
+        name += strspn(name, "/");
+    }
+    char *path;
+    int n = name[0] == '/' || !strcmp(folder, "/")
+                ? asprintf(&path, "%s%s", name[0] == '/' ? "" : "/", name)
+                : asprintf(&path, "%s/%s", folder, name);
+    return n < 0 ? NULL : path;
+}
+
+int config_loader_path(const struct config_loader *l, const struct tree_node *n, const char *key,
+                       char **out)
+{
+    char seen[TREE_SEEN_SIZE];
+    if (!n->text[0])
+        return config_loader_refuse(l, n, key);
+    if (n->text[0] == '~')
+        return tree_error(&l->tree, n, l->e,
+                          "%s is %s, and '~' is not expanded; allowed: %s, written out (\"./~\" "
+                          "for a file of that name)",
+                          key, tree_seen(n, seen), config_allowed(key));
+    *out = config_loader_join(l->folder, n->text);
+    return *out ? 0 : config_loader_no_memory(l);
+}
+
+static int take_socket(const struct config_loader *l)
+{
+    const struct tree_node *n = config_loader_given(l, "socket");
+    struct config *c = l->c;
+    if (n && n->text[0] && n->text[strlen(n->text) - 1] == '/')
+        return config_loader_refuse(l, n, "socket");
+    if (n) {
+        int rc = config_loader_path(l, n, "socket", &c->socket);
+        if (rc)
+            return rc;
+    } else {
+        c->socket = config_default_socket();
+        if (!c->socket)
+            return config_loader_no_memory(l);
+    }
+    size_t length = strlen(c->socket);
+    if (length > SOCKET_MAX)
+        return tree_error(&l->tree, n, l->e,
+                          "socket%s is %zu bytes long (\"%.40s...\"); allowed: %s",
+                          n ? "" : ", by default,", length, c->socket, config_allowed("socket"));
+    return 0;
+}
+
+static int take_cache(const struct config_loader *l)
+{
+    const struct tree_node *n = config_loader_given(l, "cache");
+    if (n && !strcmp(n->text, "none"))
+        return 0;
+    if (n)
+        return config_loader_path(l, n, "cache", &l->c->cache);
+    l->c->cache = config_default_cache();
+    return l->c->cache ? 0 : config_loader_no_memory(l);
+}
+
+/* ---- the whole file */
+
+int config_loader_values(const struct config_loader *l)
+{
+    static const struct size_rule store = {"sample_store", 0, TIB};
+    static const struct size_rule lists = {"limits.list_bytes", 0, TIB};
+    struct config *c = l->c;
+    *c = (struct config){
+        .socket_mode = 0600,
+        .sample_cache_bytes = GIB,
+        .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
+        .log_level = config_loader_given(l, "log_level") ? (enum log_level)l->raw->log_level
+                                                         : LOG_LEVEL_INFO,
+        .limits = {.clients = 256,
+                   .clients_per_user = 128,
+                   .ring_bytes = GIB,
+                   .ring_bytes_per_user = 4 * GIB,
+                   .list_bytes = 256 * MIB,
+                   .handshake_ms = 5000},
+    };
+    int rc = take_socket(l);
+    rc = rc ? rc : take_socket_mode(l);
+    rc = rc ? rc : take_cache(l);
+    rc = rc ? rc : take_workers(l);
+    rc = rc ? rc : take_client_limits(l);
+    rc = rc ? rc : take_ring_limits(l);
+    rc = rc ? rc : take_ring(l);
+    rc = rc ? rc : take_size(l, given_limit(l, "list_bytes"), lists, &c->limits.list_bytes);
+    rc = rc ? rc
+            : take_size(l, config_loader_given(l, "sample_store"), store, &c->sample_cache_bytes);
+    return rc ? rc : config_loader_datasets(l);
+}

@@ -1,0 +1,102 @@
+/* A consumer's own bookkeeping. Does not know who else sits at the ring: that is stream.c's. */
+#include "feed/consumer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int consumer_new(struct consumer **out, bool is_inline, uint64_t first, uint64_t limit,
+                 struct err *e)
+{
+    struct consumer *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(e, -ENOMEM, "out of memory");
+    r->is_inline = is_inline;
+    r->tail = first;
+    r->limit = limit;
+    r->seat.fd = -1;
+    r->sender.fd = -1;
+    int rc = is_inline ? 0 : seat_init(&r->seat, first, e);
+    if (rc) {
+        free(r);
+        return rc;
+    }
+    *out = r;
+    return 0;
+}
+
+void consumer_free(struct consumer *r)
+{
+    if (!r)
+        return;
+    assert(!r->stream && !r->notified);
+    seat_close(&r->seat);
+    inline_sender_close(&r->sender);
+    free(r);
+}
+
+/* What the seat says that was waited since the last look; never more than the time since. */
+static uint64_t take_statement(struct consumer *r, uint64_t now_ns)
+{
+    struct seat_waited w = {0};
+    seat_waited_add(&w, &r->seat);
+    uint64_t waited = w.waited_ns - r->stated_ns, elapsed = now_ns - r->looked_ns;
+    r->stated_ns = w.waited_ns;
+    r->looked_ns = now_ns;
+    return waited < elapsed ? waited : elapsed;
+}
+
+void consumer_stall_begin(struct consumer *r, uint64_t now_ns)
+{
+    uint64_t looked_ns = r->looked_ns, waited = take_statement(r, now_ns);
+    /* A wait that goes on has cost all of the time since the last look, stated or not. */
+    r->stalled_ns += r->stalled_since_ns ? now_ns - looked_ns : waited;
+    if (!r->stalled_since_ns)
+        r->stalled_since_ns = now_ns;
+}
+
+void consumer_stall_clear(struct consumer *r, uint64_t now_ns)
+{
+    take_statement(r, now_ns);
+    r->stalled_since_ns = 0;
+}
+
+void consumer_stall_end(struct consumer *r)
+{
+    r->stalled_since_ns = 0;
+}
+
+uint64_t consumer_lost_ns(const struct consumer *r, uint64_t now_ns)
+{
+    return r->stalled_ns + (r->stalled_since_ns ? now_ns - r->looked_ns : 0);
+}
+
+static uint64_t difference(uint64_t allowed, uint64_t used)
+{
+    return used < allowed ? allowed - used : 0;
+}
+
+/* What it may lose in all. */
+static uint64_t allowance(const struct consumer *r, uint64_t share, uint64_t now_ns)
+{
+    return CONSUMER_GRACE_NS + (now_ns - r->joined_ns) / share;
+}
+
+uint64_t consumer_stall_budget_ns(const struct consumer *r, uint64_t now_ns)
+{
+    if (!r->stalled_since_ns)
+        return CONSUMER_NOT_STALLED;
+    uint64_t now = difference(CONSUMER_STALL_NS, now_ns - r->stalled_since_ns);
+    uint64_t in_all = difference(allowance(r, CONSUMER_SHARE, now_ns), consumer_lost_ns(r, now_ns));
+    return now < in_all ? now : in_all;
+}
+
+uint64_t consumer_busy_stall_budget_ns(const struct consumer *r, uint64_t least_ns, uint64_t now_ns)
+{
+    if (!r->stalled_since_ns)
+        return CONSUMER_NOT_STALLED;
+    uint64_t now = difference(CONSUMER_BUSY_STALL_NS, now_ns - r->stalled_since_ns);
+    uint64_t allowed = allowance(r, CONSUMER_BUSY_SHARE, now_ns) + least_ns;
+    uint64_t in_all = difference(allowed, consumer_lost_ns(r, now_ns));
+    return now < in_all ? now : in_all;
+}

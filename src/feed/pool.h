@@ -1,0 +1,96 @@
+/* feed/pool.h — the worker threads, and which stream they render for.
+ *
+ * A worker takes, in this order: a job (something that the loop must not block on), or a turn with
+ * the runnable stream that has had the least rendering time for each of its consumers. A stream
+ * whose ring is full leaves the list and asks its slowest consumer for a message (seat_park), or
+ * the loop to watch the socket (inline); with nothing to do a worker sleeps, so an idle daemon uses
+ * no CPU.
+ *
+ * Threads: every function may be called from the loop thread; workers call back only through
+ * `notify`, which must be safe from any thread (uv_async_send is).
+ */
+#ifndef FEED_POOL_H
+#define FEED_POOL_H
+
+#include "feed/stream.h"
+
+#define POOL_WORKERS_MAX 256u
+
+struct pool;
+
+/* Work for a worker that ends up on the loop again. Owns: the caller; it must live until `done`. */
+struct pool_job {
+    void (*run)(struct pool_job *job);  /* worker thread */
+    void (*done)(struct pool_job *job); /* loop thread, from pool_dispatch */
+    struct pool_job *next;
+};
+
+/* Starts `workers` threads. Errors: -EAGAIN, -ENOMEM. */
+int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), void *data,
+               struct err *e);
+
+/* Makes it that many workers, 1 .. POOL_WORKERS_MAX. Those that are too many end between chunks,
+ * and pool_dispatch joins them. On an error the old number stays. Errors: -EAGAIN, with text.
+ * Blocks: at most for a worker that is about to return. */
+int pool_resize(struct pool *p, uint32_t workers, struct err *e);
+
+/* Ends the workers after what they are at: nothing is rendered from then on, so that a consumer
+ * that leaves has what it holds for ever. Only pool_leave, pool_dispatch and pool_stop may follow.
+ * Blocks: for a chunk or a job. */
+void pool_end_workers(struct pool *p);
+
+/* Ends the workers as pool_end_workers, and frees the pool. Sessions must have been closed;
+ * every job is handed to `done` first, whether somebody ran it or not. */
+void pool_stop(struct pool *p);
+
+void pool_run(struct pool *p, struct pool_job *job);
+
+/* Seats the consumer, whose first batch is s->first: at another stream of the same bytes that is
+ * near enough, but not at `except` (may be NULL); else at `s`, once it has a ring. From then on
+ * workers render for it. Returns where it sits; NULL: nowhere, `s` needs a ring first. `s` stays
+ * the caller's where the consumer sits elsewhere. Any thread. */
+struct stream *pool_seat(struct pool *p, struct stream *s, struct consumer *r,
+                         const struct stream *except);
+
+/* How many streams there are that somebody reads. Any thread. */
+uint32_t pool_stream_count(struct pool *p);
+
+/* The consumer leaves its stream. It is freed, and with the last one its stream, once no worker is
+ * at them. Accepts NULL. */
+void pool_leave(struct pool *p, struct consumer *r);
+
+/* The client says that it gave slots back, or that it waits. Returns how much longer a neighbour
+ * may keep it waiting, as consumer_stall_budget_ns. */
+uint64_t pool_kick(struct pool *p, struct consumer *r);
+
+/* The same question, without word of the client's; `busy`: by the rule for busy CPUs. */
+uint64_t pool_stall_budget(struct pool *p, struct consumer *r, bool busy);
+
+/* How far a consumer has come. */
+struct progress {
+    uint64_t tail;     /* the first batch not given back (shm) or not sent (inline) */
+    uint64_t head;     /* behind the last batch that it can have: published, and before its limit */
+    uint64_t rendered; /* batches of the stream, so far */
+    uint64_t render_ns;        /* spent by workers on them; inline, on sending them, too */
+    uint32_t consumers;        /* at the stream */
+    uint32_t window;           /* slots that the stream goes round */
+    uint64_t joined_ns;        /* consumer.h */
+    uint64_t lost_ns;          /* consumer_lost_ns */
+    int failed;                /* 0, or why the consumer had to end */
+    bool blocked;              /* inline: nothing is sent until pool_writable */
+    struct seat_waited waited; /* inline: sender.h */
+};
+struct progress pool_progress(struct pool *p, struct consumer *r);
+
+/* Inline: the socket takes more, and what had to come before batches is sent. */
+void pool_writable(struct pool *p, struct consumer *r);
+
+/* Inline: no batch follows any more. Returns whether the last one ended whole, so that something
+ * else may be said. */
+bool pool_hush(struct pool *p, struct consumer *r);
+
+/* After `notify`: calls job->done for finished jobs, and `event` for every consumer that failed or
+ * whose socket is full. Loop thread. */
+void pool_dispatch(struct pool *p, void (*event)(struct consumer *r));
+
+#endif

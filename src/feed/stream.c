@@ -1,0 +1,384 @@
+/* One stream's ring and progress. Does not schedule: the pool decides who renders when. */
+#include "feed/stream.h"
+
+#include "base/io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A target without a chunk's worth of slots would make every batch a wake-up. */
+#define SLOTS_MIN 2u
+
+/* Unsent batches of an inline stream: two chunks, which stay in the CPU's own cache between
+ * rendering and sending. */
+#define INLINE_BYTES (512u << 10)
+
+/* A ring by itself may be large, so that its consumers wake and are woken seldom: eight consumers
+ * of one ring of 8 MiB cost a third less than of 2 MiB. Several of that size would push each other,
+ * and the samples that are gathered, out of the cache. */
+#define RING_BYTES_ALONE (8u << 20)
+#define RING_BYTES_SHARE (2u << 20)
+
+uint64_t stream_cache_share(uint32_t rings)
+{
+    return rings == 1 ? RING_BYTES_ALONE : RING_BYTES_SHARE;
+}
+
+static uint32_t choose_slots(uint64_t target_bytes, uint64_t slot_bytes)
+{
+    uint64_t n = target_bytes / slot_bytes;
+    return n < SLOTS_MIN ? SLOTS_MIN : n > RING_SLOTS_MAX ? RING_SLOTS_MAX : (uint32_t)n;
+}
+
+static int check_token(const struct render_plan *r, const struct token *t, struct err *e)
+{
+    if (memcmp(t->identity, r->identity, sizeof t->identity))
+        return err_set(e, -ESTALE,
+                       "the token belongs to another stream: its spec or its dataset differs");
+    if (t->epoch > SPEC_EPOCH_MAX || t->step > r->sampler.steps)
+        return err_set(e, -ESTALE, "the token says epoch %llu step %llu: want at most step %llu",
+                       (unsigned long long)t->epoch, (unsigned long long)t->step,
+                       (unsigned long long)r->sampler.steps);
+    return 0;
+}
+
+/* Where the stream begins and ends. */
+static int set_position(struct stream *s, const struct stream_options *o, uint64_t *limit,
+                        struct err *e)
+{
+    const struct spec *spec = o->spec;
+    uint64_t steps = s->plan->sampler.steps;
+    uint64_t epoch = spec->epoch, step = 0;
+    if (o->token) {
+        int rc = check_token(s->plan, o->token, e);
+        if (rc)
+            return rc;
+        epoch = o->token->epoch;
+        step = o->token->step;
+    }
+    int rc = sampler_check_epoch(&s->plan->sampler, epoch, e);
+    if (rc)
+        return rc;
+    s->first = epoch * steps + step;
+    uint64_t end =
+        spec->epochs ? (spec->epoch + spec->epochs) * steps : (SPEC_EPOCH_MAX + 1) * steps;
+    *limit = end > s->first ? end : s->first;
+    return 0;
+}
+
+int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(e, -ENOMEM, "out of memory");
+    s->is_inline = o->spec->transport == FMNIST_INLINE;
+    s->ring.fd = -1;
+    int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, s->is_inline, e);
+    if (!rc)
+        rc = set_position(s, o, limit, e);
+    if (rc) {
+        stream_free(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+int stream_fork(struct stream **out, const struct stream *from, uint64_t first, struct err *e)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(e, -ENOMEM, "out of memory");
+    s->plan = render_plan_share(from->plan);
+    s->is_inline = from->is_inline;
+    s->fits_cache = from->fits_cache;
+    s->first = first;
+    s->ring.fd = -1;
+    s->ring.slot_count = from->ring.slot_count; /* what the consumer is prepared for */
+    *out = s;
+    return 0;
+}
+
+static int slot_bytes(const struct stream *s, uint64_t *bytes, struct err *e)
+{
+    const struct render_plan *r = s->plan;
+    struct slot_layout layout;
+    if (!slot_layout_init(&layout, r->slot_samples, r->image_bytes, r->label_bytes))
+        return err_set(e, -E2BIG, "a batch of %u images of %llu bytes: want at most 4 GiB",
+                       r->slot_samples, (unsigned long long)r->image_bytes);
+    *bytes = layout.bytes;
+    return 0;
+}
+
+int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t max_bytes,
+                        uint32_t *slots, struct err *e)
+{
+    uint64_t bytes;
+    int rc = slot_bytes(s, &bytes, e);
+    if (rc)
+        return rc;
+    if (bytes * SLOTS_MIN > max_bytes)
+        return err_set(e, -E2BIG,
+                       "two batches of %llu bytes: limits.ring_bytes allows a ring of %llu bytes",
+                       (unsigned long long)bytes, (unsigned long long)max_bytes);
+    uint64_t target = s->is_inline ? INLINE_BYTES : target_bytes;
+    *slots = choose_slots(target < max_bytes ? target : max_bytes, bytes);
+    return 0;
+}
+
+static void set_window(struct stream *s, uint32_t slots)
+{
+    uint64_t bytes = s->ring.slot_bytes, chunk = (STREAM_CHUNK_BYTES + bytes - 1) / bytes;
+    ring_set_window(&s->ring, slots);
+    s->chunk_max = (uint32_t)(chunk < slots / 2 ? chunk : slots / 2);
+    s->wake_room = slots / 2;
+}
+
+void stream_set_window(struct stream *s, uint32_t rings)
+{
+    if (!s->fits_cache || s->is_inline)
+        return;
+    uint32_t slots = choose_slots(stream_cache_share(rings), s->ring.slot_bytes);
+    set_window(s, slots < s->ring.slot_count ? slots : s->ring.slot_count);
+}
+
+int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
+{
+    uint64_t bytes;
+    int rc = slot_bytes(s, &bytes, e);
+    if (!rc)
+        rc = ring_init(&s->ring, slots, bytes, s->first, e);
+    if (rc)
+        return rc;
+    if (s->is_inline)
+        fd_close(&s->ring.fd); /* nobody else maps it */
+    set_window(s, slots);
+    s->tail = s->limit = s->kept = s->head = s->claimed = s->first;
+    return 0;
+}
+
+void stream_free(struct stream *s)
+{
+    if (!s)
+        return;
+    assert(s->uses == 0 && !s->runnable && !s->consumers && !s->departed);
+    for (int i = 0; i < 2; i++)
+        if (s->held[i].order)
+            permutation_cache_put(s->plan->caches->permutations, s->held[i].order);
+    ring_close(&s->ring);
+    render_plan_free(s->plan);
+    free(s);
+}
+
+uint64_t stream_bytes(const struct stream *s)
+{
+    return s->ring.map_bytes;
+}
+
+/* ---- consumers ------------------------------------------------------------------------------- */
+
+bool stream_can_seat(struct stream *s, const struct stream *like)
+{
+    uint32_t slots = like->ring.slot_count;
+    bool fits = !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
+                (!slots || slots == s->ring.slot_count) &&
+                !memcmp(s->plan->digest, like->plan->digest, sizeof s->plan->digest) &&
+                like->first >= s->kept && like->first <= s->head;
+    /* Where the next batch waits for a consumer that is there already, a newcomer would, too. */
+    return fits && (like->first < s->head || s->chunk_count || stream_room(s) > 0);
+}
+
+void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns)
+{
+    r->stream = s;
+    r->looked_ns = now_ns;
+    if (!r->joined_ns)
+        r->joined_ns = now_ns;
+    r->next = s->consumers;
+    s->consumers = r;
+    ring_set_readers(&s->ring, ++s->consumer_count);
+}
+
+void stream_unseat(struct stream *s, struct consumer *r)
+{
+    struct consumer **at = &s->consumers;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    r->stream = NULL;
+    if (s->parked == r)
+        s->parked = NULL;
+    ring_set_readers(&s->ring, --s->consumer_count);
+    s->closed = s->consumer_count == 0;
+}
+
+struct consumer *stream_slowest(const struct stream *s)
+{
+    struct consumer *slowest = NULL;
+    for (struct consumer *r = s->consumers; r; r = r->next)
+        if (consumer_is_active(r) && (!slowest || r->tail < slowest->tail))
+            slowest = r;
+    return slowest;
+}
+
+uint64_t stream_room(struct stream *s)
+{
+    uint64_t tail = UINT64_MAX, limit = 0;
+    for (struct consumer *r = s->consumers; r; r = r->next) {
+        if (!r->is_inline && !r->failed) {
+            r->failed = seat_update(&r->seat, stream_ready(s, r));
+            r->tail = r->seat.tail;
+        }
+        if (!consumer_is_active(r))
+            continue;
+        tail = r->tail < tail ? r->tail : tail;
+        limit = r->limit > limit ? r->limit : limit;
+    }
+    if (tail == UINT64_MAX)
+        tail = limit = s->claimed;
+    while (s->kept < tail)
+        ring_give(&s->ring, s->kept++);
+    s->tail = tail;
+    s->limit = limit;
+    /* The window is what does for speed; a consumer that waits may have, and hold, all of the ring.
+     */
+    uint64_t end = tail + (s->starved ? s->ring.slot_count : s->ring.window);
+    if (end > limit)
+        end = limit;
+    return end > s->claimed ? end - s->claimed : 0;
+}
+
+static uint64_t least_lost_ns(const struct stream *s, const struct consumer *but, uint64_t now_ns)
+{
+    uint64_t least = UINT64_MAX / 2;
+    for (const struct consumer *r = s->consumers; r; r = r->next)
+        if (r != but && consumer_is_active(r) && consumer_lost_ns(r, now_ns) < least)
+            least = consumer_lost_ns(r, now_ns);
+    return least;
+}
+
+uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns)
+{
+    /* Nothing is under way, and its own tail would let us go on, were it alone. */
+    if (seat_waits(&r->seat) && consumer_is_active(r) && stream_room(s) == 0 &&
+        s->chunk_count == 0 && s->claimed < r->limit && r->tail + s->ring.slot_count > s->claimed)
+        consumer_stall_begin(r, now_ns);
+    else
+        consumer_stall_clear(r, now_ns);
+    return busy ? consumer_busy_stall_budget_ns(r, least_lost_ns(s, r, now_ns), now_ns)
+                : consumer_stall_budget_ns(r, now_ns);
+}
+
+/* ---- rendering ----------------------------------------------------------------------------- */
+
+struct chunk *stream_claim(struct stream *s, uint64_t room)
+{
+    assert(s->chunk_count < STREAM_CHUNKS_MAX);
+    uint64_t steps = s->plan->sampler.steps;
+    uint64_t count = steps - s->claimed % steps; /* a chunk has one epoch */
+    if (count > room)
+        count = room;
+    if (count > s->chunk_max)
+        count = s->chunk_max;
+    struct chunk *c = &s->chunks[(s->chunk_first + s->chunk_count++) % STREAM_CHUNKS_MAX];
+    *c = (struct chunk){.first = s->claimed, .count = (uint32_t)count};
+    for (uint64_t i = 0; i < count; i++)
+        ring_take(&s->ring, s->claimed++);
+    return c;
+}
+
+/* The parts of batch `number`'s slot. An inline slot is laid out for the batch's own count, so
+ * that it travels as it is. */
+static struct batch_target open_slot(const struct stream *s, uint64_t number)
+{
+    const struct render_plan *r = s->plan;
+    uint64_t steps = r->sampler.steps;
+    struct slot_header *h = ring_slot(&s->ring, number);
+    *h = (struct slot_header){
+        .number = number,
+        .epoch = number / steps,
+        .step = number % steps,
+    };
+    h->count = sampler_batch_count(&r->sampler, h->step);
+    struct slot_layout layout;
+    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, r->image_bytes,
+                     r->label_bytes);
+    char *at = (char *)h;
+    return (struct batch_target){
+        .images = at + SLOT_IMAGES_AT,
+        .labels = at + layout.labels_at,
+        .indices = (int64_t *)(at + layout.indices_at),
+    };
+}
+
+int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch)
+{
+    struct batch_target targets[64];
+    uint64_t steps = s->plan->sampler.steps;
+    for (uint32_t done = 0; done < c->count;) {
+        uint32_t n = c->count - done;
+        if (n > sizeof targets / sizeof *targets)
+            n = sizeof targets / sizeof *targets;
+        for (uint32_t i = 0; i < n; i++)
+            targets[i] = open_slot(s, c->first + done + i);
+        uint64_t at = c->first + done;
+        int rc = render_batches(s->plan, scratch, at / steps, at % steps, n, targets);
+        if (rc)
+            return rc;
+        done += n;
+    }
+    return 0;
+}
+
+bool stream_finish(struct stream *s, struct chunk *c)
+{
+    c->done = true;
+    uint64_t head = s->head;
+    while (s->chunk_count && s->chunks[s->chunk_first].done) {
+        struct chunk *oldest = &s->chunks[s->chunk_first];
+        head = oldest->first + oldest->count;
+        s->chunk_first = (s->chunk_first + 1) % STREAM_CHUNKS_MAX;
+        s->chunk_count--;
+    }
+    if (head == s->head)
+        return false;
+    s->head = head;
+    ring_publish(&s->ring, head);
+    for (struct consumer *r = s->consumers; r; r = r->next)
+        consumer_stall_end(r);
+    return true;
+}
+
+/* ---- orders ahead -------------------------------------------------------------------------- */
+
+static bool holds_order(const struct stream *s, uint64_t epoch)
+{
+    return s->held[epoch % 2].end == epoch + 1;
+}
+
+bool stream_order_due(struct stream *s)
+{
+    const struct sampler *sampler = &s->plan->sampler;
+    if (s->ordering || !sampler_needs_permutation(sampler))
+        return false;
+    uint64_t epoch = s->head / sampler->steps, step = s->head % sampler->steps;
+    if (holds_order(s, epoch) && step >= sampler->steps - sampler->steps / 4)
+        epoch++;
+    if (holds_order(s, epoch) || epoch * sampler->steps >= s->limit)
+        return false;
+    s->ordering = true;
+    s->order_epoch = epoch;
+    return true;
+}
+
+void stream_make_order(struct stream *s)
+{
+    struct permutation_cache *orders = s->plan->caches->permutations;
+    uint64_t epoch = s->order_epoch;
+    permutation_cache_put(orders, s->held[epoch % 2].order);
+    /* Without memory for it now, whoever renders tries again. */
+    s->held[epoch % 2].order = permutation_cache_hold(orders, &s->plan->sampler, epoch);
+    s->held[epoch % 2].end = epoch + 1;
+}

@@ -1,0 +1,160 @@
+/* feed/stream.h — a run of batches being rendered into a ring, and the consumers that sit at it.
+ *
+ * Batch n of a stream is step n % steps of epoch n / steps. Workers claim runs of numbers (chunks),
+ * render them into the ring at the same time, and the stream publishes them in order.
+ *
+ *     given back by all     published             claimed           limit
+ *     ─────┴── held or waiting ──┴── being rendered ──┴── to do ───────┘
+ *          tail                  head                 claimed  <= tail + slot_count
+ *
+ * `tail` is the smallest of the active consumers' tails, `limit` the largest of their limits.
+ * Consumers of the same bytes may sit at one stream as long as they are near each other; a consumer
+ * may sit down at any number that still has its slot. An inline consumer sits alone: what its
+ * socket takes at once puts it ahead of any other.
+ *
+ * Threads: the pool's lock guards everything below "pool lock". A worker that renders, wakes or
+ * sends holds a use; the stream is freed by whoever gives up the last use after the last consumer
+ * left.
+ */
+#ifndef FEED_STREAM_H
+#define FEED_STREAM_H
+
+#include "feed/consumer.h"
+#include "render/render_plan.h"
+#include "spec/token.h"
+
+#define STREAM_CHUNKS_MAX  64u /* being rendered at a time; no more workers than that per stream */
+#define STREAM_CHUNK_BYTES (256u << 10)
+
+struct chunk {
+    uint64_t first; /* number of the first batch */
+    uint32_t count;
+    bool done;
+};
+
+struct stream {
+    /* immutable */
+    struct render_plan *plan;
+    bool is_inline;
+    bool fits_cache;  /* the ring's size was chosen by the number of rings, not by the config */
+    uint64_t first;   /* number of the first batch */
+    struct ring ring; /* from stream_make_ring on */
+
+    /* pool lock */
+    struct stream *next; /* in the pool */
+    uint32_t chunk_max;  /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
+    uint32_t wake_room;  /* free slots worth a wake-up */
+    struct consumer *consumers;
+    uint32_t consumer_count;
+    struct consumer *departed; /* that left while a worker was at the stream */
+    uint64_t tail;
+    uint64_t limit;
+    uint64_t kept; /* the first batch that has its slot still: at most the tail */
+    uint64_t head;
+    uint64_t claimed;
+    struct chunk chunks[STREAM_CHUNKS_MAX]; /* oldest first, circular */
+    uint32_t chunk_first, chunk_count;
+    unsigned uses;
+    bool runnable;                /* in the pool's list */
+    bool watched;                 /* a worker looks for room before it parks */
+    struct adaptive_spin watches; /* whether that pays */
+    struct consumer *parked;      /* whose seat asks for a message; NULL: none does */
+    bool starved;                 /* a consumer said that it waits: any room is worth rendering */
+    bool closed;                  /* no consumer any more */
+    int failed;                   /* negative: why the stream had to end */
+    uint64_t vtime_ns;            /* rendering time so far by consumer, for fairness */
+    uint64_t render_ns;
+    uint64_t chunk_ns; /* of the last one */
+    struct stream *next_runnable;
+    bool ordering; /* a worker makes an order */
+    uint64_t order_epoch;
+
+    /* the worker that orders */
+    struct {
+        struct permutation *order;
+        uint64_t end; /* its epoch + 1; 0: none */
+    } held[2];        /* at epoch % 2: this epoch's and the next one's, for orders that need one */
+};
+
+/* What to open. */
+struct stream_options {
+    const struct spec *spec;
+    struct dataset *dataset;
+    struct render_caches *caches;
+    const struct token *token; /* NULL: at spec->epoch */
+};
+
+/* Resolves the spec; `limit` becomes the number behind the last batch that it asks for. The stream
+ * has no ring yet. Errors: those of render_plan_new; -ESTALE for a token of another stream. */
+int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e);
+
+/* The same bytes as `s`, from number `first` on, for a ring of as many slots; no ring yet.
+ * Errors: -ENOMEM. */
+int stream_fork(struct stream **out, const struct stream *s, uint64_t first, struct err *e);
+
+/* What a ring of so many aims at, so that they stay in the CPU's cache. */
+uint64_t stream_cache_share(uint32_t rings);
+
+/* The slots that a ring of about `target_bytes` has, at most max_bytes.
+ * Errors: -E2BIG where two slots exceed max_bytes. */
+int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t max_bytes,
+                        uint32_t *slots, struct err *e);
+
+/* Errors: -ENOMEM, -EMFILE. Blocks: makes memory. */
+int stream_make_ring(struct stream *s, uint32_t slots, struct err *e);
+
+/* Accepts NULL. */
+void stream_free(struct stream *s);
+
+/* There are as many rings now: one that fits the cache uses as much of itself as a new one would
+ * have, so that a stream that was opened when there were few has no larger share. Pool lock. */
+void stream_set_window(struct stream *s, uint32_t rings);
+
+/* Bytes of the ring: what counts against a user's limit. */
+uint64_t stream_bytes(const struct stream *s);
+
+/* Whether a consumer that wants what `like` begins with may sit here instead. Pool lock. */
+bool stream_can_seat(struct stream *s, const struct stream *like);
+
+/* Seats a consumer, or takes it out; a stream without consumers is closed. Pool lock. */
+void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns);
+void stream_unseat(struct stream *s, struct consumer *r);
+
+/* Number of batches that may be claimed now, having looked at every tail: a consumer that broke its
+ * page has failed afterwards (-EPROTO) and is not looked at any more. Pool lock. */
+uint64_t stream_room(struct stream *s);
+
+/* The number behind the last batch that the consumer can have: published, and before its limit.
+ * Pool lock. */
+static inline uint64_t stream_ready(const struct stream *s, const struct consumer *r)
+{
+    return s->head < r->limit ? s->head : r->limit;
+}
+
+/* The active consumer whose tail keeps the others waiting; NULL: none is active. Pool lock. */
+struct consumer *stream_slowest(const struct stream *s);
+
+/* Notes whether the consumer waits for a neighbour, having looked; returns its stall budget, by the
+ * rule for busy CPUs or the other (consumer.h). Pool lock. */
+uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns);
+
+/* Claims up to `room` batches of one epoch. Pool lock. Returns the chunk's place. */
+struct chunk *stream_claim(struct stream *s, uint64_t room);
+
+/* Renders a claimed chunk. No lock. Errors: -ENOMEM. */
+int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch);
+
+/* Marks the chunk done and publishes what is now in order. Returns whether the head moved.
+ * Pool lock. */
+bool stream_finish(struct stream *s, struct chunk *c);
+
+/* Whether the order of the epoch that the head is in, or from three quarters of it on of the next,
+ * is not held yet; the caller then is the one that orders: it calls stream_make_order and clears
+ * `ordering`. Pool lock. */
+bool stream_order_due(struct stream *s);
+
+/* Builds and holds that order, so that no batch has to wait for it. No lock.
+ * Blocks: as permutation_cache_hold. */
+void stream_make_order(struct stream *s);
+
+#endif
