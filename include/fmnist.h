@@ -81,7 +81,8 @@ enum fmnist_result {
     FMNIST_ETOKEN = -9,    /* the token is damaged, or belongs to another spec or dataset */
     FMNIST_ENOENT = -10,   /* the daemon has no such dataset or split */
     FMNIST_ELIMIT = -11,   /* a limit of the daemon's config refuses this; the text says which */
-    FMNIST_EIO = -12       /* the daemon could not do it; the text says why */
+    FMNIST_EIO = -12,      /* the daemon could not do it; the text says why */
+    FMNIST_EPERM = -13     /* this user may not do that; the text says who may */
 };
 
 /* The text of the last failed call in this thread: one line, without a newline, never NULL.
@@ -218,7 +219,8 @@ struct fmnist_connect_options {
 };
 
 /* Connects and shakes hands. `options` may be NULL.
- * Errors: FMNIST_ECONNECT, FMNIST_ETIMEDOUT, FMNIST_EPROTO, FMNIST_ELIMIT, FMNIST_ENOMEM.
+ * Errors: FMNIST_ECONNECT, FMNIST_ETIMEDOUT, FMNIST_EPROTO, FMNIST_ELIMIT, FMNIST_EPERM where the
+ * daemon does not know this user's namespace, FMNIST_ENOMEM.
  * Blocks: at most timeout_ms. Owns: the caller; end with fmnist_disconnect. */
 FMNIST_API int fmnist_connect(const struct fmnist_connect_options *options,
                               struct fmnist_client **client);
@@ -266,7 +268,7 @@ FMNIST_API int fmnist_status(struct fmnist_client *client, char **json);
 /* Has the daemon read its config file again. The daemon's own user and root only.
  * On success *text (may be NULL) has a line for each thing that changed or needs a restart.
  * Errors: FMNIST_EINVAL, FMNIST_ENOENT, FMNIST_EIO where the new config is wrong or a dataset of it
- * cannot be opened, with file and line: the old one stays, whole; FMNIST_ELIMIT for other users;
+ * cannot be opened, with file and line: the old one stays, whole; FMNIST_EPERM for other users;
  * FMNIST_EBUSY while another reload is under way. Blocks: until new datasets are open, at most
  * timeout_ms. Owns: the caller; free(3) *text. */
 FMNIST_API int fmnist_reload(struct fmnist_client *client, char **text);

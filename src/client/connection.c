@@ -156,7 +156,18 @@ int connection_batch(struct connection *c, void *body, size_t size)
     return receive_body(c, body, size, sizeof c->head);
 }
 
-/* An error frame: the daemon's own words become ours. */
+/* The daemon's own words become ours. A code that only a later daemon has is FMNIST_EIO here. */
+static int told(const uint8_t *body, size_t size)
+{
+    struct wire_cursor cursor = {.at = body, .left = size};
+    int code = (int)wire_take_u32(&cursor);
+    char *text = wire_take_text(&cursor, size);
+    int rc = !text || code >= 0 ? fail(FMNIST_EPROTO, "error frame that cannot be read")
+                                : fail(code < FMNIST_EPERM ? FMNIST_EIO : code, "%s", text);
+    free(text);
+    return rc;
+}
+
 static int take_error(struct connection *c, uint32_t size)
 {
     if (size > WIRE_REQUEST_MAX + ERR_TEXT_SIZE)
@@ -165,14 +176,7 @@ static int take_error(struct connection *c, uint32_t size)
     int rc = connection_body(c, body, size);
     if (rc)
         return rc;
-    struct wire_cursor cursor = {.at = body, .left = size};
-    int code = (int)wire_take_u32(&cursor);
-    char *text = wire_take_text(&cursor, sizeof body);
-    if (!text || code >= 0 || code < FMNIST_EIO)
-        rc = fail(FMNIST_EPROTO, "error frame that cannot be read");
-    else
-        rc = fail(code, "%s", text);
-    free(text);
+    rc = told(body, size);
     connection_close(c);
     return rc;
 }

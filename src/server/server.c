@@ -73,7 +73,7 @@ static int refuse(const struct server *server, const struct ucred *peer, struct 
 {
     const struct config_limits *limits = &server->config->limits;
     if (peer->uid == OVERFLOW_UID && peer->pid == 0)
-        return err_set(e, FMNIST_ELIMIT, "a peer of an unknown user namespace is not served");
+        return err_set(e, FMNIST_EPERM, "a peer of an unknown user namespace is not served");
     if (server->session_count >= limits->clients)
         return err_set(e, FMNIST_ELIMIT, "limits.clients: %u are connected", limits->clients);
     if (sessions_of(server, peer->uid) >= limits->clients_per_user)

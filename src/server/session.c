@@ -317,7 +317,7 @@ static void reload_done(void *data, int rc, const char *text)
 static void handle_reload(struct session *s)
 {
     if (s->uid != 0 && s->uid != geteuid()) {
-        session_close(s, FMNIST_ELIMIT, "only root and the daemon's own user may reload");
+        session_close(s, FMNIST_EPERM, "only root and the daemon's own user may reload");
         return;
     }
     s->state = OPENING;

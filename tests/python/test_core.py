@@ -5,6 +5,7 @@ import gzip
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import threading
@@ -16,7 +17,7 @@ import pytest
 import fmnist
 from fmnist import errors
 
-from conftest import BUILD, DATASET
+from conftest import BUILD, DATASET, ROOT
 
 
 def stream(**options):
@@ -284,6 +285,15 @@ def test_daemon_killed__not_back_in_time__said(restartable):
     restartable.kill()
     with pytest.raises(errors.DaemonDied, match="within 300 ms"):
         list(batches)
+
+
+def test_errors__every_code_of_the_header__a_class_of_its_own():
+    header = (ROOT / "include/fmnist.h").read_text()
+    codes = [int(code) for code in re.findall(r"FMNIST_E\w+ = (-\d+)", header)]
+    assert codes == list(range(-1, -len(codes) - 1, -1))
+    kinds = {type(errors.of(code, "said")) for code in codes}
+    assert len(kinds) == len(codes) and errors.Error not in kinds
+    assert issubclass(type(errors.of(-13, "said")), PermissionError)
 
 
 def test_no_daemon__one_sentence_with_the_command(tmp_path):

@@ -79,6 +79,12 @@ class DaemonError(Error):
     code = -12
 
 
+class NotPermitted(Error, PermissionError):
+    """This user may not do that; the text says who may."""
+
+    code = -13
+
+
 _BY_CODE = {c.code: c for c in Error.__subclasses__()}
 
 
