@@ -269,8 +269,8 @@ FMNIST_API int fmnist_status(struct fmnist_client *client, char **json);
  * On success *text (may be NULL) has a line for each thing that changed or needs a restart.
  * Errors: FMNIST_EINVAL, FMNIST_ENOENT, FMNIST_EIO where the new config is wrong or a dataset of it
  * cannot be opened, with file and line: the old one stays, whole; FMNIST_EPERM for other users;
- * FMNIST_EBUSY while another reload is under way. Blocks: until new datasets are open, at most
- * timeout_ms. Owns: the caller; free(3) *text. */
+ * FMNIST_EBUSY while another reload is under way. The client stays connected. Blocks: until new
+ * datasets are open, at most timeout_ms. Owns: the caller; free(3) *text. */
 FMNIST_API int fmnist_reload(struct fmnist_client *client, char **text);
 
 /* ---- reading ------------------------------------------------------------------------------- */

@@ -97,7 +97,7 @@ struct reply {
 int connection_reply(struct connection *c, int sent, struct reply *reply);
 
 /* Sends a request and receives its reply, malloc'd. A request that is left without its reply
- * closes the connection. */
+ * closes the connection; one that is refused with WIRE_REFUSED has had it. */
 int connection_ask(struct connection *c, uint16_t type, const void *body, uint32_t size,
                    uint16_t reply_type, uint8_t **reply, size_t *reply_size);
 

@@ -278,12 +278,16 @@ int connection_ask(struct connection *c, uint16_t type, const void *body, uint32
 {
     struct reply r = {.fds = NULL};
     int rc = connection_reply(c, connection_send(c, type, body, size), &r);
-    if (!rc && r.type != reply_type) {
+    bool refused = !rc && r.type == WIRE_REFUSED;
+    if (refused)
+        rc = told(r.body, r.size);
+    else if (!rc && r.type != reply_type)
         rc = fail(FMNIST_EPROTO, "reply of type %u, want type %u", r.type, reply_type);
+    if (rc) {
         free(r.body);
         r.body = NULL;
     }
-    if (rc)
+    if (rc == FMNIST_EPROTO || (rc && !refused))
         connection_close(c);
     *reply = r.body;
     *reply_size = r.size;

@@ -298,18 +298,29 @@ static void handle_status(struct session *s)
     session_finish_reply(s);
 }
 
+/* The request alone is refused: the session goes on. */
+static void refuse(struct session *s, int code, const char *why)
+{
+    log_info("client %llu (uid %u, pid %d): %s", (unsigned long long)s->id, (unsigned)s->uid,
+             (int)s->pid, why);
+    session_begin_reply(s, WIRE_REFUSED);
+    wire_add_u32(&s->out, (uint32_t)code);
+    wire_add_text(&s->out, why);
+    session_finish_reply(s);
+}
+
 static void reload_done(void *data, int rc, const char *text)
 {
     struct session *s = data;
     s->reload = NULL;
     s->state = IDLE;
     if (rc) {
-        session_close(s, session_code(rc), text);
-        return;
+        refuse(s, session_code(rc), text);
+    } else {
+        session_begin_reply(s, WIRE_RELOADED);
+        wire_add_text(&s->out, text);
+        session_finish_reply(s);
     }
-    session_begin_reply(s, WIRE_RELOADED);
-    wire_add_text(&s->out, text);
-    session_finish_reply(s);
     session_go_on(s);
 }
 
@@ -317,13 +328,14 @@ static void reload_done(void *data, int rc, const char *text)
 static void handle_reload(struct session *s)
 {
     if (s->uid != 0 && s->uid != geteuid()) {
-        session_close(s, FMNIST_EPERM, "only root and the daemon's own user may reload");
+        refuse(s, FMNIST_EPERM, "only root and the daemon's own user may reload");
         return;
     }
-    s->state = OPENING;
     s->reload = reload_start(s->server, reload_done, s);
-    if (!s->reload)
-        session_close(s, FMNIST_ENOMEM, "out of memory");
+    if (s->reload)
+        s->state = OPENING;
+    else
+        refuse(s, FMNIST_ENOMEM, "out of memory");
 }
 
 static void handle_frame(struct session *s, uint16_t type, const uint8_t *body, size_t size)

@@ -46,7 +46,8 @@ enum wire_type {
     WIRE_OFFER = 107,          /* u64: from that batch on there is a ring of the reader's own; with
                                 * two descriptors, ring and seat, as large as those before */
     WIRE_WANT_LIST = 108,      /* empty: send the list first, WIRE_OPENED follows */
-    WIRE_RELOADED = 109        /* text: what changed, and what needs a restart */
+    WIRE_RELOADED = 109,       /* text: what changed, and what needs a restart */
+    WIRE_REFUSED = 110         /* as WIRE_ERROR, but the connection goes on: answers WIRE_RELOAD */
 };
 
 enum wire_leave {

@@ -26,7 +26,8 @@ enum {
     ERROR = 106,
     OFFER = 107,
     WANT_LIST = 108,
-    RELOADED = 109
+    RELOADED = 109,
+    REFUSED = 110
 };
 
 static inline int dial(const struct daemon *d)

@@ -1,8 +1,12 @@
 /* The config read again while streams run: what takes effect, what is refused, what goes on. */
-#include "e2e/harness.h"
+#include "e2e/peer.h"
 
+#include <grp.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
+#define NOBODY  65534
 #define STREAMS 8
 #define ROUNDS  60 /* each reads one batch of every stream, and every third reloads */
 
@@ -59,15 +63,27 @@ static void must_reload(const struct daemon *d, const char *want)
     free(text);
 }
 
-static json_int_t workers_of(struct fmnist_client *client)
+/* A number of the daemon's status. */
+static json_int_t status_number(struct fmnist_client *client, const char *key)
 {
     char *text;
     must(fmnist_status(client, &text));
     json_t *status = json_loads(text, 0, NULL);
     free(text);
-    json_int_t workers = json_integer_value(json_object_get(status, "workers"));
+    json_int_t number = json_integer_value(json_object_get(status, key));
     json_decref(status);
-    return workers;
+    return number;
+}
+
+static json_int_t workers_of(struct fmnist_client *client)
+{
+    return status_number(client, "workers");
+}
+
+/* A client that connects again shows here. */
+static json_int_t accepted_by(struct fmnist_client *client)
+{
+    return status_number(client, "clients_accepted");
 }
 
 static struct fmnist_spec spec_number(int i)
@@ -136,6 +152,92 @@ START_TEST(reload__wrong_config__refused_whole_with_its_line)
     stop(&d);
     ck_assert_msg(strstr(d.log, "reload refused") && strstr(d.log, "fmnistd.yaml:4: ring"), "%s",
                   d.log);
+}
+END_TEST
+
+/* Who asks may have more to ask: a refusal is an answer, not a hang-up. */
+START_TEST(reload__refused__the_connection_goes_on)
+{
+    struct daemon d;
+    start(&d, "", false);
+    write_config(&d, "ring: 7\n", false);
+    struct fmnist_client *client = connect_to(&d);
+    json_int_t accepted = accepted_by(client);
+    for (int i = 0; i < 3; i++)
+        must_be(fmnist_reload(client, NULL), FMNIST_EINVAL, "reload", __FILE__, __LINE__);
+    ck_assert_int_eq(accepted_by(client), accepted);
+    write_config(&d, "workers: 3\n", false);
+    must(fmnist_reload(client, NULL));
+    ck_assert_int_eq(workers_of(client), 3);
+    ck_assert_int_eq(accepted_by(client), accepted);
+    fmnist_disconnect(client);
+    stop(&d);
+}
+END_TEST
+
+/* What came together with the request that is refused is heard too. */
+START_TEST(reload__refused_with_a_request_behind__that_is_answered)
+{
+    static const uint8_t both[16] = {0, 0, 0, 0, RELOAD, 0, 0, 0, 0, 0, 0, 0, STATUS};
+    struct daemon d;
+    start(&d, "", false);
+    write_config(&d, "ring: 7\n", false);
+    int fd = dial_and_greet(&d);
+    ck_assert_int_eq(send(fd, both, sizeof both, 0), sizeof both);
+    uint8_t frame[1024] = {0};
+    ck_assert_int_eq(recv(fd, frame, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(frame[4], REFUSED);
+    ck_assert_uint_lt(little(frame), sizeof frame - 8);
+    ck_assert_int_eq(recv(fd, frame + 8, little(frame), MSG_WAITALL), (ssize_t)little(frame));
+    ck_assert_int_eq((int)little(frame + 8), FMNIST_EINVAL);
+    ck_assert_msg(strstr((char *)frame + 16, "ring"), "%s", frame + 16);
+    ck_assert_int_eq(recv(fd, frame, 8, MSG_WAITALL), 8);
+    ck_assert_uint_eq(frame[4], STATUS_REPLY);
+    close(fd);
+    stop(&d);
+}
+END_TEST
+
+/* In a process of nobody's. Returns whether all is as it should be, and says what is not. */
+static bool is_refused_to_nobody(const struct daemon *d)
+{
+    struct fmnist_connect_options o = {.size = sizeof o, .socket = d->socket};
+    struct fmnist_client *client;
+    if (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY) || fmnist_connect(&o, &client))
+        return false;
+    json_int_t accepted = accepted_by(client);
+    int rc = fmnist_reload(client, NULL);
+    bool ok = rc == FMNIST_EPERM && strstr(fmnist_error(), "only root and the daemon's own user") &&
+              accepted_by(client) == accepted;
+    if (!ok)
+        fprintf(stderr, "reload gives %d: %s\n", rc, fmnist_error());
+    fmnist_disconnect(client);
+    return ok;
+}
+
+/* "You may not" is another thing than a limit, and the connection is as good as before. */
+START_TEST(reload__another_user__not_permitted_and_the_connection_goes_on)
+{
+    if (geteuid()) {
+        fputs("skipped: only root can ask as somebody else\n", stderr);
+        return;
+    }
+    struct daemon d;
+    start(&d, "workers: 2\n", false);
+    ck_assert(!chmod(support_dir(), 0711) && !chmod(d.socket, 0666));
+    write_config(&d, "workers: 3\n", false);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(is_refused_to_nobody(&d) ? 0 : 1);
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    struct fmnist_client *client = connect_to(&d);
+    ck_assert_int_eq(workers_of(client), 2);
+    fmnist_disconnect(client);
+    ck_assert_int_eq(chmod(support_dir(), 0700), 0);
+    stop(&d);
 }
 END_TEST
 
@@ -232,6 +334,9 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, reload__workers_change_under_load__every_stream_equals_its_solo_run);
     tcase_add_test(tc, reload__wrong_config__refused_whole_with_its_line);
+    tcase_add_test(tc, reload__refused__the_connection_goes_on);
+    tcase_add_test(tc, reload__refused_with_a_request_behind__that_is_answered);
+    tcase_add_test(tc, reload__another_user__not_permitted_and_the_connection_goes_on);
     tcase_add_test(tc, reload__dataset_cannot_be_opened__refused_whole);
     tcase_add_test(tc, reload__dataset_removed_in_use__its_stream_goes_on);
     tcase_add_test(tc, reload__socket_changed__said_and_the_rest_in_force);
