@@ -37,6 +37,18 @@
  * the daemon is noticed within 250 ms; a call that reads then waits up to reconnect_ms for the
  * daemon to come back, opens its stream there again and goes on with the very next batch.
  *
+ * Versions: a program goes on with every later library of its FMNIST_VERSION_MAJOR, from the first
+ * 0.1.0 on (docs/guarantees.md). Numbers are added, and none changes its meaning: take a negative
+ * result that you do not know as FMNIST_EIO. A struct that begins with `size` gets fields at its
+ * end, each with 0 as its default; all others, and FMNIST_CHANNELS_MAX, stay as they are. `size` is
+ * that of the program's header, and need not be the library's, as with openat2(2):
+ *
+ *                        an older program's                  a later program's
+ *     the library reads  what it lacks is 0, the default     what the library lacks has to be 0
+ *     the library fills  nothing is written behind `size`    what the library lacks becomes 0
+ *
+ * FMNIST_EINVAL else, and for a size that no header has: below the first's, or above 4096.
+ *
  * Needs libc only. Linux.
  */
 #ifndef FMNIST_H
@@ -147,7 +159,7 @@ enum fmnist_transport {
 
 /* A stream's description. Fill it with fmnist_spec_init() and change what differs. */
 struct fmnist_spec {
-    size_t size;         /* sizeof(struct fmnist_spec), set by fmnist_spec_init */
+    size_t size;         /* sizeof(struct fmnist_spec), set by fmnist_spec_init: see Versions */
     const char *dataset; /* a name from the daemon's config; default "fashion-mnist" */
     const char *split;   /* "train" (default) or "test" */
     uint32_t batch_size; /* samples, 1 .. 2^24; default 64. The last batch of an epoch is short */
@@ -192,14 +204,16 @@ struct fmnist_spec {
     uint64_t list_batch_count;
 };
 
-/* Sets every field to its default. */
+/* Sets every field to its default. Errors: none; a size that is no header's is refused where the
+ * spec is used. */
 #define fmnist_spec_init(spec) fmnist_spec_init_sized((spec), sizeof *(spec))
 FMNIST_API void fmnist_spec_init_sized(struct fmnist_spec *spec, size_t size);
 
 /* Sets one field from text, as command lines and scripting languages have it: the field's name
  * with '-' or '_' ("batch-size"), and the value's ("64", "true", "pillow-bilinear", "0.5,0.5").
  * The strings of "dataset" and "split" are kept by reference.
- * Errors: FMNIST_EINVAL with the names or the range that the field allows. */
+ * Errors: FMNIST_EINVAL with the names or the range that the field allows, and for a field that the
+ * program's header does not have. */
 FMNIST_API int fmnist_spec_set(struct fmnist_spec *spec, const char *field, const char *value);
 
 /* ---- connecting ---------------------------------------------------------------------------- */
@@ -214,7 +228,7 @@ struct fmnist_connect_options {
 
     /* How long a stream whose daemon ended waits for it to come back, beside timeout_ms; 0: the
      * default, 60,000; negative: not at all, reading then gives FMNIST_EDEAD. Connecting and
-     * opening do not wait for a daemon. A smaller `size`, without this field, has the default. */
+     * opening do not wait for a daemon. The first 0.1.0 did not have it. */
     int64_t reconnect_ms;
 };
 

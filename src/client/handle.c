@@ -2,11 +2,11 @@
 #include "client/client.h"
 
 #include "base/io.h"
+#include "client/sized.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +120,7 @@ static int default_path(char path[SOCKET_PATH_SIZE])
 
 static int choose_path(const struct fmnist_connect_options *o, char path[SOCKET_PATH_SIZE])
 {
-    if (!o || !o->socket)
+    if (!o->socket)
         return default_path(path);
     if (strlen(o->socket) >= SOCKET_PATH_SIZE)
         return too_long("the socket's path", o->socket);
@@ -130,26 +130,30 @@ static int choose_path(const struct fmnist_connect_options *o, char path[SOCKET_
 
 static int64_t reconnect_of(const struct fmnist_connect_options *o)
 {
-    if (!o || o->size < sizeof *o || !o->reconnect_ms)
+    if (!o->reconnect_ms)
         return DEFAULT_RECONNECT_MS;
     return o->reconnect_ms < UINT32_MAX ? o->reconnect_ms : UINT32_MAX;
 }
 
 int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_client **client)
 {
-    /* Programs that know no reconnect_ms have a smaller struct. */
-    if (!client ||
-        (options && options->size < offsetof(struct fmnist_connect_options, reconnect_ms)))
-        return fail(FMNIST_EINVAL, "options.size: want sizeof(struct fmnist_connect_options), %zu",
-                    sizeof *options);
+    static const struct sized_kind kind = {"options", "sizeof(struct fmnist_connect_options)",
+                                           SIZED_UP_TO(struct fmnist_connect_options, timeout_ms),
+                                           sizeof *options};
+    struct fmnist_connect_options o = {0};
+    if (!client)
+        return fail(FMNIST_EINVAL, "client: want no NULL");
     *client = NULL;
+    int rc = options ? sized_take(&kind, &o, options) : FMNIST_OK;
+    if (rc)
+        return rc;
     struct fmnist_client *c = calloc(1, sizeof *c);
     if (!c)
         return fail(FMNIST_ENOMEM, "out of memory");
     c->connection.fd = -1;
-    c->timeout_ms = options && options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
-    c->reconnect_ms = reconnect_of(options);
-    int rc = choose_path(options, c->path);
+    c->timeout_ms = o.timeout_ms ? o.timeout_ms : DEFAULT_TIMEOUT_MS;
+    c->reconnect_ms = reconnect_of(&o);
+    rc = choose_path(&o, c->path);
     if (!rc)
         rc = fork_guard_init(&c->guard);
     if (!rc)

@@ -2,8 +2,13 @@
 #include "client/spec_public.h"
 
 #include "client/client.h"
+#include "client/sized.h"
 
 #include <string.h>
+
+static const struct sized_kind kind = {"spec", "use fmnist_spec_init",
+                                       SIZED_UP_TO(struct fmnist_spec, list_batch_count),
+                                       sizeof(struct fmnist_spec)};
 
 /* Fields that both structs have under one name, and with one type but for the strings. */
 #define FOR_EACH_FIELD(X) \
@@ -44,21 +49,15 @@ static int copy_name(char to[SPEC_NAME_SIZE], const char *field, const char *fro
     return FMNIST_OK;
 }
 
-static int check_size(const struct fmnist_spec *spec)
+int spec_take(struct fmnist_spec *to, const struct fmnist_spec *theirs)
 {
-    if (spec && spec->size == sizeof *spec)
-        return FMNIST_OK;
-    return fail(FMNIST_EINVAL, "spec.size is %zu: want %zu (use fmnist_spec_init)",
-                spec ? spec->size : 0, sizeof *spec);
+    return sized_take(&kind, to, theirs);
 }
 
 int spec_from_public(struct spec *to, const struct fmnist_spec *from)
 {
-    int rc = check_size(from);
-    if (rc)
-        return rc;
     memset(to, 0, sizeof *to);
-    rc = copy_name(to->dataset, "dataset", from->dataset);
+    int rc = copy_name(to->dataset, "dataset", from->dataset);
     if (!rc)
         rc = copy_name(to->split, "split", from->split);
 #define COPY(field) to->field = from->field;
@@ -99,33 +98,36 @@ int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *
 
 void fmnist_spec_init_sized(struct fmnist_spec *spec, size_t size)
 {
+    struct fmnist_spec all = {.dataset = "fashion-mnist", .split = "train"};
     struct spec inner;
     spec_init(&inner);
+    from_inner(&all, &inner);
     memset(spec, 0, size);
+    if (size < sizeof spec->size)
+        return;
     spec->size = size;
-    if (size < sizeof *spec)
-        return; /* a program built against another header: fmnist_open refuses it */
-    spec->dataset = "fashion-mnist";
-    spec->split = "train";
-    from_inner(spec, &inner);
+    sized_give(&kind, spec, &all); /* a size that is refused here is refused by all that follows */
 }
 
 int fmnist_spec_set(struct fmnist_spec *spec, const char *field, const char *value)
 {
-    if (!field || !value)
-        return fail(FMNIST_EINVAL, "field and value: want no NULL");
+    if (!spec || !field || !value)
+        return fail(FMNIST_EINVAL, "spec, field and value: want no NULL");
+    struct fmnist_spec all;
     struct spec inner;
-    int rc = spec_from_public(&inner, spec);
+    int rc = spec_take(&all, spec);
+    if (!rc)
+        rc = spec_from_public(&inner, &all);
     if (rc)
         return rc;
     struct err e;
     rc = spec_set(&inner, field, value, &e);
     if (rc)
         return fail_from(rc, &e);
-    from_inner(spec, &inner);
+    from_inner(&all, &inner);
     if (!strcmp(field, "dataset"))
-        spec->dataset = value;
+        all.dataset = value;
     else if (!strcmp(field, "split"))
-        spec->split = value;
-    return FMNIST_OK;
+        all.split = value;
+    return sized_give_back(&kind, spec, &all);
 }

@@ -4,8 +4,11 @@
 
 #include "spec/spec.h"
 
+/* A program's struct as ours, whichever header it was built against. Errors: sized_take's. */
+int spec_take(struct fmnist_spec *to, const struct fmnist_spec *theirs);
+
 /* Copies every field but the list's. Does not check ranges: spec_check does. Errors: FMNIST_EINVAL
- * for a struct of another size and for names that do not fit. */
+ * for names that do not fit. */
 int spec_from_public(struct spec *to, const struct fmnist_spec *from);
 
 /* Adds the list, if there is one: its counts, its digest, and with lengths the longest as the

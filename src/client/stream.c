@@ -2,6 +2,7 @@
 #include "client/stream.h"
 
 #include "base/io.h"
+#include "client/sized.h"
 #include "client/spec_public.h"
 
 #include <stdlib.h>
@@ -140,12 +141,15 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     *stream = NULL;
     int rc = guard_check(&client->guard);
     struct wire_open request = {.at_token = token != NULL};
+    struct fmnist_spec all;
     struct list list;
     struct err e;
     if (!rc)
-        rc = spec_from_public(&request.spec, spec);
+        rc = spec_take(&all, spec);
     if (!rc)
-        rc = spec_add_list(&request.spec, &list, spec);
+        rc = spec_from_public(&request.spec, &all);
+    if (!rc)
+        rc = spec_add_list(&request.spec, &list, &all);
     if (rc)
         return rc;
     if (spec_check(&request.spec, &e))
@@ -302,8 +306,6 @@ int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
 
 static int check_into(const struct fmnist_stream *s, const struct fmnist_into *into)
 {
-    if (into->size < sizeof *into)
-        return fail(FMNIST_EINVAL, "into.size: want sizeof(struct fmnist_into), %zu", sizeof *into);
     if (s->step == s->opened.steps)
         return FMNIST_OK; /* no batch comes, but the epoch's end */
     const struct {
@@ -323,13 +325,24 @@ static int check_into(const struct fmnist_stream *s, const struct fmnist_into *i
     return FMNIST_OK;
 }
 
-int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *into,
+static int take_into(struct fmnist_into *to, const struct fmnist_into *theirs)
+{
+    static const struct sized_kind kind = {"into", "sizeof(struct fmnist_into)",
+                                           SIZED_UP_TO(struct fmnist_into, indices_bytes),
+                                           sizeof *to};
+    return sized_take(&kind, to, theirs);
+}
+
+int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *theirs,
                      struct fmnist_batch *batch)
 {
-    if (!s || !into || !batch)
+    if (!s || !theirs || !batch)
         return fail(FMNIST_EINVAL, "stream, into and batch: want no NULL");
+    struct fmnist_into all, *into = &all;
     struct parts p;
-    int rc = check_into(s, into);
+    int rc = take_into(into, theirs);
+    if (!rc)
+        rc = check_into(s, into);
     if (!rc)
         rc = stream_arrive(s, &p);
     if (rc) {
@@ -356,11 +369,12 @@ int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *into,
 
 int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info *info)
 {
-    if (!s || !info || info->size < sizeof *info)
-        return fail(FMNIST_EINVAL, "info.size: want sizeof(struct fmnist_stream_info), %zu",
-                    sizeof *info);
-    *info = (struct fmnist_stream_info){
-        .size = sizeof *info,
+    static const struct sized_kind kind = {"info", "sizeof(struct fmnist_stream_info)",
+                                           SIZED_UP_TO(struct fmnist_stream_info, digest),
+                                           sizeof *info};
+    if (!s || !info)
+        return fail(FMNIST_EINVAL, "stream and info: want no NULL");
+    struct fmnist_stream_info all = {
         .sample_count =
             s->spec.drop_last ? s->opened.steps * s->opened.batch_size : s->opened.sample_count,
         .steps = s->opened.steps,
@@ -378,8 +392,8 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
         .epoch = s->epoch,
         .step = s->step,
     };
-    memcpy(info->digest, s->opened.digest, sizeof info->digest);
-    return FMNIST_OK;
+    memcpy(all.digest, s->opened.digest, sizeof all.digest);
+    return sized_give(&kind, info, &all);
 }
 
 int fmnist_stream_token(const struct fmnist_stream *s, struct fmnist_token *token)
