@@ -70,19 +70,23 @@ USES_ctl     := client wire ring pixels spec base
 USES_host    := base
 USES_config  := dataset base
 USES_feed    := host render wire ring spec dataset pixels sampler base
-USES_server  := feed config host render wire ring spec dataset pixels sampler base
+USES_session := feed config $(USES_feed)
+USES_requests := session $(USES_session)
+USES_server  := requests $(USES_requests)
 
 LIBS_dataset := -lz -luring -lxxhash
 LIBS_pixels  := -lm
 LIBS_render  := $(LIBS_dataset) -lm -lxxhash
 LIBS_config  := $(LIBS_dataset) -lcyaml -lyaml
 LIBS_feed    := $(LIBS_render)
-LIBS_server  := $(LIBS_render) $(LIBS_config) -luv -ljansson $(if $(SYSTEMD),-lsystemd)
+LIBS_session := $(LIBS_render) $(LIBS_config) -luv
+LIBS_requests := $(LIBS_session) -ljansson
+LIBS_server  := $(LIBS_requests) $(if $(SYSTEMD),-lsystemd)
 LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 
-ROOMS   := host config feed server
+ROOMS   := host config feed session requests server
 MODULES := base spec dataset pixels sampler ring wire render client ctl $(ROOMS)
 SOURCES = $(wildcard src/$(1)/*.c)
 

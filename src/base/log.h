@@ -1,8 +1,8 @@
 /* base/log.h — the programs' log: one line a message on standard error.
  *
- * Only the programs (server/, ctl/) log; every other module returns its errors. Under a service
- * manager (JOURNAL_STREAM set) lines begin with "<priority>" and carry no time, as sd-daemon(3)
- * has it; elsewhere they begin with the local time and the level's name.
+ * Only the programs (the daemon's rooms, ctl/) log; other modules return their errors. Under a
+ * service manager (JOURNAL_STREAM set) lines begin with "<priority>" and carry no time, as
+ * sd-daemon(3) has it; elsewhere they begin with the local time and the level's name.
  *
  * Threads: any; a line is one write. Memory: none.
  */

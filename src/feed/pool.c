@@ -142,6 +142,20 @@ static int start_worker(struct pool *p, uint32_t index)
     return -rc;
 }
 
+uint32_t pool_workers_for(uint32_t configured)
+{
+    uint32_t workers = configured ? configured : usable_cpus();
+    return workers < POOL_WORKERS_MAX ? workers : POOL_WORKERS_MAX;
+}
+
+uint32_t pool_worker_count(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    uint32_t count = p->wanted;
+    pthread_mutex_unlock(&p->lock);
+    return count;
+}
+
 int pool_resize(struct pool *p, uint32_t workers, struct err *e)
 {
     assert(workers >= 1 && workers <= POOL_WORKERS_MAX);
@@ -233,6 +247,24 @@ uint32_t pool_stream_count(struct pool *p)
     uint32_t count = p->stream_count;
     pthread_mutex_unlock(&p->lock);
     return count;
+}
+
+uint64_t pool_ring_bytes(struct pool *p)
+{
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&p->lock);
+    for (const struct stream *s = p->streams; s; s = s->next)
+        bytes += stream_bytes(s);
+    pthread_mutex_unlock(&p->lock);
+    return bytes;
+}
+
+uint64_t pool_ring_share(struct pool *p, const struct stream *s)
+{
+    pthread_mutex_lock(&p->lock);
+    uint64_t share = stream_bytes(s) / s->consumer_count;
+    pthread_mutex_unlock(&p->lock);
+    return share;
 }
 
 void pool_leave(struct pool *p, struct consumer *r)

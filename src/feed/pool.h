@@ -34,6 +34,12 @@ int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), 
  * Blocks: at most for a worker that is about to return. */
 int pool_resize(struct pool *p, uint32_t workers, struct err *e);
 
+/* The workers that a config asks for: `configured`, or 0 for as many as there are CPUs. */
+uint32_t pool_workers_for(uint32_t configured);
+
+/* How many there are to be. Any thread. */
+uint32_t pool_worker_count(struct pool *p);
+
 /* Ends the workers after what they are at: nothing is rendered from then on, so that a consumer
  * that leaves has what it holds for ever. Only pool_leave, pool_dispatch and pool_stop may follow.
  * Blocks: for a chunk or a job. */
@@ -54,6 +60,12 @@ struct stream *pool_seat(struct pool *p, struct stream *s, struct consumer *r,
 
 /* How many streams there are that somebody reads. Any thread. */
 uint32_t pool_stream_count(struct pool *p);
+
+/* Bytes of all rings. Any thread. */
+uint64_t pool_ring_bytes(struct pool *p);
+
+/* What each consumer at the stream has of its ring. Any thread. */
+uint64_t pool_ring_share(struct pool *p, const struct stream *s);
 
 /* The consumer leaves its stream. It is freed, and with the last one its stream, once no worker is
  * at them. Accepts NULL. */

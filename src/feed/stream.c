@@ -80,7 +80,7 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
         rc = set_position(s, o, limit, e);
     if (rc) {
         stream_free(s);
-        return rc;
+        return rc == -ENODATA ? STREAM_WANTS_LIST : rc;
     }
     *out = s;
     return 0;

@@ -1,5 +1,6 @@
 /* fmnistd: reads its arguments and its config, and serves. */
 #include "base/log.h"
+#include "fmnist.h"
 #include "server/server.h"
 
 #include <cyaml/cyaml.h>

@@ -1,18 +1,19 @@
-/* server/upload.h — a list on its way from a client: frames of numbers into one piece of memory.
+/* session/upload.h — a list on its way from a client: frames of numbers into one piece of memory.
  *
  * The memory is that which render/index_list_cache.h keeps afterwards, and the kernel gives it out
  * only as numbers come, so a client that announces a long list and sends none takes next to
  * nothing.
  *
+ * Invariant: have + frame_left <= bytes.
  * Threads: the loop thread, and a worker in upload_keep, not both at a time.
  */
-#ifndef SERVER_UPLOAD_H
-#define SERVER_UPLOAD_H
+#ifndef SESSION_UPLOAD_H
+#define SESSION_UPLOAD_H
 
 #include "render/index_list_cache.h"
-#include "server/server.h"
 #include "spec/spec.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct upload {
@@ -22,19 +23,8 @@ struct upload {
     uint32_t frame_left; /* of the frame under way */
 };
 
-/* What the spec's list takes: 4 bytes an index and a length. */
-uint64_t upload_bytes(const struct spec *spec);
-
-/* Whether a user may have the spec's list, and permutations of it, beside what its sessions send
- * and read. A list that is read counts once, however many streams read it, and permutations once
- * for each stream, however many sit at it: streams of one order share theirs only while they are in
- * the same epoch. `stream` (may be NULL: the list is to come) is the one that reads it. Errors:
- * -E2BIG, with the limit. */
-int upload_allowed(const struct server *server, uid_t uid, const struct spec *spec,
-                   const struct stream *stream, struct err *e);
-
-/* Makes room for the spec's list. Errors: -ENOMEM. */
-int upload_new(struct upload **out, const struct spec *spec, struct err *e);
+/* Makes room for a list of so many bytes. Errors: -ENOMEM. */
+int upload_new(struct upload **out, uint64_t bytes, struct err *e);
 
 /* Accepts NULL. */
 void upload_free(struct upload *u);

@@ -1,0 +1,104 @@
+/* Answers at once, but for a reload. */
+#include "requests/admin.h"
+
+#include "config/config.h"
+#include "fmnist.h"
+#include "requests/context.h"
+#include "requests/status.h"
+#include "session/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool admin_hello(struct session *s, const uint8_t *body, size_t size)
+{
+    struct wire_cursor c = {.at = body, .left = size};
+    uint32_t version = wire_take_u32(&c);
+    if (c.failed || version != WIRE_VERSION) {
+        struct err e;
+        err_set(&e, 0, "protocol version %u: this daemon (%s) speaks %u", version, FMNIST_VERSION,
+                WIRE_VERSION);
+        session_close(s, FMNIST_EPROTO, e.text);
+        return true;
+    }
+    uv_timer_stop(&s->timer);
+    session_enter(s, SESSION_IDLE);
+    struct wire_buffer *reply = session_begin_reply(s, WIRE_WELCOME);
+    wire_add_u32(reply, WIRE_VERSION);
+    wire_add_text(reply, FMNIST_VERSION);
+    session_finish_reply(s);
+    return true;
+}
+
+static void add_splits(struct wire_buffer *reply, const struct dataset *d)
+{
+    for (int k = 0; k < DATASET_SPLITS; k++) {
+        const struct dataset_split *split = &d->splits[k];
+        struct wire_dataset m = {
+            .name = d->name,
+            .split = dataset_split_names[k],
+            .count = split->count,
+            .height = split->height,
+            .width = split->width,
+            .channels = split->channels,
+            .class_count = d->class_count,
+            .class_names = d->classes,
+        };
+        memcpy(m.digest, split->digest, sizeof m.digest);
+        if (split->count)
+            wire_add_dataset(reply, &m);
+    }
+}
+
+bool admin_datasets(struct session *s, const uint8_t *body, size_t size)
+{
+    const struct catalog *catalog = session_services(s)->catalog;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < catalog->count; i++)
+        for (int k = 0; k < DATASET_SPLITS; k++)
+            count += catalog->datasets[i]->splits[k].count > 0;
+    struct wire_buffer *reply = session_begin_reply(s, WIRE_DATASETS_REPLY);
+    wire_add_u32(reply, count);
+    for (uint32_t i = 0; i < catalog->count; i++)
+        add_splits(reply, catalog->datasets[i]);
+    session_finish_reply(s);
+    return true;
+}
+
+bool admin_status(struct session *s, const uint8_t *body, size_t size)
+{
+    char *json = status_text(request_context(s));
+    if (!json) {
+        session_close(s, FMNIST_ENOMEM, "out of memory");
+        return true;
+    }
+    wire_add_text(session_begin_reply(s, WIRE_STATUS_REPLY), json);
+    free(json);
+    session_finish_reply(s);
+    return true;
+}
+
+static void on_reloaded(struct session *s, int rc, const char *text)
+{
+    session_enter(s, SESSION_IDLE);
+    if (rc) {
+        session_refuse(s, session_code(rc), text);
+    } else {
+        wire_add_text(session_begin_reply(s, WIRE_RELOADED), text);
+        session_finish_reply(s);
+    }
+    session_go_on(s);
+}
+
+/* The config is the daemon's own user's and root's. */
+bool admin_reload(struct session *s, const uint8_t *body, size_t size)
+{
+    if (s->uid != 0 && s->uid != geteuid())
+        session_refuse(s, FMNIST_EPERM, "only root and the daemon's own user may reload");
+    else if (reload_start(&request_context(s)->reloader, s, on_reloaded))
+        session_refuse(s, FMNIST_ENOMEM, "out of memory");
+    else
+        session_enter(s, SESSION_RELOADING);
+    return true;
+}

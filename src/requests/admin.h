@@ -1,0 +1,14 @@
+/* requests/admin.h — what is asked of the daemon and not of a stream: HELLO, DATASETS, STATUS,
+ * RELOAD. Each takes a frame of the state and length that table.c says. Threads: the loop thread.
+ */
+#ifndef REQUESTS_ADMIN_H
+#define REQUESTS_ADMIN_H
+
+#include "session/session.h"
+
+bool admin_hello(struct session *s, const uint8_t *body, size_t size);
+bool admin_datasets(struct session *s, const uint8_t *body, size_t size);
+bool admin_status(struct session *s, const uint8_t *body, size_t size);
+bool admin_reload(struct session *s, const uint8_t *body, size_t size);
+
+#endif

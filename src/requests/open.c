@@ -1,0 +1,263 @@
+/* Opens streams. Where a consumer sits is session/place.c's; moving it later is migrate.c's. */
+#include "requests/open.h"
+
+#include "base/clock.h"
+#include "base/container.h"
+#include "config/config.h"
+#include "feed/stream.h"
+#include "fmnist.h"
+#include "session/catalog.h"
+#include "wire/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Outcomes of a job that are no errors. */
+#define OPEN_WANTS_LIST STREAM_WANTS_LIST
+
+struct open_job {
+    struct place_job place;
+    struct session_task task;
+    struct wire_open request;
+    struct dataset *dataset; /* a use: a reload may remove it meanwhile */
+    struct upload *upload;   /* owned; NULL: no list is to come, or it was known */
+};
+
+static struct open_job *job_of(struct session_task *t)
+{
+    return container_of(t, struct open_job, task);
+}
+
+static void free_job(struct open_job *j)
+{
+    upload_free(j->upload);
+    render_caches_put_dataset(j->place.services->caches, j->dataset);
+    place_job_close(&j->place);
+    free(j);
+}
+
+/* The session goes without the job: what the list on its way took is discharged. */
+static void detach(struct open_job *j)
+{
+    struct session *s = j->task.session;
+    if (j->upload)
+        account_discharge_upload(s->account, j->upload->bytes);
+    s->task = NULL;
+    s->upload = NULL;
+    j->task.session = NULL;
+}
+
+static void abandon(struct session_task *t)
+{
+    struct open_job *j = job_of(t);
+    bool waits = t->session->upload != NULL; /* for the rest of the list: no worker has it */
+    detach(j);
+    if (waits)
+        free_job(j);
+}
+
+/* ---- a worker's part ----------------------------------------------------------------------- */
+
+/* With the list that came for it, if one did. */
+static int resolve(struct open_job *j)
+{
+    struct place_job *p = &j->place;
+    struct stream_options o = {
+        .spec = &j->request.spec,
+        .dataset = j->dataset,
+        .caches = p->services->caches,
+        .token = j->request.at_token ? &j->request.token : NULL,
+    };
+    const struct index_list *list = NULL;
+    int rc = 0;
+    if (j->upload)
+        rc = upload_keep(j->upload, o.spec, o.caches->index_lists, &list, &p->err);
+    if (!rc)
+        rc = stream_new(&p->stream, &o, &p->limit, &p->err);
+    index_list_cache_put(o.caches->index_lists, list);
+    return rc;
+}
+
+static void run(struct pool_job *job)
+{
+    struct open_job *j = (struct open_job *)job;
+    struct place_job *p = &j->place;
+    p->rc = resolve(j);
+    if (!p->rc)
+        p->rc = place_choose_slots(p);
+    if (!p->rc)
+        p->rc = place_find(p);
+    stream_free(p->stream); /* unless the consumer sits at it */
+    p->stream = NULL;
+}
+
+/* ---- a list that is not known -------------------------------------------------------------- */
+
+static void on_upload_timeout(uv_timer_t *timer)
+{
+    struct session *s = timer->data;
+    struct err e;
+    err_set(&e, 0, "nothing more of the list within limits.handshake_ms = %u ms",
+            session_services(s)->config->limits.handshake_ms);
+    session_close(s, FMNIST_ETIMEDOUT, e.text);
+}
+
+static void expect_list(struct session *s)
+{
+    uint32_t timeout_ms = session_services(s)->config->limits.handshake_ms;
+    uv_timer_start(&s->timer, on_upload_timeout, timeout_ms, 0);
+}
+
+/* The job then waits with the session until the list has come. */
+static int want_list(struct session *s, struct open_job *j)
+{
+    const struct spec *spec = &j->request.spec;
+    uint64_t bytes = account_list_cost(spec);
+    uint64_t total = account_list_bytes(s->account) + bytes + account_permutation_cost(spec);
+    int rc = place_check_list(session_services(s), s->account, spec, total, &j->place.err);
+    if (!rc)
+        rc = upload_new(&j->upload, bytes, &j->place.err);
+    if (rc)
+        return rc;
+    account_charge_upload(s->account, bytes);
+    s->upload = j->upload;
+    session_enter(s, SESSION_UPLOADING);
+    expect_list(s);
+    session_begin_reply(s, WIRE_WANT_LIST);
+    session_finish_reply(s);
+    return 0;
+}
+
+void open_list_came(struct session *s)
+{
+    assert(s->state == SESSION_UPLOADING);
+    if (!upload_is_whole(s->upload)) {
+        expect_list(s);
+        return;
+    }
+    uv_timer_stop(&s->timer);
+    s->upload = NULL;
+    session_enter(s, SESSION_OPENING);
+    pool_run(session_services(s)->pool, &job_of(s->task)->place.job);
+}
+
+/* ---- the loop's part ----------------------------------------------------------------------- */
+
+static void fill_opened(struct wire_opened *m, const struct consumer *consumer, uint64_t first)
+{
+    const struct stream *stream = consumer->stream;
+    const struct render_plan *r = stream->plan;
+    *m = (struct wire_opened){
+        .sample_count = r->sampler.shard_count,
+        .steps = r->sampler.steps,
+        .epoch = first / r->sampler.steps,
+        .step = first % r->sampler.steps,
+        .image_bytes = r->image_bytes,
+        .batch_size = r->slot_samples,
+        .channels = r->shape.channels,
+        .height = r->shape.height,
+        .width = r->shape.width,
+        .in_channels = r->shape.in_channels,
+        .float_samples = r->shape.float_samples,
+        .slot_count = consumer->is_inline ? 1 : stream->ring.slot_count,
+    };
+    memcpy(m->digest, r->digest, sizeof m->digest);
+    memcpy(m->identity, r->identity, sizeof m->identity);
+}
+
+/* Opens the way of an inline consumer's batches. */
+static int open_way(struct session *s, struct consumer *consumer, struct err *e)
+{
+    if (!consumer->is_inline)
+        return 0;
+    socket_widen(s->fd);
+    return inline_sender_init(&consumer->sender, s->fd, e);
+}
+
+static void begin_stream(struct session *s, struct place *place, uint64_t first)
+{
+    uint8_t body[WIRE_OPENED_SIZE];
+    struct wire_opened m;
+    struct consumer *consumer = place->consumer;
+    fill_opened(&m, consumer, first);
+    wire_put_opened(body, &m);
+    session_own(s, place);
+    s->place = place;
+    s->first = first;
+    s->opened_ns = clock_ns();
+    session_enter(s, SESSION_STREAMING);
+    if (!consumer->is_inline)
+        reply_lend(&s->reply, consumer->stream->ring.fd, consumer->seat.fd);
+    wire_add(session_begin_reply(s, WIRE_OPENED), body, sizeof body);
+    session_finish_reply(s);
+    session_look(s, consumer);
+}
+
+static int open_done_for(struct session *s, struct open_job *j)
+{
+    struct place_job *p = &j->place;
+    struct place *place = place_admit(p, s->account);
+    if (!place)
+        return p->rc;
+    p->rc = open_way(s, place->consumer, &p->err);
+    if (p->rc)
+        place_leave(p->services, place);
+    else
+        begin_stream(s, place, p->first);
+    return p->rc;
+}
+
+static void done(struct pool_job *job)
+{
+    struct open_job *j = (struct open_job *)job;
+    struct session *s = j->task.session;
+    if (!s) {
+        place_drop(&j->place);
+        free_job(j);
+        return;
+    }
+    if (j->place.rc == OPEN_WANTS_LIST && !j->upload) {
+        int rc = want_list(s, j);
+        if (!rc) {
+            session_go_on(s);
+            return;
+        }
+        j->place.rc = rc;
+    }
+    detach(j);
+    int rc = open_done_for(s, j);
+    if (rc)
+        session_close(s, session_code(rc), j->place.err.text);
+    free_job(j);
+    session_go_on(s);
+}
+
+bool open_request(struct session *s, const uint8_t *body, size_t size)
+{
+    const struct services *services = session_services(s);
+    struct open_job *j = calloc(1, sizeof *j);
+    if (!j || place_job_init(&j->place, services, run, done)) {
+        free(j);
+        session_close(s, FMNIST_ENOMEM, "out of memory");
+        return true;
+    }
+    struct err *e = &j->place.err;
+    int rc = wire_get_open(&j->request, body, size, e);
+    struct dataset *dataset =
+        rc ? NULL : catalog_find(services->catalog, j->request.spec.dataset, e);
+    if (!rc && !dataset)
+        rc = -ENOENT;
+    if (rc) {
+        session_close(s, session_code(rc), e->text);
+        free_job(j);
+        return true;
+    }
+    j->dataset = dataset_get(dataset);
+    j->task = (struct session_task){.session = s, .abandon = abandon};
+    s->task = &j->task;
+    session_enter(s, SESSION_OPENING);
+    pool_run(services->pool, &j->place.job);
+    return true;
+}

@@ -1,0 +1,117 @@
+/* Describes. Counts only; no control. */
+#include "requests/status.h"
+
+#include "base/clock.h"
+#include "feed/stream.h"
+#include "fmnist.h"
+#include "host/usage.h"
+#include "pixels/isa.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+static json_t *number(uint64_t v)
+{
+    return json_integer(v < INT64_MAX ? (json_int_t)v : INT64_MAX); /* a client may say anything */
+}
+
+static json_t *describe_datasets(const struct catalog *catalog)
+{
+    json_t *all = json_array();
+    for (uint32_t i = 0; i < catalog->count; i++) {
+        const struct dataset *d = catalog->datasets[i];
+        for (int k = 0; k < DATASET_SPLITS; k++) {
+            const struct dataset_split *s = &d->splits[k];
+            if (!s->count)
+                continue;
+            json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name, "split",
+                                                 dataset_split_names[k], "images", number(s->count),
+                                                 "bytes", number(s->map_bytes)));
+        }
+    }
+    return all;
+}
+
+static json_t *describe_stream(const struct session *session)
+{
+    struct pool *pool = session_services(session)->pool;
+    struct consumer *consumer = session->place->consumer;
+    const struct stream *stream = consumer->stream;
+    const struct render_plan *r = stream->plan;
+    const struct spec *s = &r->spec;
+    struct progress p = pool_progress(pool, consumer);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
+        "s:o, s:i, s:o, s:f}",
+        "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size, "resize",
+        spec_name("resize", s->resize), "height", (int)s->height, "width", (int)s->width, "dtype",
+        spec_name("dtype", s->dtype), "order", spec_name("order", s->order), "seed",
+        number(s->seed), "transport", spec_name("transport", s->transport), "epoch",
+        number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps), "steps",
+        number(r->sampler.steps), "batches_ready", number(p.head - p.tail), "slots", (int)p.window,
+        "ring_bytes", number(stream_bytes(stream)), "consumers", (int)p.consumers,
+        "batches_rendered", number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
+    struct session_stats f;
+    session_stats(session, &f);
+    json_object_update_new(all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
+                                          number(p.tail - session->first), "epoch_samples",
+                                          number(r->sampler.shard_count), "seconds",
+                                          (double)f.stream_ns / 1e9, "waited_seconds",
+                                          (double)f.waited_ns / 1e9, "waits", number(f.waits)));
+    return all;
+}
+
+static json_t *describe_clients(const struct sessions *sessions)
+{
+    json_t *all = json_array();
+    for (const struct session *s = sessions->first; s; s = s->next) {
+        json_t *client = json_pack("{s:o, s:i, s:i}", "id", number(s->id), "uid", (int)s->uid,
+                                   "pid", (int)s->pid);
+        if (s->place)
+            json_object_set_new(client, "stream", describe_stream(s));
+        json_array_append_new(all, client);
+    }
+    return all;
+}
+
+/* Dataset pages and samples are resident once they are touched, so the sum may be more than what is
+ * resident, and code, stacks and the allocator make it less. */
+static json_t *describe_memory(const struct services *services)
+{
+    struct sample_cache_usage u;
+    sample_cache_usage(services->caches->samples, &u);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "datasets_bytes",
+                     number(catalog_bytes(services->catalog)), "samples_bytes",
+                     number(u.filled_bytes), "rings_bytes", number(pool_ring_bytes(services->pool)),
+                     "permutations_bytes",
+                     number(permutation_cache_bytes(services->caches->permutations)),
+                     "resident_bytes", number(usage_resident_bytes()));
+}
+
+char *status_text(const struct request_context *context)
+{
+    const struct services *services = context->services;
+    struct sample_cache_usage u;
+    sample_cache_usage(services->caches->samples, &u);
+    struct index_list_cache_usage lists;
+    index_list_cache_usage(services->caches->index_lists, &lists);
+    json_t *all = json_pack(
+        "{s:s, s:i, s:f, s:s, s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:i}, "
+        "s:{s:i, s:o, s:o}, s:o, s:o}",
+        "version", FMNIST_VERSION, "pid", (int)getpid(), "uptime_seconds",
+        (double)(clock_ns() - context->started_ns) / 1e9, "socket", services->config->socket,
+        "workers", (int)pool_worker_count(services->pool), "isa", isa_names[isa_level()],
+        "clients_accepted", number(context->sessions->accepted), "clients_refused",
+        number(context->sessions->refused), "sample_store", "budget_bytes", number(u.budget_bytes),
+        "reserved_bytes", number(u.reserved_bytes), "filled_bytes", number(u.filled_bytes),
+        "entries", (int)u.entries, "lists", "kept", (int)lists.count, "bytes", number(lists.bytes),
+        "received", number(lists.added), "datasets", describe_datasets(services->catalog),
+        "clients", describe_clients(context->sessions));
+    if (!all)
+        return NULL;
+    json_object_set_new(all, "memory", describe_memory(services));
+    json_object_set_new(all, "cpu_seconds", json_real(usage_cpu_seconds()));
+    char *text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}

@@ -1,0 +1,34 @@
+/* session/catalog.h — the datasets that are served, by name.
+ *
+ * Invariant: datasets[0 .. count) are all open, in the order of the config.
+ * Threads: the loop thread, and a worker that builds a catalog nobody else sees yet.
+ * Memory: a use of each dataset. Streams have uses of their own, so a dataset outlives its entry.
+ */
+#ifndef SESSION_CATALOG_H
+#define SESSION_CATALOG_H
+
+#include "config/config.h"
+#include "render/render_plan.h"
+
+struct catalog {
+    struct dataset **datasets; /* [count] */
+    uint32_t count;
+};
+
+/* Opens what the config names, and logs how long each took; entries that `same` (may be NULL) finds
+ * in another catalog are taken over from there. On an error nothing is open.
+ * Errors: -ENOMEM, and those of dataset_open, with text. Blocks. */
+typedef struct dataset *catalog_same(void *data, const struct dataset_source *source);
+int catalog_open(struct catalog *c, const struct config *config, catalog_same *same, void *data,
+                 struct render_caches *caches, struct err *e);
+
+/* Gives every use back. Accepts a zeroed struct. */
+void catalog_close(struct catalog *c, struct render_caches *caches);
+
+/* The dataset of that name, or NULL with a text that says what is served. */
+struct dataset *catalog_find(const struct catalog *c, const char *name, struct err *e);
+
+/* What is mapped of all of them. */
+uint64_t catalog_bytes(const struct catalog *c);
+
+#endif
