@@ -246,7 +246,7 @@ FMNIST_API void fmnist_disconnect(struct fmnist_client *client);
 
 /* One split of one dataset. */
 struct fmnist_dataset {
-    size_t size;       /* of this struct, for later versions */
+    size_t size;       /* bytes that the library filled: a later field is there if it lies within */
     const char *name;  /* "fashion-mnist" */
     const char *split; /* "train" */
     uint64_t count;    /* images */
@@ -258,15 +258,22 @@ struct fmnist_dataset {
     uint8_t digest[16];             /* XXH3-128 of the content: the dataset's identity */
 };
 
+/* In the config's order, train before test. */
 struct fmnist_datasets {
     size_t count;
-    const struct fmnist_dataset *items; /* [count], in the config's order, train before test */
+    /* [count] of the first header's struct fmnist_dataset, for programs of that time: read them
+     * with fmnist_datasets_at, which knows how long they are in the library that is loaded. */
+    const struct fmnist_dataset *items;
 };
 
 /* What the daemon serves. Owns: the caller; end with fmnist_datasets_free.
  * Blocks: at most timeout_ms. */
 FMNIST_API int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datasets);
 FMNIST_API void fmnist_datasets_free(struct fmnist_datasets *datasets);
+
+/* One of them. Returns NULL where index is not below count. Owns: `datasets`. */
+FMNIST_API const struct fmnist_dataset *fmnist_datasets_at(const struct fmnist_datasets *datasets,
+                                                           size_t index);
 
 /* The entry of one split. Returns NULL where there is none. Owns: `datasets`. */
 FMNIST_API const struct fmnist_dataset *fmnist_datasets_find(const struct fmnist_datasets *datasets,

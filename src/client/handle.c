@@ -280,6 +280,17 @@ int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datas
     return fail(FMNIST_EPROTO, "the list of datasets cannot be read");
 }
 
+/* Programs of the first header step through `items` by themselves. Whoever adds a field gives those
+ * an array of their own, and takes `items` out of the header. */
+_Static_assert(sizeof(struct fmnist_dataset) == SIZED_UP_TO(struct fmnist_dataset, digest),
+               "items has the first header's stride");
+
+const struct fmnist_dataset *fmnist_datasets_at(const struct fmnist_datasets *datasets,
+                                                size_t index)
+{
+    return datasets && index < datasets->count ? &datasets->items[index] : NULL;
+}
+
 const struct fmnist_dataset *fmnist_datasets_find(const struct fmnist_datasets *datasets,
                                                   const char *name, const char *split)
 {

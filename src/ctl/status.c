@@ -162,8 +162,8 @@ int verb_datasets(const struct invocation *in)
     if (rc)
         return ctl_error("%s", fmnist_error());
     json_t *list = json_array();
-    for (size_t i = 0; i < all->count; i++) {
-        const struct fmnist_dataset *d = &all->items[i];
+    const struct fmnist_dataset *d;
+    for (size_t i = 0; (d = fmnist_datasets_at(all, i)) != NULL; i++) {
         if (in->json) {
             json_array_append_new(list, describe(d));
             continue;

@@ -193,6 +193,10 @@ START_TEST(datasets__list__says_what_is_served)
     const struct fmnist_dataset *tiny = fmnist_datasets_find(sets, "tiny", "train");
     ck_assert_ptr_nonnull(tiny);
     ck_assert_ptr_null(fmnist_datasets_find(sets, "tiny", "test"));
+    ck_assert_ptr_eq(fmnist_datasets_at(sets, 0), tiny);
+    ck_assert_ptr_null(fmnist_datasets_at(sets, 1));
+    ck_assert_ptr_null(fmnist_datasets_at(sets, SIZE_MAX));
+    ck_assert_ptr_null(fmnist_datasets_at(NULL, 0));
     ck_assert_uint_eq(tiny->count, 101);
     ck_assert_uint_eq(tiny->height, 6);
     ck_assert_uint_eq(tiny->width, 4);

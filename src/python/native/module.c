@@ -30,8 +30,8 @@ static PyObject *class_names(const struct fmnist_dataset *d)
 static PyObject *dataset_list(const struct fmnist_datasets *datasets)
 {
     PyObject *list = PyList_New(0);
-    for (size_t i = 0; list && i < datasets->count; i++) {
-        const struct fmnist_dataset *d = &datasets->items[i];
+    const struct fmnist_dataset *d;
+    for (size_t i = 0; list && (d = fmnist_datasets_at(datasets, i)) != NULL; i++) {
         PyObject *names = class_names(d);
         PyObject *item =
             names ? Py_BuildValue("(ssKIIINy#)", d->name, d->split, (unsigned long long)d->count,
