@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-PyTypeObject *native_stream_type, *native_lease_type, *native_view_type;
+PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
 
 PyObject *raise_error(int code, const char *text)
 {
@@ -121,6 +121,7 @@ PyMODINIT_FUNC PyInit__native(void)
     if (module && add_type(module, &native_stream_spec, &native_stream_type) &&
         add_type(module, &native_lease_spec, &native_lease_type) &&
         add_type(module, &native_view_spec, &native_view_type) &&
+        add_type(module, &native_memory_spec, &native_memory_type) &&
         PyModule_AddStringConstant(module, "version", fmnist_version()) == 0)
         return module;
     Py_XDECREF(module);

@@ -1,8 +1,9 @@
 /* python/native/native.h — fmnist._native, the binding of libfmnist.
  *
  * The least that Python cannot do: waiting without the interpreter lock, copying blocks of batches
- * into the caller's memory, and views whose lease ends with the last array over them. What a
- * stream is, how arrays are made and where an epoch goes on is fmnist/core.py's.
+ * into the caller's memory, views whose lease ends with the last array over them, and memory that
+ * is used again when that is gone. What a stream is, how arrays are made and where an epoch goes on
+ * is fmnist/core.py's.
  *
  * Threads: everything here runs under the interpreter lock but for the calls of libfmnist that
  * wait. A stream in such a call is `busy`: a second reader is refused, and views that die
@@ -46,7 +47,7 @@ void native_stream_return(struct native_stream *s, const struct fmnist_batch *ba
  * Takes over the batch: it is given back when the last of the three is gone, on errors too. */
 PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch);
 
-extern PyType_Spec native_stream_spec, native_lease_spec, native_view_spec;
-extern PyTypeObject *native_stream_type, *native_lease_type, *native_view_type;
+extern PyType_Spec native_stream_spec, native_lease_spec, native_view_spec, native_memory_spec;
+extern PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
 
 #endif
