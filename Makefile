@@ -244,6 +244,13 @@ $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(TEST_SUPPORT) $(call archive,
 	@mkdir -p $(@D)
 	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
 
+# A program with the header of its time, on the shared library of now: found beside it, as installed.
+FIRST_PROGRAM := $(BUILD)/tests/e2e/first/reader
+$(FIRST_PROGRAM): $(FIRST_PROGRAM:$(BUILD)/%=$(BUILD)/obj/%.o) $(BUILD)/libfmnist.so $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) $(BUILD)/libfmnist.so -Wl,-rpath,'$$ORIGIN/../../..' $(LDLIBS)
+$(BUILD)/tests/e2e/test_versions: | $(FIRST_PROGRAM)
+
 # A room links whole with what it may use. (A sanitizer's symbols come with the program.)
 define room_rule
 $(BUILD)/obj/$(1).linked: $(call uses,$(1)) $(call flags,link)

@@ -1,4 +1,5 @@
-/* tests/e2e/program.h — runs fmnistctl as a shell does, and keeps what it says. */
+/* tests/e2e/program.h — runs programs as a shell does, fmnistctl above all, and keeps what they
+ * say. */
 #ifndef TESTS_E2E_PROGRAM_H
 #define TESTS_E2E_PROGRAM_H
 
@@ -23,23 +24,31 @@ static inline const char *ctl_path(void)
 }
 
 /* The words are a shell's. */
-static inline void run_ctl(struct said *s, const char *words, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static inline void run_ctl(struct said *s, const char *words, ...)
+static inline void run_words(struct said *s, const char *words)
 {
-    char command[2048];
-    int n = snprintf(command, sizeof command, "exec 2>&1; exec %s ", ctl_path());
-    va_list args;
-    va_start(args, words);
-    vsnprintf(command + n, sizeof command - (size_t)n, words, args);
-    va_end(args);
+    char command[2048 + 16];
+    snprintf(command, sizeof command, "exec 2>&1; exec %s", words);
     FILE *f = popen(command, "re");
     ck_assert_ptr_nonnull(f);
     s->text[fread(s->text, 1, sizeof s->text - 1, f)] = 0;
     int status = pclose(f);
     ck_assert_msg(WIFEXITED(status), "%s: wait status %d", command, status);
     s->status = WEXITSTATUS(status);
+}
+
+/* fmnistctl with these words. */
+static inline void run_ctl(struct said *s, const char *words, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static inline void run_ctl(struct said *s, const char *words, ...)
+{
+    char command[2048];
+    int n = snprintf(command, sizeof command, "%s ", ctl_path());
+    va_list args;
+    va_start(args, words);
+    vsnprintf(command + n, sizeof command - (size_t)n, words, args);
+    va_end(args);
+    run_words(s, command);
 }
 
 #endif
