@@ -10,6 +10,7 @@
 #
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
 #   BUILD=build          where everything goes      WERROR=1   warnings are errors
+#   CHECKS=1             invariants are asserted at every unlock (default with SANITIZE or -Og)
 #   OPT=-O2              CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS come behind the build's own
 #
 # For another machine CC is enough (CC=aarch64-linux-gnu-gcc): AR, OBJCOPY and PKG_CONFIG are taken
@@ -42,10 +43,16 @@ OPT_LEVEL := $(lastword $(filter -O%,$(OPT) $(CFLAGS)))
 # gcc inlines nothing at -Og, which xxhash.h would have it do.
 DEBUGGING := $(if $(filter -Og,$(OPT_LEVEL)),-DXXH_NO_INLINE_HINTS=1)
 
+MACROS := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null)
+
+# Invariants are held at every unlock where speed is not what counts.
+CHECKS ?= $(if $(SANITIZE)$(DEBUGGING),1)
+
 CFLAGS_ALL := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -fstack-protector-strong \
   -D_GNU_SOURCE -Iinclude -Isrc -Itests $(DEBUGGING) $(CPPFLAGS) \
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
   -Wno-unused-parameter $(if $(WERROR),-Werror) \
+  $(if $(filter __clang__,$(MACROS)),-Wthread-safety) $(if $(CHECKS),-DINVARIANTS) \
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
   $(CFLAGS) $(EXACT)
 LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
@@ -92,7 +99,6 @@ SOURCES = $(wildcard src/$(1)/*.c)
 
 # Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.
 # They are worth -O3, unless they are built to be looked at.
-MACROS := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null)
 ISA_LEVELS := portable $(if $(filter __x86_64__,$(MACROS)),avx2 avx512)
 ISA_OPT := $(if $(filter -O2,$(OPT_LEVEL)),-O3)
 ISA_portable :=
@@ -225,13 +231,15 @@ TEST_SUPPORT := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/sup
 test_bins = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/$(1)/test_*.c))
 TESTS := $(foreach m,$(MODULES) e2e,$(call test_bins,$(m)))
 CHECK_LIBS = $(call pkg,--libs,check)
+# A test is the one thread that there is, and takes no lock.
+CFLAGS_tests := $(if $(filter __clang__,$(MACROS)),-Wno-thread-safety-analysis)
 # Made by pattern rules only: to be kept.
 .SECONDARY: $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/*/*.c))
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(call flags,compile)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"
-	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(CC) $(CFLAGS_ALL) $(CFLAGS_tests) -MMD -MP -c -o $@ $<
 
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call uses,$(1)) $(call flags,link)
@@ -263,7 +271,7 @@ $(foreach m,$(ROOMS),$(eval $(call room_rule,$(m))))
 check-rooms: $(foreach m,$(ROOMS),$(BUILD)/obj/$(m).linked)
 	scripts/check-rooms $(foreach m,$(ROOMS),'$(m): $(USES_$(m))')
 
-test: all $(TESTS)
+test: all check-rooms $(TESTS)
 	BUILD=$(BUILD) scripts/run-tests $(TESTS)
 
 # ---- fuzzers: tests/fuzz/fuzz_*.c

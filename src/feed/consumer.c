@@ -5,40 +5,48 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int consumer_new(struct consumer **out, bool is_inline, uint64_t first, uint64_t limit,
-                 struct err *e)
+/* Nobody else has it yet. */
+int consumer_new(struct consumer **out, const struct consumer_options *options,
+                 struct err *e) UNGUARDED
 {
+    assert(options->first <= options->limit);
     struct consumer *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");
-    r->is_inline = is_inline;
-    r->tail = first;
-    r->limit = limit;
+    r->is_inline = options->is_inline;
+    r->tail = options->first;
+    r->limit = options->limit;
+    r->joined_ns = options->since_ns;
+    r->stalled_ns = options->lost_ns;
     r->seat.fd = -1;
     r->sender.fd = -1;
-    int rc = is_inline ? 0 : seat_init(&r->seat, first, e);
-    if (rc) {
-        free(r);
-        return rc;
-    }
+    int rc = r->is_inline ? 0 : seat_init(&r->seat, r->tail, e);
+    if (rc)
+        goto free_consumer;
     *out = r;
     return 0;
+
+free_consumer:
+    free(r);
+    return rc;
 }
 
-void consumer_free(struct consumer *r)
+/* Nobody else has it any more. */
+void consumer_free(struct consumer *r) UNGUARDED
 {
     if (!r)
         return;
-    assert(!r->stream && !r->notified);
+    assert(!r->stream && !r->has_event);
     seat_close(&r->seat);
     inline_sender_close(&r->sender);
     free(r);
 }
 
 /* What the seat says that was waited since the last look; never more than the time since. */
-static uint64_t take_statement(struct consumer *r, uint64_t now_ns)
+static uint64_t take_statement(struct consumer *r, uint64_t now_ns) REQUIRES(feed_lock)
 {
     struct seat_waited w = {0};
+    assert(now_ns >= r->looked_ns && !r->is_inline);
     seat_waited_add(&w, &r->seat);
     uint64_t waited = w.waited_ns - r->stated_ns, elapsed = now_ns - r->looked_ns;
     r->stated_ns = w.waited_ns;
@@ -78,6 +86,7 @@ static uint64_t difference(uint64_t allowed, uint64_t used)
 
 /* What it may lose in all. */
 static uint64_t allowance(const struct consumer *r, uint64_t share, uint64_t now_ns)
+    REQUIRES(feed_lock)
 {
     return CONSUMER_GRACE_NS + (now_ns - r->joined_ns) / share;
 }

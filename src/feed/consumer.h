@@ -4,13 +4,13 @@
  * Sharing never couples: a consumer that waits although its own tail has room waits for a
  * neighbour. That may cost it CONSUMER_STALL_NS at a time, and CONSUMER_GRACE_NS plus one
  * CONSUMER_SHARE-th of its time of reading in all; then it is offered a ring of its own
- * (seating.c), where the same bytes are rendered again. Where every CPU is taken (cpu_load.h),
- * consumers wait for CPUs and not for each other, and rendering twice would make that worse: there,
- * what counts is what a consumer has waited more than that neighbour which waited least, beyond one
- * CONSUMER_BUSY_SHARE-th of its time, and CONSUMER_BUSY_STALL_NS at a time. Eight equal consumers
- * on two CPUs were seen to differ by a fourth.
+ * (requests/migrate.c), where the same bytes are rendered again. Where every CPU is taken
+ * (cpu_load.h), consumers wait for CPUs and not for each other, and rendering twice would make that
+ * worse: there, what counts is what a consumer has waited more than that neighbour which waited
+ * least, beyond one CONSUMER_BUSY_SHARE-th of its time, and CONSUMER_BUSY_STALL_NS at a time. Eight
+ * equal consumers on two CPUs were seen to differ by a fourth.
  *
- * Threads: made by a worker, then under the pool's lock; `owner` is the loop thread's.
+ * Threads: made by a worker, then as the groups of the struct say.
  */
 #ifndef FEED_CONSUMER_H
 #define FEED_CONSUMER_H
@@ -30,60 +30,74 @@
 struct stream;
 
 struct consumer {
-    struct stream *stream; /* where it sits; set by stream_seat */
-    struct consumer *next; /* at the stream */
+    /* immutable */
     bool is_inline;
-    struct seat seat;            /* shm: the page that the client writes */
-    struct inline_sender sender; /* inline */
-    uint64_t tail;  /* number of the first batch not given back (shm) or not sent (inline) */
     uint64_t limit; /* number behind its last batch; tail == limit: it wants nothing more */
-    int failed;     /* negative: why it had to end */
+    /* loop thread; set where it sits down and gets up, with the lock */
+    struct stream *stream; /* where it sits */
+    void *owner;           /* the session */
 
-    uint64_t joined_ns;        /* when it sat down; one that was moved: at its first place */
-    uint64_t looked_ns;        /* when it was last seen whether it waits for a neighbour, */
-    uint64_t stated_ns;        /* and how long its seat said then that it had waited */
-    uint64_t stalled_since_ns; /* a neighbour keeps it waiting since then; 0: none does */
-    uint64_t stalled_ns;       /* what they have cost it until looked_ns */
+    struct seat seat;            /* shm: the page that the client writes; its tail: lock */
+    struct inline_sender sender; /* inline */
+    /* lock */
+    struct consumer *next GUARDED_BY(feed_lock); /* at the stream */
+    /* number of the first batch not given back (shm) or not sent (inline) */
+    uint64_t tail GUARDED_BY(feed_lock);
+    int failed GUARDED_BY(feed_lock); /* negative: why it had to end */
 
-    struct consumer *next_notified;
-    bool notified; /* in the pool's list of events for the loop */
+    /* when it sat down; one that was moved: at its first place */
+    uint64_t joined_ns GUARDED_BY(feed_lock);
+    /* when it was last seen whether it waits for a neighbour, */
+    uint64_t looked_ns GUARDED_BY(feed_lock);
+    /* and how long its seat said then that it had waited */
+    uint64_t stated_ns GUARDED_BY(feed_lock);
+    /* a neighbour keeps it waiting since then; 0: none does */
+    uint64_t stalled_since_ns GUARDED_BY(feed_lock);
+    /* what they have cost it until looked_ns */
+    uint64_t stalled_ns GUARDED_BY(feed_lock);
 
-    void *owner; /* the session */
+    struct consumer *next_event GUARDED_BY(feed_lock);
+    bool has_event GUARDED_BY(feed_lock); /* in the list of those that the loop looks at */
 };
 
-/* A consumer whose first batch is number `first` and whose last comes before `limit`.
- * Errors: -ENOMEM, -EMFILE. */
-int consumer_new(struct consumer **out, bool is_inline, uint64_t first, uint64_t limit,
-                 struct err *e);
+/* What a consumer wants, and what it brings along from another place. */
+struct consumer_options {
+    bool is_inline;
+    uint64_t first, limit;      /* the number of its first batch, and the one behind its last */
+    uint64_t since_ns, lost_ns; /* since when it reads; 0: not yet; and what neighbours cost it */
+};
+
+/* Errors: -ENOMEM, -EMFILE. */
+int consumer_new(struct consumer **out, const struct consumer_options *options, struct err *e);
 
 /* Accepts NULL. The consumer must have left its stream. */
 void consumer_free(struct consumer *r);
 
 /* Whether it keeps slots, or wants more. */
-static inline bool consumer_is_active(const struct consumer *r)
+static inline bool consumer_is_active(const struct consumer *r) REQUIRES(feed_lock)
 {
     return !r->failed && r->tail < r->limit;
 }
 
 /* It waits for a neighbour now, or does still. What its seat says that it has waited since the last
  * look counts too: consumers send no message for short waits, only for their sum. */
-void consumer_stall_begin(struct consumer *r, uint64_t now_ns);
+void consumer_stall_begin(struct consumer *r, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* It was seen not to wait for a neighbour: what it has waited was for something else. */
-void consumer_stall_clear(struct consumer *r, uint64_t now_ns);
+void consumer_stall_clear(struct consumer *r, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* A batch came. */
-void consumer_stall_end(struct consumer *r);
+void consumer_stall_end(struct consumer *r) REQUIRES(feed_lock);
 
 /* What neighbours have cost it so far. */
-uint64_t consumer_lost_ns(const struct consumer *r, uint64_t now_ns);
+uint64_t consumer_lost_ns(const struct consumer *r, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* How much longer a neighbour may keep it waiting; 0: no longer, CONSUMER_NOT_STALLED: none does.
  */
-uint64_t consumer_stall_budget_ns(const struct consumer *r, uint64_t now_ns);
+uint64_t consumer_stall_budget_ns(const struct consumer *r, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* The same where every CPU is taken and the luckiest neighbour has lost `least_ns`. */
-uint64_t consumer_busy_stall_budget_ns(const struct consumer *r, uint64_t least_ns,
-                                       uint64_t now_ns);
+uint64_t consumer_busy_stall_budget_ns(const struct consumer *r, uint64_t least_ns, uint64_t now_ns)
+    REQUIRES(feed_lock);
 
 #endif

@@ -5,55 +5,85 @@
  * reply is gone (pool_writable), and sends nothing from then on but an error in place of the next
  * batch (pool_hush). A full socket is watched by a worker for a moment, and then by the loop.
  *
- * Threads: the pool's lock guards everything. Without it go inline_sender_init, before anybody else
- * looks, and inline_sender_send, by whoever set `sending`.
+ *     SHUT ──reply gone──► OPEN ──socket takes no more──► FULL
+ *                           ▲      it takes more (worker, loop) │
+ *                           └───────────────────────────────────┘
+ *
+ * Threads: the feed's lock guards everything but `fd`. Without it go inline_sender_init, before
+ * anybody else looks, and what takes a descriptor.
  */
 #ifndef FEED_INLINE_SENDER_H
 #define FEED_INLINE_SENDER_H
 
 #include "base/err.h"
+#include "feed/lock.h"
 #include "ring/ring.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct consumer;
-struct stream;
+enum sender_state {
+    SENDER_SHUT, /* something else has to be sent first; no worker looks at fd */
+    SENDER_OPEN,
+    SENDER_FULL, /* the socket takes no more */
+};
 
 struct inline_sender {
     int fd; /* owned: a duplicate, so that a worker may be at it when the session ends */
-    enum {
-        SENDER_SHUT, /* something else has to be sent first; no worker looks at fd */
-        SENDER_OPEN,
-        SENDER_FULL, /* the socket takes no more */
-    } state;
-    bool sending;              /* a worker is at it */
-    uint64_t sent_bytes;       /* of the frame under way, batch consumer->tail */
-    uint64_t idle_since_ns;    /* nobody sends since then, though there is room; 0: somebody does */
-    struct seat_waited waited; /* while idle, with nothing left in the socket either */
+    /* lock */
+    enum sender_state state GUARDED_BY(feed_lock);
+    bool sending GUARDED_BY(feed_lock);        /* a worker is at it */
+    uint64_t sent_bytes GUARDED_BY(feed_lock); /* of the frame under way, that of the tail */
+    /* nobody sends since then, though there is room; 0: somebody does */
+    uint64_t idle_since_ns GUARDED_BY(feed_lock);
+    /* while idle, with nothing left in the socket either */
+    struct seat_waited waited GUARDED_BY(feed_lock);
+};
+
+/* How batches lie in a ring. */
+struct inline_layout {
+    uint64_t image_bytes;
+    uint32_t label_bytes;
+};
+
+/* Batches to be sent: tail .. head - 1, the first one without its first `skip_bytes`. */
+struct inline_run {
+    const struct ring *ring;
+    struct inline_layout layout;
+    uint64_t tail, head;
+    uint64_t skip_bytes;
 };
 
 /* Duplicates the session's descriptor. Nobody else may look at the sender yet. Errors: -EMFILE. */
 int inline_sender_init(struct inline_sender *o, int fd, struct err *e);
 void inline_sender_close(struct inline_sender *o);
 
-/* Whether somebody should send now. */
-bool inline_sender_has_work(const struct stream *s, const struct consumer *r);
+/* Whether a worker may send now, if it has something. */
+static inline bool inline_sender_is_ready(const struct inline_sender *o) REQUIRES(feed_lock)
+{
+    return o->state == SENDER_OPEN && !o->sending;
+}
 
-/* Sends from consumer->tail on, and before `head`, what one system call takes. Returns the bytes
- * sent, or a negative errno value (-EAGAIN: nothing); *all: whether it took all that it was given.
- * No lock.
- */
-ssize_t inline_sender_send(const struct stream *s, const struct consumer *r, uint64_t head,
-                           bool *all);
+/* Sends of the run what one system call takes. Returns the bytes sent, or a negative errno value
+ * (-EAGAIN: nothing); *all: whether it took all that it was given. */
+ssize_t inline_sender_send(int fd, const struct inline_run *run, bool *all);
 
-/* Moves the tail behind `n` more bytes. */
-void inline_sender_advance(const struct stream *s, struct consumer *r, uint64_t n);
+/* Whether the client has taken everything that was sent. */
+bool inline_sender_is_drained(int fd);
 
-/* Notes whether somebody sends, or nobody though the socket has room. */
-void inline_sender_note(struct consumer *r, uint64_t now_ns);
+/* Moves the run's tail behind `n` more bytes. */
+void inline_sender_advance(struct inline_sender *o, struct inline_run *run, uint64_t n)
+    REQUIRES(feed_lock);
+
+/* Somebody sends since now_ns; `drained`: by inline_sender_is_drained, before. */
+void inline_sender_begin(struct inline_sender *o, bool drained, uint64_t now_ns)
+    REQUIRES(feed_lock);
+
+/* Nobody does any more, though there may be room; `more`: batches follow. */
+void inline_sender_end(struct inline_sender *o, bool more, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* How long the client has waited for batches so far. */
-struct seat_waited inline_sender_waited(const struct inline_sender *o, uint64_t now_ns);
+struct seat_waited inline_sender_waited(const struct inline_sender *o, bool drained,
+                                        uint64_t now_ns) REQUIRES(feed_lock);
 
 #endif

@@ -1,10 +1,11 @@
-/* feed/pool.h — the worker threads, and which stream they render for.
+/* feed/pool.h — the worker threads, and what the loop asks of them.
  *
  * A worker takes, in this order: a job (something that the loop must not block on), or a turn with
- * the runnable stream that has had the least rendering time for each of its consumers. A stream
- * whose ring is full leaves the list and asks its slowest consumer for a message (seat_park), or
- * the loop to watch the socket (inline); with nothing to do a worker sleeps, so an idle daemon uses
- * no CPU.
+ * the runnable stream that has had the least rendering time for each of its consumers
+ * (feed/turn.h). With nothing to do it sleeps, so an idle daemon uses no CPU.
+ *
+ * One lock guards streams, consumers and jobs. Nothing foreign happens under it: no system call, no
+ * callback. Waking, telling the loop and freeing are collected under it, and done after it.
  *
  * Threads: every function may be called from the loop thread; workers call back only through
  * `notify`, which must be safe from any thread (uv_async_send is).
@@ -12,24 +13,16 @@
 #ifndef FEED_POOL_H
 #define FEED_POOL_H
 
+#include "feed/jobs.h"
 #include "feed/stream.h"
 
-#define POOL_WORKERS_MAX 256u
-
 struct pool;
-
-/* Work for a worker that ends up on the loop again. Owns: the caller; it must live until `done`. */
-struct pool_job {
-    void (*run)(struct pool_job *job);  /* worker thread */
-    void (*done)(struct pool_job *job); /* loop thread, from pool_dispatch */
-    struct pool_job *next;
-};
 
 /* Starts `workers` threads. Errors: -EAGAIN, -ENOMEM. */
 int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), void *data,
                struct err *e);
 
-/* Makes it that many workers, 1 .. POOL_WORKERS_MAX. Those that are too many end between chunks,
+/* Makes it that many workers, 1 .. 256. Those that are too many end between chunks,
  * and pool_dispatch joins them. On an error the old number stays. Errors: -EAGAIN, with text.
  * Blocks: at most for a worker that is about to return. */
 int pool_resize(struct pool *p, uint32_t workers, struct err *e);
@@ -83,16 +76,18 @@ struct progress {
     uint64_t tail;     /* the first batch not given back (shm) or not sent (inline) */
     uint64_t head;     /* behind the last batch that it can have: published, and before its limit */
     uint64_t rendered; /* batches of the stream, so far */
-    uint64_t render_ns;        /* spent by workers on them; inline, on sending them, too */
-    uint32_t consumers;        /* at the stream */
-    uint32_t window;           /* slots that the stream goes round */
-    uint64_t joined_ns;        /* consumer.h */
-    uint64_t lost_ns;          /* consumer_lost_ns */
-    int failed;                /* 0, or why the consumer had to end */
-    bool blocked;              /* inline: nothing is sent until pool_writable */
-    struct seat_waited waited; /* inline: sender.h */
+    uint64_t render_ns; /* spent by workers on them; inline, on sending them, too */
+    uint32_t consumers; /* at the stream */
+    uint32_t window;    /* slots that the stream goes round */
+    uint64_t joined_ns; /* consumer.h */
+    uint64_t lost_ns;   /* consumer_lost_ns */
+    int failed;         /* 0, or why the consumer had to end */
+    bool blocked;       /* inline: nothing is sent until pool_writable */
 };
 struct progress pool_progress(struct pool *p, struct consumer *r);
+
+/* Inline: how long the client has waited for batches (feed/inline_sender.h). */
+struct seat_waited pool_waited(struct pool *p, struct consumer *r);
 
 /* Inline: the socket takes more, and what had to come before batches is sent. */
 void pool_writable(struct pool *p, struct consumer *r);

@@ -1,70 +1,48 @@
-/* feed/pool_state.h — the pool's insides, for the files that make it up: pool.c (threads, jobs,
- * what the loop calls), scheduler.c (which stream is served, and how).
- *
- * Threads: every function here is called with the pool's lock; those that give it up meanwhile say
- * so.
+/* feed/pool_state.h — the pool's insides, for the files that make it up: pool_state.c (the lock,
+ * and what is done after it), workers.c (threads), pool.c (what others call).
  */
 #ifndef FEED_POOL_STATE_H
 #define FEED_POOL_STATE_H
 
-#include "feed/pool.h"
+#include "feed/jobs.h"
+#include "feed/scheduler.h"
 
 #include <pthread.h>
 
-/* One place for a worker. A worker whose index is not below `wanted` ends after its turn. */
+#define WORKERS_MAX 256u
+
+/* One place for a worker. One whose index is not below the number that is wanted ends after its
+ * turn. */
 struct worker {
+    /* immutable while it runs */
     struct pool *pool;
     pthread_t thread;
     uint32_t index;
-    struct render_scratch *scratch; /* owned while it runs */
+    struct render_scratch *scratch; /* owned */
     /* lock */
-    enum worker_state { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;
+    enum worker_state { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state GUARDED_BY(feed_lock);
 };
 
 struct pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct worker workers[POOL_WORKERS_MAX];
+    /* immutable after start */
     void (*notify)(void *data);
     void *notify_data;
+    pthread_mutex_t mutex; /* what feed_lock stands for */
+    pthread_cond_t work;
+    struct worker workers[WORKERS_MAX];
     /* lock */
-    uint32_t wanted; /* workers */
-    uint32_t cpus;   /* that this process may use */
-    bool any_ended;  /* to be joined */
-    uint32_t sleeping;
-    struct pool_job *jobs, **jobs_end;
-    struct pool_job *finished, **finished_end;
-    struct stream *streams; /* all that have consumers */
-    uint32_t stream_count;
-    struct stream *runnable;
-    struct consumer *notified;
-    uint64_t vtime_ns; /* of the stream that was served last: where a newcomer begins */
+    struct scheduler scheduler;           /* knows how many workers there are to be */
+    bool any_ended GUARDED_BY(feed_lock); /* to be joined */
+    struct job_queue waiting GUARDED_BY(feed_lock);
+    struct job_queue finished GUARDED_BY(feed_lock);
 };
 
-/* One of those that sleep, if any. */
-void pool_wake_worker(struct pool *p);
+void pool_lock(struct pool *p) ACQUIRES(feed_lock);
 
-/* Has the loop look at the consumer: it failed, or its socket is full. */
-void pool_tell_loop(struct pool *p, struct consumer *r);
+/* And does what was collected under the lock. */
+void pool_unlock(struct pool *p) RELEASES(feed_lock);
 
-void pool_add_stream(struct pool *p, struct stream *s);
-void pool_remove_stream(struct pool *p, struct stream *s);
-
-/* Puts the stream on the list of those to be served, unless it has ended. */
-void pool_make_runnable(struct pool *p, struct stream *s);
-
-/* The stream's room; consumers that have failed are told of. */
-uint64_t pool_look(struct pool *p, struct stream *s);
-
-/* Looks whether there is room, after something that may have moved the tail. */
-void pool_look_again(struct pool *p, struct stream *s);
-
-/* The runnable stream with the least rendering time that has a place for another chunk; NULL: none.
- */
-struct stream *pool_pick(struct pool *p);
-
-/* One turn: chunks until the ring is full or the time is up. Consumers that sleep are woken once,
- * for all of them; those that look see each. Gives the lock up. */
-void pool_serve(struct pool *p, struct stream *s, struct render_scratch *scratch);
+/* Until there may be something to do. Gives the lock up meanwhile. */
+void pool_sleep(struct pool *p) REQUIRES(feed_lock);
 
 #endif

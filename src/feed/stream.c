@@ -76,14 +76,18 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
     s->is_inline = o->spec->transport == FMNIST_INLINE;
     s->ring.fd = -1;
     int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, s->is_inline, e);
+    if (rc == -ENODATA)
+        rc = STREAM_WANTS_LIST;
     if (!rc)
         rc = set_position(s, o, limit, e);
-    if (rc) {
-        stream_free(s);
-        return rc == -ENODATA ? STREAM_WANTS_LIST : rc;
-    }
+    if (rc)
+        goto free_stream;
     *out = s;
     return 0;
+
+free_stream:
+    stream_free(s);
+    return rc;
 }
 
 int stream_fork(struct stream **out, const struct stream *from, uint64_t first, struct err *e)
@@ -128,7 +132,7 @@ int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t 
     return 0;
 }
 
-static void set_window(struct stream *s, uint32_t slots)
+static void set_window(struct stream *s, uint32_t slots) REQUIRES(feed_lock)
 {
     uint64_t bytes = s->ring.slot_bytes, chunk = (STREAM_CHUNK_BYTES + bytes - 1) / bytes;
     ring_set_window(&s->ring, slots);
@@ -144,7 +148,8 @@ void stream_set_window(struct stream *s, uint32_t rings)
     set_window(s, slots < s->ring.slot_count ? slots : s->ring.slot_count);
 }
 
-int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
+/* Nobody else has the stream yet. */
+int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
 {
     uint64_t bytes;
     int rc = slot_bytes(s, &bytes, e);
@@ -156,10 +161,12 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e)
         fd_close(&s->ring.fd); /* nobody else maps it */
     set_window(s, slots);
     s->tail = s->limit = s->kept = s->head = s->claimed = s->first;
+    assert(s->chunk_max > 0 && s->wake_room > 0);
     return 0;
 }
 
-void stream_free(struct stream *s)
+/* Nobody else has the stream any more. */
+void stream_free(struct stream *s) UNGUARDED
 {
     if (!s)
         return;
@@ -192,6 +199,8 @@ bool stream_can_seat(struct stream *s, const struct stream *like)
 
 void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns)
 {
+    assert(!r->stream && !s->closed && s->ring.header);
+    assert(r->tail >= s->kept && r->tail <= s->head);
     r->stream = s;
     r->looked_ns = now_ns;
     if (!r->joined_ns)
@@ -203,6 +212,7 @@ void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns)
 
 void stream_unseat(struct stream *s, struct consumer *r)
 {
+    assert(r->stream == s && s->consumer_count > 0);
     struct consumer **at = &s->consumers;
     while (*at != r)
         at = &(*at)->next;
@@ -242,6 +252,7 @@ uint64_t stream_room(struct stream *s)
         ring_give(&s->ring, s->kept++);
     s->tail = tail;
     s->limit = limit;
+    assert(s->kept == s->tail && s->tail <= s->claimed);
     /* The window is what does for speed; a consumer that waits may have, and hold, all of the ring.
      */
     uint64_t end = tail + (s->starved ? s->ring.slot_count : s->ring.window);
@@ -251,6 +262,7 @@ uint64_t stream_room(struct stream *s)
 }
 
 static uint64_t least_lost_ns(const struct stream *s, const struct consumer *but, uint64_t now_ns)
+    REQUIRES(feed_lock)
 {
     uint64_t least = UINT64_MAX / 2;
     for (const struct consumer *r = s->consumers; r; r = r->next)
@@ -275,7 +287,7 @@ uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t n
 
 struct chunk *stream_claim(struct stream *s, uint64_t room)
 {
-    assert(s->chunk_count < STREAM_CHUNKS_MAX);
+    assert(s->chunk_count < STREAM_CHUNKS_MAX && room > 0 && !s->closed && !s->failed);
     uint64_t steps = s->plan->sampler.steps;
     uint64_t count = steps - s->claimed % steps; /* a chunk has one epoch */
     if (count > room)
@@ -286,6 +298,7 @@ struct chunk *stream_claim(struct stream *s, uint64_t room)
     *c = (struct chunk){.first = s->claimed, .count = (uint32_t)count};
     for (uint64_t i = 0; i < count; i++)
         ring_take(&s->ring, s->claimed++);
+    assert(s->claimed - s->kept <= s->ring.slot_count);
     return c;
 }
 
@@ -334,10 +347,12 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
 
 bool stream_finish(struct stream *s, struct chunk *c)
 {
+    assert(!c->done && c->first >= s->head && c->first + c->count <= s->claimed);
     c->done = true;
     uint64_t head = s->head;
     while (s->chunk_count && s->chunks[s->chunk_first].done) {
         struct chunk *oldest = &s->chunks[s->chunk_first];
+        assert(oldest->first == head);
         head = oldest->first + oldest->count;
         s->chunk_first = (s->chunk_first + 1) % STREAM_CHUNKS_MAX;
         s->chunk_count--;
@@ -353,12 +368,13 @@ bool stream_finish(struct stream *s, struct chunk *c)
 
 /* ---- orders ahead -------------------------------------------------------------------------- */
 
+/* Nobody orders now. */
 static bool holds_order(const struct stream *s, uint64_t epoch)
 {
     return s->held[epoch % 2].end == epoch + 1;
 }
 
-bool stream_order_due(struct stream *s)
+bool stream_order_due(struct stream *s, uint64_t *due)
 {
     const struct sampler *sampler = &s->plan->sampler;
     if (s->ordering || !sampler_needs_permutation(sampler))
@@ -369,14 +385,13 @@ bool stream_order_due(struct stream *s)
     if (holds_order(s, epoch) || epoch * sampler->steps >= s->limit)
         return false;
     s->ordering = true;
-    s->order_epoch = epoch;
+    *due = epoch;
     return true;
 }
 
-void stream_make_order(struct stream *s)
+void stream_make_order(struct stream *s, uint64_t epoch)
 {
     struct permutation_cache *orders = s->plan->caches->permutations;
-    uint64_t epoch = s->order_epoch;
     permutation_cache_put(orders, s->held[epoch % 2].order);
     /* Without memory for it now, whoever renders tries again. */
     s->held[epoch % 2].order = permutation_cache_hold(orders, &s->plan->sampler, epoch);

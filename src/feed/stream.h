@@ -12,9 +12,10 @@
  * may sit down at any number that still has its slot. An inline consumer sits alone: what its
  * socket takes at once puts it ahead of any other.
  *
- * Threads: the pool's lock guards everything below "pool lock". A worker that renders, wakes or
- * sends holds a use; the stream is freed by whoever gives up the last use after the last consumer
- * left.
+ * Invariant: kept <= tail <= claimed and head <= claimed <= kept + slot_count; tail <= head while a
+ * consumer is active; the chunks are head .. claimed without a gap (stream_check).
+ * Threads: the feed's lock guards everything below "lock". A worker that renders, wakes or sends
+ * holds a use; the stream ends with the last use after the last consumer left.
  */
 #ifndef FEED_STREAM_H
 #define FEED_STREAM_H
@@ -38,38 +39,44 @@ struct stream {
     bool is_inline;
     bool fits_cache;  /* the ring's size was chosen by the number of rings, not by the config */
     uint64_t first;   /* number of the first batch */
-    struct ring ring; /* from stream_make_ring on */
+    struct ring ring; /* from stream_make_ring on; its slots' places and window: lock */
 
-    /* pool lock */
-    struct stream *next; /* in the pool */
-    uint32_t chunk_max;  /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
-    uint32_t wake_room;  /* free slots worth a wake-up */
-    struct consumer *consumers;
-    uint32_t consumer_count;
-    struct consumer *departed; /* that left while a worker was at the stream */
-    uint64_t tail;
-    uint64_t limit;
-    uint64_t kept; /* the first batch that has its slot still: at most the tail */
-    uint64_t head;
-    uint64_t claimed;
-    struct chunk chunks[STREAM_CHUNKS_MAX]; /* oldest first, circular */
-    uint32_t chunk_first, chunk_count;
-    unsigned uses;
-    bool runnable;                /* in the pool's list */
-    bool watched;                 /* a worker looks for room before it parks */
-    struct adaptive_spin watches; /* whether that pays */
-    struct consumer *parked;      /* whose seat asks for a message; NULL: none does */
-    bool starved;                 /* a consumer said that it waits: any room is worth rendering */
-    bool closed;                  /* no consumer any more */
-    int failed;                   /* negative: why the stream had to end */
-    uint64_t vtime_ns;            /* rendering time so far by consumer, for fairness */
-    uint64_t render_ns;
-    uint64_t chunk_ns; /* of the last one */
-    struct stream *next_runnable;
-    bool ordering; /* a worker makes an order */
-    uint64_t order_epoch;
+    /* lock */
+    struct stream *next GUARDED_BY(feed_lock); /* in the scheduler */
+    /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
+    uint32_t chunk_max GUARDED_BY(feed_lock);
+    uint32_t wake_room GUARDED_BY(feed_lock); /* free slots worth a wake-up */
+    struct consumer *consumers GUARDED_BY(feed_lock);
+    uint32_t consumer_count GUARDED_BY(feed_lock);
+    /* that left while a worker was at the stream */
+    struct consumer *departed GUARDED_BY(feed_lock);
+    uint64_t tail GUARDED_BY(feed_lock);
+    uint64_t limit GUARDED_BY(feed_lock);
+    /* the first batch that has its slot still: at most the tail */
+    uint64_t kept GUARDED_BY(feed_lock);
+    uint64_t head GUARDED_BY(feed_lock);
+    uint64_t claimed GUARDED_BY(feed_lock);
+    /* oldest first, circular */
+    struct chunk chunks[STREAM_CHUNKS_MAX] GUARDED_BY(feed_lock);
+    uint32_t chunk_first GUARDED_BY(feed_lock), chunk_count GUARDED_BY(feed_lock);
+    unsigned uses GUARDED_BY(feed_lock);
+    bool runnable GUARDED_BY(feed_lock); /* in the scheduler's list */
+    bool watched GUARDED_BY(feed_lock);  /* a worker looks for room before it parks */
+    struct adaptive_spin watches GUARDED_BY(feed_lock); /* whether that pays */
+    /* whose seat asks for a message; NULL: none does */
+    struct consumer *parked GUARDED_BY(feed_lock);
+    /* a consumer said that it waits: any room is worth rendering */
+    bool starved GUARDED_BY(feed_lock);
+    bool closed GUARDED_BY(feed_lock); /* no consumer any more */
+    int failed GUARDED_BY(feed_lock);  /* negative: why the stream had to end */
+    /* rendering time so far by consumer, for fairness */
+    uint64_t vtime_ns GUARDED_BY(feed_lock);
+    uint64_t render_ns GUARDED_BY(feed_lock);
+    uint64_t chunk_ns GUARDED_BY(feed_lock); /* of the last one */
+    struct stream *next_runnable GUARDED_BY(feed_lock);
+    bool ordering GUARDED_BY(feed_lock); /* a worker makes an order, and has `held` */
 
-    /* the worker that orders */
+    /* the worker that orders; lock while none does */
     struct {
         struct permutation *order;
         uint64_t end; /* its epoch + 1; 0: none */
@@ -109,54 +116,60 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e);
 void stream_free(struct stream *s);
 
 /* There are as many rings now: one that fits the cache uses as much of itself as a new one would
- * have, so that a stream that was opened when there were few has no larger share. Pool lock. */
-void stream_set_window(struct stream *s, uint32_t rings);
+ * have, so that a stream that was opened when there were few has no larger share. */
+void stream_set_window(struct stream *s, uint32_t rings) REQUIRES(feed_lock);
 
 /* Bytes of the ring: what counts against a user's limit. */
 uint64_t stream_bytes(const struct stream *s);
 
-/* Whether a consumer that wants what `like` begins with may sit here instead. Pool lock. */
-bool stream_can_seat(struct stream *s, const struct stream *like);
+/* Whether a consumer that wants what `like` begins with may sit here instead. */
+bool stream_can_seat(struct stream *s, const struct stream *like) REQUIRES(feed_lock);
 
-/* Seats a consumer, or takes it out; a stream without consumers is closed. Pool lock. */
-void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns);
-void stream_unseat(struct stream *s, struct consumer *r);
+/* Seats a consumer, or takes it out; a stream without consumers is closed. */
+void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns) REQUIRES(feed_lock);
+void stream_unseat(struct stream *s, struct consumer *r) REQUIRES(feed_lock);
 
 /* Number of batches that may be claimed now, having looked at every tail: a consumer that broke its
- * page has failed afterwards (-EPROTO) and is not looked at any more. Pool lock. */
-uint64_t stream_room(struct stream *s);
+ * page has failed afterwards (-EPROTO) and is not looked at any more. */
+uint64_t stream_room(struct stream *s) REQUIRES(feed_lock);
 
 /* The number behind the last batch that the consumer can have: published, and before its limit.
- * Pool lock. */
+ * */
 static inline uint64_t stream_ready(const struct stream *s, const struct consumer *r)
+    REQUIRES(feed_lock)
 {
     return s->head < r->limit ? s->head : r->limit;
 }
 
-/* The active consumer whose tail keeps the others waiting; NULL: none is active. Pool lock. */
-struct consumer *stream_slowest(const struct stream *s);
+/* The active consumer whose tail keeps the others waiting; NULL: none is active. */
+struct consumer *stream_slowest(const struct stream *s) REQUIRES(feed_lock);
 
 /* Notes whether the consumer waits for a neighbour, having looked; returns its stall budget, by the
- * rule for busy CPUs or the other (consumer.h). Pool lock. */
-uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns);
+ * rule for busy CPUs or the other (consumer.h). */
+uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns)
+    REQUIRES(feed_lock);
 
-/* Claims up to `room` batches of one epoch. Pool lock. Returns the chunk's place. */
-struct chunk *stream_claim(struct stream *s, uint64_t room);
+/* Claims up to `room` batches of one epoch. Returns the chunk's place. */
+struct chunk *stream_claim(struct stream *s, uint64_t room) REQUIRES(feed_lock);
 
 /* Renders a claimed chunk. No lock. Errors: -ENOMEM. */
 int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch);
 
 /* Marks the chunk done and publishes what is now in order. Returns whether the head moved.
- * Pool lock. */
-bool stream_finish(struct stream *s, struct chunk *c);
+ * */
+bool stream_finish(struct stream *s, struct chunk *c) REQUIRES(feed_lock);
 
 /* Whether the order of the epoch that the head is in, or from three quarters of it on of the next,
- * is not held yet; the caller then is the one that orders: it calls stream_make_order and clears
- * `ordering`. Pool lock. */
-bool stream_order_due(struct stream *s);
+ * is not held yet; *epoch then is its epoch, and the caller the one that orders: it calls
+ * stream_make_order and then clears `ordering`. */
+bool stream_order_due(struct stream *s, uint64_t *epoch) REQUIRES(feed_lock);
 
 /* Builds and holds that order, so that no batch has to wait for it. No lock.
  * Blocks: as permutation_cache_hold. */
-void stream_make_order(struct stream *s);
+void stream_make_order(struct stream *s, uint64_t epoch);
+
+/* Asserts the invariant, and that the parts fit together. Costs as much as a turn: for tests, and
+ * for builds with INVARIANTS. */
+void stream_check(const struct stream *s) REQUIRES(feed_lock);
 
 #endif

@@ -102,6 +102,7 @@ static uint16_t slot_of(const struct ring *r, uint64_t number)
 
 struct slot_header *ring_slot(const struct ring *r, uint64_t number)
 {
+    assert(slot_of(r, number) < r->slot_count);
     return (struct slot_header *)((char *)r->header + RING_HEADER_SIZE +
                                   slot_of(r, number) * r->slot_bytes);
 }
@@ -116,6 +117,7 @@ void ring_take(struct ring *r, uint64_t number)
         slot = r->idle[r->idle_first++ % RING_SLOTS_MAX];
         r->idle_count--;
     }
+    assert(slot < r->slot_count);
     atomic_store_explicit(&r->header->slot_of[number % r->slot_count], slot, memory_order_relaxed);
 }
 
@@ -123,6 +125,7 @@ void ring_give(struct ring *r, uint64_t number)
 {
     assert(r->idle_count + r->spare_count < r->slot_count);
     uint16_t slot = slot_of(r, number);
+    assert(slot < r->slot_count);
     if (r->slot_count - r->spare_count > r->window)
         r->spare[r->spare_count++] = slot;
     else
@@ -133,6 +136,26 @@ void ring_set_window(struct ring *r, uint32_t slots)
 {
     assert(slots > 0 && slots <= r->slot_count);
     r->window = slots;
+}
+
+static void check_slot(const struct ring *r, bool seen[RING_SLOTS_MAX], uint16_t slot)
+{
+    assert(slot < r->slot_count && !seen[slot]);
+    seen[slot] = true;
+}
+
+void ring_check(const struct ring *r, uint64_t kept, uint64_t claimed)
+{
+    bool seen[RING_SLOTS_MAX] = {false};
+    assert(kept <= claimed && claimed - kept <= r->slot_count);
+    assert(r->idle_count + r->spare_count + (claimed - kept) == r->slot_count);
+    assert(r->window > 0 && r->window <= r->slot_count);
+    for (uint32_t i = 0; i < r->idle_count; i++)
+        check_slot(r, seen, r->idle[(r->idle_first + i) % RING_SLOTS_MAX]);
+    for (uint32_t i = 0; i < r->spare_count; i++)
+        check_slot(r, seen, r->spare[i]);
+    for (uint64_t n = kept; n < claimed; n++)
+        check_slot(r, seen, slot_of(r, n));
 }
 
 uint64_t ring_head(const struct ring *r)
@@ -214,6 +237,7 @@ int seat_update(struct seat *s, uint64_t head)
     if (tail < s->tail || tail > head)
         return -EPROTO;
     s->tail = tail;
+    assert(s->tail <= head);
     return 0;
 }
 

@@ -107,6 +107,9 @@ void ring_give(struct ring *r, uint64_t number);
  * where the writer asks for more. */
 void ring_set_window(struct ring *r, uint32_t slots);
 
+/* Asserts that every slot is idle, spare or that of one batch of kept .. claimed - 1. For tests. */
+void ring_check(const struct ring *r, uint64_t kept, uint64_t claimed);
+
 /* The slot of a batch that has one. */
 struct slot_header *ring_slot(const struct ring *r, uint64_t number);
 

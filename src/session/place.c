@@ -44,11 +44,14 @@ int place_find(struct place_job *j)
     struct pool *pool = j->services->pool;
     assert(j->stream && !j->consumer);
     j->first = j->stream->first;
-    int rc = consumer_new(&j->consumer, j->stream->is_inline, j->first, j->limit, &j->err);
+    struct consumer_options o = {.is_inline = j->stream->is_inline,
+                                 .first = j->first,
+                                 .limit = j->limit,
+                                 .since_ns = j->since_ns,
+                                 .lost_ns = j->lost_ns};
+    int rc = consumer_new(&j->consumer, &o, &j->err);
     if (rc)
         return rc;
-    j->consumer->joined_ns = j->since_ns;
-    j->consumer->stalled_ns = j->lost_ns;
     if (pool_seat(pool, j->stream, j->consumer, j->except))
         return 0;
     rc = stream_make_ring(j->stream, j->slots, &j->err);

@@ -389,7 +389,7 @@ void session_stats(const struct session *s, struct session_stats *f)
     assert(s->place);
     struct seat_waited w = s->waited;
     if (is_inline(s))
-        w = pool_progress(session_services(s)->pool, s->place->consumer).waited;
+        w = pool_waited(session_services(s)->pool, s->place->consumer);
     else
         seat_waited_add(&w, &s->place->consumer->seat);
     *f = (struct session_stats){.stream_ns = clock_ns() - s->opened_ns, .waits = w.waits};

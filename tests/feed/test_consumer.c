@@ -12,8 +12,9 @@ static void setup(void)
 {
     struct err e;
     support_setup();
-    ck_assert_int_eq(consumer_new(&consumer, false, 100, 200, &e), 0);
-    consumer->joined_ns = consumer->looked_ns = 1000 * MS;
+    struct consumer_options o = {.first = 100, .limit = 200, .since_ns = 1000 * MS};
+    ck_assert_int_eq(consumer_new(&consumer, &o, &e), 0);
+    consumer->looked_ns = 1000 * MS;
 }
 
 static void teardown(void)
@@ -118,8 +119,23 @@ START_TEST(stall_budget__one_wait_told_in_pieces__ends_at_its_bound)
 }
 END_TEST
 
+/* One that was moved brings along what it has lost, and since when it reads. */
+START_TEST(consumer_new__moved__goes_on_counting)
+{
+    struct consumer_options o = {.limit = 1, .since_ns = 500 * MS, .lost_ns = 45 * MS};
+    struct consumer *moved;
+    struct err e;
+    ck_assert_int_eq(consumer_new(&moved, &o, &e), 0);
+    moved->looked_ns = 1000 * MS;
+    ck_assert_uint_eq(consumer_lost_ns(moved, 1000 * MS), 45 * MS);
+    consumer_stall_begin(moved, 1000 * MS);
+    ck_assert_uint_eq(consumer_stall_budget_ns(moved, 1012 * MS), 0);
+    consumer_free(moved);
+}
+END_TEST
+
 /* On busy CPUs a wait as long as the neighbours' own is nobody's fault; a longer one is. */
-START_TEST(busy_patience__counts_beyond_the_luckiest_neighbour)
+START_TEST(busy_stall_budget__counts_beyond_the_luckiest_neighbour)
 {
     uint64_t now = 1500 * MS;
     state(500 * MS);
@@ -149,7 +165,8 @@ int main(void)
     tcase_add_test(t, stall_budget__one_long_wait__ends_at_its_bound);
     tcase_add_test(t, stall_budget__one_wait_told_in_pieces__ends_at_its_bound);
     tcase_add_test(t, stall_budget__many_short_waits__end_at_their_sum);
-    tcase_add_test(t, busy_patience__counts_beyond_the_luckiest_neighbour);
+    tcase_add_test(t, consumer_new__moved__goes_on_counting);
+    tcase_add_test(t, busy_stall_budget__counts_beyond_the_luckiest_neighbour);
     suite_add_tcase(s, t);
     return support_run(s);
 }

@@ -51,7 +51,8 @@ static void setup(void)
     ck_assert_msg(stream_new(&s, &o, &limit, &e) == 0, "%s", e.text);
     ck_assert_uint_eq(limit, SLOTS);
     ck_assert_int_eq(stream_make_ring(s, SLOTS, &e), 0);
-    ck_assert_int_eq(consumer_new(&r, true, 0, limit, &e), 0);
+    struct consumer_options wish = {.is_inline = true, .limit = limit};
+    ck_assert_int_eq(consumer_new(&r, &wish, &e), 0);
     stream_seat(s, r, 1);
     int ends[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
@@ -105,35 +106,43 @@ static uint8_t *frames_of(uint64_t count, size_t *size)
     return frames;
 }
 
+static struct inline_run run_of(void)
+{
+    return (struct inline_run){
+        .ring = &s->ring,
+        .layout = {.image_bytes = s->plan->image_bytes, .label_bytes = s->plan->label_bytes},
+        .tail = r->tail,
+        .head = s->head,
+        .skip_bytes = r->sender.sent_bytes,
+    };
+}
+
 /* As a worker does it. Returns what inline_sender_send does. */
 static ssize_t send_once(void)
 {
     bool all;
-    ssize_t n = inline_sender_send(s, r, stream_ready(s, r), &all);
+    struct inline_run run = run_of();
+    ssize_t n = inline_sender_send(r->sender.fd, &run, &all);
     if (n > 0)
-        inline_sender_advance(s, r, (uint64_t)n);
+        inline_sender_advance(&r->sender, &run, (uint64_t)n);
+    r->tail = run.tail;
     r->sender.state = all ? SENDER_OPEN : SENDER_FULL;
     return n;
 }
 
-START_TEST(inline_sender_has_work__life__only_open_with_something_to_send)
+START_TEST(inline_sender_is_ready__life__only_open_and_alone)
 {
-    ck_assert_msg(!inline_sender_has_work(s, r), "shut, and nothing there");
-    render_until(2);
-    ck_assert_msg(!inline_sender_has_work(s, r), "a reply has to be sent first");
+    ck_assert_msg(!inline_sender_is_ready(&r->sender), "a reply has to be sent first");
     r->sender.state = SENDER_FULL;
-    ck_assert(!inline_sender_has_work(s, r));
+    ck_assert(!inline_sender_is_ready(&r->sender));
     r->sender.state = SENDER_OPEN;
-    ck_assert(inline_sender_has_work(s, r));
+    ck_assert(inline_sender_is_ready(&r->sender));
     r->sender.sending = true;
-    ck_assert_msg(!inline_sender_has_work(s, r), "another worker sends");
+    ck_assert_msg(!inline_sender_is_ready(&r->sender), "another worker sends");
     r->sender.sending = false;
-    r->failed = -EPIPE;
-    ck_assert(!inline_sender_has_work(s, r));
-    r->failed = 0;
+    render_until(2);
     ck_assert_int_gt(send_once(), 0);
     ck_assert_uint_eq(r->tail, 2);
-    ck_assert(!inline_sender_has_work(s, r));
 }
 END_TEST
 
@@ -180,10 +189,22 @@ START_TEST(inline_sender_send__client_gone__epipe)
 }
 END_TEST
 
-static void set_sending(bool sending, uint64_t now_ns)
+static void begin(uint64_t now_ns)
 {
-    r->sender.sending = sending;
-    inline_sender_note(r, now_ns);
+    bool drained = inline_sender_is_drained(r->sender.fd);
+    r->sender.sending = true;
+    inline_sender_begin(&r->sender, drained, now_ns);
+}
+
+static void end(uint64_t now_ns)
+{
+    r->sender.sending = false;
+    inline_sender_end(&r->sender, r->tail < r->limit, now_ns);
+}
+
+static struct seat_waited waited(uint64_t now_ns)
+{
+    return inline_sender_waited(&r->sender, inline_sender_is_drained(r->sender.fd), now_ns);
 }
 
 /* What has come so far. */
@@ -198,29 +219,29 @@ static void take_all(void)
  * yet to take what was sent before. */
 START_TEST(inline_sender_waited__nobody_sends__counts_where_the_client_took_everything)
 {
-    inline_sender_note(r, 500);
-    ck_assert_msg(inline_sender_waited(&r->sender, 900).waited_ns == 0, "shut");
+    end(500);
+    ck_assert_msg(waited(900).waited_ns == 0, "shut");
     r->sender.state = SENDER_OPEN;
-    inline_sender_note(r, 1000);
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 1500).waited_ns, 500);
+    end(1000);
+    ck_assert_uint_eq(waited(1500).waited_ns, 500);
     render_until(3);
-    set_sending(true, 2000);
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 9000).waited_ns, 1000);
+    begin(2000);
+    ck_assert_uint_eq(waited(9000).waited_ns, 1000);
     ck_assert_uint_eq(r->sender.waited.waits, 1);
 
     ck_assert_int_gt(send_once(), 0);
-    set_sending(false, 10000);
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 11000).waited_ns, 1000);
-    set_sending(true, 11000);
+    end(10000);
+    ck_assert_uint_eq(waited(11000).waited_ns, 1000);
+    begin(11000);
     ck_assert_msg(r->sender.waited.waited_ns == 1000, "there was something left to read");
 
     render_until(4);
     ck_assert_int_gt(send_once(), 0);
-    set_sending(false, 20000);
+    end(20000);
     take_all();
     render_until(5); /* and no worker comes to send it */
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 20700).waited_ns, 1700);
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 20700).waits, 2);
+    ck_assert_uint_eq(waited(20700).waited_ns, 1700);
+    ck_assert_uint_eq(waited(20700).waits, 2);
 }
 END_TEST
 
@@ -233,24 +254,24 @@ START_TEST(inline_sender_waited__full_or_over__does_not_count)
     render_until(SLOTS);
     while (r->sender.state == SENDER_OPEN)
         send_once();
-    inline_sender_note(r, 1000);
+    end(1000);
     take_all();
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 9000).waited_ns, 0);
+    ck_assert_uint_eq(waited(9000).waited_ns, 0);
     while (r->tail < SLOTS) {
         send_once();
         take_all();
     }
-    inline_sender_note(r, 10000);
-    ck_assert_uint_eq(inline_sender_waited(&r->sender, 90000).waited_ns, 0);
+    end(10000);
+    ck_assert_uint_eq(waited(90000).waited_ns, 0);
 }
 END_TEST
 
 int main(void)
 {
     Suite *suite = suite_create("feed/inline_sender");
-    TCase *tc = tcase_create("sender");
+    TCase *tc = tcase_create("inline_sender");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, inline_sender_has_work__life__only_open_with_something_to_send);
+    tcase_add_test(tc, inline_sender_is_ready__life__only_open_and_alone);
     tcase_add_loop_test(tc, inline_sender_send__any_pieces__every_frame_in_order, 0, 9);
     tcase_add_test(tc, inline_sender_send__client_gone__epipe);
     tcase_add_test(tc, inline_sender_waited__nobody_sends__counts_where_the_client_took_everything);

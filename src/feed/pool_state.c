@@ -1,0 +1,49 @@
+/* The lock, and what is done as soon as it is given up. */
+#include "feed/pool_state.h"
+
+/* It is a pthread's mutex, which the compiler knows nothing of. */
+void pool_lock(struct pool *p) UNGUARDED
+{
+    pthread_mutex_lock(&p->mutex);
+}
+
+static void carry_out(struct pool *p, struct effects *e) UNGUARDED
+{
+    for (; e->wake; e->wake--)
+        pthread_cond_signal(&p->work);
+    if (e->notify)
+        p->notify(p->notify_data);
+    while (e->left) {
+        struct consumer *r = e->left;
+        e->left = r->next;
+        consumer_free(r);
+    }
+    while (e->ended) {
+        struct stream *s = e->ended;
+        e->ended = s->next;
+        stream_free(s);
+    }
+}
+
+void pool_unlock(struct pool *p) UNGUARDED
+{
+#ifdef INVARIANTS
+    scheduler_check(&p->scheduler);
+#endif
+    struct effects e = scheduler_take_effects(&p->scheduler);
+    pthread_mutex_unlock(&p->mutex);
+    carry_out(p, &e);
+}
+
+void pool_sleep(struct pool *p)
+{
+    const struct effects *e = &p->scheduler.effects;
+    if (e->wake || e->notify || e->left || e->ended) {
+        pool_unlock(p);
+        pool_lock(p);
+        return;
+    }
+    p->scheduler.sleeping++;
+    pthread_cond_wait(&p->work, &p->mutex);
+    p->scheduler.sleeping--;
+}

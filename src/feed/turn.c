@@ -1,0 +1,281 @@
+/* Who is served next, and which steps that takes. Claims and publishes; what is done in between
+ * without the lock is step.c's. */
+#include "feed/turn.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static uint32_t sharers(const struct stream *s) REQUIRES(feed_lock)
+{
+    return s->consumer_count ? s->consumer_count : 1;
+}
+
+bool turn_begin(struct turn *t, struct scheduler *k, uint64_t now_ns)
+{
+    struct stream *best = NULL;
+    for (struct stream *s = k->runnable; s; s = s->next_runnable)
+        if (!s->watched && s->chunk_count < STREAM_CHUNKS_MAX &&
+            (!best || s->vtime_ns < best->vtime_ns))
+            best = s;
+    if (!best)
+        return false;
+    assert(!best->closed && !best->failed);
+    if (best->vtime_ns > k->vtime_ns)
+        k->vtime_ns = best->vtime_ns;
+    best->uses++;
+    *t = (struct turn){.stream = best, .end_ns = now_ns + TURN_QUANTUM_NS};
+    return true;
+}
+
+/* ---- rendering ----------------------------------------------------------------------------- */
+
+/* Whether one more worker at the stream is worth its wake-up and its CPU: one that took a
+ * consumer's would have that wait for its CPU instead of its batch, which pays where workers wait
+ * for the memory anyway. A consumer that sleeps will want its CPU soon, unless rendering takes
+ * long. */
+static bool is_help_worth(const struct scheduler *k, const struct stream *s) REQUIRES(feed_lock)
+{
+    if (s->plan->exceeds_cache)
+        return true;
+    bool slow = s->chunk_ns > TURN_QUANTUM_NS;
+    uint32_t taken = k->workers > k->sleeping ? k->workers - k->sleeping : 1;
+    for (const struct consumer *r = s->consumers; r && taken < k->cpus; r = r->next)
+        taken += !slow || r->is_inline || !seat_waits(&r->seat);
+    return taken < k->cpus;
+}
+
+static struct step claim(struct scheduler *k, struct stream *s, uint64_t room) REQUIRES(feed_lock)
+{
+    struct chunk *c = stream_claim(s, room);
+    s->starved = false;
+    /* The client is faster than we are: let another worker help. */
+    if (room - c->count >= s->wake_room && is_help_worth(k, s))
+        scheduler_wake_worker(k);
+    return (struct step){.kind = STEP_RENDER, .stream = s, .claimed = c, .chunk = *c};
+}
+
+static void rendered(struct turn *t, struct scheduler *k, const struct step *step,
+                     const struct outcome *o) REQUIRES(feed_lock)
+{
+    struct stream *s = t->stream;
+    uint64_t took_ns = o->end_ns - o->start_ns;
+    s->vtime_ns += took_ns / sharers(s);
+    s->render_ns += took_ns;
+    s->chunk_ns = took_ns;
+    if (o->rc) {
+        scheduler_fail(k, s, o->rc);
+        return;
+    }
+    t->published |= stream_finish(s, step->claimed);
+    t->order_due = stream_order_due(s, &t->order_epoch);
+}
+
+/* ---- handing over -------------------------------------------------------------------------- */
+
+static bool may_send(const struct stream *s) REQUIRES(feed_lock)
+{
+    const struct consumer *r = s->consumers;
+    return s->is_inline && r && !r->failed && inline_sender_is_ready(&r->sender) &&
+           r->tail < stream_ready(s, r);
+}
+
+static struct inline_run run_of(const struct stream *s, const struct consumer *r)
+    REQUIRES(feed_lock)
+{
+    return (struct inline_run){
+        .ring = &s->ring,
+        .layout = {.image_bytes = s->plan->image_bytes, .label_bytes = s->plan->label_bytes},
+        .tail = r->tail,
+        .head = stream_ready(s, r),
+        .skip_bytes = r->sender.sent_bytes,
+    };
+}
+
+static struct step send_batches(struct stream *s) REQUIRES(feed_lock)
+{
+    struct consumer *r = s->consumers;
+    r->sender.sending = true;
+    return (struct step){.kind = STEP_SEND,
+                         .stream = s,
+                         .consumer = r,
+                         .run = run_of(s, r),
+                         .ask_drained = r->sender.idle_since_ns != 0};
+}
+
+static void batches_sent(struct stream *s, const struct step *step, const struct outcome *o)
+    REQUIRES(feed_lock)
+{
+    struct consumer *r = step->consumer;
+    inline_sender_begin(&r->sender, o->drained, o->start_ns);
+    r->sender.sending = false;
+    s->vtime_ns += o->end_ns - o->start_ns;
+    s->render_ns += o->end_ns - o->start_ns;
+    if (o->sent < 0 && o->sent != -EAGAIN && !r->failed)
+        r->failed = (int)o->sent;
+    if (o->sent > 0) {
+        struct inline_run run = step->run;
+        inline_sender_advance(&r->sender, &run, (uint64_t)o->sent);
+        r->tail = run.tail;
+    }
+    r->sender.state = o->all ? SENDER_OPEN : SENDER_FULL;
+    inline_sender_end(&r->sender, r->tail < r->limit, o->end_ns);
+}
+
+/* Batches were published: consumers that sleep are woken, and one that is inline is sent them.
+ * Returns a step of STEP_END where nobody is to be. */
+static struct step hand_over(struct turn *t) REQUIRES(feed_lock)
+{
+    struct stream *s = t->stream;
+    bool wake = false;
+    t->published = false;
+    if (may_send(s))
+        return send_batches(s);
+    for (struct consumer *r = s->consumers; r && !s->is_inline; r = r->next)
+        wake = wake || seat_waits(&r->seat);
+    return (struct step){.kind = wake ? STEP_WAKE : STEP_END, .stream = s};
+}
+
+/* ---- waiting a little ---------------------------------------------------------------------- */
+
+/* Whether other work waits for a worker. */
+static bool others_wait(const struct scheduler *k, const struct stream *but) REQUIRES(feed_lock)
+{
+    const struct stream *s = k->runnable;
+    while (s && (s == but || s->watched))
+        s = s->next_runnable;
+    return s || k->jobs_wait;
+}
+
+/* Whether there is a consumer to be watched who makes room. */
+static bool may_watch(const struct scheduler *k, const struct stream *s, const struct consumer *r)
+    REQUIRES(feed_lock)
+{
+    if (!r || r->failed || s->chunk_count)
+        return false;
+    return s->is_inline ? r->sender.state == SENDER_FULL && !others_wait(k, s)
+                        : s->claimed < s->limit;
+}
+
+/* Looks for room a little longer before the stream parks. A step of STEP_END: not now. */
+static struct step watch(const struct scheduler *k, struct turn *t) REQUIRES(feed_lock)
+{
+    struct stream *s = t->stream;
+    struct consumer *r = s->is_inline ? s->consumers : stream_slowest(s);
+    t->watched = true;
+    if (!may_watch(k, s, r) || !adaptive_spin_wants(&s->watches))
+        return (struct step){.kind = STEP_END};
+    assert(!s->watched);
+    s->watched = true;
+    uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
+    return (struct step){.kind = s->is_inline ? STEP_WATCH_SOCKET : STEP_WATCH_TAIL,
+                         .stream = s,
+                         .consumer = r,
+                         .enough = s->claimed + want - s->ring.window};
+}
+
+static void watched(struct stream *s, const struct step *step, bool room) REQUIRES(feed_lock)
+{
+    assert(s->watched);
+    s->watched = false;
+    adaptive_spin_learn(&s->watches, room);
+    if (room && s->is_inline)
+        step->consumer->sender.state = SENDER_OPEN;
+}
+
+/* ---- a turn -------------------------------------------------------------------------------- */
+
+/* The next thing that is worth doing; STEP_END: look again. */
+static struct step look(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
+{
+    struct stream *s = t->stream;
+    /* Once more after every step: another worker may have parked it. */
+    scheduler_unpark(s);
+    scheduler_enlist(k, s);
+    uint64_t room = scheduler_look(k, s);
+    if (may_send(s))
+        return send_batches(s);
+    if (!s->closed && !s->failed && scheduler_is_worth(s, room))
+        return claim(k, s, room);
+    if (t->published)
+        return hand_over(t);
+    t->left = s->watched; /* to the worker that looks for room already */
+    if (t->left)
+        return (struct step){.kind = STEP_END};
+    if (!t->watched)
+        return watch(k, t);
+    scheduler_park(k, s);
+    t->left = true;
+    return (struct step){.kind = STEP_END};
+}
+
+static bool is_over(const struct turn *t, const struct scheduler *k, uint64_t now_ns)
+    REQUIRES(feed_lock)
+{
+    return t->left || (t->begun && (k->jobs_wait || t->stream->chunk_count == STREAM_CHUNKS_MAX ||
+                                    now_ns >= t->end_ns));
+}
+
+/* Before the order: whoever sleeps need not wait for it, and another worker goes on meanwhile. */
+static struct step order(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
+{
+    if (t->published) {
+        struct step step = hand_over(t);
+        if (step.kind != STEP_END)
+            return step;
+    }
+    t->order_due = false;
+    scheduler_wake_worker(k);
+    return (struct step){.kind = STEP_ORDER, .stream = t->stream, .epoch = t->order_epoch};
+}
+
+struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
+{
+    struct stream *s = t->stream;
+    struct step step;
+    assert(s->uses > 0);
+    if (t->order_due)
+        return order(t, k);
+    while (!is_over(t, k, now_ns)) {
+        t->begun = true;
+        step = look(t, k);
+        if (step.kind != STEP_END)
+            return step;
+    }
+    if (t->published) {
+        step = hand_over(t);
+        if (step.kind != STEP_END)
+            return step;
+    }
+    /* Another worker may have parked it, who knew nothing of what is to be sent now. */
+    if (s->is_inline && !t->left)
+        scheduler_enlist(k, s);
+    scheduler_drop_use(k, s);
+    return (struct step){.kind = STEP_END};
+}
+
+void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
+               const struct outcome *o)
+{
+    struct stream *s = t->stream;
+    assert(step->stream == s && o->end_ns >= o->start_ns);
+    switch (step->kind) {
+    case STEP_RENDER:
+        rendered(t, k, step, o);
+        break;
+    case STEP_ORDER:
+        s->ordering = false;
+        s->vtime_ns += (o->end_ns - o->start_ns) / sharers(s);
+        break;
+    case STEP_SEND:
+        batches_sent(s, step, o);
+        break;
+    case STEP_WATCH_TAIL:
+    case STEP_WATCH_SOCKET:
+        watched(s, step, o->room);
+        break;
+    case STEP_WAKE:
+        break;
+    case STEP_END:
+        assert(!"an end has no outcome");
+    }
+}
