@@ -1,0 +1,335 @@
+/* Who is served, what for and for how long: by a clock that the test winds. */
+#include "feed/rig.h"
+
+#include <errno.h>
+
+enum { SLOTS = 1024 };
+
+/* ---- turns --------------------------------------------------------------------------------- */
+
+/* A chunk of 30 us: the fourth one ends behind the quantum, and ends the turn. */
+START_TEST(turn__room_without_end__ends_with_the_quantum)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    r->stream->chunk_max = 8;
+    rig.cost_ns[STEP_RENDER] = 30 * US;
+    ck_assert_ptr_eq(rig_turn(), r->stream);
+    ck_assert_str_eq(rig.trace, "RRRR");
+    ck_assert_uint_eq(r->stream->head, 4 * 8);
+    ck_assert_uint_eq(r->stream->render_ns, 120 * US);
+    ck_assert(r->stream->runnable);
+}
+END_TEST
+
+/* Waking costs as much as a batch: once, for all chunks of a turn. */
+START_TEST(turn__reader_sleeps__woken_once_at_the_end)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    r->stream->chunk_max = 8;
+    rig.cost_ns[STEP_RENDER] = 40 * US;
+    rig_sleeps(r, true);
+    rig_turn();
+    ck_assert_str_eq(rig.trace, "RRRW");
+}
+END_TEST
+
+START_TEST(turn__chunk_longer_than_the_quantum__one)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    r->stream->chunk_max = 8;
+    rig.cost_ns[STEP_RENDER] = 3 * MS;
+    rig_turn();
+    ck_assert_str_eq(rig.trace, "R");
+}
+END_TEST
+
+/* What the loop waits for comes before the rest of a turn. */
+START_TEST(turn__job_waits__ends_after_its_step)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    r->stream->chunk_max = 8;
+    rig.k.jobs_wait = true;
+    rig_turn();
+    ck_assert_str_eq(rig.trace, "R");
+    ck_assert_uint_eq(r->stream->uses, 0);
+}
+END_TEST
+
+/* Two workers at one stream: what is finished first may lie behind. */
+START_TEST(turn__chunks_finish_out_of_order__published_in_order)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct stream *s = r->stream;
+    struct turn a, b;
+    s->chunk_max = 8;
+    ck_assert(turn_begin(&a, &rig.k, rig.now_ns) && turn_begin(&b, &rig.k, rig.now_ns));
+    ck_assert_ptr_eq(a.stream, b.stream);
+    struct step first = rig_next(&a), second = rig_next(&b);
+    ck_assert_uint_eq(second.chunk.first, first.chunk.first + first.chunk.count);
+    rig_finish(&b, &second);
+    ck_assert_uint_eq(s->head, 0);
+    ck_assert(!b.published);
+    rig_finish(&a, &first);
+    ck_assert_uint_eq(s->head, 16);
+    ck_assert(a.published);
+    rig.k.jobs_wait = true; /* both turns end */
+    ck_assert_int_eq(rig_next(&a).kind, STEP_END);
+    ck_assert_uint_eq(s->uses, 1);
+    ck_assert_int_eq(rig_next(&b).kind, STEP_END);
+    ck_assert_uint_eq(s->uses, 0);
+}
+END_TEST
+
+/* A chunk has one epoch: its last batch ends it. */
+START_TEST(turn__end_of_an_epoch__ends_the_chunk)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct stream *s = r->stream;
+    uint64_t steps = s->plan->sampler.steps;
+    rig.cost_ns[STEP_RENDER] = 30 * US;
+    while (s->claimed < steps) {
+        ck_assert(rig_turn());
+        ck_assert(s->claimed <= steps || s->head > steps);
+        rig_release(r, s->head);
+        scheduler_kick(&rig.k, r, true, false, rig.now_ns);
+    }
+    for (uint64_t n = s->kept; n < s->head; n++) {
+        const struct slot_header *h = ring_slot(&s->ring, n);
+        ck_assert_uint_eq(h->epoch, n / steps);
+        ck_assert_uint_eq(h->step, n % steps);
+    }
+}
+END_TEST
+
+/* ---- fairness ------------------------------------------------------------------------------ */
+
+/* Serves for some time; both clients give back whatever they get. */
+static void serve_both(struct consumer *a, struct consumer *b, uint64_t end_ns)
+{
+    while (rig.now_ns < end_ns) {
+        ck_assert(rig_turn());
+        for (int i = 0; i < 2; i++) {
+            struct consumer *r = i ? b : a;
+            rig_release(r, r->stream->head);
+            scheduler_kick(&rig.k, r, false, false, rig.now_ns);
+            rig_unlock();
+        }
+    }
+}
+
+/* Time is shared, not chunks: a stream whose chunks take long gets fewer of them. */
+START_TEST(fairness__two_streams__the_same_time_for_each)
+{
+    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct consumer *b = rig_open(FMNIST_ORDER_SHUFFLE, SLOTS);
+    a->stream->chunk_max = 4;
+    b->stream->chunk_max = 64;
+    rig.cost_ns[STEP_RENDER] = 35 * US;
+    serve_both(a, b, rig.now_ns + 50 * MS);
+    uint64_t x = a->stream->render_ns, y = b->stream->render_ns;
+    ck_assert_uint_gt(x + y, 45 * MS);
+    ck_assert_uint_lt(x > y ? x - y : y - x, 2 * TURN_QUANTUM_NS + 70 * US);
+}
+END_TEST
+
+/* A stream is billed by consumer: two that share one get twice the time of one alone. */
+START_TEST(fairness__two_consumers_at_one__twice_the_time)
+{
+    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct consumer *b = rig_open(FMNIST_ORDER_SHUFFLE, SLOTS);
+    struct consumer *with_a = rig_consumer(false, 0, 1); /* which soon wants nothing more */
+    struct stream *like = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 0);
+    ck_assert_ptr_eq(rig_seat(like, with_a, NULL), a->stream);
+    stream_free(like);
+    a->stream->chunk_max = b->stream->chunk_max = 8;
+    rig.cost_ns[STEP_RENDER] = 35 * US;
+    ck_assert(rig_turn() && rig_turn());
+    rig_release(with_a, 1);
+    serve_both(a, b, rig.now_ns + 60 * MS);
+    double ratio = (double)a->stream->render_ns / (double)b->stream->render_ns;
+    ck_assert_msg(ratio > 1.9 && ratio < 2.1, "%f", ratio);
+}
+END_TEST
+
+/* Whoever slept for long does not take all of the time when it comes back. */
+START_TEST(fairness__long_sleeper__makes_up_for_a_moment)
+{
+    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct consumer *b = rig_open(FMNIST_ORDER_SHUFFLE, 32);
+    a->stream->chunk_max = b->stream->chunk_max = 16;
+    rig.cost_ns[STEP_RENDER] = 50 * US;
+    while (b->stream->runnable) { /* until its ring is full */
+        ck_assert(rig_turn());
+        rig_release(a, a->stream->head);
+        scheduler_kick(&rig.k, a, false, false, rig.now_ns);
+    }
+    serve_both(a, a, rig.now_ns + 80 * MS);
+    uint64_t before = b->stream->render_ns, others = a->stream->render_ns;
+    rig_release(b, b->stream->head);
+    scheduler_kick(&rig.k, b, true, false, rig.now_ns);
+    ck_assert_uint_eq(b->stream->vtime_ns, rig.k.vtime_ns - SCHEDULER_CREDIT_NS);
+    serve_both(a, b, rig.now_ns + 20 * MS);
+    uint64_t got = b->stream->render_ns - before, had = a->stream->render_ns - others;
+    ck_assert_uint_ge(got, had);
+    ck_assert_uint_le(got, had + SCHEDULER_CREDIT_NS + 3 * TURN_QUANTUM_NS);
+}
+END_TEST
+
+/* ---- orders -------------------------------------------------------------------------------- */
+
+/* The first batch is out before the order is built ahead, and others go on meanwhile. */
+START_TEST(order__first_turn__built_while_another_worker_renders)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_TORCH, SLOTS);
+    struct turn a, b;
+    r->stream->chunk_max = 8;
+    rig.k.sleeping = 1;
+    rig_sleeps(r, true);
+    ck_assert(turn_begin(&a, &rig.k, rig.now_ns));
+    struct step step;
+    while ((step = rig_next(&a)).kind != STEP_ORDER)
+        rig_finish(&a, &step);
+    ck_assert_str_eq(rig.trace, "RWO");
+    ck_assert_uint_ge(rig.woken, 1);
+    ck_assert_uint_eq(step.epoch, 0);
+    ck_assert(turn_begin(&b, &rig.k, rig.now_ns));
+    struct step other = rig_next(&b);
+    ck_assert_int_eq(other.kind, STEP_RENDER);
+    ck_assert(r->stream->ordering);
+    rig.cost_ns[STEP_ORDER] = 5 * MS;
+    uint64_t before = r->stream->vtime_ns;
+    rig_finish(&a, &step);
+    ck_assert(!r->stream->ordering);
+    ck_assert_uint_eq(r->stream->vtime_ns - before, 5 * MS);
+    rig_finish(&b, &other);
+    rig.k.jobs_wait = true;
+    while ((step = rig_next(&a)).kind != STEP_END)
+        rig_finish(&a, &step);
+    while ((step = rig_next(&b)).kind != STEP_END)
+        rig_finish(&b, &step);
+}
+END_TEST
+
+/* ---- failure ------------------------------------------------------------------------------- */
+
+/* Everybody at the stream is told, once, and nobody is served any more. */
+START_TEST(failure__rendering_fails__consumers_are_told)
+{
+    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct stream *like = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 0);
+    struct consumer *b = rig_consumer(false, 0, 1000);
+    ck_assert_ptr_eq(rig_seat(like, b, NULL), a->stream);
+    rig.render_rc = -ENOMEM;
+    rig_turn();
+    ck_assert_str_eq(rig.trace, "R");
+    ck_assert_int_eq(a->stream->failed, -ENOMEM);
+    ck_assert_uint_eq(rig.notified, 1);
+    struct consumer *first = scheduler_take_event(&rig.k), *second = scheduler_take_event(&rig.k);
+    ck_assert((first == a && second == b) || (first == b && second == a));
+    ck_assert_ptr_null(scheduler_take_event(&rig.k));
+    ck_assert(!rig_turn());
+    struct consumer *c = rig_consumer(false, 0, 1000);
+    ck_assert_msg(!rig_seat(like, c, NULL), "nobody sits down at a stream that failed");
+    consumer_free(c);
+    stream_free(like);
+}
+END_TEST
+
+/* ---- help ---------------------------------------------------------------------------------- */
+
+/* One more worker where a CPU is left for it, and none where it would take the reader's. */
+START_TEST(help__much_room__where_a_cpu_is_left)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    r->stream->chunk_max = 8;
+    rig.k.workers = 2;
+    rig.k.sleeping = 1;
+    rig.k.cpus = 2; /* this worker's, and the reader's */
+    rig.cost_ns[STEP_RENDER] = 40 * US;
+    rig_forget();
+    rig_turn();
+    ck_assert_uint_eq(rig.woken, 0);
+    rig.k.cpus = 3;
+    rig_turn();
+    ck_assert_uint_gt(rig.woken, 0);
+}
+END_TEST
+
+/* ---- inline -------------------------------------------------------------------------------- */
+
+static int client;
+
+static struct consumer *open_inline(void)
+{
+    struct stream *s = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_INLINE, SLOTS);
+    struct consumer *r = rig_consumer(true, 0, UINT64_C(1) << 40);
+    struct err e;
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    ck_assert_int_eq(inline_sender_init(&r->sender, ends[0], &e), 0);
+    close(ends[0]);
+    client = ends[1];
+    ck_assert_ptr_eq(rig_seat(s, r, NULL), s);
+    s->chunk_max = 8;
+    return r;
+}
+
+/* Nothing goes out before the reply; then each chunk goes out as it is made, and a full socket is
+ * the loop's in the end. */
+START_TEST(inline__socket_fills__watched_and_then_the_loops)
+{
+    struct consumer *r = open_inline();
+    rig.cost_ns[STEP_RENDER] = 30 * US;
+    rig_turn();
+    ck_assert_msg(!strchr(rig.trace, 'S'), "%s", rig.trace);
+    rig_forget();
+    scheduler_writable(&rig.k, r, rig.now_ns);
+    while (r->stream->runnable)
+        rig_turn();
+    ck_assert_msg(strstr(rig.trace, "RS") && strchr(rig.trace, 's'), "%s", rig.trace);
+    ck_assert_int_eq(r->sender.state, SENDER_FULL);
+    ck_assert_ptr_eq(scheduler_take_event(&rig.k), r);
+    uint64_t tail = r->tail;
+    char sink[65536];
+    while (read(client, sink, sizeof sink) > 0)
+        ;
+    scheduler_writable(&rig.k, r, rig.now_ns);
+    rig_turn();
+    ck_assert_uint_gt(r->tail, tail);
+    close(client);
+}
+END_TEST
+
+START_TEST(inline__client_gone__its_consumer_fails)
+{
+    struct consumer *r = open_inline();
+    scheduler_writable(&rig.k, r, rig.now_ns);
+    close(client);
+    rig_turn();
+    ck_assert_int_eq(r->failed, -EPIPE);
+    ck_assert_ptr_eq(scheduler_take_event(&rig.k), r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("feed/turn");
+    TCase *tc = tcase_create("turn");
+    tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
+    tcase_add_test(tc, turn__room_without_end__ends_with_the_quantum);
+    tcase_add_test(tc, turn__reader_sleeps__woken_once_at_the_end);
+    tcase_add_test(tc, turn__chunk_longer_than_the_quantum__one);
+    tcase_add_test(tc, turn__job_waits__ends_after_its_step);
+    tcase_add_test(tc, turn__chunks_finish_out_of_order__published_in_order);
+    tcase_add_test(tc, turn__end_of_an_epoch__ends_the_chunk);
+    tcase_add_test(tc, fairness__two_streams__the_same_time_for_each);
+    tcase_add_test(tc, fairness__two_consumers_at_one__twice_the_time);
+    tcase_add_test(tc, fairness__long_sleeper__makes_up_for_a_moment);
+    tcase_add_test(tc, order__first_turn__built_while_another_worker_renders);
+    tcase_add_test(tc, failure__rendering_fails__consumers_are_told);
+    tcase_add_test(tc, help__much_room__where_a_cpu_is_left);
+    tcase_add_test(tc, inline__socket_fills__watched_and_then_the_loops);
+    tcase_add_test(tc, inline__client_gone__its_consumer_fails);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
