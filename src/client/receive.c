@@ -40,9 +40,9 @@ static void set_parts(struct parts *p, const struct slot_header *h, const struct
 {
     const char *at = (const char *)h;
     p->header = h;
-    p->images = at + SLOT_IMAGES_AT;
-    p->labels = at + l->labels_at;
-    p->indices = (const int64_t *)(at + l->indices_at);
+    p->samples = at + SLOT_SAMPLES_AT;
+    p->labels = (const int32_t *)(at + l->labels_at);
+    p->indices = (const uint32_t *)(at + l->indices_at);
 }
 
 static int dead(void)
@@ -81,7 +81,7 @@ static int take_offer(struct fmnist_stream *s, uint64_t at, const int fds[2])
     s->left = s->view;
     s->left_at = at;
     s->view = offered;
-    if (s->tail == at)
+    if (stream_kept(s) == at)
         leave_ring(s);
     return FMNIST_OK;
 }
@@ -132,7 +132,7 @@ static bool is_there(const struct fmnist_stream *s)
  * a message. For short waits for neighbours there is none, but for their sum. */
 static bool has_to_tell(const struct fmnist_stream *s, bool shared, uint64_t waited_ns)
 {
-    return s->tail != s->number || (shared && waited_ns >= UNTOLD_MS * UINT64_C(1000000)) ||
+    return stream_kept(s) != s->number || (shared && waited_ns >= UNTOLD_MS * UINT64_C(1000000)) ||
            s->untold_ns >= SHORT_MS * UINT64_C(1000000);
 }
 
@@ -181,7 +181,7 @@ static int await_shm(struct fmnist_stream *s, uint32_t timeout_ms)
     return rc;
 }
 
-static int arrive_shm(struct fmnist_stream *s, struct parts *p)
+static int receive_shm(struct fmnist_stream *s, struct parts *p)
 {
     int rc = await_shm(s, s->timeout_ms);
     if (rc)
@@ -193,7 +193,7 @@ static int arrive_shm(struct fmnist_stream *s, struct parts *p)
 
 /* ---- arriving on the socket ---------------------------------------------------------------- */
 
-static int arrive_inline(struct fmnist_stream *s, struct parts *p)
+static int receive_inline(struct fmnist_stream *s, void *frame, struct parts *p)
 {
     struct wire_head h;
     size_t none = 0;
@@ -201,39 +201,33 @@ static int arrive_inline(struct fmnist_stream *s, struct parts *p)
     if (rc == FMNIST_ETIMEDOUT)
         return rc;
     struct slot_layout layout;
-    slot_layout_init(&layout, stream_batch_count(s), s->opened.image_bytes, s->label_bytes);
-    struct inline_slot *slot = &s->inline_slots[s->number % s->slot_count];
+    slot_layout_init(&layout, stream_batch_count(s), s->opened.sample_bytes);
     if (!rc && (h.type != WIRE_BATCH || h.body_bytes != layout.bytes))
         rc = fail(FMNIST_EPROTO, "frame of type %u with %u bytes came, want a batch of %llu",
                   h.type, h.body_bytes, (unsigned long long)layout.bytes);
-    if (!rc && !slot->arrived) {
-        slot->arrived = aligned_alloc(64, s->layout.bytes);
-        if (!slot->arrived)
-            rc = fail(FMNIST_ENOMEM, "out of memory");
-    }
     if (!rc)
-        rc = connection_batch(&s->connection, slot->arrived, layout.bytes);
+        rc = connection_batch(&s->connection, frame, layout.bytes);
     if (rc) {
         connection_close(&s->connection);
         return rc;
     }
-    set_parts(p, slot->arrived, &layout);
-    return check_batch(s, slot->arrived);
+    set_parts(p, frame, &layout);
+    return check_batch(s, frame);
 }
 
 /* The daemon's end ends no call before it had its time to come back. */
-static int arrive(struct fmnist_stream *s, struct parts *p)
+static int receive(struct fmnist_stream *s, void *frame, struct parts *p)
 {
     int rc;
     do
-        rc = s->convert ? arrive_inline(s, p) : arrive_shm(s, p);
+        rc = stream_is_inline(s) ? receive_inline(s, frame, p) : receive_shm(s, p);
     while (rc == FMNIST_EDEAD && (rc = stream_revive(s, UINT64_MAX)) == FMNIST_OK);
     if (!rc)
         s->reopening.since_ns = 0;
     return rc;
 }
 
-int stream_arrive(struct fmnist_stream *s, struct parts *p)
+int stream_receive(struct fmnist_stream *s, void *frame, struct parts *p)
 {
     int rc = guard_check(&s->guard);
     if (rc)
@@ -247,7 +241,12 @@ int stream_arrive(struct fmnist_stream *s, struct parts *p)
         return FMNIST_END_OF_STREAM;
     if (s->number - s->tail >= s->slot_count)
         return fail(FMNIST_EBUSY, "all %u slots are held: release a batch first", s->slot_count);
-    return arrive(s, p);
+    return receive(s, frame, p);
+}
+
+bool stream_was_taken(const struct fmnist_stream *s)
+{
+    return !stream_is_inline(s) && ring_view_closed(&s->view);
 }
 
 /* The end of the connection, and nothing before it. */
@@ -273,7 +272,7 @@ static int await_inline(struct fmnist_stream *s, uint32_t timeout_ms)
 
 static int await(struct fmnist_stream *s, uint32_t timeout_ms)
 {
-    return s->convert ? await_inline(s, timeout_ms) : await_shm(s, timeout_ms);
+    return stream_is_inline(s) ? await_inline(s, timeout_ms) : await_shm(s, timeout_ms);
 }
 
 int fmnist_wait(struct fmnist_stream *s, uint32_t timeout_ms)
@@ -294,12 +293,15 @@ int fmnist_wait(struct fmnist_stream *s, uint32_t timeout_ms)
 
 void stream_give_back(struct fmnist_stream *s)
 {
-    stream_drop_kept(s, s->tail);
-    if (s->tail < s->began)
+    if (stream_is_inline(s))
+        return;
+    uint64_t tail = stream_kept(s);
+    stream_drop_kept(s, tail);
+    if (tail < s->began)
         return; /* one of a ring that is kept is still held */
-    bool old = s->left.header && s->tail < s->left_at;
+    bool old = s->left.header && tail < s->left_at;
     if (s->left.header && !old)
         leave_ring(s);
-    if (ring_view_release(old ? &s->left : &s->view, s->tail))
+    if (ring_view_release(old ? &s->left : &s->view, tail))
         connection_kick(&s->connection);
 }

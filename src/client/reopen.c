@@ -24,7 +24,7 @@
 static void keep(struct fmnist_stream *s, struct ring_view *view, uint64_t until,
                  struct kept_ring **node)
 {
-    if (!view->header || s->tail >= until) {
+    if (!view->header || stream_kept(s) >= until) {
         ring_view_close(view);
         return;
     }
@@ -48,9 +48,9 @@ void stream_drop_kept(struct fmnist_stream *s, uint64_t tail)
 }
 
 /* What is held stays so in an array that another ring's slots fit in. */
-static bool *rearrange_held(const struct fmnist_stream *s, uint32_t size)
+static void **rearrange_held(const struct fmnist_stream *s, uint32_t size)
 {
-    bool *held = calloc(size, sizeof *held);
+    void **held = calloc(size, sizeof *held);
     for (uint64_t n = s->tail; held && n < s->number; n++)
         held[n % size] = s->held[n % s->held_size];
     return held;
@@ -59,11 +59,12 @@ static bool *rearrange_held(const struct fmnist_stream *s, uint32_t size)
 static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int fds[2])
 {
     uint32_t held_size = slot_count > s->held_size ? slot_count : s->held_size;
-    bool *held = rearrange_held(s, held_size);
+    void **held = rearrange_held(s, held_size), **idle = calloc(held_size, sizeof *idle);
     struct kept_ring *nodes[] = {malloc(sizeof *nodes[0]), malloc(sizeof *nodes[1])};
     struct ring_view view = {0};
     struct err e;
-    int rc = held && nodes[0] && nodes[1] ? FMNIST_OK : fail(FMNIST_ENOMEM, "out of memory");
+    int rc =
+        held && idle && nodes[0] && nodes[1] ? FMNIST_OK : fail(FMNIST_ENOMEM, "out of memory");
     if (!rc && ring_view_init(&view, fds[0], fds[1], slot_count, s->layout.bytes, &e))
         rc = fail(FMNIST_EPROTO, "%s", e.text);
     if (!rc) {
@@ -71,12 +72,16 @@ static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int 
         keep(s, &s->view, s->number, &nodes[1]);
         s->view = view;
         s->slot_count = s->opened.slot_count = slot_count;
-        bool *old = s->held;
+        memcpy(idle, s->idle, s->idle_count * sizeof *idle);
+        void **old_held = s->held, **old_idle = s->idle;
         s->held = held;
+        s->idle = idle;
         s->held_size = held_size;
-        held = old;
+        held = old_held;
+        idle = old_idle;
     }
     free(held);
+    free(idle);
     free(nodes[0]);
     free(nodes[1]);
     return rc;
@@ -88,7 +93,7 @@ static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int 
 static bool is_same(const struct wire_opened *a, const struct wire_opened *b)
 {
     return a->sample_count == b->sample_count && a->steps == b->steps &&
-           a->image_bytes == b->image_bytes && a->batch_size == b->batch_size &&
+           a->sample_bytes == b->sample_bytes && a->batch_size == b->batch_size &&
            a->channels == b->channels && a->height == b->height && a->width == b->width &&
            a->in_channels == b->in_channels && a->float_samples == b->float_samples &&
            !memcmp(a->digest, b->digest, sizeof a->digest) &&
@@ -113,7 +118,7 @@ static int settle(struct fmnist_stream *s, const struct reply *reply)
         rc = stream_check_opened(s, &opened, reply->fd_count);
     if (!rc && !is_same(&s->opened, &opened))
         rc = refuse(s);
-    if (!rc && !s->convert)
+    if (!rc && !stream_is_inline(s))
         rc = change_rings(s, opened.slot_count, reply->fds);
     if (rc)
         return rc;

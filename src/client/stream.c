@@ -1,4 +1,4 @@
-/* Reading a stream: opening it, handing its batches out, asking about it. */
+/* Opening a stream, closing it, asking about it. */
 #include "client/stream.h"
 
 #include "base/io.h"
@@ -35,13 +35,12 @@ int stream_check_opened(const struct fmnist_stream *s, const struct wire_opened 
     if (rc)
         return rc;
     uint64_t pixels = (uint64_t)f->height * f->width;
-    uint64_t want = is_inline ? pixels * f->in_channels * (f->float_samples ? 4 : 1)
-                              : pixels * f->channels * dtype_bytes(s->spec.dtype);
+    uint64_t want = pixels * f->in_channels * (f->float_samples ? 4 : 1);
     bool ok = f->height && f->width && f->height <= SPEC_SIDE_MAX * 16 &&
               f->width <= SPEC_SIDE_MAX * 16 && f->channels && f->in_channels &&
               f->channels <= FMNIST_CHANNELS_MAX && f->in_channels <= FMNIST_CHANNELS_MAX &&
               (f->channels == f->in_channels || f->in_channels == 1) && f->float_samples <= 1 &&
-              f->image_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
+              f->sample_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
               f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
               f->steps <= f->sample_count && steps_fit(s, f) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
               f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX &&
@@ -49,15 +48,14 @@ int stream_check_opened(const struct fmnist_stream *s, const struct wire_opened 
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
 }
 
-static int prepare_shm(struct fmnist_stream *s, const int fds[2])
+static int prepare_ring(struct fmnist_stream *s, const int fds[2])
 {
     struct err e;
     int rc = ring_view_init(&s->view, fds[0], fds[1], s->slot_count, s->layout.bytes, &e);
     return rc ? fail_from(rc, &e) : FMNIST_OK;
 }
 
-/* The same conversion that the daemon's workers do for shared memory. */
-static int prepare_inline(struct fmnist_stream *s)
+static struct convert_plan *make_convert_plan(const struct fmnist_stream *s)
 {
     const struct wire_opened *f = &s->opened;
     const struct spec *spec = &s->spec;
@@ -75,28 +73,43 @@ static int prepare_inline(struct fmnist_stream *s)
         shape.mean[c] = spec->mean_count ? spec->mean[spec->mean_count == 1 ? 0 : c] : 0;
         shape.std[c] = spec->std_count ? spec->std[spec->std_count == 1 ? 0 : c] : 1;
     }
-    s->convert = convert_plan_new(&shape);
-    s->inline_slots = calloc(s->slot_count, sizeof *s->inline_slots);
-    return s->convert && s->inline_slots ? FMNIST_OK : fail(FMNIST_ENOMEM, "out of memory");
+    return convert_plan_new(&shape);
+}
+
+/* A view's images are in the ring where they are the samples; an inline frame comes into the view's
+ * own memory then. */
+static struct view_layout lay_out_view(const struct fmnist_stream *s)
+{
+    uint64_t count = s->opened.batch_size;
+    uint64_t first = !s->in_place          ? count * s->image_bytes
+                     : stream_is_inline(s) ? s->layout.bytes
+                                           : 0;
+    struct view_layout l = {.labels_at = align_up(first, 64)};
+    l.indices_at = align_up(l.labels_at + count * s->label_bytes, 64);
+    l.bytes = align_up(l.indices_at + count * sizeof(int64_t), 64);
+    return l;
 }
 
 static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
 {
-    bool is_inline = s->spec.transport == FMNIST_INLINE;
     const struct wire_opened *f = &s->opened;
     int rc = stream_check_opened(s, f, fd_count);
     if (rc)
         return rc;
     s->label_bytes = dtype_bytes(s->spec.label_dtype);
     s->image_bytes = (uint64_t)f->height * f->width * f->channels * dtype_bytes(s->spec.dtype);
-    s->slot_count = is_inline ? INLINE_SLOTS : f->slot_count;
-    if (!slot_layout_init(&s->layout, f->batch_size, f->image_bytes, s->label_bytes))
+    s->slot_count = stream_is_inline(s) ? INLINE_SLOTS : f->slot_count;
+    if (!slot_layout_init(&s->layout, f->batch_size, f->sample_bytes))
         return fail(FMNIST_EPROTO, "the daemon announced batches of more than 4 GiB");
     s->held_size = s->slot_count;
     s->held = calloc(s->held_size, sizeof *s->held);
-    if (!s->held)
+    s->idle = calloc(s->held_size, sizeof *s->idle);
+    s->convert = make_convert_plan(s);
+    if (!s->held || !s->idle || !s->convert)
         return fail(FMNIST_ENOMEM, "out of memory");
-    return is_inline ? prepare_inline(s) : prepare_shm(s, fds);
+    s->in_place = convert_is_copy(s->convert);
+    s->view_layout = lay_out_view(s);
+    return stream_is_inline(s) ? FMNIST_OK : prepare_ring(s, fds);
 }
 
 static int ask(struct fmnist_stream *s, const struct wire_open *request, const struct list *list)
@@ -198,171 +211,17 @@ void fmnist_close(struct fmnist_stream *s)
     connection_hang_up(&s->connection, &s->guard);
     fork_guard_close(&s->guard);
     convert_plan_free(s->convert);
-    for (uint32_t i = 0; s->inline_slots && i < s->slot_count; i++) {
-        free(s->inline_slots[i].arrived);
-        free(s->inline_slots[i].converted);
-    }
-    free(s->inline_slots);
+    free(s->frame);
+    for (uint32_t i = 0; i < s->held_size; i++)
+        if (s->held)
+            free(s->held[i]);
+    while (s->idle_count)
+        free(s->idle[--s->idle_count]);
+    free(s->idle);
     free((void *)s->list.indices);
     free((void *)s->list.lengths);
     free(s->held);
     free(s);
-}
-
-/* ---- handing out --------------------------------------------------------------------------- */
-
-static void describe(const struct fmnist_stream *s, const struct parts *p, struct fmnist_batch *b)
-{
-    *b = (struct fmnist_batch){
-        .epoch = s->epoch,
-        .step = s->step,
-        .count = p->header->count,
-        .images = p->images,
-        .labels = p->labels,
-        .indices = p->indices,
-        .slot = s->number,
-    };
-}
-
-static void step_forward(struct fmnist_stream *s)
-{
-    s->held[s->number % s->held_size] = true;
-    s->number++;
-    s->step++;
-}
-
-/* Samples lie one behind the other in a frame. */
-static void convert_images(const struct fmnist_stream *s, const struct parts *p, void *images)
-{
-    const void *samples[64];
-    void *converted[64];
-    const char *from = p->images;
-    char *to = images;
-    for (uint64_t first = 0; first < p->header->count;) {
-        size_t n = 0;
-        for (; n < 64 && first + n < p->header->count; n++) {
-            samples[n] = from + (first + n) * s->opened.image_bytes;
-            converted[n] = to + (first + n) * s->image_bytes;
-        }
-        convert_gather(s->convert, samples, converted, n);
-        first += n;
-    }
-}
-
-static int view_inline(struct fmnist_stream *s, struct parts *p)
-{
-    if (convert_is_copy(s->convert))
-        return FMNIST_OK;
-    struct inline_slot *slot = &s->inline_slots[s->number % s->slot_count];
-    if (!slot->converted) {
-        slot->converted = aligned_alloc(64, align_up(s->opened.batch_size * s->image_bytes, 64));
-        if (!slot->converted) {
-            connection_close(&s->connection); /* the batch is off the socket and would be lost */
-            return fail(FMNIST_ENOMEM, "out of memory");
-        }
-    }
-    convert_images(s, p, slot->converted);
-    p->images = slot->converted;
-    return FMNIST_OK;
-}
-
-int fmnist_next(struct fmnist_stream *s, struct fmnist_batch *batch)
-{
-    if (!s || !batch)
-        return fail(FMNIST_EINVAL, "stream and batch: want no NULL");
-    struct parts p;
-    int rc = stream_arrive(s, &p);
-    if (!rc && s->convert)
-        rc = view_inline(s, &p);
-    if (rc) {
-        *batch = (struct fmnist_batch){0};
-        return rc;
-    }
-    describe(s, &p, batch);
-    step_forward(s);
-    return FMNIST_OK;
-}
-
-int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
-{
-    if (!s || !batch)
-        return fail(FMNIST_EINVAL, "stream and batch: want no NULL");
-    int rc = guard_check(&s->guard);
-    if (rc)
-        return rc;
-    uint64_t n = batch->slot;
-    if (n < s->tail || n >= s->number || !s->held[n % s->held_size])
-        return fail(FMNIST_EINVAL, "batch (%llu, %llu) is not held",
-                    (unsigned long long)batch->epoch, (unsigned long long)batch->step);
-    s->held[n % s->held_size] = false;
-    if (n != s->tail)
-        return FMNIST_OK; /* an older one is still held */
-    while (s->tail < s->number && !s->held[s->tail % s->held_size])
-        s->tail++;
-    if (!s->convert)
-        stream_give_back(s);
-    return FMNIST_OK;
-}
-
-static int check_into(const struct fmnist_stream *s, const struct fmnist_into *into)
-{
-    if (s->step == s->opened.steps)
-        return FMNIST_OK; /* no batch comes, but the epoch's end */
-    const struct {
-        const char *name;
-        const void *memory;
-        size_t have;
-        uint64_t want;
-    } parts[] = {
-        {"images", into->images, into->images_bytes, stream_batch_count(s) * s->image_bytes},
-        {"labels", into->labels, into->labels_bytes, stream_batch_count(s) * s->label_bytes},
-        {"indices", into->indices, into->indices_bytes, stream_batch_count(s) * sizeof(int64_t)},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (parts[i].memory && parts[i].have < parts[i].want)
-            return fail(FMNIST_EINVAL, "into.%s_bytes is %zu: the batch has %llu", parts[i].name,
-                        parts[i].have, (unsigned long long)parts[i].want);
-    return FMNIST_OK;
-}
-
-static int take_into(struct fmnist_into *to, const struct fmnist_into *theirs)
-{
-    static const struct sized_kind kind = {"into", "sizeof(struct fmnist_into)",
-                                           SIZED_UP_TO(struct fmnist_into, indices_bytes),
-                                           sizeof *to};
-    return sized_take(&kind, to, theirs);
-}
-
-int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *theirs,
-                     struct fmnist_batch *batch)
-{
-    if (!s || !theirs || !batch)
-        return fail(FMNIST_EINVAL, "stream, into and batch: want no NULL");
-    struct fmnist_into all, *into = &all;
-    struct parts p;
-    int rc = take_into(into, theirs);
-    if (!rc)
-        rc = check_into(s, into);
-    if (!rc)
-        rc = stream_arrive(s, &p);
-    if (rc) {
-        *batch = (struct fmnist_batch){0};
-        return rc;
-    }
-    describe(s, &p, batch);
-    if (into->images && s->convert)
-        convert_images(s, &p, into->images);
-    else if (into->images)
-        memcpy(into->images, p.images, batch->count * s->image_bytes);
-    if (into->labels)
-        memcpy(into->labels, p.labels, batch->count * s->label_bytes);
-    if (into->indices)
-        memcpy(into->indices, p.indices, batch->count * sizeof(int64_t));
-    batch->images = into->images;
-    batch->labels = into->labels;
-    batch->indices = into->indices;
-    step_forward(s);
-    return fmnist_release(s, batch);
 }
 
 /* ---- asking -------------------------------------------------------------------------------- */

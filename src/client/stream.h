@@ -1,10 +1,15 @@
-/* client/stream.h — a stream's insides, for the three files that make it up: stream.c (opening,
- * handing out, asking), receive.c (how a batch comes, by either transport) and reopen.c (going on
- * behind a daemon's end).
+/* client/stream.h — a stream's insides, for the files that make it up: stream.c (opening, asking),
+ * hand_out.c (views and copies in final form), receive.c (how a batch comes, by either transport)
+ * and reopen.c (going on behind a daemon's end).
+ *
+ * A batch comes in wire form (ring/slot.h) and is handed out in final form: made in the caller's
+ * memory, or for a view in memory of the stream's own, and then its slot goes back at once. Where
+ * the samples are the images already (`in_place`) a view's images are the slot's, or the frame's,
+ * and the slot is kept until the view is released.
  *
  * Invariant: tail <= number <= tail + held_size; batches tail .. number - 1 are handed out, those
- * with held[n % held_size] still held. tail moves over the released ones, in order. The ring of the
- * present daemon has the batches from `began` on.
+ * with a held[n % held_size] still held. tail moves over the released ones, in order. The ring of
+ * the present daemon has the batches from `began` on.
  *
  * Threads: one at a time.
  */
@@ -17,16 +22,17 @@
 #include "ring/ring.h"
 #include "spec/list.h"
 
-/* One batch as it arrived, and the memory of an inline one. */
+/* One batch as it came. */
 struct parts {
     const struct slot_header *header;
-    const void *images, *labels;
-    const int64_t *indices;
+    const void *samples;
+    const int32_t *labels;
+    const uint32_t *indices;
 };
 
-struct inline_slot {
-    void *arrived;   /* owned: the frame's body */
-    void *converted; /* owned: images in final form */
+/* Where the parts of a view lie in its memory. */
+struct view_layout {
+    uint64_t labels_at, indices_at, bytes; /* images, or an inline frame of them, at 0 */
 };
 
 /* The ring of a daemon that ended, while batches of it are held. */
@@ -58,6 +64,10 @@ struct fmnist_stream {
     struct wire_opened opened;
     uint64_t image_bytes; /* delivered */
     uint32_t label_bytes;
+    struct slot_layout layout;    /* of a full batch as it comes */
+    struct convert_plan *convert; /* from its samples to images */
+    bool in_place;                /* which are the same bytes */
+    struct view_layout view_layout;
     uint64_t end_epoch; /* the first epoch that is not delivered */
     /* position */
     uint64_t number; /* of the next batch, in the ring's counting */
@@ -65,28 +75,43 @@ struct fmnist_stream {
     /* held batches */
     uint64_t tail;
     uint32_t slot_count; /* no more than these are held */
-    bool *held;          /* [held_size] */
-    uint32_t held_size;
+    void **held;         /* [held_size]: the view's memory, owned; NULL: not held */
+    void **idle;         /* [held_size]: memory of released views, the warmest last */
+    uint32_t held_size, idle_count;
     /* transport */
-    struct ring_view view;            /* shm: the ring that batches come from */
-    struct ring_view left;            /* shm: the one before, while batches of it are held */
-    uint64_t waits_since_ns;          /* shm: when the next batch was first missed; 0: it was not */
-    uint64_t untold_ns;               /* waited at a shared ring since the last message */
-    uint64_t left_at;                 /* they are those before this number */
-    uint64_t began;                   /* the first batch from the present daemon */
-    struct kept_ring *kept;           /* shm: of daemons before it, the oldest first */
-    struct slot_layout layout;        /* shm */
-    struct convert_plan *convert;     /* inline */
-    struct inline_slot *inline_slots; /* inline: [slot_count] */
+    struct ring_view view;   /* shm: the ring that batches come from */
+    struct ring_view left;   /* shm: the one before, while batches of it are held */
+    uint64_t waits_since_ns; /* shm: when the next batch was first missed; 0: it was not */
+    uint64_t untold_ns;      /* waited at a shared ring since the last message */
+    uint64_t left_at;        /* they are those before this number */
+    uint64_t began;          /* the first batch from the present daemon */
+    struct kept_ring *kept;  /* shm: of daemons before it, the oldest first */
+    void *frame;             /* inline: owned; where batches come that are not views in place */
 };
+
+static inline bool stream_is_inline(const struct fmnist_stream *s)
+{
+    return s->spec.transport == FMNIST_INLINE;
+}
+
+/* Number of the first batch whose slot is needed still. */
+static inline uint64_t stream_kept(const struct fmnist_stream *s)
+{
+    return s->in_place ? s->tail : s->number;
+}
 
 /* Samples of the next batch. */
 uint64_t stream_batch_count(const struct fmnist_stream *s);
 
-/* Waits for the next batch, or says what stands in its place: as fmnist_next. */
-int stream_arrive(struct fmnist_stream *s, struct parts *p);
+/* Waits for the next batch, or says what stands in its place: as fmnist_next. An inline one comes
+ * to `frame`, which has layout.bytes. */
+int stream_receive(struct fmnist_stream *s, void *frame, struct parts *p);
 
-/* shm: tells the rings how far the tail has come. */
+/* Whether the batch may have changed since stream_receive: it is not to be handed out then, and to
+ * be received again. */
+bool stream_was_taken(const struct fmnist_stream *s);
+
+/* Tells the rings which batches' slots are needed no more. */
 void stream_give_back(struct fmnist_stream *s);
 
 /* What the daemon says of the stream: everything that sizes are computed from later is checked

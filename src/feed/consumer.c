@@ -1,6 +1,8 @@
 /* A consumer's own bookkeeping. Does not know who else sits at the ring: that is stream.c's. */
 #include "feed/consumer.h"
 
+#include "render/render_plan.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *options,
     struct consumer *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");
+    r->plan = render_plan_share(options->plan);
     r->is_inline = options->is_inline;
     r->tail = options->first;
     r->limit = options->limit;
@@ -27,6 +30,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *options,
     return 0;
 
 free_consumer:
+    render_plan_free(r->plan);
     free(r);
     return rc;
 }
@@ -39,6 +43,7 @@ void consumer_free(struct consumer *r) UNGUARDED
     assert(!r->stream && !r->has_event);
     seat_close(&r->seat);
     inline_sender_close(&r->sender);
+    render_plan_free(r->plan);
     free(r);
 }
 

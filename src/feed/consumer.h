@@ -27,11 +27,14 @@
 
 #define CONSUMER_NOT_STALLED UINT64_MAX /* it waits for no neighbour */
 
+struct render_plan;
 struct stream;
 
 struct consumer {
     /* immutable */
     bool is_inline;
+    struct render_plan
+        *plan;      /* owned share: what it asked for; the stream's has the same ring_id */
     uint64_t limit; /* number behind its last batch; tail == limit: it wants nothing more */
     /* loop thread; set where it sits down and gets up, with the lock */
     struct stream *stream; /* where it sits */
@@ -62,6 +65,7 @@ struct consumer {
 
 /* What a consumer wants, and what it brings along from another place. */
 struct consumer_options {
+    struct render_plan *plan; /* the consumer shares it */
     bool is_inline;
     uint64_t first, limit;      /* the number of its first batch, and the one behind its last */
     uint64_t since_ns, lost_ns; /* since when it reads; 0: not yet; and what neighbours cost it */

@@ -40,16 +40,10 @@ struct inline_sender {
     struct seat_waited waited GUARDED_BY(feed_lock);
 };
 
-/* How batches lie in a ring. */
-struct inline_layout {
-    uint64_t image_bytes;
-    uint32_t label_bytes;
-};
-
 /* Batches to be sent: tail .. head - 1, the first one without its first `skip_bytes`. */
 struct inline_run {
     const struct ring *ring;
-    struct inline_layout layout;
+    uint64_t sample_bytes; /* of the batches' samples: where the parts of a frame lie */
     uint64_t tail, head;
     uint64_t skip_bytes;
 };

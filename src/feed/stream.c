@@ -75,7 +75,7 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
         return err_set(e, -ENOMEM, "out of memory");
     s->is_inline = o->spec->transport == FMNIST_INLINE;
     s->ring.fd = -1;
-    int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, s->is_inline, e);
+    int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, e);
     if (rc == -ENODATA)
         rc = STREAM_WANTS_LIST;
     if (!rc)
@@ -109,9 +109,9 @@ static int slot_bytes(const struct stream *s, uint64_t *bytes, struct err *e)
 {
     const struct render_plan *r = s->plan;
     struct slot_layout layout;
-    if (!slot_layout_init(&layout, r->slot_samples, r->image_bytes, r->label_bytes))
-        return err_set(e, -E2BIG, "a batch of %u images of %llu bytes: want at most 4 GiB",
-                       r->slot_samples, (unsigned long long)r->image_bytes);
+    if (!slot_layout_init(&layout, r->slot_samples, r->sample_bytes))
+        return err_set(e, -E2BIG, "a batch of %u samples of %llu bytes: want at most 4 GiB",
+                       r->slot_samples, (unsigned long long)r->sample_bytes);
     *bytes = layout.bytes;
     return 0;
 }
@@ -191,7 +191,7 @@ bool stream_can_seat(struct stream *s, const struct stream *like)
     uint32_t slots = like->ring.slot_count;
     bool fits = !s->closed && !s->failed && !s->is_inline && !like->is_inline &&
                 (!slots || slots == s->ring.slot_count) &&
-                !memcmp(s->plan->digest, like->plan->digest, sizeof s->plan->digest) &&
+                !memcmp(s->plan->ring_id, like->plan->ring_id, sizeof s->plan->ring_id) &&
                 like->first >= s->kept && like->first <= s->head;
     /* Where the next batch waits for a consumer that is there already, a newcomer would, too. */
     return fits && (like->first < s->head || s->chunk_count || stream_room(s) > 0);
@@ -316,13 +316,12 @@ static struct batch_target open_slot(const struct stream *s, uint64_t number)
     };
     h->count = sampler_batch_count(&r->sampler, h->step);
     struct slot_layout layout;
-    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, r->image_bytes,
-                     r->label_bytes);
+    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, r->sample_bytes);
     char *at = (char *)h;
     return (struct batch_target){
-        .images = at + SLOT_IMAGES_AT,
-        .labels = at + layout.labels_at,
-        .indices = (int64_t *)(at + layout.indices_at),
+        .samples = at + SLOT_SAMPLES_AT,
+        .labels = (int32_t *)(at + layout.labels_at),
+        .indices = (uint32_t *)(at + layout.indices_at),
     };
 }
 

@@ -84,7 +84,7 @@ static struct inline_run run_of(const struct stream *s, const struct consumer *r
 {
     return (struct inline_run){
         .ring = &s->ring,
-        .layout = {.image_bytes = s->plan->image_bytes, .label_bytes = s->plan->label_bytes},
+        .sample_bytes = s->plan->sample_bytes,
         .tail = r->tail,
         .head = stream_ready(s, r),
         .skip_bytes = r->sender.sent_bytes,

@@ -6,14 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough lines under way to hide the memory's latency, few enough not to evict each other:
- * measured, for samples of 1 KiB. A copy is through with a sample sooner, so it asks for more of
- * them. */
-#define PREFETCH_COPY_BYTES   8192u
-#define PREFETCH_WINDOW_BYTES 4096u
-#define PREFETCH_SAMPLE_BYTES 2048u
-#define PREFETCH_AHEAD_MAX    16u
-
 static size_t element_bytes(uint32_t dtype)
 {
     switch (dtype) {
@@ -68,17 +60,11 @@ struct convert_plan *convert_plan_new(const struct convert_shape *shape)
     plan->image_bytes = plan->pixels * shape->channels * plan->element_bytes;
     plan->planar = shape->layout == FMNIST_NCHW || shape->channels == 1;
     plan->channels_equal = channels_are_equal(shape);
+    bool same_places = plan->planar && shape->channels == shape->in_channels;
     bool same_values = shape->dtype == (shape->float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8);
-    plan->is_copy =
-        same_values && !shape->normalise && plan->planar && shape->channels == shape->in_channels;
-
-    plan->prefetch_bytes = plan->sample_bytes;
-    if (plan->prefetch_bytes > PREFETCH_SAMPLE_BYTES)
-        plan->prefetch_bytes = PREFETCH_SAMPLE_BYTES;
-    plan->ahead =
-        (plan->is_copy ? PREFETCH_COPY_BYTES : PREFETCH_WINDOW_BYTES) / plan->prefetch_bytes;
-    if (plan->ahead > PREFETCH_AHEAD_MAX)
-        plan->ahead = PREFETCH_AHEAD_MAX;
+    plan->is_copy = same_values && !shape->normalise && same_places;
+    plan->widen_only =
+        shape->dtype == FMNIST_FLOAT32 && !shape->float_samples && !shape->normalise && same_places;
     return plan;
 }
 
@@ -102,32 +88,34 @@ size_t convert_image_bytes(const struct convert_plan *plan)
     return plan->image_bytes;
 }
 
-void convert_gather(const struct convert_plan *plan, const void *const *samples,
-                    void *const *images, size_t count)
+void convert_batch(const struct convert_plan *plan, const void *samples, void *images, size_t count)
 {
     ISA_PICK(convert_loop)(plan, samples, images, count);
 }
 
-void convert_labels(const int32_t *labels, const uint32_t *indices, size_t count, uint32_t dtype,
-                    void *out)
+void convert_labels(const int32_t *labels, size_t count, uint32_t dtype, void *out)
 {
     uint8_t *u8 = out;
-    int32_t *i32 = out;
     int64_t *i64 = out;
     switch (dtype) {
     case FMNIST_UINT8:
         for (size_t i = 0; i < count; i++)
-            u8[i] = (uint8_t)labels[indices[i]];
+            u8[i] = (uint8_t)labels[i];
         break;
     case FMNIST_INT32:
-        for (size_t i = 0; i < count; i++)
-            i32[i] = labels[indices[i]];
+        memcpy(out, labels, count * sizeof *labels);
         break;
     case FMNIST_INT64:
         for (size_t i = 0; i < count; i++)
-            i64[i] = labels[indices[i]];
+            i64[i] = labels[i];
         break;
     default:
         assert(!"label dtype");
     }
+}
+
+void convert_indices(const uint32_t *indices, size_t count, int64_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = indices[i];
 }

@@ -1,8 +1,8 @@
-/* pixels/convert.h — samples to what a trainer gets: pixel type, normalisation, channels, layout.
+/* pixels/convert.h — wire form to final form: pixel type, normalisation, channels, layout.
  *
- * The last step of a batch, done once per delivered pixel: by the daemon's workers straight into
- * the ring, or by the client library from the narrow form (the samples themselves) that travels
- * inline. Both call this code, so both deliver the same bytes.
+ * The last step of a batch, done once per delivered pixel by the client library. Batches travel as
+ * the samples themselves, int32 labels and uint32 indices (ring/slot.h), whatever a trainer wants
+ * made of them.
  *
  * Shape: in  sample[in_channels][h][w] uint8 or float32 (already 0..1), planar;
  *        out image[channels][h][w] (NCHW) or [h][w][channels] (NHWC) of dtype.
@@ -47,14 +47,15 @@ bool convert_is_copy(const struct convert_plan *plan);
 size_t convert_sample_bytes(const struct convert_plan *plan);
 size_t convert_image_bytes(const struct convert_plan *plan);
 
-/* Converts samples[i] into images[i], each anywhere in memory; coming samples are prefetched into
- * the cache as it goes, so that long runs are what pays. `samples` need no alignment beyond their
- * element's, `images` none. Never fails. */
-void convert_gather(const struct convert_plan *plan, const void *const *samples,
-                    void *const *images, size_t count);
+/* Converts samples[count], one behind the other, into images[count]. `samples` need no alignment
+ * beyond their element's, `images` none. Never fails. */
+void convert_batch(const struct convert_plan *plan, const void *samples, void *images,
+                   size_t count);
 
-/* Labels: int32 values in memory order to dtype (FMNIST_UINT8, INT32, INT64), gathered. */
-void convert_labels(const int32_t *labels, const uint32_t *indices, size_t count, uint32_t dtype,
-                    void *out);
+/* int32 labels to dtype (FMNIST_UINT8, INT32, INT64). */
+void convert_labels(const int32_t *labels, size_t count, uint32_t dtype, void *out);
+
+/* Indices as they travel to those that are delivered. */
+void convert_indices(const uint32_t *indices, size_t count, int64_t *out);
 
 #endif

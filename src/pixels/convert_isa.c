@@ -204,49 +204,23 @@ static void image_interleaved(const struct convert_plan *plan, const uint8_t *sa
     }
 }
 
-/* ---- the gather */
+/* ---- a batch */
 
-/* Touches the lines of a coming sample. Its last byte is asked for by itself, because an unaligned
- * sample has one line more than its size says. */
-static inline void prefetch(const struct convert_plan *plan, const uint8_t *sample)
+void ISA_NAME(convert_loop)(const struct convert_plan *plan, const uint8_t *samples,
+                            uint8_t *images, size_t count)
 {
-    for (size_t at = 0; at < plan->prefetch_bytes; at += 64)
-        __builtin_prefetch(sample + at, 0, 3);
-    __builtin_prefetch(sample + plan->prefetch_bytes - 1, 0, 3);
-}
-
-/* A string move takes a whole line without reading what it is to overwrite, which the reader's core
- * holds: an epoch of 1 KiB copies is 7 % faster than by memcpy. Every CPU with AVX-512 has fast
- * ones (ERMS); the start of one costs more than a small image. */
-static inline void copy_image(void *to, const void *from, size_t bytes)
-{
-#if defined(__AVX512F__)
-    if (bytes >= 512) {
-        __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-        return;
-    }
-#endif
-    memcpy(to, from, bytes);
-}
-
-void ISA_NAME(convert_loop)(const struct convert_plan *plan, const void *const *samples,
-                            void *const *images, size_t count)
-{
-    const struct convert_shape *s = &plan->shape;
-    bool widen_only = s->dtype == FMNIST_FLOAT32 && !s->float_samples && !s->normalise &&
-                      plan->planar && s->channels == s->in_channels;
-    for (size_t i = 0; i < plan->ahead && i < count; i++)
-        prefetch(plan, samples[i]);
-    for (size_t i = 0; i < count; i++) {
-        if (i + plan->ahead < count)
-            prefetch(plan, samples[i + plan->ahead]);
-        if (plan->is_copy)
-            copy_image(images[i], samples[i], plan->image_bytes);
-        else if (widen_only)
-            widen(images[i], samples[i], plan->sample_bytes);
-        else if (plan->planar)
-            image_planar(plan, samples[i], images[i]);
-        else
-            image_interleaved(plan, samples[i], images[i]);
+    if (plan->is_copy) {
+        memcpy(images, samples, count * plan->image_bytes);
+    } else if (plan->widen_only) {
+        widen((float *)(void *)images, samples, count * plan->sample_bytes);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            const uint8_t *sample = samples + i * plan->sample_bytes;
+            uint8_t *image = images + i * plan->image_bytes;
+            if (plan->planar)
+                image_planar(plan, sample, image);
+            else
+                image_interleaved(plan, sample, image);
+        }
     }
 }

@@ -11,18 +11,17 @@
 
 struct convert_plan {
     struct convert_shape shape;
-    size_t pixels;         /* height * width */
-    size_t element_bytes;  /* of one delivered value */
-    size_t sample_bytes;   /* in */
-    size_t image_bytes;    /* out */
-    bool is_copy;          /* the image is the sample */
-    bool planar;           /* the image is channel after channel: NCHW, or one channel */
-    bool channels_equal;   /* every delivered channel has the bytes of the first */
-    size_t ahead;          /* samples between the one prefetched and the one converted */
-    size_t prefetch_bytes; /* of a coming sample; the rest follows by the CPU's own prefetcher */
+    size_t pixels;        /* height * width */
+    size_t element_bytes; /* of one delivered value */
+    size_t sample_bytes;  /* in */
+    size_t image_bytes;   /* out */
+    bool is_copy;         /* the image is the sample */
+    bool planar;          /* the image is channel after channel: NCHW, or one channel */
+    bool widen_only;      /* uint8 to float32 in the same places, and nothing else */
+    bool channels_equal;  /* every delivered channel has the bytes of the first */
 };
 
-ISA_DECLARE(convert_loop, const struct convert_plan *plan, const void *const *samples,
-            void *const *images, size_t count);
+ISA_DECLARE(convert_loop, const struct convert_plan *plan, const uint8_t *samples, uint8_t *images,
+            size_t count);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "dataset/cache_format.h"
+#include "pixels/gather.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -123,32 +124,32 @@ static size_t find_group(const struct render_plan *r, struct render_scratch *scr
     return n;
 }
 
-/* Where the chunk's images go, one after the other. */
+/* Where the chunk's samples go, one after the other. */
 struct places {
     const struct batch_target *target;
-    size_t in_batch; /* images of *target that have had their place */
+    size_t in_batch; /* samples of *target that have had their place */
 };
 
-static uint8_t *next_place(struct places *p, size_t image_bytes)
+static uint8_t *next_place(struct places *p, size_t sample_bytes)
 {
     while (p->in_batch == p->target->count) {
         p->target++;
         p->in_batch = 0;
     }
-    return (uint8_t *)p->target->images + p->in_batch++ * image_bytes;
+    return (uint8_t *)p->target->samples + p->in_batch++ * sample_bytes;
 }
 
-static void render_images(const struct render_plan *r, struct render_scratch *scratch,
-                          const struct batch_target *targets)
+static void render_samples(const struct render_plan *r, struct render_scratch *scratch,
+                           const struct batch_target *targets)
 {
     const void *samples[GROUP_SAMPLES];
-    void *images[GROUP_SAMPLES];
+    void *to[GROUP_SAMPLES];
     struct places places = {.target = targets};
     for (size_t first = 0, n; first < scratch->count; first += n) {
         n = find_group(r, scratch, first, samples);
         for (size_t i = 0; i < n; i++)
-            images[i] = next_place(&places, r->image_bytes);
-        convert_gather(r->convert, samples, images, n);
+            to[i] = next_place(&places, r->sample_bytes);
+        gather_samples(samples, to, n, r->sample_bytes);
     }
 }
 
@@ -175,13 +176,13 @@ int render_batches(const struct render_plan *r, struct render_scratch *scratch, 
 
     scratch->count = samples;
     scratch->asked = 0;
-    render_images(r, scratch, targets);
+    render_samples(r, scratch, targets);
     const uint32_t *indices = scratch->indices;
     for (size_t b = 0; b < batches; b++) {
         size_t count = targets[b].count;
-        convert_labels(r->split->labels, indices, count, r->spec.label_dtype, targets[b].labels);
         for (size_t i = 0; i < count; i++)
-            targets[b].indices[i] = indices[i];
+            targets[b].labels[i] = r->split->labels[indices[i]];
+        memcpy(targets[b].indices, indices, count * sizeof *indices);
         indices += count;
     }
     return 0;

@@ -153,9 +153,24 @@ static void hash_spec(const struct spec *s, const struct dataset_split *split, u
     memcpy(out, canonical.digest, 16);
 }
 
+/* Every stream of these samples in this order, whatever is made of them behind the ring. */
+static void hash_ring(struct render_plan *r)
+{
+    struct spec s = r->spec;
+    s.dtype = FMNIST_UINT8;
+    s.layout = FMNIST_NCHW;
+    s.channels = r->split->channels;
+    s.mean_count = s.std_count = 0;
+    memset(s.mean, 0, sizeof s.mean);
+    memset(s.std, 0, sizeof s.std);
+    s.label_dtype = FMNIST_INT32;
+    hash_spec(&s, r->split, r->ring_id);
+}
+
 static void hash_plan(struct render_plan *r)
 {
     hash_spec(&r->spec, r->split, r->digest);
+    hash_ring(r);
     struct spec whole = r->spec;
     uint64_t global_batch = (uint64_t)whole.batch_size * whole.world_size; /* at most 2^40 */
     whole.batch_size = (uint32_t)global_batch;
@@ -163,24 +178,6 @@ static void hash_plan(struct render_plan *r)
     whole.world_size = 1;
     whole.pad = FMNIST_PAD_NONE;
     hash_spec(&whole, r->split, r->identity);
-}
-
-static struct convert_shape convert_shape_of(const struct render_plan *r)
-{
-    const struct spec *s = &r->spec;
-    struct convert_shape shape = {
-        .height = s->height,
-        .width = s->width,
-        .in_channels = r->split->channels,
-        .channels = s->channels,
-        .float_samples = resize_yields_float(s->resize),
-        .dtype = s->dtype,
-        .layout = s->layout,
-        .normalise = s->mean_count > 0,
-    };
-    memcpy(shape.mean, s->mean, sizeof shape.mean);
-    memcpy(shape.std, s->std, sizeof shape.std);
-    return shape;
 }
 
 _Static_assert(SPEC_LIST_MAX <= SAMPLER_COUNT_MAX, "every list can be sampled");
@@ -208,38 +205,25 @@ static int make_sampler(struct render_plan *r, struct err *e)
  * worker's memory accesses beside the first one's. Measured: with less of them that costs up to a
  * tenth, with 6 GB the first more than halves the time of a gather, and the second takes a seventh
  * off. */
-#define WIDE_BYTES (UINT64_C(256) << 20)
+#define EXCEEDS_CACHE_BYTES (UINT64_C(256) << 20)
 
-static int make_plans(struct render_plan *r, bool narrow, struct err *e)
+static int find_samples(struct render_plan *r, struct err *e)
 {
     const struct spec *s = &r->spec;
     int rc = sample_cache_get(r->caches->samples, r->split, s->resize, s->height, s->width,
                               &r->entry, e);
     if (rc)
         return rc;
-    r->shape = convert_shape_of(r);
-    r->exceeds_cache = r->split->count * sample_entry_bytes(r->entry) > WIDE_BYTES;
-    r->label_bytes = dtype_bytes(s->label_dtype);
+    r->float_samples = resize_yields_float(s->resize);
+    r->sample_bytes = sample_entry_bytes(r->entry);
+    r->exceeds_cache = r->split->count * r->sample_bytes > EXCEEDS_CACHE_BYTES;
     r->slot_samples =
         r->sampler.shard_count < s->batch_size ? (uint32_t)r->sampler.shard_count : s->batch_size;
-    struct convert_shape narrow_shape = {
-        .height = s->height,
-        .width = s->width,
-        .in_channels = r->shape.in_channels,
-        .channels = r->shape.in_channels,
-        .float_samples = r->shape.float_samples,
-        .dtype = r->shape.float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8,
-        .layout = FMNIST_NCHW,
-    };
-    r->convert = convert_plan_new(narrow ? &narrow_shape : &r->shape);
-    if (!r->convert)
-        return err_set(e, -ENOMEM, "out of memory");
-    r->image_bytes = convert_image_bytes(r->convert);
     return 0;
 }
 
 int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
-                    struct render_caches *caches, bool narrow, struct err *e)
+                    struct render_caches *caches, struct err *e)
 {
     const struct dataset_split *split = find_split(dataset, spec->split);
     if (!split)
@@ -263,7 +247,7 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
     if (!rc)
         rc = make_sampler(r, e);
     if (!rc)
-        rc = make_plans(r, narrow, e);
+        rc = find_samples(r, e);
     if (rc) {
         render_plan_free(r);
         return rc;
@@ -275,7 +259,8 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
 
 struct render_plan *render_plan_share(struct render_plan *r)
 {
-    atomic_fetch_add(&r->users, 1);
+    if (r)
+        atomic_fetch_add(&r->users, 1);
     return r;
 }
 
@@ -292,7 +277,6 @@ void render_plan_free(struct render_plan *r)
 {
     if (!r || atomic_fetch_sub(&r->users, 1) > 1)
         return;
-    convert_plan_free(r->convert);
     sample_entry_put(r->entry);
     index_list_cache_put(r->caches->index_lists, r->list);
     render_caches_put_dataset(r->caches, r->dataset);

@@ -2,10 +2,10 @@
  * batches.
  *
  * render_plan_new resolves a spec against a dataset: sizes, channels, shards, plans, digests. From
- * then on render_batches is the pure function of this project: (plan, epoch, step) to bytes.
+ * then on render_batches is the pure function of this project: (plan, epoch, step) to bytes, in
+ * wire form (ring/slot.h): samples as they are kept, whatever the spec wants made of them. Plans
+ * that differ only in that have one `ring_id`, and their streams can share a ring.
  *
- * Shape: a batch is a slot (ring/slot.h's parts, passed as pointers): images in final form, or in
- * narrow form (samples as kept: uint8 or float32, [in_channels][h][w]) for the inline transport.
  * Threads: a plan is immutable but for the count of its owners; rendering threads bring a scratch
  * each.
  */
@@ -13,7 +13,6 @@
 #define RENDER_RENDER_PLAN_H
 
 #include "dataset/dataset.h"
-#include "pixels/convert.h"
 #include "render/index_list_cache.h"
 #include "render/permutation_cache.h"
 #include "render/sample_cache.h"
@@ -38,25 +37,24 @@ struct render_plan {
     const struct dataset_split *split;
     const struct index_list *list; /* owned reference; NULL: the whole split */
     struct sampler sampler;
-    struct sample_entry *entry;   /* owned reference */
-    struct convert_plan *convert; /* owned; to the final form, or to the narrow one */
-    struct convert_shape shape;   /* narrow to final: what an inline client repeats */
-    bool exceeds_cache; /* its samples lie so far apart that gathering them waits for the memory */
-    uint64_t image_bytes; /* of one image in a slot, final or narrow */
-    uint32_t label_bytes;
+    struct sample_entry *entry; /* owned reference */
+    bool float_samples;         /* they are float32, not uint8 */
+    bool exceeds_cache;         /* they lie so far apart that gathering them waits for the memory */
+    uint64_t sample_bytes;
     uint32_t slot_samples; /* samples of the fullest batch */
-    uint8_t digest[16];    /* of the canonical spec and the dataset */
+    uint8_t digest[16];    /* of the canonical spec and the dataset: of what is delivered */
     uint8_t identity[16];  /* the same with the shards taken together: the token's */
+    uint8_t ring_id[16];   /* the same as digest, without what the client library makes of it */
 };
 
-/* `narrow`: for the inline transport. The plan keeps a use of the dataset.
+/* The plan keeps a use of the dataset.
  * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENODATA (the
  * caches does not have the list), -ENOMEM.
  * Owns: the caller; end with render_plan_free. */
 int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
-                    struct render_caches *caches, bool narrow, struct err *e);
+                    struct render_caches *caches, struct err *e);
 
-/* One more owner of the plan. */
+/* One more owner of the plan. Accepts NULL. */
 struct render_plan *render_plan_share(struct render_plan *r);
 
 /* Ends one owner's hold; frees it with the last. Accepts NULL. */
@@ -64,10 +62,10 @@ void render_plan_free(struct render_plan *r);
 
 /* Where one batch goes. */
 struct batch_target {
-    void *images;     /* [count][image_bytes] */
-    void *labels;     /* [count] */
-    int64_t *indices; /* [count] */
-    uint64_t count;   /* out: samples written */
+    void *samples;     /* [count][sample_bytes] */
+    int32_t *labels;   /* [count] */
+    uint32_t *indices; /* [count] */
+    uint64_t count;    /* out: samples written */
 };
 
 struct render_scratch;

@@ -148,19 +148,19 @@ void open_list_came(struct session *s)
 static void fill_opened(struct wire_opened *m, const struct consumer *consumer, uint64_t first)
 {
     const struct stream *stream = consumer->stream;
-    const struct render_plan *r = stream->plan;
+    const struct render_plan *r = consumer->plan;
     *m = (struct wire_opened){
         .sample_count = r->sampler.shard_count,
         .steps = r->sampler.steps,
         .epoch = first / r->sampler.steps,
         .step = first % r->sampler.steps,
-        .image_bytes = r->image_bytes,
+        .sample_bytes = r->sample_bytes,
         .batch_size = r->slot_samples,
-        .channels = r->shape.channels,
-        .height = r->shape.height,
-        .width = r->shape.width,
-        .in_channels = r->shape.in_channels,
-        .float_samples = r->shape.float_samples,
+        .channels = r->spec.channels,
+        .height = r->spec.height,
+        .width = r->spec.width,
+        .in_channels = r->split->channels,
+        .float_samples = r->float_samples,
         .slot_count = consumer->is_inline ? 1 : stream->ring.slot_count,
     };
     memcpy(m->digest, r->digest, sizeof m->digest);

@@ -37,7 +37,7 @@ static json_t *describe_stream(const struct session *session)
     struct pool *pool = session_services(session)->pool;
     struct consumer *consumer = session->place->consumer;
     const struct stream *stream = consumer->stream;
-    const struct render_plan *r = stream->plan;
+    const struct render_plan *r = consumer->plan;
     const struct spec *s = &r->spec;
     struct progress p = pool_progress(pool, consumer);
     json_t *all = json_pack(

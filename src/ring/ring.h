@@ -43,7 +43,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#define RING_MAGIC       0x32534d46u /* "FMS2" */
+#define RING_MAGIC       0x33534d46u /* "FMS3" */
 #define RING_HEADER_SIZE 4096u
 #define RING_SEAT_SIZE   4096u
 #define RING_SLOTS_MAX   1024u

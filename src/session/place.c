@@ -44,7 +44,8 @@ int place_find(struct place_job *j)
     struct pool *pool = j->services->pool;
     assert(j->stream && !j->consumer);
     j->first = j->stream->first;
-    struct consumer_options o = {.is_inline = j->stream->is_inline,
+    struct consumer_options o = {.plan = j->stream->plan,
+                                 .is_inline = j->stream->is_inline,
                                  .first = j->first,
                                  .limit = j->limit,
                                  .since_ns = j->since_ns,

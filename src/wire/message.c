@@ -60,7 +60,7 @@ void wire_put_opened(uint8_t out[WIRE_OPENED_SIZE], const struct wire_opened *m)
     put_le64(out + 8, m->steps);
     put_le64(out + 16, m->epoch);
     put_le64(out + 24, m->step);
-    put_le64(out + 32, m->image_bytes);
+    put_le64(out + 32, m->sample_bytes);
     const uint32_t words[] = {m->batch_size,  m->channels,      m->height,    m->width,
                               m->in_channels, m->float_samples, m->slot_count};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -78,7 +78,7 @@ int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, st
     m->steps = get_le64(body + 8);
     m->epoch = get_le64(body + 16);
     m->step = get_le64(body + 24);
-    m->image_bytes = get_le64(body + 32);
+    m->sample_bytes = get_le64(body + 32);
     uint32_t *words[] = {&m->batch_size,  &m->channels,      &m->height,    &m->width,
                          &m->in_channels, &m->float_samples, &m->slot_count};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

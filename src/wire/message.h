@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION     1u
+#define WIRE_VERSION     2u
 #define WIRE_HEAD_SIZE   8u
 #define WIRE_REQUEST_MAX 1024u       /* the longest body that a client may send but for a list */
 #define WIRE_LIST_MAX    (64u << 10) /* the longest body of WIRE_LIST */
@@ -85,13 +85,13 @@ struct wire_opened {
     uint64_t steps;
     uint64_t epoch;
     uint64_t step;
-    uint64_t image_bytes; /* of one image in a slot */
-    uint32_t batch_size;  /* samples of a full slot */
+    uint64_t sample_bytes; /* of one sample in a slot */
+    uint32_t batch_size;   /* samples of a full slot */
     uint32_t channels;
     uint32_t height;
     uint32_t width;
-    uint32_t in_channels;   /* of a sample in narrow form */
-    uint32_t float_samples; /* 1: samples in narrow form are float32 */
+    uint32_t in_channels;   /* of a sample */
+    uint32_t float_samples; /* 1: samples are float32, not uint8 */
     uint32_t slot_count;    /* shm: of the ring; inline: 1 */
     uint8_t digest[16];
     uint8_t identity[16];

@@ -1,12 +1,14 @@
 /* limit.c — how fast two processes can go: the measure that fmnistd's figures are held against.
  *
- * One process gathers resized 32x32 uint8 samples in shuffled order, prefetching those to come,
- * and converts them; another adds up every value. Between them is a shared ring of batches with
- * two counters (f32, u8) or a Unix stream socket (socket, socket-u8), and nothing else: no
- * protocol, no checks, no second client. Nothing that delivers the same batches to another process
- * by the same way can be faster.
+ * One process gathers resized 32x32 uint8 samples in shuffled order, prefetching those to come;
+ * another adds up every value. Between them is a shared ring of batches with two counters (f32,
+ * f32-wide, u8) or a Unix stream socket (socket, socket-u8), and nothing else: no protocol, no
+ * checks, no second client. In mode f32 the reader makes float32 of each batch in memory of its
+ * own, in f32-wide and socket the writer does, and four times the bytes travel. Nothing that
+ * delivers the same batches to another process by the same way can be faster.
  *
- * usage: limit [f32 | u8 | socket | socket-u8] [--batch-size N] [--samples N] [--repeats N]
+ * usage: limit [f32 | f32-wide | u8 | socket | socket-u8] [--batch-size N] [--samples N] [--repeats
+ * N]
  *              [--message-bytes N]
  *
  * Prints one JSON object: the seconds of each epoch, and the best.
@@ -47,9 +49,9 @@
 #pragma GCC optimize("O3") /* before GCC 12, O2 does not vectorise; GCC 12's hardly does */
 #endif
 
-enum mode { MODE_F32, MODE_U8, MODE_SOCKET, MODE_SOCKET_U8 };
+enum mode { MODE_F32, MODE_F32_WIDE, MODE_U8, MODE_SOCKET, MODE_SOCKET_U8 };
 
-static const char *const mode_names[] = {"f32", "u8", "socket", "socket-u8"};
+static const char *const mode_names[] = {"f32", "f32-wide", "u8", "socket", "socket-u8"};
 
 struct options {
     enum mode mode;
@@ -68,7 +70,7 @@ struct shared {
 
 struct bench {
     struct options options;
-    size_t image_bytes; /* as delivered */
+    size_t image_bytes; /* as it travels */
     size_t slot_bytes;
     uint32_t slot_count;
     uint32_t steps;  /* batches an epoch */
@@ -79,9 +81,16 @@ struct bench {
     int socket[2]; /* writer, reader */
 };
 
+/* What is summed up, */
 static bool is_u8(const struct bench *b)
 {
     return b->options.mode == MODE_U8 || b->options.mode == MODE_SOCKET_U8;
+}
+
+/* and what travels. */
+static bool carries_u8(const struct bench *b)
+{
+    return is_u8(b) || b->options.mode == MODE_F32;
 }
 
 static bool by_socket(const struct bench *b)
@@ -100,6 +109,15 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void *pages(size_t bytes, int flags)
+{
+    void *p =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
+    if (p == MAP_FAILED)
+        fail("mmap");
+    return p;
 }
 
 /* ---- the two loops -------------------------------------------------------------------------- */
@@ -170,7 +188,7 @@ static size_t render(const struct bench *b, uint32_t step, uint8_t *to)
                 __builtin_prefetch(coming + line);
         }
         const uint8_t *sample = b->store + (size_t)b->order[i] * SAMPLE_BYTES;
-        if (is_u8(b))
+        if (carries_u8(b))
             memcpy(to, sample, SAMPLE_BYTES);
         else
             convert_sample(sample, (float *)(void *)to);
@@ -239,9 +257,19 @@ static void receive_all(int fd, uint8_t *data, size_t bytes)
     }
 }
 
+static double read_batch(const struct bench *b, const uint8_t *data, size_t bytes, float *own)
+{
+    if (b->options.mode != MODE_F32)
+        return sum_batch(b, data, bytes);
+    for (size_t at = 0; at < bytes; at += SAMPLE_BYTES)
+        convert_sample(data + at, own + at);
+    return sum_floats(own, bytes);
+}
+
 /* The trainer's side: reads every value of every epoch. Never returns. */
 static void consume(struct bench *b)
 {
+    float *own = pages(b->slot_bytes * sizeof(float), MAP_PRIVATE);
     uint8_t *private = b->ring; /* in socket mode nobody shares it: one slot, one side */
     uint64_t batch = 0;
     for (uint32_t epoch = 0; epoch < b->options.repeats; epoch++) {
@@ -253,7 +281,7 @@ static void consume(struct bench *b)
                 sum += sum_batch(b, private, bytes);
             } else {
                 wait_until(&b->shared->produced, batch + 1);
-                sum += sum_batch(b, b->ring + batch % b->slot_count * b->slot_bytes, bytes);
+                sum += read_batch(b, b->ring + batch % b->slot_count * b->slot_bytes, bytes, own);
             }
             if (step + 1 == b->steps)
                 b->shared->sum = sum;
@@ -302,19 +330,10 @@ static void shuffle(uint32_t *order, uint32_t count, uint64_t *state)
     }
 }
 
-static void *pages(size_t bytes, int flags)
-{
-    void *p =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
-    if (p == MAP_FAILED)
-        fail("mmap");
-    return p;
-}
-
 static void set_up(struct bench *b, uint64_t *random)
 {
     const struct options *o = &b->options;
-    b->image_bytes = is_u8(b) ? SAMPLE_BYTES : SAMPLE_BYTES * sizeof(float);
+    b->image_bytes = carries_u8(b) ? SAMPLE_BYTES : SAMPLE_BYTES * sizeof(float);
     b->slot_bytes = b->image_bytes * o->batch_size;
     b->slot_count = RING_VALUES / (SAMPLE_BYTES * o->batch_size);
     if (b->slot_count < 4)
@@ -382,8 +401,8 @@ static struct options parse(char **args)
             o.message_bytes = number(name, value, 1u << 30);
         } else {
             fprintf(stderr,
-                    "usage: limit [f32 | u8 | socket | socket-u8] [--batch-size N] [--samples N] "
-                    "[--repeats N] [--message-bytes N]\n");
+                    "usage: limit [f32 | f32-wide | u8 | socket | socket-u8] [--batch-size N] "
+                    "[--samples N] [--repeats N] [--message-bytes N]\n");
             exit(64);
         }
     }

@@ -89,7 +89,7 @@ static struct wire_opened honest_opened(bool is_inline)
     struct wire_opened m = {
         .sample_count = BATCH * STEPS,
         .steps = STEPS,
-        .image_bytes = HEIGHT * WIDTH,
+        .sample_bytes = HEIGHT * WIDTH,
         .batch_size = BATCH,
         .channels = 1,
         .height = HEIGHT,
@@ -102,7 +102,7 @@ static struct wire_opened honest_opened(bool is_inline)
 
 static void honest_layout(struct slot_layout *l)
 {
-    slot_layout_init(l, BATCH, HEIGHT * WIDTH, 8);
+    slot_layout_init(l, BATCH, HEIGHT * WIDTH);
 }
 
 static void send_pieces(int fd, const uint8_t *data, size_t size, size_t piece)
@@ -128,7 +128,7 @@ static void serve_inline(int fd, const struct lie *lie)
         struct slot_header *slot = calloc(1, bytes);
         slot->number = slot->step = i;
         slot->count = BATCH;
-        memset((char *)slot + SLOT_IMAGES_AT, (int)i + 1, HEIGHT * WIDTH * BATCH);
+        memset((char *)slot + SLOT_SAMPLES_AT, (int)i + 1, HEIGHT * WIDTH * BATCH);
         if (lie->slot)
             lie->slot(slot);
         wire_put_head(head, WIRE_BATCH, bytes);
@@ -300,8 +300,8 @@ FACT(other_width, m->width = WIDTH + 1)
 FACT(no_channels, m->channels = 0)
 FACT(many_channels, m->channels = m->in_channels = 5)
 FACT(other_channels, m->in_channels = 2)
-FACT(wrong_image_bytes, m->image_bytes++)
-FACT(huge_image_bytes, m->image_bytes = UINT64_MAX)
+FACT(wrong_sample_bytes, m->sample_bytes++)
+FACT(huge_sample_bytes, m->sample_bytes = UINT64_MAX)
 FACT(no_batch, m->batch_size = 0)
 FACT(huge_batch, m->batch_size = UINT32_MAX)
 FACT(other_batch, m->batch_size = BATCH * 2; m->sample_count *= 2)
@@ -370,8 +370,8 @@ static const struct lie lies[] = {
     {.name = "no channels", .fd_count = 2, .opened = no_channels, .open_rc = P},
     {.name = "5 channels", .fd_count = 2, .opened = many_channels, .open_rc = P},
     {.name = "2 channels to 1", .fd_count = 2, .opened = other_channels, .open_rc = P},
-    {.name = "image bytes", .fd_count = 2, .opened = wrong_image_bytes, .open_rc = P},
-    {.name = "huge image bytes", .fd_count = 2, .opened = huge_image_bytes, .open_rc = P},
+    {.name = "sample bytes", .fd_count = 2, .opened = wrong_sample_bytes, .open_rc = P},
+    {.name = "huge sample bytes", .fd_count = 2, .opened = huge_sample_bytes, .open_rc = P},
     {.name = "no batch", .fd_count = 2, .opened = no_batch, .open_rc = P},
     {.name = "huge batch", .fd_count = 2, .opened = huge_batch, .open_rc = P},
     {.name = "larger batches", .fd_count = 2, .opened = other_batch, .open_rc = P},

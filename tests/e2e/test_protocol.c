@@ -62,10 +62,10 @@ static void teardown(void)
 
 START_TEST(hello__another_version_or_too_short__refused)
 {
-    static const uint8_t version[4] = {2};
+    static const uint8_t version[4] = {1};
     int fd = dial(&d);
     say(fd, HELLO, version, 4);
-    hear_error(fd, FMNIST_EPROTO, "version 2");
+    hear_error(fd, FMNIST_EPROTO, "version 1");
     fd = dial(&d);
     say(fd, HELLO, version, 3);
     hear_error(fd, FMNIST_EPROTO, "version");
@@ -106,8 +106,8 @@ END_TEST
 /* Frames may come byte by byte, and many in one piece. */
 START_TEST(frame__in_pieces_or_together__understood)
 {
-    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 1};
-    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, STATUS};
+    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 2};
+    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, STATUS};
     int fd = dial(&d);
     for (size_t i = 0; i < sizeof hello; i++)
         ck_assert_int_eq(send(fd, hello + i, 1, 0), 1);
@@ -261,9 +261,9 @@ START_TEST(limits__rings__refused_by_name)
 {
     struct fmnist_spec spec = spec_of("tiny");
     struct fmnist_stream *first, *second;
-    spec.height = spec.width = 300; /* 64 images take 23 MB */
+    spec.height = spec.width = 300; /* 64 images take 6 MB */
     must_limit(fmnist_open(client, &spec, NULL, &first), "limits.ring_bytes allows");
-    spec.height = spec.width = 80; /* 1.6 MB, twice */
+    spec.height = spec.width = 160; /* 1.6 MB, twice */
     must(fmnist_open(client, &spec, NULL, &first));
     spec.order = FMNIST_ORDER_SHUFFLE; /* other batches: a second ring */
     must_limit(fmnist_open(client, &spec, NULL, &second), "limits.ring_bytes_per_user");

@@ -110,6 +110,115 @@ START_TEST(equal_specs__side_by_side__rendered_once)
 }
 END_TEST
 
+/* ---- one ring, many forms ------------------------------------------------------------------ */
+
+/* What the client library makes of the samples that the ring has. */
+struct form {
+    uint32_t dtype, layout, channels, label_dtype;
+    float mean, std; /* std 0: not normalised */
+};
+
+static struct fmnist_spec spec_in_form(const struct form *f)
+{
+    struct fmnist_spec spec = shared_spec(FMNIST_SHM);
+    spec.dtype = f->dtype;
+    spec.layout = f->layout;
+    spec.channels = f->channels;
+    spec.label_dtype = f->label_dtype;
+    if (f->std != 0) {
+        spec.mean_count = spec.std_count = 1;
+        spec.mean[0] = f->mean;
+        spec.std[0] = f->std;
+    }
+    return spec;
+}
+
+static bool label_is(const struct form *f, const void *labels, uint64_t i, int64_t want)
+{
+    switch (f->label_dtype) {
+    case FMNIST_UINT8:
+        return ((const uint8_t *)labels)[i] == want;
+    case FMNIST_INT32:
+        return ((const int32_t *)labels)[i] == want;
+    default:
+        return ((const int64_t *)labels)[i] == want;
+    }
+}
+
+/* One value of an image, by the definition. */
+static bool value_is(const struct form *f, const void *images, size_t at, uint8_t level)
+{
+    if (f->dtype == FMNIST_UINT8)
+        return ((const uint8_t *)images)[at] == level;
+    float want = (float)level / 255.0f;
+    if (f->std != 0) {
+        volatile float difference = want - f->mean; /* rounded by itself */
+        want = difference / f->std;
+    }
+    return ((const float *)images)[at] == want;
+}
+
+/* Every value and label is what the dataset has under the batch's indices. */
+static void check_form(const struct form *f, const struct fmnist_batch *b)
+{
+    enum { PIXELS = 28 * 28 };
+    for (uint64_t i = 0; i < b->count; i++) {
+        const uint8_t *levels = all.pixels + (size_t)b->indices[i] * PIXELS;
+        ck_assert(label_is(f, b->labels, i, all.labels[b->indices[i]]));
+        for (size_t p = 0; p < PIXELS; p++)
+            for (size_t c = 0; c < f->channels; c++) {
+                size_t at = f->layout == FMNIST_NCHW ? c * PIXELS + p : p * f->channels + c;
+                ck_assert_msg(value_is(f, b->images, i * PIXELS * f->channels + at, levels[p]),
+                              "step %llu, sample %llu, channel %zu, pixel %zu",
+                              (unsigned long long)b->step, (unsigned long long)i, c, p);
+            }
+    }
+}
+
+/* Eleven clients that want eleven things made of the same samples: rendered once, and each has its
+ * own, with a digest of its own. */
+START_TEST(other_forms__side_by_side__rendered_once_and_each_its_own)
+{
+    static const struct form forms[] = {
+        {FMNIST_UINT8, FMNIST_NCHW, 1, FMNIST_INT64, 0, 0},
+        {FMNIST_UINT8, FMNIST_NCHW, 1, FMNIST_UINT8, 0, 0},
+        {FMNIST_UINT8, FMNIST_NHWC, 3, FMNIST_INT64, 0, 0},
+        {FMNIST_FLOAT32, FMNIST_NCHW, 1, FMNIST_INT64, 0, 0},
+        {FMNIST_FLOAT32, FMNIST_NCHW, 1, FMNIST_INT32, 0, 0},
+        {FMNIST_FLOAT32, FMNIST_NCHW, 3, FMNIST_INT64, 0, 0},
+        {FMNIST_FLOAT32, FMNIST_NHWC, 3, FMNIST_INT64, 0, 0},
+        {FMNIST_FLOAT32, FMNIST_NCHW, 1, FMNIST_INT64, 0.5f, 0.5f},
+        {FMNIST_FLOAT32, FMNIST_NCHW, 1, FMNIST_INT64, 0.2860f, 0.3530f},
+        {FMNIST_FLOAT32, FMNIST_NHWC, 3, FMNIST_INT64, 0.2860f, 0.3530f},
+        {FMNIST_FLOAT32, FMNIST_NCHW, 1, FMNIST_UINT8, 0.1307f, 0.3081f},
+    };
+    enum { COUNT = sizeof forms / sizeof *forms };
+    struct fmnist_stream *streams[COUNT];
+    struct fmnist_stream_info infos[COUNT];
+    for (int k = 0; k < COUNT; k++) {
+        struct fmnist_spec spec = spec_in_form(&forms[k]);
+        streams[k] = open_stream(client, &spec);
+        infos[k] = info_of(streams[k]);
+        for (int j = 0; j < k; j++)
+            ck_assert(memcmp(infos[j].digest, infos[k].digest, sizeof infos[k].digest) != 0);
+    }
+    ck_assert_uint_eq(stream_fact("consumers"), COUNT);
+    for (uint32_t i = 0; i < events; i++)
+        for (int k = 0; k < COUNT; k++) {
+            struct fmnist_batch b;
+            int rc = fmnist_next(streams[k], &b);
+            if (rc != FMNIST_OK)
+                continue;
+            check_form(&forms[k], &b);
+            must(fmnist_release(streams[k], &b));
+        }
+    ck_assert_uint_eq(stream_fact("consumers"), COUNT);
+    ck_assert_uint_eq(stream_fact("batches_rendered"), events - EPOCHS - 1);
+    for (int k = 0; k < COUNT; k++)
+        fmnist_close(streams[k]);
+}
+END_TEST
+
 /* What differs only in where it ends is the same ring; the one that ends first holds nobody up. */
 START_TEST(equal_specs__one_ends_early__others_go_on_in_the_ring)
 {
@@ -406,6 +515,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, equal_specs__side_by_side__rendered_once);
+    tcase_add_test(t, other_forms__side_by_side__rendered_once_and_each_its_own);
     tcase_add_test(t, equal_specs__one_ends_early__others_go_on_in_the_ring);
     tcase_add_test(t, other_seed__rings_apart);
     tcase_add_test(t, newcomer__near_or_far__same_bytes);

@@ -19,7 +19,7 @@ struct idle {
 static void idle_start(struct idle *t)
 {
     images_make(&t->images, 200, 28, 28, 1);
-    serve_tiny(&t->d, "workers: 1\nring: 512KiB\n"); /* two slots: it becomes quite full */
+    serve_tiny(&t->d, "workers: 1\nring: 128KiB\n"); /* two slots: it becomes quite full */
     t->client = connect_to(&t->d);
     struct fmnist_spec spec = spec_of("tiny");
     t->stream = open_stream(t->client, &spec);

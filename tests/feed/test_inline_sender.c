@@ -86,8 +86,7 @@ static void render_until(uint64_t head)
 static uint64_t body_bytes(uint64_t number)
 {
     struct slot_layout l;
-    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH, SIDE * SIDE,
-                     s->plan->label_bytes);
+    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH, SIDE * SIDE);
     return l.bytes;
 }
 
@@ -110,7 +109,7 @@ static struct inline_run run_of(void)
 {
     return (struct inline_run){
         .ring = &s->ring,
-        .layout = {.image_bytes = s->plan->image_bytes, .label_bytes = s->plan->label_bytes},
+        .sample_bytes = s->plan->sample_bytes,
         .tail = r->tail,
         .head = s->head,
         .skip_bytes = r->sender.sent_bytes,

@@ -1,6 +1,6 @@
-/* tests/render/caches.h — a dataset in memory and a caches to render it in. No files. */
-#ifndef TESTS_KITCHEN_H
-#define TESTS_KITCHEN_H
+/* tests/render/caches.h — a dataset in memory and the caches to render it with. No files. */
+#ifndef TESTS_RENDER_CACHES_H
+#define TESTS_RENDER_CACHES_H
 
 #include "render/render_plan.h"
 #include "support/support.h"
@@ -62,11 +62,11 @@ static inline void caches_free(struct render_caches *k)
 }
 
 static inline struct render_plan *must_make(const struct spec *spec, struct dataset *dataset,
-                                            struct render_caches *caches, bool narrow)
+                                            struct render_caches *caches)
 {
     struct render_plan *r;
     struct err e;
-    ck_assert_msg(render_plan_new(&r, spec, dataset, caches, narrow, &e) == 0, "%s", e.text);
+    ck_assert_msg(render_plan_new(&r, spec, dataset, caches, &e) == 0, "%s", e.text);
     return r;
 }
 

@@ -55,13 +55,14 @@ static uint8_t *render_epoch(const struct spec *spec, struct dataset *dataset)
     struct render_caches caches;
     caches_init(&caches, 10 * SAMPLE);
     struct render_scratch *scratch = render_scratch_new();
-    struct render_plan *r = must_make(spec, dataset, &caches, false);
+    struct render_plan *r = must_make(spec, dataset, &caches);
     struct batch_target targets[PAGED_COUNT];
-    uint8_t *images = malloc(PAGED_COUNT * r->image_bytes);
-    int64_t *indices = malloc(PAGED_COUNT * sizeof *indices), *labels = malloc(PAGED_COUNT * 8);
+    uint8_t *images = malloc(PAGED_COUNT * r->sample_bytes);
+    uint32_t *indices = malloc(PAGED_COUNT * sizeof *indices);
+    int32_t *labels = malloc(PAGED_COUNT * sizeof *labels);
     for (uint64_t i = 0; i < r->sampler.steps; i++)
         targets[i] = (struct batch_target){
-            .images = images + i * spec->batch_size * r->image_bytes,
+            .samples = images + i * spec->batch_size * r->sample_bytes,
             .labels = labels + i * spec->batch_size,
             .indices = indices + i * spec->batch_size,
         };

@@ -1,7 +1,10 @@
 /* A plan's digest and identity, and the rendering of batches with and without kept samples. */
 #include "render/caches.h"
 
+#include "spec/token.h"
+
 #include <errno.h>
+#include <stdio.h>
 
 static struct fake_set set;
 static struct render_caches caches;
@@ -27,8 +30,7 @@ struct digests {
 static struct digests digests_of(const struct spec *spec)
 {
     struct digests d;
-    struct render_plan *r =
-        must_make(spec, &set.dataset, &caches, spec->transport == FMNIST_INLINE);
+    struct render_plan *r = must_make(spec, &set.dataset, &caches);
     memcpy(d.digest, r->digest, 16);
     memcpy(d.identity, r->identity, 16);
     render_plan_free(r);
@@ -80,7 +82,7 @@ START_TEST(render_plan_digest__what_changes_no_byte__same)
     t.layout = FMNIST_NHWC; /* of one channel: the same bytes */
     ck_assert(SAME(digests_of(&t).digest, want.digest));
     t.resize = FMNIST_RESIZE_TF_BILINEAR_PAD;
-    struct render_plan *r = must_make(&t, &set.dataset, &caches, false);
+    struct render_plan *r = must_make(&t, &set.dataset, &caches);
     ck_assert_uint_eq(r->spec.resize, FMNIST_RESIZE_NONE);
     render_plan_free(r);
     ck_assert(SAME(digests_of(&t).digest, want.digest));
@@ -177,16 +179,88 @@ START_TEST(render_plan_identity__global_batches_equal_in_32_bits__differ)
 }
 END_TEST
 
+/* ---- digests of before --------------------------------------------------------------------- */
+
+static uint32_t draw(uint64_t *state, uint32_t below)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*state >> 33) % below;
+}
+
+/* One of many specs that this dataset takes. */
+static struct spec drawn_spec(uint64_t *state)
+{
+    static const uint32_t orders[] = {FMNIST_ORDER_SEQUENTIAL, FMNIST_ORDER_SHUFFLE,
+                                      FMNIST_ORDER_TORCH, FMNIST_ORDER_NUMPY};
+    static const uint32_t dtypes[] = {FMNIST_UINT8, FMNIST_FLOAT32, FMNIST_FLOAT16,
+                                      FMNIST_BFLOAT16};
+    struct spec s = base_spec();
+    s.batch_size = 1 + draw(state, 20);
+    s.drop_last = draw(state, 2);
+    s.order = orders[draw(state, 4)];
+    s.seed = draw(state, 1000);
+    s.height = s.width = 8 + draw(state, 3);
+    s.resize = s.height == 8 ? FMNIST_RESIZE_NONE : FMNIST_RESIZE_PILLOW_BILINEAR;
+    s.channels = draw(state, 2) ? 1 : 3;
+    s.dtype = dtypes[draw(state, 4)];
+    s.layout = draw(state, 2) ? FMNIST_NHWC : FMNIST_NCHW;
+    s.label_dtype = draw(state, 2) ? FMNIST_INT64 : FMNIST_INT32;
+    if (s.dtype != FMNIST_UINT8 && draw(state, 2)) {
+        s.mean_count = s.std_count = 1;
+        s.mean[0] = 0.25f;
+        s.std[0] = 0.5f + (float)draw(state, 4);
+    }
+    if (draw(state, 2)) {
+        s.world_size = 2 + draw(state, 3);
+        s.rank = draw(state, s.world_size);
+    }
+    return s;
+}
+
+static size_t put_hex(char *at, const void *bytes, size_t size, char end)
+{
+    for (size_t i = 0; i < size; i++)
+        sprintf(at + 2 * i, "%02x", ((const uint8_t *)bytes)[i]);
+    at[2 * size] = end;
+    return 2 * size + 1;
+}
+
+/* Digests and tokens that programs have kept: those of version 0.1, and of every later one. Each
+ * line of the file is digest, identity and a token of one drawn spec. */
+START_TEST(render_plan_digest__specs_of_before__as_before)
+{
+    size_t size, used = 0;
+    char *want = support_golden("stream_digests.txt", &size);
+    char line[256];
+    uint64_t state = 1;
+    for (int i = 0; used < size; i++) {
+        struct spec s = drawn_spec(&state);
+        struct digests d = digests_of(&s);
+        struct token token = {.epoch = 3, .step = 1};
+        memcpy(token.identity, d.identity, sizeof token.identity);
+        struct fmnist_token encoded;
+        token_encode(&token, &encoded);
+        size_t n = put_hex(line, d.digest, 16, ' ');
+        n += put_hex(line + n, d.identity, 16, ' ');
+        n += put_hex(line + n, encoded.bytes, sizeof encoded.bytes, '\n');
+        ck_assert_uint_le(used + n, size);
+        ck_assert_msg(!memcmp(want + used, line, n), "spec %d: %.*s", i, (int)n, line);
+        used += n;
+    }
+    free(want);
+}
+END_TEST
+
 START_TEST(render_plan_new__field_that_does_not_fit__refused_by_name)
 {
-#define REFUSED(change, code, says)                                                        \
-    do {                                                                                   \
-        struct spec t = base_spec();                                                       \
-        struct err e = {""};                                                               \
-        struct render_plan *r;                                                             \
-        change;                                                                            \
-        ck_assert_int_eq(render_plan_new(&r, &t, &set.dataset, &caches, false, &e), code); \
-        ck_assert_msg(strstr(e.text, says) != NULL, "%s", e.text);                         \
+#define REFUSED(change, code, says)                                                 \
+    do {                                                                            \
+        struct spec t = base_spec();                                                \
+        struct err e = {""};                                                        \
+        struct render_plan *r;                                                      \
+        change;                                                                     \
+        ck_assert_int_eq(render_plan_new(&r, &t, &set.dataset, &caches, &e), code); \
+        ck_assert_msg(strstr(e.text, says) != NULL, "%s", e.text);                  \
     } while (0)
     REFUSED(strcpy(t.split, "test"), -ENOENT, "no split \"test\"; it has: train");
     REFUSED(strcpy(t.split, "Train"), -ENOENT, "no split \"Train\" (is it \"train\"?); it has");
@@ -227,7 +301,7 @@ START_TEST(render_plan_new__list__sampled_from_it)
     static const uint32_t indices[] = {99, 0, 0, 7, 99}, lengths[] = {1, 4};
     struct spec s = list_spec(indices, 5, NULL, 0);
     s.batch_size = 2;
-    struct render_plan *r = must_make(&s, &set.dataset, &caches, false);
+    struct render_plan *r = must_make(&s, &set.dataset, &caches);
     ck_assert_uint_eq(r->sampler.steps, 3);
     ck_assert_uint_eq(r->slot_samples, 2);
     render_plan_free(r);
@@ -236,7 +310,7 @@ START_TEST(render_plan_new__list__sampled_from_it)
     other.batch_size = 77; /* none of these says anything */
     other.drop_last = 1;
     other.seed = 3;
-    r = must_make(&ragged, &set.dataset, &caches, false);
+    r = must_make(&ragged, &set.dataset, &caches);
     ck_assert_uint_eq(r->sampler.steps, 2);
     ck_assert_uint_eq(r->slot_samples, 4);
     struct digests want = digests_of(&ragged), same = digests_of(&other), runs = digests_of(&s);
@@ -252,13 +326,13 @@ START_TEST(render_plan_new__list_unknown_or_not_of_this_dataset__refused)
     struct spec s = list_spec(indices, 4, NULL, 0);
     struct render_plan *r;
     struct err e;
-    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, false, &e), -EINVAL);
+    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "list[2] is 100"));
     s.list_count = 3; /* a digest says how many there are */
-    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, false, &e), -EINVAL);
+    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "has 4 indices"));
     s.list_digest[0] ^= 1;
-    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, false, &e), -ENODATA);
+    ck_assert_int_eq(render_plan_new(&r, &s, &set.dataset, &caches, &e), -ENODATA);
 }
 END_TEST
 
@@ -266,7 +340,8 @@ END_TEST
 
 struct rendered {
     uint8_t *images;
-    int64_t *labels, *indices;
+    int32_t *labels;
+    uint32_t *indices;
     uint64_t counts[32];
     size_t bytes;
 };
@@ -275,16 +350,16 @@ struct rendered {
 static struct rendered render_epoch(const struct render_plan *r, uint64_t epoch, size_t at_once)
 {
     struct render_scratch *scratch = render_scratch_new();
-    struct rendered out = {.bytes = r->sampler.shard_count * r->image_bytes};
+    struct rendered out = {.bytes = r->sampler.shard_count * r->sample_bytes};
     out.images = calloc(1, out.bytes);
-    out.labels = calloc(r->sampler.shard_count, 8);
-    out.indices = calloc(r->sampler.shard_count, 8);
+    out.labels = calloc(r->sampler.shard_count, 4);
+    out.indices = calloc(r->sampler.shard_count, 4);
     for (uint64_t step = 0; step < r->sampler.steps;) {
         struct batch_target targets[32];
         size_t n = 0;
         for (; n < at_once && step + n < r->sampler.steps; n++) {
             uint64_t first = (step + n) * r->spec.batch_size;
-            targets[n] = (struct batch_target){.images = out.images + first * r->image_bytes,
+            targets[n] = (struct batch_target){.samples = out.images + first * r->sample_bytes,
                                                .labels = out.labels + first,
                                                .indices = out.indices + first};
         }
@@ -314,7 +389,7 @@ START_TEST(render_plan_render__kept_or_not_and_any_claim__same_bytes)
         struct render_caches k;
         caches_init(&k, budgets[b]);
         struct spec s = base_spec();
-        struct render_plan *r = must_make(&s, &set.dataset, &k, false);
+        struct render_plan *r = must_make(&s, &set.dataset, &k);
         for (size_t at_once = 1; at_once <= 17; at_once += 8) {
             struct rendered got = render_epoch(r, 2, at_once);
             if (!want.images) {
@@ -322,8 +397,8 @@ START_TEST(render_plan_render__kept_or_not_and_any_claim__same_bytes)
                 continue;
             }
             ck_assert_mem_eq(got.images, want.images, got.bytes);
-            ck_assert_mem_eq(got.labels, want.labels, 100 * 8);
-            ck_assert_mem_eq(got.indices, want.indices, 100 * 8);
+            ck_assert_mem_eq(got.labels, want.labels, 100 * 4);
+            ck_assert_mem_eq(got.indices, want.indices, 100 * 4);
             ck_assert_mem_eq(got.counts, want.counts, sizeof got.counts);
             rendered_free(&got);
         }
@@ -338,33 +413,39 @@ START_TEST(render_plan_render__kept_or_not_and_any_claim__same_bytes)
 }
 END_TEST
 
-/* The narrow form and a conversion of it are the final form: what makes inline equal to shm. */
-START_TEST(render_plan_render__narrow_then_converted__the_final_form)
+/* What the client library makes of samples is no matter of the ring's: streams that differ only in
+ * that share one, and the others never do. */
+START_TEST(render_plan_ring_id__only_what_travels__counts)
 {
-    static const uint32_t dtypes[] = {FMNIST_UINT8, FMNIST_FLOAT32, FMNIST_FLOAT16,
-                                      FMNIST_BFLOAT16};
-    for (int d = 0; d < 4; d++) {
-        struct spec s = base_spec();
-        s.dtype = dtypes[d];
-        s.layout = d % 2 ? FMNIST_NHWC : FMNIST_NCHW;
-        struct render_plan *full = must_make(&s, &set.dataset, &caches, false);
-        struct render_plan *narrow = must_make(&s, &set.dataset, &caches, true);
-        ck_assert_uint_eq(narrow->image_bytes, 12 * 12);
-        struct rendered a = render_epoch(full, 0, 4), b = render_epoch(narrow, 0, 4);
-        struct convert_plan *plan = convert_plan_new(&narrow->shape);
-        uint8_t *image = malloc(full->image_bytes);
-        for (size_t i = 0; i < 100; i++) {
-            const void *sample = b.images + i * narrow->image_bytes;
-            convert_gather(plan, &sample, (void *[]){image}, 1);
-            ck_assert_mem_eq(image, a.images + i * full->image_bytes, full->image_bytes);
-        }
-        free(image);
-        convert_plan_free(plan);
-        rendered_free(&a);
-        rendered_free(&b);
-        render_plan_free(full);
-        render_plan_free(narrow);
-    }
+    struct spec s = base_spec();
+    struct render_plan *r = must_make(&s, &set.dataset, &caches), *other;
+#define RING(same, change)                                                \
+    do {                                                                  \
+        struct spec t = base_spec();                                      \
+        change;                                                           \
+        other = must_make(&t, &set.dataset, &caches);                     \
+        ck_assert_msg(SAME(r->ring_id, other->ring_id) == same, #change); \
+        render_plan_free(other);                                          \
+    } while (0)
+    RING(true, t.dtype = FMNIST_UINT8);
+    RING(true, t.dtype = FMNIST_BFLOAT16);
+    RING(true, t.layout = FMNIST_NHWC);
+    RING(true, t.channels = 1);
+    RING(true, t.mean_count = 1; t.mean[0] = 0.5f);
+    RING(true, t.std_count = 3; t.std[0] = t.std[1] = t.std[2] = 0.5f);
+    RING(true, t.label_dtype = FMNIST_UINT8);
+    RING(true, t.epoch = 3);
+    RING(false, t.batch_size = 7);
+    RING(false, t.drop_last = 1);
+    RING(false, t.resize = FMNIST_RESIZE_PILLOW12_BILINEAR);
+    RING(false, t.resize = FMNIST_RESIZE_TF_BILINEAR_PAD);
+    RING(false, t.height = 13);
+    RING(false, t.width = 13);
+    RING(false, t.order = FMNIST_ORDER_NUMPY);
+    RING(false, t.seed = 1);
+    RING(false, t.world_size = 2);
+    RING(false, t.world_size = 2; t.rank = 1);
+    render_plan_free(r);
 }
 END_TEST
 
@@ -378,11 +459,12 @@ int main(void)
     tcase_add_test(tc, render_plan_digest__what_changes_a_byte__differs);
     tcase_add_test(tc, render_plan_identity__same_global_batch__same_over_world_sizes);
     tcase_add_test(tc, render_plan_identity__global_batches_equal_in_32_bits__differ);
+    tcase_add_test(tc, render_plan_digest__specs_of_before__as_before);
     tcase_add_test(tc, render_plan_new__field_that_does_not_fit__refused_by_name);
     tcase_add_test(tc, render_plan_new__list__sampled_from_it);
     tcase_add_test(tc, render_plan_new__list_unknown_or_not_of_this_dataset__refused);
     tcase_add_test(tc, render_plan_render__kept_or_not_and_any_claim__same_bytes);
-    tcase_add_test(tc, render_plan_render__narrow_then_converted__the_final_form);
+    tcase_add_test(tc, render_plan_ring_id__only_what_travels__counts);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

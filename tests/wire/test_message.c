@@ -127,7 +127,7 @@ static struct wire_opened make_opened(void)
         .steps = UINT64_C(0x200000002),
         .epoch = UINT64_C(0x300000003),
         .step = UINT64_C(0x400000004),
-        .image_bytes = UINT64_C(0x500000005),
+        .sample_bytes = UINT64_C(0x500000005),
         .batch_size = 6,
         .channels = 7,
         .height = 8,
