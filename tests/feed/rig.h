@@ -10,6 +10,7 @@
 #include "fmnist.h"
 #include "render/caches.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -154,6 +155,12 @@ static inline void rig_forget(void)
     rig.woken = rig.notified = 0;
 }
 
+static inline bool rig_takes_more(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) > 0;
+}
+
 /* Does the step; it takes what rig.cost_ns says. */
 static inline struct outcome rig_do(const struct step *step)
 {
@@ -177,6 +184,8 @@ static inline struct outcome rig_do(const struct step *step)
         o.room = atomic_load(&step->consumer->seat.page->tail) >= step->enough;
         break;
     case STEP_WATCH_SOCKET:
+        o.room = rig_takes_more(step->consumer->sender.fd);
+        break;
     case STEP_WAKE:
     case STEP_END:
         break;

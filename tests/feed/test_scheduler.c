@@ -101,6 +101,81 @@ START_TEST(park__several_consumers__the_slowest_is_asked)
 }
 END_TEST
 
+static struct consumer *open_with_window(uint32_t window)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, 64);
+    ring_set_window(&r->stream->ring, window);
+    r->stream->chunk_max = r->stream->wake_room = 8;
+    rig_turn();
+    ck_assert_uint_eq(r->stream->head, window);
+    return r;
+}
+
+/* A consumer that says that it waits gets a chunk at once, out of the whole ring; others wait until
+ * the window has room for one. */
+START_TEST(park__consumer_waits__a_chunk_beyond_the_window)
+{
+    struct consumer *r = open_with_window(16);
+    ck_assert_uint_eq(rig_wake_at(r), 8);
+    rig_release(r, 1);
+    scheduler_kick(&rig.k, r, false, false, rig.now_ns);
+    ck_assert(!rig_turn());
+    scheduler_kick(&rig.k, r, true, false, rig.now_ns);
+    ck_assert(rig_turn());
+    ck_assert_uint_eq(r->stream->head, 16 + 8);
+    ck_assert(!r->stream->starved && !r->stream->runnable);
+}
+END_TEST
+
+/* And less than a chunk, where there is not more. */
+START_TEST(park__consumer_waits_at_a_full_ring__any_room_is_worth_it)
+{
+    struct consumer *r = open_with_window(64);
+    rig_release(r, 3);
+    scheduler_kick(&rig.k, r, false, false, rig.now_ns);
+    ck_assert(!rig_turn());
+    scheduler_kick(&rig.k, r, true, false, rig.now_ns);
+    ck_assert(rig_turn());
+    ck_assert_uint_eq(r->stream->head, 64 + 3);
+}
+END_TEST
+
+static void kick_while_watched(const struct step *step)
+{
+    if (step->kind == STEP_WATCH_TAIL)
+        scheduler_kick(&rig.k, watched, true, false, rig.now_ns);
+}
+
+/* What it said when nothing could be done is not held against the others for ever. */
+START_TEST(park__consumer_waited_without_room__forgotten)
+{
+    watched = rig_open(FMNIST_ORDER_SEQUENTIAL, 64);
+    watched->stream->chunk_max = 8;
+    rig.meanwhile = kick_while_watched;
+    rig_turn();
+    ck_assert(!watched->stream->starved);
+    rig_release(watched, 1);
+    scheduler_kick(&rig.k, watched, false, false, rig.now_ns);
+    ck_assert(!rig_turn());
+}
+END_TEST
+
+/* Whoever has not much more to read cannot be asked for more than that. */
+START_TEST(park__slowest_ends_soon__asked_at_its_end)
+{
+    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, 64);
+    struct stream *like = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 0);
+    struct consumer *b = rig_consumer(false, 0, 10);
+    ck_assert_ptr_eq(rig_seat(like, b, NULL), a->stream);
+    stream_free(like);
+    rig_turn();
+    rig_release(a, 30);
+    scheduler_kick(&rig.k, a, false, false, rig.now_ns);
+    ck_assert_ptr_eq(a->stream->parked, b);
+    ck_assert_uint_eq(rig_wake_at(b), 10);
+}
+END_TEST
+
 /* Nobody is asked for room that nobody wants. */
 START_TEST(park__everything_rendered__asks_nobody)
 {
@@ -151,6 +226,34 @@ START_TEST(seat__at_the_head_of_a_full_ring__elsewhere)
     rig_release(a, 1);
     ck_assert_ptr_eq(rig_seat(own, b, NULL), a->stream);
     stream_free(own);
+}
+END_TEST
+
+/* It goes on as long as one of its consumers wants more, whoever came first. */
+START_TEST(seat__consumers_of_other_lengths__rendered_to_the_longest)
+{
+    struct stream *s = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 64);
+    struct stream *like = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 0);
+    rig_seat(s, rig_consumer(false, 0, 3), NULL);
+    rig_seat(like, rig_consumer(false, 0, 40), NULL);
+    rig_seat(like, rig_consumer(false, 0, 5), NULL);
+    stream_free(like);
+    ck_assert_uint_eq(s->consumer_count, 3);
+    rig_turn();
+    ck_assert_uint_eq(s->head, 40);
+}
+END_TEST
+
+/* Whoever moves away does not come back to where it was. */
+START_TEST(move__old_ring_is_near__another_one_all_the_same)
+{
+    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, 64);
+    struct consumer *moved = rig_consumer(false, 0, 1000);
+    struct stream *own;
+    struct err e;
+    ck_assert_int_eq(stream_fork(&own, a->stream, 0, &e), 0);
+    ck_assert_int_eq(stream_make_ring(own, 64, &e), 0);
+    ck_assert_ptr_eq(rig_seat(own, moved, a->stream), own);
 }
 END_TEST
 
@@ -274,9 +377,15 @@ int main(void)
     tcase_add_test(tc, park__tail_moves_while_watched__goes_on);
     tcase_add_test(tc, park__another_worker_watches__left_to_it);
     tcase_add_test(tc, park__several_consumers__the_slowest_is_asked);
+    tcase_add_test(tc, park__consumer_waits__a_chunk_beyond_the_window);
+    tcase_add_test(tc, park__consumer_waits_at_a_full_ring__any_room_is_worth_it);
+    tcase_add_test(tc, park__consumer_waited_without_room__forgotten);
+    tcase_add_test(tc, park__slowest_ends_soon__asked_at_its_end);
     tcase_add_test(tc, park__everything_rendered__asks_nobody);
     tcase_add_test(tc, seat__near_and_equal__one_ring);
     tcase_add_test(tc, seat__at_the_head_of_a_full_ring__elsewhere);
+    tcase_add_test(tc, seat__consumers_of_other_lengths__rendered_to_the_longest);
+    tcase_add_test(tc, move__old_ring_is_near__another_one_all_the_same);
     tcase_add_test(tc, move__neighbour_is_slow__goes_to_a_ring_of_its_own);
     tcase_add_test(tc, window__another_stream_comes_and_goes__shrinks_and_grows);
     tcase_add_test(tc, leave__worker_at_the_stream__freed_with_its_use);

@@ -274,6 +274,13 @@ static struct consumer *open_inline(void)
     return r;
 }
 
+static void take_all(void)
+{
+    char sink[65536];
+    while (read(client, sink, sizeof sink) > 0)
+        ;
+}
+
 /* Nothing goes out before the reply; then each chunk goes out as it is made, and a full socket is
  * the loop's in the end. */
 START_TEST(inline__socket_fills__watched_and_then_the_loops)
@@ -290,12 +297,58 @@ START_TEST(inline__socket_fills__watched_and_then_the_loops)
     ck_assert_int_eq(r->sender.state, SENDER_FULL);
     ck_assert_ptr_eq(scheduler_take_event(&rig.k), r);
     uint64_t tail = r->tail;
-    char sink[65536];
-    while (read(client, sink, sizeof sink) > 0)
-        ;
+    take_all();
     scheduler_writable(&rig.k, r, rig.now_ns);
     rig_turn();
     ck_assert_uint_gt(r->tail, tail);
+    close(client);
+}
+END_TEST
+
+static void take_while_watched(const struct step *step)
+{
+    if (step->kind == STEP_WATCH_SOCKET)
+        take_all();
+}
+
+/* A client that takes what fills its socket while we look spares the loop. */
+START_TEST(inline__socket_takes_more_while_watched__goes_on)
+{
+    struct consumer *r = open_inline();
+    rig.cost_ns[STEP_RENDER] = US;
+    rig.meanwhile = take_while_watched;
+    scheduler_writable(&rig.k, r, rig.now_ns);
+    while (!strchr(rig.trace, 's')) {
+        rig_forget();
+        ck_assert(rig_turn());
+    }
+    ck_assert_msg(strstr(rig.trace, "sS") || r->sender.state == SENDER_OPEN, "%s", rig.trace);
+    ck_assert_ptr_null(scheduler_take_event(&rig.k));
+    close(client);
+}
+END_TEST
+
+/* Another worker, who found nothing to do, has parked it: what was sent since makes room. */
+START_TEST(inline__parked_by_another_worker__back_after_sending)
+{
+    struct consumer *r = open_inline();
+    struct stream *s = r->stream;
+    struct turn a, b;
+    ring_set_window(&s->ring, 16);
+    scheduler_writable(&rig.k, r, rig.now_ns);
+    ck_assert(turn_begin(&a, &rig.k, rig.now_ns) && turn_begin(&b, &rig.k, rig.now_ns));
+    struct step first = rig_next(&a), second = rig_next(&b);
+    rig_finish(&b, &second);
+    ck_assert_int_eq(rig_next(&b).kind, STEP_END);
+    ck_assert(!s->runnable);
+    rig_finish(&a, &first);
+    rig.k.jobs_wait = true;
+    struct step step = rig_next(&a);
+    ck_assert_int_eq(step.kind, STEP_SEND);
+    rig_finish(&a, &step);
+    ck_assert_int_eq(rig_next(&a).kind, STEP_END);
+    ck_assert(s->runnable);
+    ck_assert_uint_eq(r->tail, 16);
     close(client);
 }
 END_TEST
@@ -329,6 +382,8 @@ int main(void)
     tcase_add_test(tc, failure__rendering_fails__consumers_are_told);
     tcase_add_test(tc, help__much_room__where_a_cpu_is_left);
     tcase_add_test(tc, inline__socket_fills__watched_and_then_the_loops);
+    tcase_add_test(tc, inline__socket_takes_more_while_watched__goes_on);
+    tcase_add_test(tc, inline__parked_by_another_worker__back_after_sending);
     tcase_add_test(tc, inline__client_gone__its_consumer_fails);
     suite_add_tcase(suite, tc);
     return support_run(suite);
