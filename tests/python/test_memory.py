@@ -193,7 +193,7 @@ def test_arrays__held_while_others_go__never_change(daemon, monkeypatch, kind, b
 
 
 # What the frameworks free in a row comes from the kernel anew where malloc gives it back.
-@pytest.mark.parametrize("kind", [of_numpy, of_jax, of_tensorflow, of_keras],
+@pytest.mark.parametrize("kind", [of_numpy, of_torch, of_jax, of_tensorflow, of_keras],
                          ids=lambda kind: kind.__name__)
 def test_arrays__several_freed_in_a_row__no_new_pages(daemon, kind):
     batches, _ = kind()

@@ -368,6 +368,17 @@ def test_owned__in_place_and_autograd__as_of_DataLoader(daemon, batch_size):
     assert kept[0].shape == (batch_size, 1, 28, 28)
 
 
+# NumPy, whose memory tensors lie in, has no bfloat16.
+@pytest.mark.parametrize("batch_size", [1, 16, 64])
+def test_owned__bfloat16__rounded_numbers_and_no_view(daemon, batch_size):
+    spec = dict(split="test", batch_size=batch_size, height=32, width=32)
+    X = next(iter(Loader(**spec, dtype="bfloat16")))[0]
+    want = next(iter(Loader(**spec)))[0].to(torch.bfloat16)
+    assert X.dtype == torch.bfloat16 and not X._is_view() and torch.equal(X, want)
+    X.detach_().mul_(2)
+    assert torch.equal(X, want * 2)
+
+
 def test_zero_copy__tensor_keeps_its_batch(daemon, raw_test):
     ours = loader(zero_copy=True, batch_size=10)
     X, _, indices = next(iter(ours))

@@ -1,5 +1,6 @@
 """One split by index, for what torchvision.datasets.FashionMNIST is used for."""
 import inspect
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Never
@@ -12,6 +13,7 @@ from torch.utils.dlpack import from_dlpack
 
 from fmnist import _native, _served
 from fmnist._loader import numbers
+from fmnist.core import POOLED_BYTES, NumpyArrays
 from fmnist._spec import check_names, shows
 from fmnist._samples import Samples
 
@@ -23,7 +25,14 @@ class TorchArrays:
 
     @staticmethod
     def empty(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
-        return torch.empty(shape, dtype=getattr(torch, dtype))
+        kind: torch.dtype = getattr(torch, dtype)
+        if math.prod(shape) * kind.itemsize < POOLED_BYTES:
+            return torch.empty(shape, dtype=kind)
+        if dtype != "bfloat16":
+            return torch.from_numpy(NumpyArrays.empty(shape, dtype))
+        # NumPy has only its bits. Not tensor.view(kind), which would be a view to autograd.
+        bits = torch.from_numpy(NumpyArrays.empty(shape, "int16"))
+        return torch.empty(0, dtype=kind).set_(bits.untyped_storage(), 0, shape, bits.stride())
 
     @staticmethod
     def address(tensor: torch.Tensor) -> int:
