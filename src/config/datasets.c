@@ -61,9 +61,10 @@ static int take_split(const struct config_loader *l, const struct tree_node *spl
         return 0;
     int rc =
         take_file(l, tree_member(&l->tree, n, "images"), images[split], &d->splits[split].images);
-    return rc ? rc
-              : take_file(l, tree_member(&l->tree, n, "labels"), labels[split],
-                          &d->splits[split].labels);
+    if (rc)
+        return rc;
+    return take_file(l, tree_member(&l->tree, n, "labels"), labels[split],
+                     &d->splits[split].labels);
 }
 
 /* "a, b, c": the datasets that need no splits of their own. */
@@ -124,16 +125,19 @@ static int take_classes(const struct config_loader *l, const struct tree_node *e
 static int take_dataset(const struct config_loader *l, const struct tree_node *entry,
                         const struct raw_dataset *raw, struct dataset_source *d)
 {
-    char *path = NULL;
+    char *path;
     int rc = take_name(l, tree_member(&l->tree, entry, "name"), d);
     if (rc)
         return rc;
     rc = config_loader_path(l, tree_member(&l->tree, entry, "path"), "datasets[].path", &path);
+    if (rc)
+        return rc;
     d->path = path;
-    rc = rc ? rc : take_splits(l, entry, d);
-    rc = rc ? rc : take_classes(l, entry, raw, d);
     d->transpose = tree_member(&l->tree, entry, "transpose") ? raw->transpose : -1;
-    return rc;
+    rc = take_splits(l, entry, d);
+    if (rc)
+        return rc;
+    return take_classes(l, entry, raw, d);
 }
 
 int config_loader_datasets(const struct config_loader *l)

@@ -189,7 +189,9 @@ static int take_event(struct builder *b, const yaml_event_t *event)
         return take_place(b, event);
     case YAML_SCALAR_EVENT:
         rc = take_place(b, event);
-        return rc ? rc : add_node(b, TREE_SCALAR, event);
+        if (rc)
+            return rc;
+        return add_node(b, TREE_SCALAR, event);
     case YAML_MAPPING_START_EVENT:
         return open_node(b, TREE_MAPPING, event);
     case YAML_SEQUENCE_START_EVENT:

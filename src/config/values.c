@@ -175,7 +175,9 @@ static int take_ring_limits(const struct config_loader *l)
     const struct tree_node *one_node = given_limit(l, "ring_bytes");
     const struct tree_node *all_node = given_limit(l, "ring_bytes_per_user");
     int rc = take_size(l, one_node, one, &limits->ring_bytes);
-    rc = rc ? rc : take_size(l, all_node, all, &limits->ring_bytes_per_user);
+    if (rc)
+        return rc;
+    rc = take_size(l, all_node, all, &limits->ring_bytes_per_user);
     if (rc || limits->ring_bytes <= limits->ring_bytes_per_user)
         return rc;
     if (!all_node) {
@@ -276,12 +278,27 @@ static int take_cache(const struct config_loader *l)
 
 /* ---- the whole file */
 
+static int take_list_limit(const struct config_loader *l)
+{
+    static const struct size_rule rule = {"limits.list_bytes", 0, TIB};
+    return take_size(l, given_limit(l, "list_bytes"), rule, &l->c->limits.list_bytes);
+}
+
+static int take_sample_store(const struct config_loader *l)
+{
+    static const struct size_rule rule = {"sample_store", 0, TIB};
+    return take_size(l, config_loader_given(l, "sample_store"), rule, &l->c->sample_cache_bytes);
+}
+
 int config_loader_values(const struct config_loader *l)
 {
-    static const struct size_rule store = {"sample_store", 0, TIB};
-    static const struct size_rule lists = {"limits.list_bytes", 0, TIB};
-    struct config *c = l->c;
-    *c = (struct config){
+    /* In this order: `ring` is held against the limits. */
+    static int (*const take[])(const struct config_loader *) = {
+        take_socket,        take_socket_mode,       take_cache, take_workers,
+        take_client_limits, take_ring_limits,       take_ring,  take_list_limit,
+        take_sample_store,  config_loader_datasets,
+    };
+    *l->c = (struct config){
         .socket_mode = 0600,
         .sample_cache_bytes = GIB,
         .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
@@ -294,15 +311,10 @@ int config_loader_values(const struct config_loader *l)
                    .list_bytes = 256 * MIB,
                    .handshake_ms = 5000},
     };
-    int rc = take_socket(l);
-    rc = rc ? rc : take_socket_mode(l);
-    rc = rc ? rc : take_cache(l);
-    rc = rc ? rc : take_workers(l);
-    rc = rc ? rc : take_client_limits(l);
-    rc = rc ? rc : take_ring_limits(l);
-    rc = rc ? rc : take_ring(l);
-    rc = rc ? rc : take_size(l, given_limit(l, "list_bytes"), lists, &c->limits.list_bytes);
-    rc = rc ? rc
-            : take_size(l, config_loader_given(l, "sample_store"), store, &c->sample_cache_bytes);
-    return rc ? rc : config_loader_datasets(l);
+    for (size_t i = 0; i < sizeof take / sizeof *take; i++) {
+        int rc = take[i](l);
+        if (rc)
+            return rc;
+    }
+    return 0;
 }

@@ -78,8 +78,9 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
     int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, e);
     if (rc == -ENODATA)
         rc = STREAM_WANTS_LIST;
-    if (!rc)
-        rc = set_position(s, o, limit, e);
+    if (rc)
+        goto free_stream;
+    rc = set_position(s, o, limit, e);
     if (rc)
         goto free_stream;
     *out = s;
@@ -153,8 +154,9 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
 {
     uint64_t bytes;
     int rc = slot_bytes(s, &bytes, e);
-    if (!rc)
-        rc = ring_init(&s->ring, slots, bytes, s->first, e);
+    if (rc)
+        return rc;
+    rc = ring_init(&s->ring, slots, bytes, s->first, e);
     if (rc)
         return rc;
     if (s->is_inline)

@@ -167,8 +167,11 @@ int workers_resize(struct pool *p, uint32_t workers, struct err *e)
     for (; i < workers && !rc; i++)
         rc = start_worker(p, i);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (!rc)
-        return 0;
+    if (rc)
+        goto restore_count;
+    return 0;
+
+restore_count:
     want_workers(p, before);
     return err_sys(e, rc, "starting worker %u of %u", i, workers);
 }

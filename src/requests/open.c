@@ -71,26 +71,34 @@ static int resolve(struct open_job *j)
         .token = j->request.at_token ? &j->request.token : NULL,
     };
     const struct index_list *list = NULL;
-    int rc = 0;
-    if (j->upload)
+    int rc;
+    if (j->upload) {
         rc = upload_keep(j->upload, o.spec, o.caches->index_lists, &list, &p->err);
-    if (!rc)
-        rc = stream_new(&p->stream, &o, &p->limit, &p->err);
-    index_list_cache_put(o.caches->index_lists, list);
+        if (rc)
+            return rc;
+    }
+    rc = stream_new(&p->stream, &o, &p->limit, &p->err);
+    index_list_cache_put(o.caches->index_lists, list); /* the stream has it */
     return rc;
+}
+
+static int find_place(struct open_job *j)
+{
+    int rc = resolve(j);
+    if (rc)
+        return rc;
+    rc = place_choose_slots(&j->place);
+    if (rc)
+        return rc;
+    return place_find(&j->place);
 }
 
 static void run(struct pool_job *job)
 {
     struct open_job *j = (struct open_job *)job;
-    struct place_job *p = &j->place;
-    p->rc = resolve(j);
-    if (!p->rc)
-        p->rc = place_choose_slots(p);
-    if (!p->rc)
-        p->rc = place_find(p);
-    stream_free(p->stream); /* unless the consumer sits at it */
-    p->stream = NULL;
+    j->place.rc = find_place(j);
+    stream_free(j->place.stream); /* unless the consumer sits at it */
+    j->place.stream = NULL;
 }
 
 /* ---- a list that is not known -------------------------------------------------------------- */
@@ -117,8 +125,9 @@ static int want_list(struct session *s, struct open_job *j)
     uint64_t bytes = account_list_cost(spec);
     uint64_t total = account_list_bytes(s->account) + bytes + account_permutation_cost(spec);
     int rc = place_check_list(session_services(s), s->account, spec, total, &j->place.err);
-    if (!rc)
-        rc = upload_new(&j->upload, bytes, &j->place.err);
+    if (rc)
+        return rc;
+    rc = upload_new(&j->upload, bytes, &j->place.err);
     if (rc)
         return rc;
     account_charge_upload(s->account, bytes);
@@ -234,6 +243,20 @@ static void done(struct pool_job *job)
     session_go_on(s);
 }
 
+/* What the request says, checked. */
+static int take_request(struct open_job *j, const uint8_t *body, size_t size)
+{
+    int rc = wire_get_open(&j->request, body, size, &j->place.err);
+    if (rc)
+        return rc;
+    struct dataset *dataset =
+        catalog_find(j->place.services->catalog, j->request.spec.dataset, &j->place.err);
+    if (!dataset)
+        return -ENOENT;
+    j->dataset = dataset_get(dataset);
+    return 0;
+}
+
 bool open_request(struct session *s, const uint8_t *body, size_t size)
 {
     const struct services *services = session_services(s);
@@ -243,18 +266,12 @@ bool open_request(struct session *s, const uint8_t *body, size_t size)
         session_close(s, FMNIST_ENOMEM, "out of memory");
         return true;
     }
-    struct err *e = &j->place.err;
-    int rc = wire_get_open(&j->request, body, size, e);
-    struct dataset *dataset =
-        rc ? NULL : catalog_find(services->catalog, j->request.spec.dataset, e);
-    if (!rc && !dataset)
-        rc = -ENOENT;
+    int rc = take_request(j, body, size);
     if (rc) {
-        session_close(s, session_code(rc), e->text);
+        session_close(s, session_code(rc), j->place.err.text);
         free_job(j);
         return true;
     }
-    j->dataset = dataset_get(dataset);
     j->task = (struct session_task){.session = s, .abandon = abandon};
     s->task = &j->task;
     session_enter(s, SESSION_OPENING);

@@ -47,23 +47,30 @@ static int open_datasets(struct reload_job *j)
     return catalog_open(&j->catalog, &config, same, r, r->services->caches, &j->err);
 }
 
+static int prepare(struct reload_job *j)
+{
+    struct reloader *r = j->reloader;
+    int rc = config_load(&j->config, r->config_path, &j->err);
+    if (rc)
+        return rc;
+    if (r->socket_said) {
+        rc = config_set_socket(&j->config, r->config->socket, &j->err);
+        if (rc)
+            return rc;
+    }
+    rc = open_datasets(j);
+    if (rc)
+        return rc;
+    j->text = changes_tell(r->config, pool_worker_count(r->services->pool), &j->config,
+                           pool_workers_for(j->config.workers));
+    return j->text ? 0 : err_set(&j->err, -ENOMEM, "out of memory");
+}
+
 static void run(struct pool_job *job)
 {
     struct reload_job *j = (struct reload_job *)job;
-    struct reloader *r = j->reloader;
-    if (j->busy)
-        return;
-    j->rc = config_load(&j->config, r->config_path, &j->err);
-    if (!j->rc && r->socket_said)
-        j->rc = config_set_socket(&j->config, r->config->socket, &j->err);
-    if (!j->rc)
-        j->rc = open_datasets(j);
-    if (j->rc)
-        return;
-    j->text = changes_tell(r->config, pool_worker_count(r->services->pool), &j->config,
-                           pool_workers_for(j->config.workers));
-    if (!j->text)
-        j->rc = err_set(&j->err, -ENOMEM, "out of memory");
+    if (!j->busy)
+        j->rc = prepare(j);
 }
 
 /* ---- the loop's part ----------------------------------------------------------------------- */

@@ -79,10 +79,13 @@ int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t
     if (fcntl(r->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) <
         0) {
         rc = err_sys(e, -errno, "sealing a ring");
-        ring_close(r);
-        return rc;
+        goto close_ring;
     }
     return 0;
+
+close_ring:
+    ring_close(r);
+    return rc;
 }
 
 void ring_close(struct ring *r)
@@ -202,10 +205,13 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e)
     atomic_init(&s->page->wake_at, SEAT_NOT_PARKED);
     if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         rc = err_sys(e, -errno, "sealing a seat");
-        seat_close(s);
-        return rc;
+        goto close_seat;
     }
     return 0;
+
+close_seat:
+    seat_close(s);
+    return rc;
 }
 
 void seat_park(struct seat *s, uint64_t tail)

@@ -85,22 +85,27 @@ int listener_open(struct listener *l, const char *path, uint32_t mode, struct er
     l->fd = l->lock_fd = -1;
     snprintf(l->path, sizeof l->path, "%s", path);
     int rc = make_folder(l->path, e);
-    if (!rc)
-        rc = take_lock(l, e);
-    if (!rc)
-        rc = check_place(l, e);
     if (rc)
-        goto fail;
+        return rc;
+    rc = take_lock(l, e);
+    if (rc)
+        goto close_lock;
+    rc = check_place(l, e);
+    if (rc)
+        goto close_lock;
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0) {
         rc = err_sys(e, -errno, "socket");
-        goto fail;
+        goto close_lock;
     }
     rc = bind_renamed(l, mode, e);
-    if (!rc)
-        return 0;
-fail:
+    if (rc)
+        goto close_socket;
+    return 0;
+
+close_socket:
     fd_close(&l->fd);
+close_lock:
     fd_close(&l->lock_fd);
     return rc;
 }
@@ -108,10 +113,10 @@ fail:
 int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e)
 {
     int rc = uv_poll_init(loop, &l->poll, l->fd);
-    if (!rc) {
-        l->polling = true;
-        rc = uv_poll_start(&l->poll, UV_READABLE, ready);
-    }
+    if (rc)
+        return err_set(e, rc, "polling the socket: %s", uv_strerror(rc));
+    l->polling = true;
+    rc = uv_poll_start(&l->poll, UV_READABLE, ready);
     return rc ? err_set(e, rc, "polling the socket: %s", uv_strerror(rc)) : 0;
 }
 

@@ -82,7 +82,16 @@ static int check_datasets(const struct config *c, const char *path)
     return status;
 }
 
-int main(int argc, char **argv)
+/* What is asked of this run. */
+struct arguments {
+    struct server_options server;
+    const char *socket_path; /* NULL: the config's */
+    bool check_only;
+    bool finished; /* a text was asked for, and printed */
+};
+
+/* Returns 0, or the exit status for arguments that are wrong. */
+static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -93,66 +102,89 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
-    struct server_options run = {.config_path = DEFAULT_CONFIG};
-    const char *socket_path = NULL;
-    bool check_only = false;
     int option;
-    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+    *a = (struct arguments){.server = {.config_path = DEFAULT_CONFIG}};
+    while (!a->finished && (option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
         switch (option) {
         case 'c':
-            run.config_path = optarg;
+            a->server.config_path = optarg;
             break;
         case 's':
-            socket_path = optarg;
-            run.socket_said = true;
+            a->socket_path = optarg;
+            a->server.socket_said = true;
             break;
         case 'e':
-            run.until_eof = true;
+            a->server.until_eof = true;
             break;
         case 'C':
-            check_only = true;
+            a->check_only = true;
             break;
         case 'h':
             fputs(usage, stdout);
-            return 0;
+            a->finished = true;
+            break;
         case 'V':
             print_version();
-            return 0;
+            a->finished = true;
+            break;
         default:
             fputs("fmnistd: see fmnistd --help\n", stderr);
             return EX_USAGE;
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "fmnistd: unexpected argument \"%s\": see fmnistd --help\n", argv[optind]);
-        return EX_USAGE;
-    }
+    if (a->finished || optind == argc)
+        return 0;
+    fprintf(stderr, "fmnistd: unexpected argument \"%s\": see fmnistd --help\n", argv[optind]);
+    return EX_USAGE;
+}
 
+static int load(struct config *c, const struct arguments *a, struct err *e)
+{
+    int rc = config_load(c, a->server.config_path, e);
+    if (rc || !a->socket_path)
+        return rc;
+    rc = config_set_socket(c, a->socket_path, e);
+    if (rc)
+        goto free_config;
+    return 0;
+
+free_config:
+    config_free(c);
+    return rc;
+}
+
+/* Returns the exit status. */
+static int serve(struct config *c, const struct server_options *options)
+{
+    struct err e;
+    /* A peer that went away, and a file that may not grow, are errors of the calls. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    /* Until there is something to reload (server.c). */
+    signal(SIGHUP, SIG_IGN);
+    raise_descriptor_limit();
+    int rc = server_run(c, options, &e);
+    if (!rc)
+        return 0;
+    log_error("%s", e.text);
+    return exit_status(rc);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a;
     struct config config;
     struct err e;
-    int rc = config_load(&config, run.config_path, &e);
-    if (!rc && socket_path && (rc = config_set_socket(&config, socket_path, &e)))
-        config_free(&config);
-    if (rc) {
+    int status = parse_arguments(&a, argc, argv);
+    if (status || a.finished)
+        return status;
+    if (load(&config, &a, &e)) {
         fprintf(stderr, "fmnistd: %s\n", e.text);
         return EX_CONFIG;
     }
     log_set_level(config.log_level);
-    int status;
-    if (check_only) {
-        status = check_datasets(&config, run.config_path);
-    } else {
-        /* A peer that went away, and a file that may not grow, are errors of the calls. */
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGXFSZ, SIG_IGN);
-        /* Until there is something to reload (server.c). */
-        signal(SIGHUP, SIG_IGN);
-        raise_descriptor_limit();
-        rc = server_run(&config, &run, &e);
-        if (rc)
-            log_error("%s", e.text);
-        status = rc ? exit_status(rc) : 0;
-    }
+    status =
+        a.check_only ? check_datasets(&config, a.server.config_path) : serve(&config, &a.server);
     config_free(&config);
     return status;
 }

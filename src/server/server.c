@@ -93,20 +93,35 @@ static void on_input(uv_poll_t *poll, int status, int events)
 
 /* ---- start --------------------------------------------------------------------------------- */
 
+static void close_handle(uv_handle_t *handle, void *data)
+{
+    uv_close(handle, NULL);
+}
+
 static int init_loop(struct server *server, struct err *e)
 {
-    int rc = uv_loop_init(&server->loop);
+    uv_loop_t *loop = &server->loop;
+    int rc = uv_loop_init(loop);
     if (rc)
         return err_set(e, rc, "event loop: %s", uv_strerror(rc));
-    rc = uv_async_init(&server->loop, &server->events, on_events);
-    if (!rc)
-        rc = uv_signal_init(&server->loop, &server->sigterm);
-    if (!rc)
-        rc = uv_signal_init(&server->loop, &server->sigint);
-    if (!rc)
-        rc = uv_signal_init(&server->loop, &server->sighup);
-    server->events.data = server->sigterm.data = server->sigint.data = server->sighup.data = server;
-    return rc ? err_set(e, rc, "event loop: %s", uv_strerror(rc)) : 0;
+    rc = uv_async_init(loop, &server->events, on_events);
+    if (rc)
+        goto close_loop;
+    uv_signal_t *signals[] = {&server->sigterm, &server->sigint, &server->sighup};
+    for (int i = 0; i < 3; i++) {
+        rc = uv_signal_init(loop, signals[i]);
+        if (rc)
+            goto close_loop;
+        signals[i]->data = server;
+    }
+    server->events.data = server;
+    return 0;
+
+close_loop:
+    uv_walk(loop, close_handle, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+    uv_loop_close(loop);
+    return err_set(e, rc, "event loop: %s", uv_strerror(rc));
 }
 
 /* Who sees whom. */
@@ -150,12 +165,21 @@ static int start_parts(struct server *server, struct err *e)
 
 static int watch_signals(struct server *server, struct err *e)
 {
-    int rc = uv_signal_start(&server->sigterm, on_signal, SIGTERM);
-    if (!rc)
-        rc = uv_signal_start(&server->sigint, on_signal, SIGINT);
-    if (!rc)
-        rc = uv_signal_start(&server->sighup, on_hangup, SIGHUP);
-    return rc ? err_set(e, rc, "watching signals: %s", uv_strerror(rc)) : 0;
+    const struct {
+        uv_signal_t *handle;
+        uv_signal_cb on;
+        int number;
+    } signals[] = {
+        {&server->sigterm, on_signal, SIGTERM},
+        {&server->sigint, on_signal, SIGINT},
+        {&server->sighup, on_hangup, SIGHUP},
+    };
+    for (int i = 0; i < 3; i++) {
+        int rc = uv_signal_start(signals[i].handle, signals[i].on, signals[i].number);
+        if (rc)
+            return err_set(e, rc, "watching signals: %s", uv_strerror(rc));
+    }
+    return 0;
 }
 
 static int watch_input(struct server *server, struct err *e)
@@ -170,20 +194,24 @@ static int watch_input(struct server *server, struct err *e)
     return rc ? err_set(e, rc, "watching standard input: %s", uv_strerror(rc)) : 0;
 }
 
+/* What was made until an error is close_all's. */
 static int start(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
     /* The path first: a second daemon should say so before it inflates anything. */
     int rc = listener_open(&server->acceptor.listener, c->socket, c->socket_mode, e);
-    if (!rc)
-        rc = start_parts(server, e);
-    if (!rc)
-        rc = watch_signals(server, e);
-    if (!rc)
-        rc = acceptor_start(&server->acceptor, &server->sessions, e);
-    if (!rc && server->options->until_eof)
-        rc = watch_input(server, e);
-    return rc;
+    if (rc)
+        return rc;
+    rc = start_parts(server, e);
+    if (rc)
+        return rc;
+    rc = watch_signals(server, e);
+    if (rc)
+        return rc;
+    rc = acceptor_start(&server->acceptor, &server->sessions, e);
+    if (rc || !server->options->until_eof)
+        return rc;
+    return watch_input(server, e);
 }
 
 /* ---- end ----------------------------------------------------------------------------------- */
@@ -219,12 +247,14 @@ int server_run(struct config *config, const struct server_options *options, stru
     if (rc)
         return rc;
     rc = start(&server, e);
-    if (!rc) {
-        log_info("ready: %s, %u workers, %s pixels", config->socket,
-                 pool_worker_count(server.services.pool), isa_names[isa_level()]);
-        notify_ready();
-        uv_run(&server.loop, UV_RUN_DEFAULT);
-    }
+    if (rc)
+        goto close_all;
+    log_info("ready: %s, %u workers, %s pixels", config->socket,
+             pool_worker_count(server.services.pool), isa_names[isa_level()]);
+    notify_ready();
+    uv_run(&server.loop, UV_RUN_DEFAULT);
+
+close_all:
     close_all(&server);
     return rc;
 }

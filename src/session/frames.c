@@ -29,7 +29,9 @@ int frames_head(const struct frames *f, struct wire_head *h, struct err *e)
     if (frames_left(f) < WIRE_HEAD_SIZE)
         return 0;
     int rc = wire_get_head(h, f->bytes + f->used, e);
-    return rc ? rc : FRAMES_HEAD;
+    if (rc)
+        return rc;
+    return FRAMES_HEAD;
 }
 
 const uint8_t *frames_take(struct frames *f, const struct wire_head *h)
