@@ -2,7 +2,7 @@
  *
  * Ten classes in Fashion-MNIST's order, drawn with variation of shape, size, position, rotation,
  * brightness, texture and noise. Shirts, pullovers, coats and T-shirts overlap on purpose: a linear
- * classifier is to reach about what it reaches on photographs (tests/ctl/test_garments.c).
+ * classifier is to reach about what it reaches on photographs (tests/ctl/test_synth_fashion.c).
  *
  * Invariant: an image is a pure function of (seed, split, index, size), whatever was drawn before
  * it; each run of ten indices from a multiple of ten has each class once.
