@@ -333,7 +333,9 @@ struct fmnist_stream_info {
     uint32_t label_bytes; /* of one label */
     uint64_t epoch;       /* the position: the next batch is (epoch, step) */
     uint64_t step;
-    uint8_t digest[16]; /* of the canonical spec and the dataset */
+    uint8_t digest[16];     /* of the canonical spec and the dataset */
+    uint32_t wire_dtype;    /* of the samples that travel: FMNIST_UINT8 or FMNIST_FLOAT32 */
+    uint32_t wire_channels; /* of them */
 };
 FMNIST_API int fmnist_stream_info(const struct fmnist_stream *stream,
                                   struct fmnist_stream_info *info);
@@ -374,6 +376,12 @@ FMNIST_API int fmnist_wait(struct fmnist_stream *stream, uint32_t timeout_ms);
  * Errors: FMNIST_ETIMEDOUT, call again; those of fmnist_open, FMNIST_ETOKEN where the daemon serves
  * other data than before. Blocks: at most timeout_ms, up to INT32_MAX. */
 FMNIST_API int fmnist_reopen(struct fmnist_stream *stream, uint32_t timeout_ms);
+
+/* Has views show the samples as they travel, for who makes the final form elsewhere, such as on a
+ * device: from now on a view's images are [count][wire_channels][height][width] of wire_dtype, in
+ * the ring itself (inline: in memory of the stream's own). Labels and indices are as ever, and so
+ * are fmnist_next_into, digest and tokens. Errors: FMNIST_EBUSY while views are held. */
+FMNIST_API int fmnist_view_wire(struct fmnist_stream *stream);
 
 /* Gives a view back: its memory may change from now on. Errors: FMNIST_EINVAL for a batch that is
  * not held. Never blocks. */

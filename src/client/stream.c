@@ -90,6 +90,12 @@ static struct view_layout lay_out_view(const struct fmnist_stream *s)
     return l;
 }
 
+static void set_in_place(struct fmnist_stream *s, bool in_place)
+{
+    s->in_place = in_place;
+    s->view_layout = lay_out_view(s);
+}
+
 static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
 {
     const struct wire_opened *f = &s->opened;
@@ -107,8 +113,7 @@ static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
     s->convert = make_convert_plan(s);
     if (!s->held || !s->idle || !s->convert)
         return fail(FMNIST_ENOMEM, "out of memory");
-    s->in_place = convert_is_copy(s->convert);
-    s->view_layout = lay_out_view(s);
+    set_in_place(s, convert_is_copy(s->convert));
     return stream_is_inline(s) ? FMNIST_OK : prepare_ring(s, fds);
 }
 
@@ -200,6 +205,12 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     return FMNIST_OK;
 }
 
+static void free_idle(struct fmnist_stream *s)
+{
+    while (s->idle_count)
+        free(s->idle[--s->idle_count]);
+}
+
 void fmnist_close(struct fmnist_stream *s)
 {
     if (!s)
@@ -215,13 +226,26 @@ void fmnist_close(struct fmnist_stream *s)
     for (uint32_t i = 0; i < s->held_size; i++)
         if (s->held)
             free(s->held[i]);
-    while (s->idle_count)
-        free(s->idle[--s->idle_count]);
+    free_idle(s);
     free(s->idle);
     free((void *)s->list.indices);
     free((void *)s->list.lengths);
     free(s->held);
     free(s);
+}
+
+int fmnist_view_wire(struct fmnist_stream *s)
+{
+    if (!s)
+        return fail(FMNIST_EINVAL, "stream: want no NULL");
+    int rc = guard_check(&s->guard);
+    if (rc)
+        return rc;
+    if (s->tail != s->number)
+        return fail(FMNIST_EBUSY, "views are held: release them first");
+    free_idle(s); /* of another layout */
+    set_in_place(s, true);
+    return FMNIST_OK;
 }
 
 /* ---- asking -------------------------------------------------------------------------------- */
@@ -250,6 +274,8 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
         .label_bytes = s->label_bytes,
         .epoch = s->epoch,
         .step = s->step,
+        .wire_dtype = s->opened.float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8,
+        .wire_channels = s->opened.in_channels,
     };
     memcpy(all.digest, s->opened.digest, sizeof all.digest);
     return sized_give(&kind, info, &all);

@@ -4,8 +4,8 @@
  *
  * A batch comes in wire form (ring/slot.h) and is handed out in final form: made in the caller's
  * memory, or for a view in memory of the stream's own, and then its slot goes back at once. Where
- * the samples are the images already (`in_place`) a view's images are the slot's, or the frame's,
- * and the slot is kept until the view is released.
+ * the samples are the images already, or are what is asked for, a view's images are the slot's, or
+ * the frame's (`in_place`), and the slot is kept until the view is released.
  *
  * Invariant: tail <= number <= tail + held_size; batches tail .. number - 1 are handed out, those
  * with a held[n % held_size] still held. tail moves over the released ones, in order. The ring of
@@ -66,7 +66,7 @@ struct fmnist_stream {
     uint32_t label_bytes;
     struct slot_layout layout;    /* of a full batch as it comes */
     struct convert_plan *convert; /* from its samples to images */
-    bool in_place;                /* which are the same bytes */
+    bool in_place;                /* views show the samples: the same bytes, or asked for */
     struct view_layout view_layout;
     uint64_t end_epoch; /* the first epoch that is not delivered */
     /* position */

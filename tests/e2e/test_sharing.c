@@ -219,6 +219,60 @@ START_TEST(other_forms__side_by_side__rendered_once_and_each_its_own)
 }
 END_TEST
 
+/* The same ring, seen as it is: samples for who finishes them elsewhere; the rest of the stream is
+ * as ever, its digest, its tokens, and copies in final form. */
+START_TEST(view_wire__of_a_normalised_stream__the_samples_and_all_else_as_before)
+{
+    static const struct form form = {FMNIST_FLOAT32, FMNIST_NHWC, 3, FMNIST_INT32, 0.25f, 0.5f};
+    static const struct form samples = {FMNIST_UINT8, FMNIST_NCHW, 1, FMNIST_INT32, 0, 0};
+    struct fmnist_spec spec = spec_in_form(&form);
+    for (int k = 0; k < 2; k++) {
+        spec.transport = k ? FMNIST_INLINE : FMNIST_SHM;
+        struct fmnist_stream *plain = open_stream(client, &spec), *stream;
+        struct fmnist_batch b, other;
+        struct fmnist_token token;
+        must(fmnist_next(plain, &b));
+        must_be(fmnist_view_wire(plain), FMNIST_EBUSY, "view_wire", __FILE__, __LINE__);
+        must(fmnist_release(plain, &b));
+        must(fmnist_stream_token(plain, &token));
+        must(fmnist_open(client, &spec, &token, &stream));
+        must(fmnist_view_wire(stream));
+        struct fmnist_stream_info info = info_of(stream), info_of_plain = info_of(plain);
+        ck_assert_mem_eq(info.digest, info_of_plain.digest, sizeof info.digest);
+        ck_assert_uint_eq(info.wire_dtype, FMNIST_UINT8);
+        ck_assert_uint_eq(info.wire_channels, 1);
+        must(fmnist_next(stream, &b));
+        check_form(&samples, &b);
+        must(fmnist_next(stream, &other)); /* the first one stays */
+        check_form(&samples, &other);
+        check_form(&samples, &b);
+        must(fmnist_release(stream, &b));
+        must(fmnist_release(stream, &other));
+        float *images = malloc(spec.batch_size * info.image_bytes);
+        int32_t labels[8];
+        int64_t indices[8];
+        struct fmnist_into into = {.size = sizeof into,
+                                   .images = images,
+                                   .images_bytes = spec.batch_size * info.image_bytes,
+                                   .labels = labels,
+                                   .labels_bytes = sizeof labels,
+                                   .indices = indices,
+                                   .indices_bytes = sizeof indices};
+        must(fmnist_next_into(stream, &into, &b));
+        check_form(&form, &b);
+        must(fmnist_stream_token(stream, &token));
+        fmnist_close(plain);
+        must(fmnist_open(client, &spec, &token, &plain));
+        must(fmnist_next(plain, &b));
+        ck_assert_uint_eq(b.step, 4);
+        check_form(&form, &b);
+        free(images);
+        fmnist_close(plain);
+        fmnist_close(stream);
+    }
+}
+END_TEST
+
 /* What differs only in where it ends is the same ring; the one that ends first holds nobody up. */
 START_TEST(equal_specs__one_ends_early__others_go_on_in_the_ring)
 {
@@ -516,6 +570,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, equal_specs__side_by_side__rendered_once);
     tcase_add_test(t, other_forms__side_by_side__rendered_once_and_each_its_own);
+    tcase_add_test(t, view_wire__of_a_normalised_stream__the_samples_and_all_else_as_before);
     tcase_add_test(t, equal_specs__one_ends_early__others_go_on_in_the_ring);
     tcase_add_test(t, other_seed__rings_apart);
     tcase_add_test(t, newcomer__near_or_far__same_bytes);

@@ -9,6 +9,10 @@ torch = pytest.importorskip("torch")
 from fmnist.torch import Loader, Upload  # noqa: E402
 
 
+torch.set_num_threads(1)  # teams of threads for small batches cost most of the time here
+SAMPLES = (torch.uint8, torch.float32)
+
+
 class Event:
     def __init__(self, work):
         self._work = work
@@ -26,7 +30,7 @@ class Device:
     """Copies end `late` copies later."""
 
     def __init__(self, late, registers=True):
-        self._late, self._registers = late, registers
+        self.device, self._late, self._registers = torch.device("cpu"), late, registers
         self.events, self.calls, self.ordered = [], [], 0
 
     def register(self, address, length):
@@ -37,17 +41,27 @@ class Device:
         assert all(event.query() for event in self.events)
         self.calls.append(("unregister", address))
 
-    def copy(self, tensors):
-        copies = [torch.empty_like(tensor) for tensor in tensors]
-        pairs = [(copy, tensor.numpy()) for copy, tensor in zip(copies, tensors)]
-        _, first, length = next(c for c in reversed(self.calls) if c[0] == "register")
-        assert all(first <= t.data_ptr() < first + length for t in tensors)
-        # An address, not a tensor: the device keeps nothing alive.
-        views = [(copy, array.__array_interface__) for copy, array in pairs]
-        self.events.append(Event(lambda: [copy.copy_(_from(where)) for copy, where in views]))
+    def copy(self, tensors, finish):
+        where = [call for call in self.calls if call[0] == "register"]
+        if where:  # inline has no ring
+            _, first, length = where[-1]
+            assert first <= tensors[0].data_ptr() < first + length
+        assert tensors[0].dtype in SAMPLES
+        shape = finish(tensors[0][:1])
+        done = [torch.empty((len(tensors[0]), *shape.shape[1:]), dtype=shape.dtype),
+                *(torch.empty_like(tensor) for tensor in tensors[1:])]
+        # Addresses, not tensors: the device keeps nothing alive.
+        views = [tensor.numpy().__array_interface__ for tensor in tensors]
+
+        def work():
+            done[0].copy_(finish(_from(views[0])))
+            for copy, view in zip(done[1:], views[1:]):
+                copy.copy_(_from(view))
+
+        self.events.append(Event(work))
         if len(self.events) > self._late:
             self.events[-1 - self._late].synchronize()
-        return copies, self.events[-1]
+        return done, self.events[-1]
 
     def order(self, event, copies):
         self.ordered += 1
@@ -125,6 +139,36 @@ def test_upload__device_that_cannot_register__said_and_right(daemon):
         got = list(upload)
     same(got, list(loader(zero_copy=False)))
     assert len(upload._cuda.calls) == 1
+
+
+FORMS = [dict(dtype="float32"), dict(dtype="uint8"), dict(dtype="float16"), dict(dtype="bfloat16"),
+         dict(mean=0.2860, std=0.3530), dict(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), channels=3),
+         dict(channels=3), dict(channels=3, layout="NHWC"), dict(mean=0.5, dtype="float16"),
+         dict(channels=3, layout="NHWC", dtype="uint8"), dict(std=0.3081, dtype="bfloat16"),
+         dict(mean=(0.1, 0.2, 0.3), channels=3, layout="NHWC", dtype="bfloat16"),
+         dict(resize="tf-bilinear-pad", height=32, width=32),
+         dict(resize="tf-bilinear-pad", height=32, width=32, mean=(0.1, 0.2, 0.3), std=0.7,
+              channels=3, layout="NHWC", dtype="float16")]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("transport", ["shm", "inline"])
+def test_upload__any_form__the_bytes_of_the_cpu(daemon, form, transport):
+    options = dict(indices=range(300), batch_size=64, with_indices=True, transport=transport, **form)
+    upload = Upload(loader(**options), cuda=Device(2))
+    batches = list(upload)
+    same(batches, list(loader(zero_copy=False, **options)))
+    assert batches[0][0].is_contiguous()
+
+
+def test_upload__state__is_the_loaders_own(daemon):
+    plain = loader(zero_copy=False)
+    ours = Upload(loader(), cuda=Device(1))
+    running = iter(ours)
+    for _ in range(5):
+        next(running)
+    plain.load_state_dict(ours.state_dict())
+    same(list(running), list(plain))
 
 
 def test_upload__owned_tensors__refused(daemon):

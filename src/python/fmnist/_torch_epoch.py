@@ -28,6 +28,7 @@ class Order:
                  given: dict[str, Any]) -> None:
         self.samples, self.chosen, self.given = samples, chosen, given
         self.answered = False  # the daemon did, once: it is waited for
+        self.wire = False      # views show samples as they travel
         self.batch_sampler = batch_sampler
         self.sampler: Any = batch_sampler.sampler if type(batch_sampler) is BatchSampler else None
         self.seeded = isinstance(self.sampler, (SeededSampler, ShardSampler))
@@ -83,6 +84,8 @@ class Order:
         stream = core.Stream(**{**self.samples.where, **self.samples.spec, **self.given, **size,
                                 "arrays": TorchArrays, **spec})
         stream.patient = self.answered
+        if self.wire:
+            stream.view_wire()
         return stream
 
 

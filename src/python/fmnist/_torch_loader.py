@@ -227,6 +227,14 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                 found.append(sampler)
         return found
 
+    def view_wire(self) -> None:
+        """With zero_copy=True, images are from now on the samples as they travel: core.Stream's."""
+        if not self.zero_copy:
+            raise ValueError("view_wire() needs zero_copy=True: tensors of your own are final")
+        self._order.wire = True
+        if self._run is not None and self._run.stream is not None:
+            self._run.stream.view_wire()
+
     def close(self) -> None:
         """Ends the connection; the next iteration makes another, one that runs ends in a
         RuntimeError."""

@@ -1,7 +1,11 @@
-"""Batches on a CUDA device, copied out of the daemon's memory itself.
+"""Batches on a CUDA device, copied out of the daemon's memory itself and finished there.
 
-    ring slot --DMA, on a stream of our own--> tensor on the device
+    ring slot --DMA, on a stream of our own--> samples on the device --> images on the device
         held until the copy's event says that it is done, then given back to the daemon
+
+What is copied is the wire form: a quarter of the bytes of float32 images, with three channels a
+twelfth. Of uint8 samples an image is made by tables of 256 values, which the CPU computed, so that
+the device's bytes are the CPU's.
 
 Source: cudaHostRegister in the CUDA runtime's "Memory Management". PyTorch's own allocator of
 pinned memory does not know these pages: nothing but the batches kept here keeps a slot from being
@@ -9,7 +13,7 @@ written again under a copy.
 """
 import collections
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -35,10 +39,13 @@ class Cuda:
     def unregister(self, address: int) -> None:
         torch.cuda.cudart().cudaHostUnregister(address)
 
-    def copy(self, tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], Any]:
-        """Begins to copy. Returns the copies and an event: .query(), .synchronize()."""
+    def copy(self, tensors: Sequence[torch.Tensor],
+             finish: Callable[[torch.Tensor], torch.Tensor]) -> tuple[list[torch.Tensor], Any]:
+        """Begins to copy, and to finish the first. Returns what comes of it and an event: .query(),
+        .synchronize()."""
         with torch.cuda.stream(self._stream):
             copies = [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+            copies[0] = finish(copies[0])
             event = torch.cuda.Event()
             event.record(self._stream)
         return copies, event
@@ -51,8 +58,57 @@ class Cuda:
             tensor.record_stream(current)
 
 
+class Finish:
+    """Samples as they travel to images as a Loader's spec has them, wherever the samples are.
+
+    Rule: pixels/convert.h's. float32(level) / 255, (x - mean) / std, each rounded to float32, then
+    float16 or bfloat16 to nearest even, which PyTorch's CPU operations do, once a level. Samples
+    that are float32 themselves take the same operations on their device.
+    """
+
+    def __init__(self, loader: Loader, device: Any) -> None:
+        info, spec = loader.info, loader._samples.spec
+        self._dtype: torch.dtype = getattr(torch, info.dtype)
+        self._channels, self._nchw = info.channels, info.layout == "nchw"
+        mean, std = (self._values(spec.get(name), missing)
+                     for name, missing in (("mean", 0.0), ("std", 1.0)))
+        self._normalised = spec.get("mean") is not None or spec.get("std") is not None
+        # [channels][1][1]
+        self._mean, self._std = mean.to(device), std.to(device)
+        levels = torch.arange(256, dtype=torch.float32).div(torch.tensor(255.0))
+        self._tables = [self._rounded(levels, mean[c, 0, 0], std[c, 0, 0]).to(device)
+                        for c in range(info.channels)]
+        self._alike = all(torch.equal(table, self._tables[0]) for table in self._tables)
+
+    def _values(self, given: Any, missing: float) -> torch.Tensor:
+        values = missing if given is None else given
+        tensor = torch.as_tensor(values, dtype=torch.float32).flatten()
+        return tensor.expand(self._channels).clone().reshape(-1, 1, 1)
+
+    def _rounded(self, x: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+        if self._dtype is torch.uint8:
+            return torch.arange(256, dtype=torch.uint8)
+        return (x.sub(mean).div(std) if self._normalised else x).to(self._dtype)
+
+    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
+        """samples: [count][1 or channels][height][width], on the device. Returns images."""
+        if samples.dtype is not torch.uint8:
+            images = samples.expand(-1, self._channels, -1, -1)
+            images = self._rounded(images, self._mean, self._std)
+        elif samples.shape[1] == 1 and self._alike:
+            images = self._tables[0][samples.int()].expand(-1, self._channels, -1, -1)
+        else:
+            planes = samples.expand(-1, self._channels, -1, -1).int().unbind(1)
+            images = torch.stack([table[plane] for table, plane in zip(self._tables, planes)], 1)
+        return (images if self._nchw else images.permute(0, 2, 3, 1)).contiguous()
+
+
 class Upload:
     """The batches of a Loader with zero_copy=True, on the device; `ahead` copies are under way.
+
+    Samples travel to the device as the daemon keeps them, and images are made of them there: the
+    same bytes as the Loader's own. From then on the Loader's views are such samples
+    (Loader.view_wire).
 
     The daemon's memory is registered once an epoch, and again where the daemon goes over to another
     ring (readers of equal specs that drift apart). Where the device cannot register it, copies go
@@ -73,7 +129,9 @@ class Upload:
         if not loader.zero_copy:
             raise ValueError("Upload copies from the daemon's memory: Loader(zero_copy=True)")
         self.loader = loader
+        loader.view_wire()
         self._cuda = cuda or Cuda(device)
+        self._final: Finish | None = None
         self._ahead = ahead
         # (copies, event, batch), not handed out yet
         self._pending: collections.deque[tuple[Any, Any, Any]] = collections.deque()
@@ -103,6 +161,8 @@ class Upload:
         memory = _Memory(self._cuda)
         batches = iter(self.loader)
         self._pending.clear()
+        if self._final is None:
+            self._final = Finish(self.loader, self._cuda.device)
         # One slot is for the batch to come; large batches have few.
         slots = self.loader.info.slot_count - 1
         ahead = max(1, min(self._ahead, slots))
@@ -113,7 +173,7 @@ class Upload:
                 if address not in memory.where:  # the first, or the daemon gave us another ring
                     self._finish(copying, memory)
                     memory.register(address, self.loader.info.transport)
-                self._pending.append((*self._cuda.copy(batch), batch))
+                self._pending.append((*self._cuda.copy(batch, self._final), batch))
                 del batch
                 if len(self._pending) > ahead:
                     yield self._hand_out(copying, most)

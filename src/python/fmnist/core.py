@@ -169,6 +169,7 @@ class Stream:
         self._pid: int | None = None
         self._info: Info | None = None
         self._position: tuple[int, int] | None = None  # behind what was handed out
+        self._wire = False   # views show samples as they travel
         self.patient = False  # wait for a daemon that has not answered this stream yet, too
         self._readers = 0  # iterators begun: only the newest reads
 
@@ -190,7 +191,18 @@ class Stream:
                           row[15])
         if self._position is None:
             self._position = row[13:15]
+        if self._wire:
+            native.view_wire()
         return native
+
+    def view_wire(self) -> None:
+        """With zero_copy, images are from now on the samples as they travel, for who makes the rest
+        of them elsewhere: uint8 (float32 of resize="tf-bilinear-pad"), [count][stored channels]
+        [height][width]. Labels and indices, digest and tokens are as ever."""
+        if not self.zero_copy:
+            raise ValueError("view_wire() needs zero_copy=True: arrays of your own are final")
+        self.close()
+        self._wire = True
 
     def _connect(self, fields: tuple[tuple[str, str], ...]) -> _native.Stream:
         """The daemon is waited for where it has answered before; Ctrl-C is heard meanwhile."""
@@ -263,7 +275,7 @@ class Stream:
         """Whether both would give the same bytes from the same position on."""
         def said(stream: Stream) -> tuple[object, ...]:
             return ({**stream._fields, "epoch": 0}, stream._where, stream._with_indices,
-                    stream.zero_copy)
+                    stream.zero_copy, stream._wire)
 
         return (said(self) == said(other) and _same(self._list, other._list) and
                 _same(self._lengths, other._lengths))

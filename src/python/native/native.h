@@ -31,6 +31,7 @@ struct native_stream {
     uint32_t timeout_ms;
     int64_t reconnect_ms; /* negative: none */
     int64_t missed_ms;    /* waited for the daemon since the last batch */
+    bool wire;            /* views show samples as they travel */
     bool busy;            /* in a call without the interpreter lock */
     bool closing;         /* closed by the user; the last view ends it */
     uint32_t view_count;

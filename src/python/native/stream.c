@@ -329,13 +329,15 @@ static PyObject *stream_fill(PyObject *self, PyObject *args)
     return PyLong_FromUnsignedLong(done);
 }
 
-/* fmnist_next, with an exception where it is negative. */
-static int next_batch(struct native_stream *s, struct fmnist_batch *batch)
+/* fmnist_next, or with `into` fmnist_next_into, with an exception where it is negative. */
+static int next_batch(struct native_stream *s, const struct fmnist_into *into,
+                      struct fmnist_batch *batch)
 {
     for (;;) {
         if (await_batch(s))
             return -1;
-        int rc = fmnist_next(s->stream, batch); /* it is there: no wait */
+        int rc = into ? fmnist_next_into(s->stream, into, batch)
+                      : fmnist_next(s->stream, batch); /* it is there: no wait */
         if (rc >= 0) {
             s->missed_ms = 0;
             return rc;
@@ -352,7 +354,7 @@ static PyObject *stream_view(PyObject *self, PyObject *unused)
     struct fmnist_batch batch;
     if (!usable(s))
         return NULL;
-    int rc = next_batch(s, &batch);
+    int rc = next_batch(s, NULL, &batch);
     if (rc < 0)
         return NULL;
     if (rc > 0)
@@ -360,21 +362,31 @@ static PyObject *stream_view(PyObject *self, PyObject *unused)
     return view_batch(s, &batch);
 }
 
+/* view_wire(): views show samples as they travel from now on */
+static PyObject *stream_view_wire(PyObject *self, PyObject *unused)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    if (!usable(s))
+        return NULL;
+    int rc = fmnist_view_wire(s->stream);
+    if (rc)
+        return raise_error(rc, fmnist_error());
+    s->wire = true;
+    Py_RETURN_NONE;
+}
+
 /* skip(count): batches that nobody wants, without a copy */
 static PyObject *stream_skip(PyObject *self, PyObject *args)
 {
     struct native_stream *s = (struct native_stream *)self;
+    const struct fmnist_into nowhere = {.size = sizeof nowhere};
     struct fmnist_batch batch;
     unsigned count;
     if (!PyArg_ParseTuple(args, "I", &count) || !usable(s))
         return NULL;
-    for (unsigned i = 0; i < count; i++) {
-        int rc = next_batch(s, &batch);
-        if (rc < 0)
+    for (unsigned i = 0; i < count; i++)
+        if (next_batch(s, &nowhere, &batch) < 0)
             return NULL;
-        if (rc == FMNIST_OK)
-            fmnist_release(s->stream, &batch);
-    }
     Py_RETURN_NONE;
 }
 
@@ -419,6 +431,7 @@ static PyMethodDef methods[] = {
      "fill(limit, images, bytes, labels, bytes, indices, bytes) -> batches copied"},
     {"view", stream_view, METH_NOARGS,
      "view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end"},
+    {"view_wire", stream_view_wire, METH_NOARGS, "view_wire(): views show samples as they travel"},
     {"skip", stream_skip, METH_VARARGS, "skip(count)"},
     {"token", stream_token, METH_VARARGS,
      "token(epoch, step) -> 48 bytes; on a stream that is closed, too"},

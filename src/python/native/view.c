@@ -21,6 +21,14 @@ struct view {
     Py_ssize_t shape[4], strides[4];
 };
 
+/* DLPack's names of the types. */
+static const struct {
+    uint8_t code, bits;
+} dlpack_types[] = {
+    [FMNIST_UINT8] = {1, 8},     [FMNIST_FLOAT32] = {2, 32}, [FMNIST_FLOAT16] = {2, 16},
+    [FMNIST_BFLOAT16] = {4, 16}, [FMNIST_INT32] = {0, 32},   [FMNIST_INT64] = {0, 64},
+};
+
 static void free_object(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -67,15 +75,16 @@ static struct view *view_new(struct lease *lease, const void *memory, uint32_t d
 PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
 {
     const struct fmnist_stream_info *info = &s->info;
-    bool chw = info->layout == FMNIST_NCHW;
+    bool chw = s->wire || info->layout == FMNIST_NCHW;
+    uint32_t dtype = s->wire ? info->wire_dtype : info->dtype;
+    uint64_t channels = s->wire ? info->wire_channels : info->channels;
     const uint64_t shape[4] = {
         batch->count,
-        chw ? info->channels : info->height,
+        chw ? channels : info->height,
         chw ? info->height : info->width,
-        chw ? info->width : info->channels,
+        chw ? info->width : channels,
     };
-    Py_ssize_t pixel =
-        (Py_ssize_t)(info->image_bytes / ((uint64_t)info->channels * info->height * info->width));
+    Py_ssize_t pixel = dlpack_types[dtype].bits / 8;
     allocfunc alloc = (allocfunc)PyType_GetSlot(native_lease_type, Py_tp_alloc);
     struct lease *lease = (struct lease *)alloc(native_lease_type, 0);
     if (!lease) {
@@ -86,7 +95,7 @@ PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
     Py_INCREF(&s->ob_base);
     lease->stream = s;
     lease->batch = *batch;
-    struct view *images = view_new(lease, batch->images, info->dtype, 4, shape, pixel);
+    struct view *images = view_new(lease, batch->images, dtype, 4, shape, pixel);
     struct view *labels =
         view_new(lease, batch->labels, info->label_dtype, 1, shape, info->label_bytes);
     struct view *indices = view_new(lease, batch->indices, FMNIST_INT64, 1, shape, sizeof(int64_t));
@@ -150,13 +159,6 @@ struct dlpack {
 };
 
 #define DLPACK_CPU 1
-
-static const struct {
-    uint8_t code, bits;
-} dlpack_types[] = {
-    [FMNIST_UINT8] = {1, 8},     [FMNIST_FLOAT32] = {2, 32}, [FMNIST_FLOAT16] = {2, 16},
-    [FMNIST_BFLOAT16] = {4, 16}, [FMNIST_INT32] = {0, 32},   [FMNIST_INT64] = {0, 64},
-};
 
 /* Tensors may die in any thread, with or without the interpreter lock, and after its end. */
 static void dlpack_delete(struct dlpack *d)
