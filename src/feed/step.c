@@ -60,8 +60,9 @@ void step_run(const struct step *step, struct render_scratch *scratch, struct ou
     case STEP_WATCH_SOCKET:
         o->room = look_at_socket(step->consumer->sender.fd);
         break;
+    case STEP_NONE:
     case STEP_END:
-        assert(!"nothing is done at the end");
+        assert(!"nothing is not done");
     }
     o->end_ns = clock_ns();
 }

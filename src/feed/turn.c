@@ -122,7 +122,7 @@ static void batches_sent(struct stream *s, const struct step *step, const struct
 }
 
 /* Batches were published: consumers that sleep are woken, and one that is inline is sent them.
- * Returns a step of STEP_END where nobody is to be. */
+ * STEP_NONE: nobody is to be. */
 static struct step hand_over(struct turn *t) REQUIRES(feed_lock)
 {
     struct stream *s = t->stream;
@@ -132,7 +132,7 @@ static struct step hand_over(struct turn *t) REQUIRES(feed_lock)
         return send_batches(s);
     for (struct consumer *r = s->consumers; r && !s->is_inline; r = r->next)
         wake = wake || seat_waits(&r->seat);
-    return (struct step){.kind = wake ? STEP_WAKE : STEP_END, .stream = s};
+    return (struct step){.kind = wake ? STEP_WAKE : STEP_NONE, .stream = s};
 }
 
 /* ---- waiting a little ---------------------------------------------------------------------- */
@@ -156,14 +156,14 @@ static bool may_watch(const struct scheduler *k, const struct stream *s, const s
                         : s->claimed < s->limit;
 }
 
-/* Looks for room a little longer before the stream parks. A step of STEP_END: not now. */
+/* Looks for room a little longer before the stream parks. STEP_NONE: not now. */
 static struct step watch(const struct scheduler *k, struct turn *t) REQUIRES(feed_lock)
 {
     struct stream *s = t->stream;
     struct consumer *r = s->is_inline ? s->consumers : stream_slowest(s);
     t->watched = true;
     if (!may_watch(k, s, r) || !adaptive_spin_wants(&s->watches))
-        return (struct step){.kind = STEP_END};
+        return (struct step){.kind = STEP_NONE};
     assert(!s->watched);
     s->watched = true;
     uint64_t want = s->limit - s->claimed < s->chunk_max ? s->limit - s->claimed : s->chunk_max;
@@ -184,7 +184,7 @@ static void watched(struct stream *s, const struct step *step, bool room) REQUIR
 
 /* ---- a turn -------------------------------------------------------------------------------- */
 
-/* The next thing that is worth doing; STEP_END: look again. */
+/* The next thing that is worth doing; STEP_NONE: look again. */
 static struct step look(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
 {
     struct stream *s = t->stream;
@@ -200,12 +200,12 @@ static struct step look(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
         return hand_over(t);
     t->left = s->watched; /* to the worker that looks for room already */
     if (t->left)
-        return (struct step){.kind = STEP_END};
+        return (struct step){.kind = STEP_NONE};
     if (!t->watched)
         return watch(k, t);
     scheduler_park(k, s);
     t->left = true;
-    return (struct step){.kind = STEP_END};
+    return (struct step){.kind = STEP_NONE};
 }
 
 static bool is_over(const struct turn *t, const struct scheduler *k, uint64_t now_ns)
@@ -220,7 +220,7 @@ static struct step order(struct turn *t, struct scheduler *k) REQUIRES(feed_lock
 {
     if (t->published) {
         struct step step = hand_over(t);
-        if (step.kind != STEP_END)
+        if (step.kind != STEP_NONE)
             return step;
     }
     t->order_due = false;
@@ -238,12 +238,12 @@ struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
     while (!is_over(t, k, now_ns)) {
         t->begun = true;
         step = look(t, k);
-        if (step.kind != STEP_END)
+        if (step.kind != STEP_NONE)
             return step;
     }
     if (t->published) {
         step = hand_over(t);
-        if (step.kind != STEP_END)
+        if (step.kind != STEP_NONE)
             return step;
     }
     /* Another worker may have parked it, who knew nothing of what is to be sent now. */
@@ -275,7 +275,8 @@ void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
         break;
     case STEP_WAKE:
         break;
+    case STEP_NONE:
     case STEP_END:
-        assert(!"an end has no outcome");
+        assert(!"nothing has no outcome");
     }
 }

@@ -36,7 +36,8 @@ struct turn {
 /* What a worker does without the lock. */
 struct step {
     enum step_kind {
-        STEP_END,
+        STEP_END,          /* nothing: the turn is over */
+        STEP_NONE,         /* nothing; only within turn.c */
         STEP_RENDER,       /* a chunk */
         STEP_ORDER,        /* makes the order of an epoch: tens of milliseconds for millions */
         STEP_WAKE,         /* the ring's readers */

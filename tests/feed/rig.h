@@ -187,6 +187,7 @@ static inline struct outcome rig_do(const struct step *step)
         o.room = rig_takes_more(step->consumer->sender.fd);
         break;
     case STEP_WAKE:
+    case STEP_NONE:
     case STEP_END:
         break;
     }
@@ -199,7 +200,7 @@ static inline struct outcome rig_do(const struct step *step)
  * caller. */
 static inline struct step rig_next(struct turn *t)
 {
-    static const char letters[] = "_ROWSts";
+    static const char letters[] = "__ROWSts";
     struct step step = turn_next(t, &rig.k, rig.now_ns);
     size_t n = strlen(rig.trace);
     if (step.kind != STEP_END && n + 1 < sizeof rig.trace) {

@@ -1,4 +1,4 @@
-/* Who is served, what for and for how long: by a clock that the test winds. */
+/* What a worker does for a stream, and for how long: by a clock that the test winds. */
 #include "feed/rig.h"
 
 #include <errno.h>
@@ -80,6 +80,64 @@ START_TEST(turn__chunks_finish_out_of_order__published_in_order)
 }
 END_TEST
 
+/* Published is published, though a later chunk has to wait for one before it. */
+START_TEST(turn__later_chunk_waits__reader_is_woken_for_the_first)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct turn a, b;
+    r->stream->chunk_max = 8;
+    rig_sleeps(r, true);
+    ck_assert(turn_begin(&a, &rig.k, rig.now_ns) && turn_begin(&b, &rig.k, rig.now_ns));
+    struct step first = rig_next(&a);
+    rig_finish(&a, &first);
+    struct step under_way = rig_next(&b), third = rig_next(&a);
+    ck_assert_int_eq(third.kind, STEP_RENDER);
+    rig_finish(&a, &third);
+    ck_assert_uint_eq(r->stream->head, 8);
+    rig.k.jobs_wait = true;
+    struct step step = rig_next(&a);
+    ck_assert_int_eq(step.kind, STEP_WAKE);
+    rig_finish(&a, &step);
+    ck_assert_int_eq(rig_next(&a).kind, STEP_END);
+    rig_finish(&b, &under_way);
+    ck_assert_uint_eq(r->stream->head, 24);
+    while ((step = rig_next(&b)).kind != STEP_END)
+        rig_finish(&b, &step);
+}
+END_TEST
+
+/* Whoever sleeps is woken before the worker looks whether it gives something back. */
+START_TEST(turn__ring_full__wakes_before_it_watches)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, 64);
+    rig_sleeps(r, true);
+    rig_turn();
+    ck_assert_str_eq(rig.trace, "RRWt");
+}
+END_TEST
+
+/* A worker with nothing to do parked the stream; the one that is at it still takes that back. */
+START_TEST(turn__parked_by_another_worker__unparked)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, 16);
+    struct stream *s = r->stream;
+    struct turn a, b;
+    ck_assert(turn_begin(&a, &rig.k, rig.now_ns) && turn_begin(&b, &rig.k, rig.now_ns));
+    struct step first = rig_next(&a), second = rig_next(&b);
+    rig_finish(&b, &second);
+    ck_assert_int_eq(rig_next(&b).kind, STEP_END);
+    ck_assert(s->parked == r && !s->runnable);
+    rig_finish(&a, &first);
+    struct step step = rig_next(&a);
+    ck_assert_int_eq(step.kind, STEP_WATCH_TAIL);
+    ck_assert(!s->parked && s->runnable);
+    ck_assert_uint_eq(rig_wake_at(r), SEAT_NOT_PARKED);
+    rig_finish(&a, &step);
+    ck_assert_int_eq(rig_next(&a).kind, STEP_END);
+    ck_assert(s->parked == r && !s->runnable);
+}
+END_TEST
+
 /* A chunk has one epoch: its last batch ends it. */
 START_TEST(turn__end_of_an_epoch__ends_the_chunk)
 {
@@ -98,80 +156,6 @@ START_TEST(turn__end_of_an_epoch__ends_the_chunk)
         ck_assert_uint_eq(h->epoch, n / steps);
         ck_assert_uint_eq(h->step, n % steps);
     }
-}
-END_TEST
-
-/* ---- fairness ------------------------------------------------------------------------------ */
-
-/* Serves for some time; both clients give back whatever they get. */
-static void serve_both(struct consumer *a, struct consumer *b, uint64_t end_ns)
-{
-    while (rig.now_ns < end_ns) {
-        ck_assert(rig_turn());
-        for (int i = 0; i < 2; i++) {
-            struct consumer *r = i ? b : a;
-            rig_release(r, r->stream->head);
-            scheduler_kick(&rig.k, r, false, false, rig.now_ns);
-            rig_unlock();
-        }
-    }
-}
-
-/* Time is shared, not chunks: a stream whose chunks take long gets fewer of them. */
-START_TEST(fairness__two_streams__the_same_time_for_each)
-{
-    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
-    struct consumer *b = rig_open(FMNIST_ORDER_SHUFFLE, SLOTS);
-    a->stream->chunk_max = 4;
-    b->stream->chunk_max = 64;
-    rig.cost_ns[STEP_RENDER] = 35 * US;
-    serve_both(a, b, rig.now_ns + 50 * MS);
-    uint64_t x = a->stream->render_ns, y = b->stream->render_ns;
-    ck_assert_uint_gt(x + y, 45 * MS);
-    ck_assert_uint_lt(x > y ? x - y : y - x, 2 * TURN_QUANTUM_NS + 70 * US);
-}
-END_TEST
-
-/* A stream is billed by consumer: two that share one get twice the time of one alone. */
-START_TEST(fairness__two_consumers_at_one__twice_the_time)
-{
-    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
-    struct consumer *b = rig_open(FMNIST_ORDER_SHUFFLE, SLOTS);
-    struct consumer *with_a = rig_consumer(false, 0, 1); /* which soon wants nothing more */
-    struct stream *like = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 0);
-    ck_assert_ptr_eq(rig_seat(like, with_a, NULL), a->stream);
-    stream_free(like);
-    a->stream->chunk_max = b->stream->chunk_max = 8;
-    rig.cost_ns[STEP_RENDER] = 35 * US;
-    ck_assert(rig_turn() && rig_turn());
-    rig_release(with_a, 1);
-    serve_both(a, b, rig.now_ns + 60 * MS);
-    double ratio = (double)a->stream->render_ns / (double)b->stream->render_ns;
-    ck_assert_msg(ratio > 1.9 && ratio < 2.1, "%f", ratio);
-}
-END_TEST
-
-/* Whoever slept for long does not take all of the time when it comes back. */
-START_TEST(fairness__long_sleeper__makes_up_for_a_moment)
-{
-    struct consumer *a = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
-    struct consumer *b = rig_open(FMNIST_ORDER_SHUFFLE, 32);
-    a->stream->chunk_max = b->stream->chunk_max = 16;
-    rig.cost_ns[STEP_RENDER] = 50 * US;
-    while (b->stream->runnable) { /* until its ring is full */
-        ck_assert(rig_turn());
-        rig_release(a, a->stream->head);
-        scheduler_kick(&rig.k, a, false, false, rig.now_ns);
-    }
-    serve_both(a, a, rig.now_ns + 80 * MS);
-    uint64_t before = b->stream->render_ns, others = a->stream->render_ns;
-    rig_release(b, b->stream->head);
-    scheduler_kick(&rig.k, b, true, false, rig.now_ns);
-    ck_assert_uint_eq(b->stream->vtime_ns, rig.k.vtime_ns - SCHEDULER_CREDIT_NS);
-    serve_both(a, b, rig.now_ns + 20 * MS);
-    uint64_t got = b->stream->render_ns - before, had = a->stream->render_ns - others;
-    ck_assert_uint_ge(got, had);
-    ck_assert_uint_le(got, had + SCHEDULER_CREDIT_NS + 3 * TURN_QUANTUM_NS);
 }
 END_TEST
 
@@ -232,26 +216,6 @@ START_TEST(failure__rendering_fails__consumers_are_told)
     ck_assert_msg(!rig_seat(like, c, NULL), "nobody sits down at a stream that failed");
     consumer_free(c);
     stream_free(like);
-}
-END_TEST
-
-/* ---- help ---------------------------------------------------------------------------------- */
-
-/* One more worker where a CPU is left for it, and none where it would take the reader's. */
-START_TEST(help__much_room__where_a_cpu_is_left)
-{
-    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
-    r->stream->chunk_max = 8;
-    rig.k.workers = 2;
-    rig.k.sleeping = 1;
-    rig.k.cpus = 2; /* this worker's, and the reader's */
-    rig.cost_ns[STEP_RENDER] = 40 * US;
-    rig_forget();
-    rig_turn();
-    ck_assert_uint_eq(rig.woken, 0);
-    rig.k.cpus = 3;
-    rig_turn();
-    ck_assert_uint_gt(rig.woken, 0);
 }
 END_TEST
 
@@ -374,13 +338,12 @@ int main(void)
     tcase_add_test(tc, turn__chunk_longer_than_the_quantum__one);
     tcase_add_test(tc, turn__job_waits__ends_after_its_step);
     tcase_add_test(tc, turn__chunks_finish_out_of_order__published_in_order);
+    tcase_add_test(tc, turn__later_chunk_waits__reader_is_woken_for_the_first);
+    tcase_add_test(tc, turn__ring_full__wakes_before_it_watches);
+    tcase_add_test(tc, turn__parked_by_another_worker__unparked);
     tcase_add_test(tc, turn__end_of_an_epoch__ends_the_chunk);
-    tcase_add_test(tc, fairness__two_streams__the_same_time_for_each);
-    tcase_add_test(tc, fairness__two_consumers_at_one__twice_the_time);
-    tcase_add_test(tc, fairness__long_sleeper__makes_up_for_a_moment);
     tcase_add_test(tc, order__first_turn__built_while_another_worker_renders);
     tcase_add_test(tc, failure__rendering_fails__consumers_are_told);
-    tcase_add_test(tc, help__much_room__where_a_cpu_is_left);
     tcase_add_test(tc, inline__socket_fills__watched_and_then_the_loops);
     tcase_add_test(tc, inline__socket_takes_more_while_watched__goes_on);
     tcase_add_test(tc, inline__parked_by_another_worker__back_after_sending);
