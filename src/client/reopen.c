@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static void keep(struct fmnist_stream *s, struct ring_view *view, uint64_t until
         ring_view_close(view);
         return;
     }
+    assert(*node);
     struct kept_ring **end = &s->kept;
     while (*end)
         end = &(*end)->next;
@@ -63,23 +65,27 @@ static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int 
     struct kept_ring *nodes[] = {malloc(sizeof *nodes[0]), malloc(sizeof *nodes[1])};
     struct ring_view view = {0};
     struct err e;
-    int rc =
-        held && idle && nodes[0] && nodes[1] ? FMNIST_OK : fail(FMNIST_ENOMEM, "out of memory");
-    if (!rc && ring_view_init(&view, fds[0], fds[1], slot_count, s->layout.bytes, &e))
-        rc = fail(FMNIST_EPROTO, "%s", e.text);
-    if (!rc) {
-        keep(s, &s->left, s->left_at, &nodes[0]);
-        keep(s, &s->view, s->number, &nodes[1]);
-        s->view = view;
-        s->slot_count = s->opened.slot_count = slot_count;
-        memcpy(idle, s->idle, s->idle_count * sizeof *idle);
-        void **old_held = s->held, **old_idle = s->idle;
-        s->held = held;
-        s->idle = idle;
-        s->held_size = held_size;
-        held = old_held;
-        idle = old_idle;
+    int rc = FMNIST_OK;
+    if (!held || !idle || !nodes[0] || !nodes[1]) {
+        rc = fail(FMNIST_ENOMEM, "out of memory");
+        goto free_all;
     }
+    if (ring_view_init(&view, fds[0], fds[1], slot_count, s->layout.bytes, &e)) {
+        rc = fail(FMNIST_EPROTO, "%s", e.text);
+        goto free_all;
+    }
+    keep(s, &s->left, s->left_at, &nodes[0]);
+    keep(s, &s->view, s->number, &nodes[1]);
+    s->view = view;
+    s->slot_count = s->opened.slot_count = slot_count;
+    memcpy(idle, s->idle, s->idle_count * sizeof *idle);
+    void **old_held = s->held, **old_idle = s->idle;
+    s->held = held;
+    s->idle = idle;
+    s->held_size = held_size;
+    held = old_held;
+    idle = old_idle;
+free_all:
     free(held);
     free(idle);
     free(nodes[0]);

@@ -137,7 +137,8 @@ static int copy_numbers(const uint32_t **to, uint64_t *to_count, const uint32_t 
     uint32_t *copy = malloc(count * sizeof *copy);
     if (!copy)
         return fail(FMNIST_ENOMEM, "out of memory");
-    *to = memcpy(copy, from, count * sizeof *copy);
+    memcpy(copy, from, count * sizeof *copy);
+    *to = copy;
     *to_count = count;
     return FMNIST_OK;
 }

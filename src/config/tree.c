@@ -1,6 +1,7 @@
 /* Builds the tree from libyaml's events. Does not know which keys a config has. */
 #include "config/tree.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -198,6 +199,7 @@ static int take_event(struct builder *b, const yaml_event_t *event)
         return open_node(b, TREE_SEQUENCE, event);
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
+        assert(b->depth > 0); /* libyaml pairs them */
         b->depth--;
         b->tree->nodes[b->open[b->depth].node].end = b->tree->count;
         return 0;
@@ -267,6 +269,7 @@ const struct tree_node *tree_first(const struct tree *t, const struct tree_node 
 const struct tree_node *tree_next(const struct tree *t, const struct tree_node *n,
                                   const struct tree_node *c)
 {
+    assert(c);
     return child_at(t, n, c->end);
 }
 

@@ -27,8 +27,7 @@ static const json_t *stream_before(const json_t *status, const json_t *client)
     const json_t *now = json_object_get(client, "stream");
     size_t i;
     json_t *other;
-    json_array_foreach(json_object_get(status, "clients"), i, other)
-    {
+    json_array_foreach (json_object_get(status, "clients"), i, other) {
         const json_t *old = json_object_get(other, "stream");
         if (json_equal(json_object_get(other, "id"), json_object_get(client, "id")) &&
             json_is_object(old) && real(old, "seconds") <= real(now, "seconds") &&
@@ -65,8 +64,8 @@ static double render_seconds(const json_t *status)
     double sum = 0;
     size_t i;
     json_t *client;
-    json_array_foreach(json_object_get(status, "clients"), i, client) sum +=
-        real(json_object_get(client, "stream"), "render_seconds");
+    json_array_foreach (json_object_get(status, "clients"), i, client)
+        sum += real(json_object_get(client, "stream"), "render_seconds");
     return sum;
 }
 
@@ -86,8 +85,7 @@ json_t *page_make(const struct look *before, const struct look *now)
     json_t *streams = json_array();
     size_t i;
     json_t *client;
-    json_array_foreach(json_object_get(now->status, "clients"), i, client)
-    {
+    json_array_foreach (json_object_get(now->status, "clients"), i, client) {
         if (json_is_object(json_object_get(client, "stream")))
             json_array_append_new(
                 streams, describe_stream(client, stream_before(old, client), seconds, busy));
@@ -113,8 +111,7 @@ void page_lines(const json_t *page, void (*line)(void *to, const char *text), vo
     line(to, out);
     size_t i;
     json_t *s;
-    json_array_foreach(json_object_get(page, "streams"), i, s)
-    {
+    json_array_foreach (json_object_get(page, "streams"), i, s) {
         double over = real(s, "seconds") > 0 ? real(s, "seconds") : 1;
         snprintf(out, sizeof out, "%-5.0f %-7.0f %-20.20s %11.0f %8.1f %5.0f/%-5.0f %10.1f",
                  real(s, "id"), real(s, "pid"), text(s, "dataset"), real(s, "images_per_second"),

@@ -67,10 +67,12 @@ static void print_status(const json_t *all)
         mib(integer(memory, "resident_bytes")));
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(all, "datasets"), i, item) printf(
-        "dataset %s/%s: %lld images, %.1f MiB mapped\n", text(item, "name"), text(item, "split"),
-        (long long)integer(item, "images"), mib(integer(item, "bytes")));
-    json_array_foreach(json_object_get(all, "clients"), i, item) print_client(item);
+    json_array_foreach (json_object_get(all, "datasets"), i, item)
+        printf("dataset %s/%s: %lld images, %.1f MiB mapped\n", text(item, "name"),
+               text(item, "split"), (long long)integer(item, "images"),
+               mib(integer(item, "bytes")));
+    json_array_foreach (json_object_get(all, "clients"), i, item)
+        print_client(item);
 }
 
 int verb_status(const struct invocation *in)

@@ -487,7 +487,7 @@ void painter_close(struct garment_painter *p)
 uint8_t painter_label(const struct garment_painter *p, uint64_t index)
 {
     uint64_t chance = chance_for(p, index / GARMENT_CLASSES, CHANCE_LABELS);
-    uint8_t order[GARMENT_CLASSES];
+    uint8_t order[GARMENT_CLASSES] = {0};
 
     for (unsigned i = 0; i < GARMENT_CLASSES; i++) { /* Fisher-Yates, from the inside out */
         unsigned j = (unsigned)(draw(&chance) % (i + 1));

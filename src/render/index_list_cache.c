@@ -121,6 +121,7 @@ int index_list_cache_add(struct index_list_cache *l, const uint8_t digest[LIST_D
         free(numbers);
         return rc;
     }
+    assert(made);
     pthread_mutex_lock(&l->lock);
     struct entry *n = use(l, digest);
     if (!n) {

@@ -60,10 +60,11 @@ int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t
         return err_set(e, -ENOMEM, "%u slots of %llu bytes", slot_count,
                        (unsigned long long)slot_bytes);
     bytes += RING_HEADER_SIZE;
-    void *map;
+    void *map = NULL;
     int rc = make_memory("fmnist-ring", bytes, &r->fd, &map, e);
     if (rc)
         return rc;
+    assert(map);
     r->header = map;
     r->map_bytes = bytes;
     r->slot_bytes = slot_bytes;
@@ -193,10 +194,11 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e)
 {
     memset(s, 0, sizeof *s);
     s->fd = -1;
-    void *map;
+    void *map = NULL;
     int rc = make_memory("fmnist-seat", RING_SEAT_SIZE, &s->fd, &map, e);
     if (rc)
         return rc;
+    assert(map);
     s->page = map;
     s->tail = tail;
     atomic_init(&s->page->tail, tail);

@@ -310,7 +310,7 @@ static int check_floats(const struct field *f, const struct spec *s, struct err 
     if (count > FMNIST_CHANNELS_MAX)
         return err_set(e, -EINVAL, "%s has %u values: want at most %d", f->name, count,
                        FMNIST_CHANNELS_MAX);
-    const float *values = (const float *)((const char *)s + f->at);
+    const float *values = (const float *)(const void *)((const char *)s + f->at);
     for (uint32_t i = 0; i < count; i++) {
         if (!isfinite(values[i]))
             return err_set(e, -EINVAL, "%s[%u] is not finite", f->name, i);

@@ -1,6 +1,7 @@
 /* sendmsg and recvmsg with their traps: short sends, surplus and truncated descriptors. */
 #include "wire/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ ssize_t socket_send_fds(int fd, const void *data, size_t size, const int *fds, s
         .msg_controllen = CMSG_SPACE(fd_count * sizeof(int)),
     };
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    assert(c && fd_count <= 4);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(fd_count * sizeof(int));

@@ -253,8 +253,7 @@ static inline struct counts counts_of(struct fmnist_client *client)
     json_t *clients = json_object_get(status, "clients");
     struct counts c = {.clients = (unsigned)json_array_size(clients)};
     size_t i;
-    json_array_foreach(clients, i, one)
-    {
+    json_array_foreach (clients, i, one) {
         json_t *stream = json_object_get(one, "stream");
         c.ready += (uint64_t)json_integer_value(json_object_get(stream, "batches_ready"));
         c.slots += (uint64_t)json_integer_value(json_object_get(stream, "slots"));

@@ -67,8 +67,7 @@ START_TEST(ctl__reload_json__a_list_of_changes)
     ck_assert_msg(said.status == 0, "%s", said.text);
     json_t *all = said_json(), *changes = json_object_get(all, "changes"), *line;
     size_t i, workers = 0;
-    json_array_foreach(changes, i, line)
-    {
+    json_array_foreach (changes, i, line) {
         ck_assert_msg(json_string_length(line) && !strchr(json_string_value(line), '\n'), "%s",
                       said.text);
         workers += !strncmp(json_string_value(line), "workers", 7);

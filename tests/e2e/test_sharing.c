@@ -80,8 +80,7 @@ static uint64_t stream_fact(const char *name)
     free(text);
     uint64_t fact = UINT64_MAX;
     size_t i;
-    json_array_foreach(json_object_get(status, "clients"), i, one)
-    {
+    json_array_foreach (json_object_get(status, "clients"), i, one) {
         json_t *stream = json_object_get(one, "stream");
         if (stream && fact == UINT64_MAX)
             fact = (uint64_t)json_integer_value(json_object_get(stream, name));

@@ -25,8 +25,9 @@ struct block {
 };
 
 struct memory {
-    PyObject_HEAD struct block block; /* owned */
-    Py_ssize_t size;                  /* asked for: <= block.bytes */
+    PyObject_HEAD
+    struct block block; /* owned */
+    Py_ssize_t size;    /* asked for: <= block.bytes */
 };
 
 /* Invariant: kept[0 .. count) are nobody's, the oldest first; bytes is their sum. */

@@ -69,8 +69,11 @@ static bool ask_daemon(struct question *q, PyObject *args, bool status)
     if (!PyArg_ParseTuple(args, "zI", &q->options.socket, &q->options.timeout_ms))
         return false;
     int rc;
-    Py_BEGIN_ALLOW_THREADS rc = ask(q, status);
-    Py_END_ALLOW_THREADS if (rc) raise_error(rc, fmnist_error());
+    Py_BEGIN_ALLOW_THREADS
+    rc = ask(q, status);
+    Py_END_ALLOW_THREADS
+    if (rc)
+        raise_error(rc, fmnist_error());
     return rc == FMNIST_OK;
 }
 

@@ -25,7 +25,8 @@ PyObject *raise_error(int code, const char *text);
 /* ---- streams ------------------------------------------------------------------------------- */
 
 struct native_stream {
-    PyObject_HEAD struct fmnist_stream *stream; /* owned; NULL: closed */
+    PyObject_HEAD
+    struct fmnist_stream *stream; /* owned; NULL: closed */
     struct fmnist_stream_info info;
     struct fmnist_token token; /* of where it was opened: others are made of it without a stream */
     uint32_t timeout_ms;

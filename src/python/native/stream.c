@@ -97,9 +97,10 @@ static int begin(struct native_stream *s, const struct fmnist_connect_options *o
                  const struct fmnist_spec *spec, const struct fmnist_token *token)
 {
     int rc;
-    Py_BEGIN_ALLOW_THREADS rc = connect_and_open(options, spec, token, &s->stream);
-    Py_END_ALLOW_THREADS if (rc)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    rc = connect_and_open(options, spec, token, &s->stream);
+    Py_END_ALLOW_THREADS
+    if (rc) {
         raise_error(rc, fmnist_error());
         return -1;
     }
@@ -178,8 +179,10 @@ static int wait_a_slice(struct native_stream *s, int (*wait)(struct fmnist_strea
 {
     int rc;
     s->busy = true;
-    Py_BEGIN_ALLOW_THREADS rc = wait(s->stream, SLICE_MS);
-    Py_END_ALLOW_THREADS PyOS_snprintf(text, TEXT_SIZE, "%s", rc ? fmnist_error() : "");
+    Py_BEGIN_ALLOW_THREADS
+    rc = wait(s->stream, SLICE_MS);
+    Py_END_ALLOW_THREADS
+    PyOS_snprintf(text, TEXT_SIZE, "%s", rc ? fmnist_error() : "");
     leave_call(s);
     if (PyErr_CheckSignals())
         return -1;
@@ -311,8 +314,11 @@ static PyObject *stream_fill(PyObject *self, PyObject *args)
         if (await_batch(s))
             return NULL;
         s->busy = true;
-        Py_BEGIN_ALLOW_THREADS rc = copy_ready(s, &b, limit, &done);
-        Py_END_ALLOW_THREADS if (rc < 0 && rc != FMNIST_EDEAD) raise_error(rc, fmnist_error());
+        Py_BEGIN_ALLOW_THREADS
+        rc = copy_ready(s, &b, limit, &done);
+        Py_END_ALLOW_THREADS
+        if (rc < 0 && rc != FMNIST_EDEAD)
+            raise_error(rc, fmnist_error());
         leave_call(s);
         if (PyErr_Occurred())
             return NULL;

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 
 struct lease {
-    PyObject_HEAD struct native_stream *stream; /* owned */
+    PyObject_HEAD
+    struct native_stream *stream; /* owned */
     struct fmnist_batch batch;
 };
 
 struct view {
-    PyObject_HEAD struct lease *lease; /* owned */
+    PyObject_HEAD
+    struct lease *lease; /* owned */
     const void *memory;
     uint32_t dtype; /* enum fmnist_dtype */
     int dimensions;
