@@ -57,6 +57,21 @@ START_TEST(seat__consumers_of_other_lengths__rendered_to_the_longest)
 }
 END_TEST
 
+/* A stream that had given everybody everything has more to do with a newcomer. */
+START_TEST(seat__wants_more_than_was_wanted__served_at_once)
+{
+    struct stream *s = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 64);
+    struct stream *like = rig_stream(FMNIST_ORDER_SEQUENTIAL, FMNIST_SHM, 0);
+    rig_seat(s, rig_consumer(false, 0, 5), NULL);
+    rig_turn();
+    ck_assert(s->head == 5 && !s->runnable);
+    ck_assert_ptr_eq(rig_seat(like, rig_consumer(false, 0, 40), NULL), s);
+    stream_free(like);
+    rig_turn();
+    ck_assert_uint_eq(s->head, 40);
+}
+END_TEST
+
 /* Whoever moves away does not come back to where it was. */
 START_TEST(move__old_ring_is_near__another_one_all_the_same)
 {
@@ -205,6 +220,7 @@ int main(void)
     tcase_add_test(tc, seat__near_and_equal__one_ring);
     tcase_add_test(tc, seat__at_the_head_of_a_full_ring__elsewhere);
     tcase_add_test(tc, seat__consumers_of_other_lengths__rendered_to_the_longest);
+    tcase_add_test(tc, seat__wants_more_than_was_wanted__served_at_once);
     tcase_add_test(tc, move__old_ring_is_near__another_one_all_the_same);
     tcase_add_test(tc, move__neighbour_is_slow__goes_to_a_ring_of_its_own);
     tcase_add_test(tc, window__another_stream_comes_and_goes__shrinks_and_grows);
