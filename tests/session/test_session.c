@@ -1,23 +1,10 @@
 /* A session's life without a daemon: what it reads, answers and holds, on a loop of the test's. */
-#include "session/session.h"
+#include "session/rig.h"
 
-#include "base/log.h"
-#include "config/config.h"
 #include "fmnist.h"
-#include "support/support.h"
 
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-static uv_loop_t loop;
-static struct config config;
-static struct accounts accounts;
-static struct services services;
-static struct sessions sessions;
-static struct session *s;
-static int client;
 
 /* What the protocol was asked, one letter a frame. */
 static char asked[64];
@@ -49,45 +36,8 @@ static struct session_protocol protocol = {.frame = on_frame, .list_came = on_li
 
 static void setup(void)
 {
-    struct err e;
-    int ends[2];
-    uv_loop_init(&loop); /* keeps two descriptors for the process */
-    uv_loop_close(&loop);
-    support_setup();
-    log_set_level(LOG_LEVEL_ERROR);
     asked[0] = 0;
-    ck_assert_int_eq(uv_loop_init(&loop), 0);
-    config = (struct config){.limits = {.handshake_ms = 100, .list_bytes = 100}};
-    services = (struct services){.loop = &loop, .config = &config, .accounts = &accounts};
-    sessions = (struct sessions){.services = &services, .protocol = &protocol};
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    client = ends[1];
-    ck_assert_int_eq(session_new(&s, &sessions, ends[0], 7, getpid(), &e), 0);
-}
-
-static void teardown(void)
-{
-    while (sessions.first)
-        session_close(sessions.first, 0, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
-    ck_assert_ptr_null(accounts.first);
-    close(client);
-    support_teardown();
-}
-
-static void send_frame(uint16_t type)
-{
-    uint8_t head[WIRE_HEAD_SIZE];
-    wire_put_head(head, type, 0);
-    ck_assert_int_eq(send(client, head, sizeof head, 0), sizeof head);
-}
-
-static uint16_t reply_type(void)
-{
-    uint8_t bytes[1024];
-    ssize_t n = recv(client, bytes, sizeof bytes, 0);
-    return n < WIRE_HEAD_SIZE ? 0 : (uint16_t)(bytes[4] | bytes[5] << 8);
+    session_setup(&protocol);
 }
 
 START_TEST(session_new__limits__counted_by_user)
@@ -198,7 +148,7 @@ int main(void)
 {
     Suite *suite = suite_create("session/session");
     TCase *tc = tcase_create("session");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, setup, session_teardown);
     tcase_add_test(tc, session_new__limits__counted_by_user);
     tcase_add_test(tc, session__frames_in_one_piece__answered_in_turn);
     tcase_add_test(tc, session__no_hello__told_and_ended);
