@@ -103,14 +103,21 @@ static int take_size(const struct config_loader *l, const struct tree_node *n,
     return 0;
 }
 
+/* The same for a plain number. */
+struct number_rule {
+    const char *path;
+    uint32_t least;
+    uint32_t most;
+};
+
 /* Takes a number that libcyaml has loaded; leaves *out alone where `n` is NULL. */
-static int take_number(const struct config_loader *l, const struct tree_node *n, const char *path,
-                       uint64_t value, uint32_t least, uint32_t most, uint32_t *out)
+static int take_number(const struct config_loader *l, const struct tree_node *n,
+                       struct number_rule rule, uint64_t value, uint32_t *out)
 {
     if (!n)
         return 0;
-    if (value < least || value > most)
-        return config_loader_refuse(l, n, path);
+    if (value < rule.least || value > rule.most)
+        return config_loader_refuse(l, n, rule.path);
     *out = (uint32_t)value;
     return 0;
 }
@@ -144,17 +151,18 @@ static int take_socket_mode(const struct config_loader *l)
 
 static int take_client_limits(const struct config_loader *l)
 {
+    static const struct number_rule all = {"limits.clients", 1, 65536};
+    static const struct number_rule each = {"limits.clients_per_user", 1, 65536};
+    static const struct number_rule handshake = {"limits.handshake_ms", 100, 600000};
     const struct raw_limits *raw = &l->raw->limits;
     struct config_limits *limits = &l->c->limits;
     const struct tree_node *per_user = given_limit(l, "clients_per_user");
-    int rc = take_number(l, given_limit(l, "clients"), "limits.clients", raw->clients, 1, 65536,
-                         &limits->clients);
+    int rc = take_number(l, given_limit(l, "clients"), all, raw->clients, &limits->clients);
     if (rc)
         return rc;
     if (limits->clients_per_user > limits->clients)
         limits->clients_per_user = limits->clients;
-    rc = take_number(l, per_user, "limits.clients_per_user", raw->clients_per_user, 1, 65536,
-                     &limits->clients_per_user);
+    rc = take_number(l, per_user, each, raw->clients_per_user, &limits->clients_per_user);
     if (rc)
         return rc;
     if (limits->clients_per_user > limits->clients)
@@ -162,8 +170,8 @@ static int take_client_limits(const struct config_loader *l)
                           "limits.clients_per_user is %u; allowed: 1 .. limits.clients, which is "
                           "%u",
                           limits->clients_per_user, limits->clients);
-    return take_number(l, given_limit(l, "handshake_ms"), "limits.handshake_ms", raw->handshake_ms,
-                       100, 600000, &limits->handshake_ms);
+    return take_number(l, given_limit(l, "handshake_ms"), handshake, raw->handshake_ms,
+                       &limits->handshake_ms);
 }
 
 /* One of the two may be given alone: the other's default then follows it. */

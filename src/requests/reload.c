@@ -44,7 +44,8 @@ static int open_datasets(struct reload_job *j)
     struct config config = j->config;
     config.cache = r->config->cache;
     config.io_uring = r->config->io_uring;
-    return catalog_open(&j->catalog, &config, same, r, r->services->caches, &j->err);
+    struct catalog_known known = {.find = same, .data = r};
+    return catalog_open(&j->catalog, &config, &known, r->services->caches, &j->err);
 }
 
 static int prepare(struct reload_job *j)

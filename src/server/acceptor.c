@@ -38,7 +38,8 @@ static void accept_one(struct sessions *all, int fd)
                          : refuse(all, &peer, &e);
     struct err failure;
     struct session *s;
-    rc = session_new(&s, all, fd, peer.uid, peer.pid, &failure);
+    struct session_peer who = {.fd = fd, .uid = peer.uid, .pid = peer.pid};
+    rc = session_new(&s, all, &who, &failure);
     if (rc) {
         log_warning("%s", failure.text);
         return;

@@ -156,7 +156,7 @@ static int start_parts(struct server *server, struct err *e)
     caches->index_lists = index_list_cache_new(c->limits.list_bytes);
     if (!caches->permutations || !caches->samples || !caches->index_lists)
         return err_set(e, -ENOMEM, "out of memory");
-    int rc = catalog_open(&server->catalog, c, NULL, NULL, caches, e);
+    int rc = catalog_open(&server->catalog, c, NULL, caches, e);
     if (rc)
         return rc;
     return pool_start(&server->services.pool, pool_workers_for(c->workers), notify_loop,

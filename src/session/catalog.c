@@ -38,7 +38,7 @@ static int open_one(const struct config *c, const struct dataset_source *source,
     return 0;
 }
 
-int catalog_open(struct catalog *c, const struct config *config, catalog_same *same, void *data,
+int catalog_open(struct catalog *c, const struct config *config, const struct catalog_known *known,
                  struct render_caches *caches, struct err *e)
 {
     int rc;
@@ -47,9 +47,9 @@ int catalog_open(struct catalog *c, const struct config *config, catalog_same *s
         return err_set(e, -ENOMEM, "out of memory");
     for (; c->count < config->dataset_count; c->count++) {
         const struct dataset_source *source = &config->datasets[c->count];
-        struct dataset *known = same ? same(data, source) : NULL;
-        if (known) {
-            c->datasets[c->count] = dataset_get(known);
+        struct dataset *same = known ? known->find(known->data, source) : NULL;
+        if (same) {
+            c->datasets[c->count] = dataset_get(same);
             continue;
         }
         rc = open_one(config, source, &c->datasets[c->count], e);

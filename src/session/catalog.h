@@ -15,11 +15,17 @@ struct catalog {
     uint32_t count;
 };
 
-/* Opens what the config names, and logs how long each took; entries that `same` (may be NULL) finds
- * in another catalog are taken over from there. On an error nothing is open.
+/* Datasets that are open already. */
+struct catalog_known {
+    /* The one that the entry names, or NULL. */
+    struct dataset *(*find)(void *data, const struct dataset_source *source);
+    void *data;
+};
+
+/* Opens what the config names, and logs how long each took; entries that are `known` (may be NULL)
+ * are taken over. On an error nothing is open.
  * Errors: -ENOMEM, and those of dataset_open, with text. Blocks. */
-typedef struct dataset *catalog_same(void *data, const struct dataset_source *source);
-int catalog_open(struct catalog *c, const struct config *config, catalog_same *same, void *data,
+int catalog_open(struct catalog *c, const struct config *config, const struct catalog_known *known,
                  struct render_caches *caches, struct err *e);
 
 /* Gives every use back. Accepts a zeroed struct. */

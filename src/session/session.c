@@ -122,15 +122,15 @@ static void on_handshake_timeout(uv_timer_t *timer)
     session_close(s, FMNIST_ETIMEDOUT, e.text);
 }
 
-int session_new(struct session **out, struct sessions *all, int fd, uid_t uid, pid_t pid,
+int session_new(struct session **out, struct sessions *all, const struct session_peer *peer,
                 struct err *e)
 {
     const struct services *services = all->services;
-    int rc = -ENOMEM;
+    int fd = peer->fd, rc = -ENOMEM;
     struct session *s = calloc(1, sizeof *s);
     if (!s)
         goto close_fd;
-    s->account = account_open(services->accounts, uid);
+    s->account = account_open(services->accounts, peer->uid);
     if (!s->account)
         goto free_session;
     rc = uv_poll_init(services->loop, &s->poll, fd);
@@ -139,8 +139,8 @@ int session_new(struct session **out, struct sessions *all, int fd, uid_t uid, p
     uv_timer_init(services->loop, &s->timer);
     s->all = all;
     s->fd = fd;
-    s->uid = uid;
-    s->pid = pid;
+    s->uid = peer->uid;
+    s->pid = peer->pid;
     s->id = ++all->last_id;
     s->handles = 2;
     s->poll.data = s->timer.data = s;

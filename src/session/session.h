@@ -99,8 +99,15 @@ struct session {
     uint64_t moved_ns; /* when a place away from its neighbours was last looked for */
 };
 
-/* Takes over a connected descriptor. Errors: -ENOMEM, -EMFILE; the descriptor is closed then. */
-int session_new(struct session **out, struct sessions *all, int fd, uid_t uid, pid_t pid,
+/* Who connected. */
+struct session_peer {
+    int fd;
+    uid_t uid;
+    pid_t pid;
+};
+
+/* Takes over the peer's descriptor. Errors: -ENOMEM, -EMFILE; the descriptor is closed then. */
+int session_new(struct session **out, struct sessions *all, const struct session_peer *peer,
                 struct err *e);
 
 static inline const struct services *session_services(const struct session *s)

@@ -33,7 +33,8 @@ static inline void session_setup(struct session_protocol *protocol)
     sessions = (struct sessions){.services = &services, .protocol = protocol};
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     client = ends[1];
-    ck_assert_int_eq(session_new(&s, &sessions, ends[0], 7, getpid(), &e), 0);
+    struct session_peer peer = {.fd = ends[0], .uid = 7, .pid = getpid()};
+    ck_assert_int_eq(session_new(&s, &sessions, &peer, &e), 0);
 }
 
 static inline void session_teardown(void)
