@@ -68,6 +68,22 @@ def test_memory__much_is_gone__given_back():
     assert resident() < before + 70 * MIB
 
 
+# TensorFlow and JAX copy what is not.
+@pytest.mark.parametrize("size", [1, 63, 64, 256, 65535, 65536, 65537, 4 * MIB])
+def test_memory__of_any_size__aligned_and_writable(size):
+    kept = [memory(size) for _ in range(4)]
+    assert all(array.size == size and array.flags.writeable for array in kept)
+    assert all(address(array) % 64 == 0 for array in kept)
+    assert len({_native.address(array) for array in kept}) == 4
+
+
+def test_address__of_what_has_gaps__refused():
+    array = memory(64).reshape(8, 8)
+    assert _native.address(array[1:]) == address(array) + 8
+    with pytest.raises(ValueError, match="contiguous"):
+        _native.address(array[:, 1])
+
+
 @pytest.mark.parametrize("size", [0, -1, 1 << 60])
 def test_memory__of_no_size__refused(size):
     with pytest.raises((ValueError, MemoryError)):

@@ -19,11 +19,11 @@ from fmnist._spec import Spec, check_names, shows
 # enough that a block stays in the CPU's cache until it is handed out.
 BLOCK_BYTES = 256 * 1024
 
-# Arrays from this size on lie in memory that is kept for the next ones. Less is malloc's.
+# Arrays from this size on lie in memory that is kept for the next ones (native/memory.c).
 POOLED_BYTES = 64 * 1024
 
-# Of the arrays that a Stream makes. TensorFlow and JAX use such memory as it is; other memory they
-# copy first (and where TensorFlow is not asked whether to, an operation ends the process).
+# Of the arrays that a Stream makes, too. TensorFlow and JAX use such memory as it is; other memory
+# they copy first (and where TensorFlow is not asked whether to, an operation ends the process).
 ALIGNMENT = 64
 
 _DTYPES = {1: "uint8", 2: "float32", 3: "float16", 4: "bfloat16", 5: "int32", 6: "int64"}
@@ -99,16 +99,12 @@ class NumpyArrays:
     def empty(cls, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
         """An array of the caller's, aligned to ALIGNMENT."""
         kind: np.dtype[Any] = np.dtype(cls.bfloat16 if dtype == "bfloat16" else dtype)
-        size = math.prod(shape) * kind.itemsize
-        if size >= POOLED_BYTES:
-            return np.frombuffer(memoryview(_native.Memory(size)), kind).reshape(shape)
-        memory = np.empty(size + ALIGNMENT, np.uint8)
-        first = -memory.ctypes.data % ALIGNMENT
-        return memory[first:first + size].view(kind).reshape(shape)
+        memory = _native.Memory(max(1, math.prod(shape) * kind.itemsize))
+        return np.ndarray(shape, kind, memoryview(memory))
 
     @staticmethod
     def address(array: npt.NDArray[Any]) -> int:
-        return array.ctypes.data
+        return _native.address(array)
 
     @staticmethod
     def split(array: npt.NDArray[Any], length: int) -> Sequence[npt.NDArray[Any]]:

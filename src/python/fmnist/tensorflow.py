@@ -30,7 +30,7 @@ _from_dlpack = tensorflow.experimental.dlpack.from_dlpack
 
 def _tensor(array: Any) -> Any:
     """An eager tensor over the array's memory, or of a copy where TensorFlow cannot use it."""
-    if array.ctypes.data % ALIGNMENT:
+    if NumpyArrays.address(array) % ALIGNMENT:
         tensor = tensorflow.constant(array)
     else:
         tensor = _from_dlpack(array.__dlpack__())
@@ -117,8 +117,8 @@ def dataset(dataset: str = "fashion-mnist", split: str = "train", batch_size: in
     data = tensorflow.data.Dataset.from_generator(loader.epoch, output_signature=(
         tensorflow.TensorSpec((*block, None, *info.image_shape), info.dtype),
         tensorflow.TensorSpec((*block, None), info.label_dtype)))
-    if blocks is not None:
-        data = data.unbatch()
+    if blocks is not None:  # as unbatch(), which costs a fifth more
+        data = data.flat_map(lambda *arrays: tensorflow.data.Dataset.from_tensor_slices(arrays))
     if steps is not None:
         data = data.apply(tensorflow.data.experimental.assert_cardinality(steps))
     return data

@@ -1,8 +1,9 @@
 /* fmnist._native.Memory: what arrays of the user's own lie in.
  *
- * A block is kept for the next array when the last one over it is gone. malloc would give it back
- * to the kernel where several are freed in a row, as the frameworks free them, and a new page costs
- * more than filling it: a batch of 256 KiB took four times as long.
+ * Less than MAPPED_BYTES is malloc's. A larger block is kept for the next array when the last one
+ * over it is gone. malloc would give it back to the kernel where several are freed in a row, as the
+ * frameworks free them, and a new page costs more than filling it: a batch of 256 KiB took four
+ * times as long.
  *
  *     ndarray, tensor or jax.Array -> Memory -> block        the block is one Memory's, or kept
  *
@@ -10,6 +11,7 @@
 #include "native.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,7 +19,11 @@
 #define KEPT_BLOCKS 64
 #define KEPT_BYTES  ((size_t)64 << 20)
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define MAPPED_BYTES ((size_t)64 << 10)
+#define HUGE_PAGE    ((size_t)2 << 20)
+
+/* TensorFlow and JAX use such memory as it is; other memory they copy first. */
+#define ALIGNMENT ((size_t)64)
 
 struct block {
     void *memory;
@@ -63,6 +69,10 @@ static struct block map_block(size_t bytes)
 /* The newest that fits, which is most likely in the CPU's cache; none that is mostly too large. */
 static struct block get_block(size_t bytes)
 {
+    if (bytes < MAPPED_BYTES) {
+        bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        return (struct block){aligned_alloc(ALIGNMENT, bytes), bytes};
+    }
     for (size_t i = pool.count; i-- > 0;)
         if (pool.kept[i].bytes >= bytes && pool.kept[i].bytes / 2 <= bytes)
             return take_out(i);
@@ -71,6 +81,10 @@ static struct block get_block(size_t bytes)
 
 static void put_block(struct block b)
 {
+    if (b.bytes < MAPPED_BYTES) {
+        free(b.memory);
+        return;
+    }
     if (b.bytes > KEPT_BYTES) {
         munmap(b.memory, b.bytes);
         return;
@@ -123,8 +137,8 @@ static int memory_getbuffer(PyObject *self, Py_buffer *b, int flags)
 }
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Memory(bytes): writable, of pages of its own. Its block is another's when the "
-                "last array over it is gone."},
+    {Py_tp_doc, "Memory(bytes): writable, aligned to 64. It is another's when the last array over "
+                "it is gone."},
     {Py_tp_new, memory_new},
     {Py_tp_dealloc, memory_dealloc},
     {Py_bf_getbuffer, memory_getbuffer},

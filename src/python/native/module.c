@@ -97,11 +97,22 @@ static PyObject *native_status(PyObject *module, PyObject *args)
     return text;
 }
 
+static PyObject *native_address(PyObject *module, PyObject *array)
+{
+    Py_buffer b;
+    if (PyObject_GetBuffer(array, &b, PyBUF_SIMPLE))
+        return NULL;
+    PyObject *address = PyLong_FromVoidPtr(b.buf);
+    PyBuffer_Release(&b);
+    return address;
+}
+
 static PyMethodDef methods[] = {
     {"datasets", native_datasets, METH_VARARGS,
      "datasets(socket, timeout_ms) -> [(name, split, count, height, width, channels, class_names, "
      "digest)]"},
     {"status", native_status, METH_VARARGS, "status(socket, timeout_ms) -> JSON text"},
+    {"address", native_address, METH_O, "address(array) -> of its first byte; it is contiguous"},
     {NULL, NULL, 0, NULL},
 };
 
