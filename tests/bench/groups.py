@@ -194,32 +194,31 @@ def inline(results, data, repeats):
 def peers(results, data, repeats):
     with Daemon(data) as daemon:
         daemon.read(*JOB)
-        for _ in range(repeats):
-            settle()
-            results.best("fmnistd-beside-peers", daemon.read(*JOB)["epoch_seconds"])
-    answer = python_peers("peers.py", "--data", data, "--repeats", min(repeats, 2),
-                          "--seconds", 8)
+        settle()
+        answer = python_peers("peers.py", "--data", data, "--repeats", min(repeats, 3),
+                              "--seconds", 4)
     results["peers"] = {r["name"]: r["seconds"] for r in answer["results"]}
     results["peers-skipped"] = {s["name"]: s["why"] for s in answer["skipped"]}
 
 
 def sweep(results, data, repeats):
-    names = ("torch-dataloader-w0,torch-index-select-f32-t2,numpy-take-f32,tf-data-gather,"
-             "tf-data-cached,spdl,dali")
-    curves = {"fmnistd": {}, "the limit": {}}
+    names = ("fmnist-t1,torch-dataloader-w0,torch-index-select-f32-t2,numpy-take-f32,"
+             "tf-data-gather,tf-data-cached,spdl,dali")
+    curves = {"fmnistd, C": {}, "the limit, C": {}}
     with Daemon(data) as daemon:
         daemon.read(*JOB)
         for batch in SWEEP:
             for _ in range(min(repeats, 3)):
                 settle()
                 for name, value in (
-                        ("fmnistd", daemon.read(*JOB, "--batch-size", batch)["epoch_seconds"]),
-                        ("the limit", limit("f32", batch))):
+                        ("fmnistd, C",
+                         daemon.read(*JOB, "--batch-size", batch)["epoch_seconds"]),
+                        ("the limit, C", limit("f32", batch))):
                     curves[name][batch] = min(value, curves[name].get(batch, value))
-    for batch in SWEEP:
-        for r in python_peers("peers.py", "--data", data, "--only", names, "--repeats", 2,
-                              "--seconds", 1.5, "--batch-size", batch)["results"]:
-            curves.setdefault(r["name"], {})[batch] = r["seconds"]
+        for batch in SWEEP:
+            for r in python_peers("peers.py", "--data", data, "--only", names, "--repeats", 2,
+                                  "--seconds", 1.5, "--batch-size", batch)["results"]:
+                curves.setdefault(r["name"], {})[batch] = r["seconds"]
     results["sweep"] = curves
 
 

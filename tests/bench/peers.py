@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """The same epoch with what people use today, each in the best configuration that was found.
 
-One epoch of the training split, shuffled, 32x32 float32, every value read (summed); the best of
-several repetitions. All but the DataLoader get images that were resized beforehand, which is not
-timed. Prints one JSON object: {"results": [...], "skipped": [...]}.
+One epoch of the training split, shuffled, 32x32 float32, every value read (summed by the library that
+the batches are of); all take turns, and the best of several epochs counts. `fmnist-tN` is our PyTorch
+adapter, read by N of torch's threads as the other loops are; `constant-tN` adds the same batch up
+again and again, which is what reading alone takes. All but those and the DataLoader get images that
+were resized beforehand, which is not timed. Prints one JSON object: {"results": [...], "skipped": [...]}.
 
     peers.py --data FOLDER [--only NAME[,NAME]] [--batch-size 64] [--repeats 3] [--seconds S]
 
-FOLDER holds the IDX files, plain or .gz. What is not installed is skipped, with a word. An epoch
+FOLDER holds the IDX files, plain or .gz; the daemon is found as every client finds it. What is not installed is skipped, with a word. An epoch
 that takes longer than S seconds is cut there and reckoned from the batches that were read.
 """
 import argparse
@@ -19,7 +21,11 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src",
+                                "python"))
+
 SIDE = 32
+TURN = 0.3  # seconds: short epochs are read as often as fit, so that all have the same chances
 
 
 def read_idx(folder, name):
@@ -117,6 +123,28 @@ class Peers:
         return torchvision.datasets.FashionMNIST(
             root=self.torchvision_root(), train=True, transform=trans, download=False)
 
+    def adapter(self, threads, **options):
+        import torch
+        from fmnist.torch import Loader
+
+        loader = Loader(batch_size=self.batch, height=SIDE, width=SIDE, shuffle=True, **options)
+
+        def epoch():
+            torch.set_num_threads(threads)
+            return (float(X.sum()) for X, y in loader)
+        return epoch
+
+    def constant(self, threads):
+        import torch
+
+        X = torch.rand(self.batch, 1, SIDE, SIDE)
+
+        def epoch():
+            torch.set_num_threads(threads)
+            for _ in range(-(-len(self.levels()) // self.batch)):
+                yield float(X.sum())
+        return epoch
+
     def torch_dataloader(self, workers):
         import torch
 
@@ -128,10 +156,10 @@ class Peers:
         """Batches of a shuffled epoch; fetch(indices) returns a tensor."""
         import torch
 
-        torch.set_num_threads(threads)
         count = len(self.levels())
 
         def epoch():
+            torch.set_num_threads(threads)
             order = torch.randperm(count)
             for first in range(0, count, self.batch):
                 yield float(fetch(order[first:first + self.batch]).sum())
@@ -289,7 +317,12 @@ class Peers:
         raise ImportError(f"ffcv {ffcv.__version__}: no configuration of it was measured here")
 
     def peers(self):
-        all = {f"torch-dataloader-w{n}": lambda n=n: self.torch_dataloader(n) for n in (0, 1, 2, 4)}
+        all = {}
+        for n in (1, 2):
+            all[f"fmnist-t{n}"] = lambda n=n: self.adapter(n)
+            all[f"fmnist-views-t{n}"] = lambda n=n: self.adapter(n, zero_copy=True)
+            all[f"constant-t{n}"] = lambda n=n: self.constant(n)
+        all |= {f"torch-dataloader-w{n}": lambda n=n: self.torch_dataloader(n) for n in (0, 1, 2, 4)}
         for n in (1, 2):
             all[f"torch-index-select-f32-t{n}"] = lambda n=n: self.torch_index_select_f32(n)
             all[f"torch-index-select-u8-t{n}"] = lambda n=n: self.torch_index_select_u8(n)
@@ -344,24 +377,29 @@ def main():
     peers = bench.peers()
     chosen = chosen_of(args, peers)
 
-    results, skipped = [], []
+    epochs, found, skipped = {}, {}, []
+    steps = -(-len(bench.levels()) // args.batch_size)
     try:
         for name in chosen:
             try:
-                epoch = peers[name]()
-                steps = -(-len(bench.levels()) // args.batch_size)
-                seconds = [time_epoch(epoch, steps, args.seconds) for _ in range(args.repeats)]
+                epochs[name] = peers[name]()
+                found[name] = [time_epoch(epochs[name], steps, 0.2)]  # warm, and not the best
             except ImportError as error:
+                epochs.pop(name, None)
                 note(f"{name}: skipped, {error}")
                 skipped.append({"name": name, "why": str(error)})
-                continue
-            note(f"{name}: {min(seconds):.3f} s")
-            results.append({"name": name, "batch_size": args.batch_size,
-                            "seconds": round(min(seconds), 6),
-                            "epochs": [round(s, 6) for s in seconds]})
+        for _ in range(args.repeats):
+            for name, epoch in epochs.items():
+                turn = time.perf_counter()
+                while time.perf_counter() - turn < TURN:
+                    found[name].append(time_epoch(epoch, steps, args.seconds))
     finally:
         bench.close()
-    print(json.dumps({"program": "peers", "results": results, "skipped": skipped}))
+    for name in epochs:
+        note(f"{name}: {min(found[name][1:]):.4f} s")
+    print(json.dumps({"program": "peers", "skipped": skipped, "results": [
+        {"name": name, "batch_size": args.batch_size, "seconds": round(min(found[name][1:]), 6)}
+        for name in epochs]}))
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ def draw_sweep(curves, folder):
     order = sorted(curves, key=lambda n: -by_number(curves[n])[-1][1])
     for name in order:
         x, y = zip(*by_number(curves[name]))
-        ours = name == "fmnistd"
+        ours = name in ("fmnistd, C", "fmnist-t1")
         axes.plot(x, y, marker="o", markersize=5 if ours else 3.5, linewidth=3 if ours else 1.3,
-                  color="black" if ours else None, linestyle="--" if name == "the limit" else "-",
+                  color="black" if ours else None, linestyle="--" if name.endswith(", C") else "-",
                   label=name, zorder=3 if ours else 2)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")

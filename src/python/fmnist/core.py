@@ -17,7 +17,7 @@ from fmnist._spec import Spec, check_names, shows
 
 # One call fetches about this much: enough small batches that the call costs little for each, little
 # enough that a block stays in the CPU's cache until it is handed out.
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 512 * 1024
 
 # Arrays from this size on lie in memory that is kept for the next ones (native/memory.c).
 POOLED_BYTES = 64 * 1024
