@@ -106,9 +106,8 @@ FMNIST_API const char *fmnist_error(void);
 /* Numbers of these enums travel on the wire and enter digests: they never change meaning. */
 
 enum fmnist_dtype {
-    FMNIST_UINT8 = 1, /* levels 0..255 as stored; also a label type */
-    FMNIST_FLOAT32 =
-        2, /* level / 255 as a true division rounds, then (x - mean) / std where given */
+    FMNIST_UINT8 = 1,   /* levels 0..255 as stored; also a label type */
+    FMNIST_FLOAT32 = 2, /* level / 255, rounded as divided, then (x - mean) / std where given */
     FMNIST_FLOAT16 = 3, /* the float32 value rounded to nearest even, IEEE binary16 */
     FMNIST_BFLOAT16 = 4,
     FMNIST_INT32 = 5, /* labels only */
