@@ -20,6 +20,7 @@ struct permutation_cache {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct permutation *first;
+    uint64_t idle_bytes; /* of permutations that nobody uses */
 };
 
 struct permutation_cache *permutation_cache_new(void)
@@ -93,17 +94,22 @@ static void unlink_entry(struct permutation_cache *o, struct permutation *p)
     *at = p->next;
 }
 
+static uint64_t bytes_of(const struct permutation *p)
+{
+    return p->count * sizeof(uint32_t);
+}
+
+/* The list is walked only where something has to go: a put for each chunk of each stream. */
 static void drop_idle(struct permutation_cache *o)
 {
-    uint64_t kept = 0;
-    for (struct permutation **at = &o->first; *at;) {
-        struct permutation *p = *at;
-        kept += p->users ? 0 : p->count * sizeof(uint32_t);
-        if (p->users || kept <= PERMUTATION_CACHE_IDLE_BYTES) {
-            at = &p->next;
-            continue;
-        }
-        *at = p->next;
+    while (o->idle_bytes > PERMUTATION_CACHE_IDLE_BYTES) {
+        struct permutation **last = NULL;
+        for (struct permutation **at = &o->first; *at; at = &(*at)->next)
+            last = (*at)->users ? last : at;
+        assert(last);
+        struct permutation *p = *last;
+        o->idle_bytes -= bytes_of(p);
+        *last = p->next;
         permutation_free(p);
     }
 }
@@ -135,7 +141,8 @@ static struct permutation *take(struct permutation_cache *o, const struct sample
     pthread_mutex_lock(&o->lock);
     struct permutation *p = find(o, s, epoch);
     if (p) {
-        p->users++;
+        if (p->users++ == 0)
+            o->idle_bytes -= bytes_of(p);
         while (wait && !p->built)
             pthread_cond_wait(&o->changed, &o->lock);
         unlink_entry(o, p);
@@ -158,7 +165,6 @@ static struct permutation *take(struct permutation_cache *o, const struct sample
     p->after = state;
     p->built = true;
     pthread_cond_broadcast(&o->changed);
-    drop_idle(o);
     pthread_mutex_unlock(&o->lock);
     return p;
 }
@@ -181,7 +187,8 @@ void permutation_cache_put(struct permutation_cache *o, struct permutation *p)
         return;
     pthread_mutex_lock(&o->lock);
     assert(p->users > 0);
-    p->users--;
+    if (--p->users == 0)
+        o->idle_bytes += bytes_of(p);
     drop_idle(o);
     pthread_mutex_unlock(&o->lock);
 }
@@ -196,7 +203,7 @@ uint64_t permutation_cache_bytes(struct permutation_cache *o)
     uint64_t bytes = 0;
     pthread_mutex_lock(&o->lock);
     for (const struct permutation *p = o->first; p; p = p->next)
-        bytes += p->count * sizeof(uint32_t);
+        bytes += bytes_of(p);
     pthread_mutex_unlock(&o->lock);
     return bytes;
 }
