@@ -91,12 +91,14 @@ free_stream:
     return rc;
 }
 
-int stream_fork(struct stream **out, const struct stream *from, uint64_t first, struct err *e)
+int stream_fork(struct stream **out, const struct stream *from, struct render_plan *plan,
+                uint64_t first, struct err *e)
 {
+    assert(!memcmp(plan->ring_id, from->plan->ring_id, sizeof plan->ring_id));
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
-    s->plan = render_plan_share(from->plan);
+    s->plan = render_plan_share(plan);
     s->is_inline = from->is_inline;
     s->fits_cache = from->fits_cache;
     s->first = first;

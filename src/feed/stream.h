@@ -97,9 +97,10 @@ struct stream_options {
 #define STREAM_WANTS_LIST 1
 int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e);
 
-/* The same bytes as `s`, from number `first` on, for a ring of as many slots; no ring yet.
- * Errors: -ENOMEM. */
-int stream_fork(struct stream **out, const struct stream *s, uint64_t first, struct err *e);
+/* The same bytes as `s`, from number `first` on, for a ring of as many slots; no ring yet. It is
+ * `plan`'s, which a consumer at `s` brought and which has the same ring_id. Errors: -ENOMEM. */
+int stream_fork(struct stream **out, const struct stream *s, struct render_plan *plan,
+                uint64_t first, struct err *e);
 
 /* What a ring of so many aims at, so that they stay in the CPU's cache. */
 uint64_t stream_cache_share(uint32_t rings);

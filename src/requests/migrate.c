@@ -93,16 +93,17 @@ static void done(struct pool_job *job)
 static void move(struct session *s)
 {
     const struct services *services = session_services(s);
-    struct stream *stream = s->place->consumer->stream;
+    const struct consumer *consumer = s->place->consumer;
+    const struct stream *stream = consumer->stream;
     struct progress p = pool_progress(services->pool, s->place->consumer);
     s->moved_ns = clock_ns();
     struct migrate_job *j = calloc(1, sizeof *j);
     if (!j || place_job_init(&j->place, services, run, done))
         goto free_job;
-    if (stream_fork(&j->place.stream, stream, p.head, &j->place.err))
+    if (stream_fork(&j->place.stream, stream, consumer->plan, p.head, &j->place.err))
         goto close_place;
     j->place.except = stream;
-    j->place.limit = s->place->consumer->limit;
+    j->place.limit = consumer->limit;
     j->place.since_ns = p.joined_ns;
     j->place.lost_ns = p.lost_ns;
     j->place.slots = stream->ring.slot_count;

@@ -385,6 +385,28 @@ START_TEST(neighbour_sleeps__others_go_on)
 }
 END_TEST
 
+/* Whoever goes over to a ring of its own asked for what it asked for, and not for what the first at
+ * the ring before did. */
+START_TEST(neighbour_sleeps__other_forms__each_is_told_as_what_it_asked_for)
+{
+    static const struct form floats = {FMNIST_FLOAT32, FMNIST_NCHW, 1, FMNIST_INT64, 0, 0};
+    static const struct form levels = {FMNIST_UINT8, FMNIST_NCHW, 1, FMNIST_INT64, 0, 0};
+    struct fmnist_spec first = spec_in_form(&floats), second = spec_in_form(&levels);
+    struct fmnist_stream *sleeper = open_stream(client, &first);
+    struct fmnist_stream *moves = open_stream(client, &second);
+    ck_assert_uint_eq(stream_fact("consumers"), 2);
+    expect(moves, 0, events);
+    ck_assert_uint_eq(stream_fact("consumers"), 1);
+    char *status;
+    must(fmnist_status(client, &status));
+    ck_assert_msg(strstr(status, "\"dtype\":\"uint8\"") != NULL, "%s", status);
+    ck_assert_msg(strstr(status, "\"dtype\":\"float32\"") != NULL, "%s", status);
+    free(status);
+    fmnist_close(moves);
+    fmnist_close(sleeper);
+}
+END_TEST
+
 /* Two rings of the same batches whose readers sleep at the same place: whoever passes them by gets
  * a third, and is not sent from one sleeper to the other. */
 START_TEST(neighbours_sleep_in_two_rings__the_third_goes_on)
@@ -575,6 +597,7 @@ int main(void)
     tcase_add_test(t, newcomer__near_or_far__same_bytes);
     tcase_add_test(t, newcomer__before_the_ring_began__same_bytes);
     tcase_add_test(t, neighbour_sleeps__others_go_on);
+    tcase_add_test(t, neighbour_sleeps__other_forms__each_is_told_as_what_it_asked_for);
     tcase_add_test(t, neighbours_sleep_in_two_rings__the_third_goes_on);
     tcase_add_test(t, neighbour_sleeps__held_views_do_not_change);
     tcase_add_loop_test(t, many_clients__naps_pauses_deaths_and_seeks__every_byte_as_alone, 0, 3);

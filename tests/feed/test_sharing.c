@@ -33,7 +33,7 @@ START_TEST(seat__at_the_head_of_a_full_ring__elsewhere)
     rig_turn();
     struct stream *own;
     struct err e;
-    ck_assert_int_eq(stream_fork(&own, a->stream, 64, &e), 0);
+    ck_assert_int_eq(stream_fork(&own, a->stream, a->stream->plan, 64, &e), 0);
     struct consumer *b = rig_consumer(false, 64, 1000);
     ck_assert_ptr_null(rig_seat(own, b, NULL));
     rig_release(a, 1);
@@ -79,7 +79,7 @@ START_TEST(move__old_ring_is_near__another_one_all_the_same)
     struct consumer *moved = rig_consumer(false, 0, 1000);
     struct stream *own;
     struct err e;
-    ck_assert_int_eq(stream_fork(&own, a->stream, 0, &e), 0);
+    ck_assert_int_eq(stream_fork(&own, a->stream, a->stream->plan, 0, &e), 0);
     ck_assert_int_eq(stream_make_ring(own, 64, &e), 0);
     ck_assert_ptr_eq(rig_seat(own, moved, a->stream), own);
 }
@@ -105,7 +105,7 @@ START_TEST(move__neighbour_is_slow__goes_to_a_ring_of_its_own)
     ck_assert_uint_eq(scheduler_kick(&rig.k, fast, false, false, rig.now_ns), 0);
     ck_assert_uint_gt(scheduler_kick(&rig.k, fast, false, true, rig.now_ns), 0);
 
-    ck_assert_int_eq(stream_fork(&own, old, 64, &e), 0);
+    ck_assert_int_eq(stream_fork(&own, old, old->plan, 64, &e), 0);
     ck_assert_int_eq(stream_make_ring(own, 64, &e), 0);
     struct consumer *moved = rig_consumer(false, 64, 10000);
     ck_assert_ptr_eq(rig_seat(own, moved, old), own);
