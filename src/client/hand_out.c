@@ -43,7 +43,7 @@ static void describe(const struct fmnist_stream *s, const struct parts *p, struc
     *b = (struct fmnist_batch){
         .epoch = s->epoch,
         .step = s->step,
-        .count = p->header->count,
+        .count = p->count,
         .slot = s->number,
     };
 }

@@ -36,13 +36,15 @@ static int check_batch(struct fmnist_stream *s, const struct slot_header *h)
     return rc;
 }
 
-static void set_parts(struct parts *p, const struct slot_header *h, const struct slot_layout *l)
+static int take_parts(struct fmnist_stream *s, struct parts *p, const struct slot_header *h,
+                      const struct slot_layout *l)
 {
     const char *at = (const char *)h;
-    p->header = h;
+    p->count = stream_batch_count(s);
     p->samples = at + SLOT_SAMPLES_AT;
     p->labels = (const int32_t *)(at + l->labels_at);
     p->indices = (const uint32_t *)(at + l->indices_at);
+    return check_batch(s, h);
 }
 
 static int dead(void)
@@ -186,9 +188,7 @@ static int receive_shm(struct fmnist_stream *s, struct parts *p)
     int rc = await_shm(s, s->timeout_ms);
     if (rc)
         return rc;
-    const struct slot_header *h = ring_view_slot(&s->view, s->number);
-    set_parts(p, h, &s->layout);
-    return check_batch(s, h);
+    return take_parts(s, p, ring_view_slot(&s->view, s->number), &s->layout);
 }
 
 /* ---- arriving on the socket ---------------------------------------------------------------- */
@@ -211,8 +211,7 @@ static int receive_inline(struct fmnist_stream *s, void *frame, struct parts *p)
         connection_close(&s->connection);
         return rc;
     }
-    set_parts(p, frame, &layout);
-    return check_batch(s, frame);
+    return take_parts(s, p, frame, &layout);
 }
 
 /* The daemon's end ends no call before it had its time to come back. */

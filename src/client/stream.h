@@ -22,9 +22,10 @@
 #include "ring/ring.h"
 #include "spec/list.h"
 
-/* One batch as it came. */
+/* One batch as it came. Its count is the stream's own counting, which its header was checked
+ * against: the header is the daemon's to change. */
 struct parts {
-    const struct slot_header *header;
+    uint64_t count;
     const void *samples;
     const int32_t *labels;
     const uint32_t *indices;

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,8 @@ struct lie {
     int error_behind;   /* inline: an error frame of this code follows */
     bool fds_behind;    /* inline: a frame with descriptors follows */
     void (*slot)(struct slot_header *h);
-    bool offers; /* the ring stays empty and another is offered, like this: */
+    bool restless; /* the batch's count changes until the client goes */
+    bool offers;   /* the ring stays empty and another is offered, like this: */
     uint64_t offer_at;
     size_t offer_fd_count;
     uint32_t offer_body_off;
@@ -178,6 +180,15 @@ static void serve_offer(int fd, const struct lie *lie)
     forget_seat(&seat);
 }
 
+static void change_count(int fd, struct slot_header *h)
+{
+    _Atomic uint64_t *count = (_Atomic uint64_t *)&h->count;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (poll(&p, 1, 0) == 0)
+        for (int i = 0; i < 1000; i++)
+            atomic_store_explicit(count, BATCH + i % 2, memory_order_relaxed);
+}
+
 static void serve_open(int fd, const struct lie *lie)
 {
     struct wire_opened m = honest_opened(lie->is_inline);
@@ -221,6 +232,8 @@ static void serve_open(int fd, const struct lie *lie)
         serve_inline(fd, lie);
     if (lie->offers)
         serve_offer(fd, lie);
+    if (lie->restless)
+        change_count(fd, first);
     if (other >= 0)
         close(other);
     ring_close(&ring);
@@ -471,6 +484,23 @@ static struct fmnist_stream *open_fake(const struct lie *lie, uint32_t epochs,
     return stream;
 }
 
+/* A batch has the length that it was checked to have, whatever its header says by then. */
+START_TEST(next__count_changes_under_us__never_another)
+{
+    static const struct lie lie = {.fd_count = 2, .restless = true};
+    for (int i = 0; i < 300; i++) {
+        struct fmnist_client *client;
+        struct fmnist_stream *stream = open_fake(&lie, 1, &client);
+        struct fmnist_batch b;
+        int rc = fmnist_next(stream, &b);
+        ck_assert(rc == FMNIST_OK || rc == FMNIST_EPROTO);
+        ck_assert_uint_eq(b.count, rc ? 0 : BATCH);
+        fmnist_close(stream);
+        stop_fake(client);
+    }
+}
+END_TEST
+
 static void check_inline_batch(struct fmnist_stream *stream, uint32_t number)
 {
     struct fmnist_batch b;
@@ -653,6 +683,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, open_and_next__daemon_lies__eproto, 0,
                         (int)(sizeof lies / sizeof *lies));
+    tcase_add_test(tc, next__count_changes_under_us__never_another);
     tcase_add_loop_test(tc, next__inline_in_pieces__every_batch_and_what_follows, 0, 300);
     tcase_add_loop_test(tc, next__error_behind_a_batch__the_batch_and_then_the_error, 0, 12);
     tcase_add_test(tc, next__descriptors_behind_a_batch__eproto_and_closed);
