@@ -70,8 +70,9 @@ static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int 
         rc = fail(FMNIST_ENOMEM, "out of memory");
         goto free_all;
     }
-    if (ring_view_init(&view, fds[0], fds[1], slot_count, s->layout.bytes, &e)) {
-        rc = fail(FMNIST_EPROTO, "%s", e.text);
+    rc = ring_view_init(&view, fds[0], fds[1], slot_count, s->layout.bytes, &e);
+    if (rc) {
+        rc = fail_from(rc, &e);
         goto free_all;
     }
     keep(s, &s->left, s->left_at, &nodes[0]);

@@ -358,7 +358,8 @@ static PyObject *stream_view(PyObject *self, PyObject *unused)
 {
     struct native_stream *s = (struct native_stream *)self;
     struct fmnist_batch batch;
-    if (!usable(s))
+    /* A reopening that a signal cut off may have left more slots than there is room for. */
+    if (!usable(s) || make_room(s))
         return NULL;
     int rc = next_batch(s, NULL, &batch);
     if (rc < 0)
