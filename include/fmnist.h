@@ -89,7 +89,7 @@ enum fmnist_result {
     FMNIST_EPROTO = -5,    /* the peer does not speak this protocol, or broke it */
     FMNIST_ENOMEM = -6,    /* out of memory, descriptors or address space, here or in the daemon */
     FMNIST_EFORK = -7,     /* the handle was made before fork(): connect again in the child */
-    FMNIST_EBUSY = -8,     /* every slot of the ring is held: release a batch first */
+    FMNIST_EBUSY = -8,     /* as many batches are held as may be: release one first */
     FMNIST_ETOKEN = -9,    /* the token is damaged, or belongs to another spec or dataset */
     FMNIST_ENOENT = -10,   /* the daemon has no such dataset or split */
     FMNIST_ELIMIT = -11,   /* a limit of the daemon's config refuses this; the text says which */
@@ -356,9 +356,10 @@ struct fmnist_batch {
  * as they are. info's slot_count may be another one then.
  * Returns: FMNIST_OK; FMNIST_END_OF_EPOCH once behind an epoch's last batch, with `batch` zeroed;
  * FMNIST_END_OF_STREAM behind spec.epochs epochs.
- * Errors: FMNIST_EBUSY, FMNIST_ETIMEDOUT, FMNIST_EDEAD, FMNIST_EPROTO, FMNIST_EFORK, what the
- * daemon says of a stream that it has to end, and for a daemon that came back those of fmnist_open:
- * FMNIST_ETOKEN where it serves other data than before. The next call then tries again.
+ * Errors: FMNIST_EBUSY, FMNIST_ENOMEM, which consumes nothing, FMNIST_ETIMEDOUT, FMNIST_EDEAD,
+ * FMNIST_EPROTO, FMNIST_EFORK, what the daemon says of a stream that it has to end, and for a
+ * daemon that came back those of fmnist_open: FMNIST_ETOKEN where it serves other data than before.
+ * The next call then tries again.
  * Blocks: until the batch is there, at most timeout_ms, and before that at most reconnect_ms where
  * the daemon ended. */
 FMNIST_API int fmnist_next(struct fmnist_stream *stream, struct fmnist_batch *batch);
