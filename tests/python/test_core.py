@@ -1,5 +1,7 @@
 """The framework-neutral core: positions, ownership, leases, and what goes wrong."""
 
+import collections
+import contextlib
 import gc
 import gzip
 import multiprocessing
@@ -196,8 +198,8 @@ class Restartable:
         self.serve(DATASET)
         self.start()
 
-    def serve(self, path):
-        self.config.write_text(f"socket: '{self.socket}'\ncache: none\nring: 1MiB\n"
+    def serve(self, path, ring="1MiB"):
+        self.config.write_text(f"socket: '{self.socket}'\ncache: none\nring: {ring}\n"
                                f"datasets: [{{name: fashion-mnist, path: '{path}'}}]\n")
 
     def start(self):
@@ -259,6 +261,56 @@ def test_daemon_away__interrupt_and_state__soon_and_without_it(restartable):
     restartable.start()
     got += list(s)
     assert (numbers(got) == want).all()
+
+
+# The next daemon's ring has more slots; the call that opened it again ended with a signal.
+def test_daemon_restarted__interrupted_just_then__room_for_every_view(restartable):
+    restartable.kill()
+    restartable.serve(DATASET, "64KiB")
+    restartable.start()
+    s = stream(socket=restartable.socket, batch_size=8, zero_copy=True)
+    next(iter(s))
+    restartable.kill()
+    restartable.serve(DATASET, "8MiB")
+
+    class Opened(Exception):
+        pass
+
+    seen = []
+
+    def look(*unused):
+        with contextlib.suppress(errors.Error):
+            clients = [] if seen else fmnist.status(restartable.socket)["clients"]
+            if any("stream" in client for client in clients):
+                seen.append(True)
+                raise Opened
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    starting = threading.Timer(0.1, restartable.start)
+    starting.start()
+    try:
+        with pytest.raises(Opened):
+            while True:
+                collections.deque(s, maxlen=0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        starting.join()
+    batches = iter(s)
+    held = [next(batches) for _ in range(900)]
+    restartable.process.send_signal(signal.SIGSTOP)
+    del held[:5]  # so many slots are free, and nobody fills them
+    more = []
+    reading = threading.Thread(
+        target=lambda: more.extend(len(labels) for _, (_, labels, _) in zip(range(200), batches)))
+    reading.start()
+    time.sleep(0.3)  # it waits for the daemon
+    assert reading.is_alive()
+    held.clear()
+    restartable.process.send_signal(signal.SIGCONT)
+    reading.join(30)
+    assert more == [8] * 200
 
 
 def test_daemon_restarted__other_data__refused(restartable, tmp_path, raw_test):
