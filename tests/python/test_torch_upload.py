@@ -29,9 +29,10 @@ class Event:
 class Device:
     """Copies end `late` copies later."""
 
-    def __init__(self, late, registers=True):
+    def __init__(self, late, registers=True, kinds=SAMPLES):
         self.device, self._late, self._registers = torch.device("cpu"), late, registers
         self.events, self.calls, self.ordered = [], [], 0
+        self.kinds = kinds  # of what travels
 
     def register(self, address, length):
         self.calls.append(("register", address, length))
@@ -46,7 +47,7 @@ class Device:
         if where:  # inline has no ring
             _, first, length = where[-1]
             assert first <= tensors[0].data_ptr() < first + length
-        assert tensors[0].dtype in SAMPLES
+        assert tensors[0].dtype in self.kinds
         shape = finish(tensors[0][:1])
         done = [torch.empty((len(tensors[0]), *shape.shape[1:]), dtype=shape.dtype),
                 *(torch.empty_like(tensor) for tensor in tensors[1:])]
@@ -159,6 +160,40 @@ def test_upload__any_form__the_bytes_of_the_cpu(daemon, form, transport):
     batches = list(upload)
     same(batches, list(loader(zero_copy=False, **options)))
     assert batches[0][0].is_contiguous()
+
+
+class Asked:
+    """Batches that nobody knows before they are asked for."""
+
+    def __len__(self):
+        return 20
+
+    def __iter__(self):
+        return iter([[i, 2 * i, 7000 - i] for i in range(20)])
+
+
+# Such batches are read one by one, without a stream: images of the Loader's already. (This device
+# goes through NumPy, which has no bfloat16.)
+@pytest.mark.parametrize("form", [form for form in FORMS if form.get("dtype") != "bfloat16"],
+                         ids=str)
+def test_upload__sampler_that_is_asked__finished_once(daemon, form):
+    options = dict(shuffle=None, seed=None, batch_sampler=Asked(), **form)
+    want = list(loader(zero_copy=False, **options))
+    upload = Upload(loader(**options), cuda=Device(2, kinds=[want[0][0].dtype]))
+    for _ in range(2):
+        same(list(upload), want)
+
+
+# A transform that is set later has DataLoader make the batches, of single samples.
+def test_upload__transform_set_between_epochs__finished_once(daemon):
+    options = dict(batch_size=2500, mean=0.25, std=0.5)
+    upload, plain = Upload(loader(**options), cuda=Device(2)), loader(zero_copy=False, **options)
+    same(list(upload), list(plain))
+    for each in (upload.loader, plain):
+        each.dataset.transform = lambda image: np.array(image, np.float32)[None]
+    for each in (upload, plain):
+        each.set_epoch(1)
+    same(list(upload), list(plain))
 
 
 def test_upload__state__is_the_loaders_own(daemon):

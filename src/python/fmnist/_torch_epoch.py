@@ -103,6 +103,7 @@ class Epoch:
         # A sampler that is asked batch by batch, and how many of its batches were handed out.
         self.asked: _draws.Asked | None = None
         self.handed = 0
+        self.final = False    # read without a stream: images, also where views show samples
         self.ahead: list[Any] = []  # restored: those that it was asked for before
         self.moved = False    # others drew from its generator: there is no position
         self.ended = False    # restored behind its last batch, with the end still to come

@@ -228,12 +228,18 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         return found
 
     def view_wire(self) -> None:
-        """With zero_copy=True, images are from now on the samples as they travel: core.Stream's."""
+        """With zero_copy=True, images are from now on the samples as they travel: core.Stream's.
+        But for those that no stream has, of a sampler that is asked for each: shows_wire()."""
         if not self.zero_copy:
             raise ValueError("view_wire() needs zero_copy=True: tensors of your own are final")
         self._order.wire = True
         if self._run is not None and self._run.stream is not None:
             self._run.stream.view_wire()
+
+    def shows_wire(self) -> bool:
+        """Whether the images of the batch handed out last are samples as they travel."""
+        return (self._order.wire and not self._by_dataloader() and self._run is not None and
+                not self._run.final)
 
     def close(self) -> None:
         """Ends the connection; the next iteration makes another, one that runs ends in a
@@ -440,6 +446,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
     def _asked(self, run: Epoch, positions: Iterator[Any],
                queue: collections.deque[Any] | None) -> Iterator[Any]:
         """Of a sampler that is asked batch by batch; `queue`: those it was asked for ahead."""
+        run.final = True
         while True:
             if queue is None:
                 asked = next(positions, None)

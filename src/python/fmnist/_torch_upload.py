@@ -103,12 +103,17 @@ class Finish:
         return (images if self._nchw else images.permute(0, 2, 3, 1)).contiguous()
 
 
+def _as_it_is(images: torch.Tensor) -> torch.Tensor:
+    return images
+
+
 class Upload:
     """The batches of a Loader with zero_copy=True, on the device; `ahead` copies are under way.
 
     Samples travel to the device as the daemon keeps them, and images are made of them there: the
     same bytes as the Loader's own. From then on the Loader's views are such samples
-    (Loader.view_wire).
+    (Loader.view_wire). Batches that it reads without a stream, of a sampler that is asked for each,
+    or by DataLoader, are images before they travel.
 
     The daemon's memory is registered once an epoch, and again where the daemon goes over to another
     ring (readers of equal specs that drift apart). Where the device cannot register it, copies go
@@ -173,7 +178,8 @@ class Upload:
                 if address not in memory.where:  # the first, or the daemon gave us another ring
                     self._finish(copying, memory)
                     memory.register(address, self.loader.info.transport)
-                self._pending.append((*self._cuda.copy(batch, self._final), batch))
+                finish = self._final if self.loader.shows_wire() else _as_it_is
+                self._pending.append((*self._cuda.copy(batch, finish), batch))
                 del batch
                 if len(self._pending) > ahead:
                     yield self._hand_out(copying, most)
