@@ -182,6 +182,7 @@ def test_upload__sampler_that_is_asked__finished_once(daemon, form):
     upload = Upload(loader(**options), cuda=Device(2, kinds=[want[0][0].dtype]))
     for _ in range(2):
         same(list(upload), want)
+    assert not upload._cuda.calls  # the program's memory is its own to lock
 
 
 # A transform that is set later has DataLoader make the batches, of single samples.
@@ -193,6 +194,7 @@ def test_upload__transform_set_between_epochs__finished_once(daemon):
         each.dataset.transform = lambda image: np.array(image, np.float32)[None]
     for each in (upload, plain):
         each.set_epoch(1)
+    upload._cuda.calls.clear()
     same(list(upload), list(plain))
 
 

@@ -174,11 +174,11 @@ class Upload:
         most = slots - ahead
         try:
             for batch in batches:
-                address = batch[0].data_ptr()
-                if address not in memory.where:  # the first, or the daemon gave us another ring
+                address, wire = batch[0].data_ptr(), self.loader.shows_wire()
+                if wire and address not in memory.where:  # the first, or one of another ring
                     self._finish(copying, memory)
                     memory.register(address, self.loader.info.transport)
-                finish = self._final if self.loader.shows_wire() else _as_it_is
+                finish = self._final if wire else _as_it_is
                 self._pending.append((*self._cuda.copy(batch, finish), batch))
                 del batch
                 if len(self._pending) > ahead:
