@@ -23,6 +23,8 @@ _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 class TorchArrays:
     """How a core.Stream makes tensors."""
 
+    takes = True  # wrap() makes them of writable memory, too
+
     @staticmethod
     def empty(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
         kind: torch.dtype = getattr(torch, dtype)

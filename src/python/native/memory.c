@@ -99,25 +99,32 @@ static void put_block(struct block b)
 
 /* ---- the object ---------------------------------------------------------------------------- */
 
+PyObject *native_memory_make(size_t size, void **memory)
+{
+    allocfunc alloc = (allocfunc)PyType_GetSlot(native_memory_type, Py_tp_alloc);
+    struct memory *m = (struct memory *)alloc(native_memory_type, 0);
+    if (!m)
+        return NULL;
+    m->block = get_block(size);
+    m->size = (Py_ssize_t)size;
+    *memory = m->block.memory;
+    if (m->block.memory)
+        return (PyObject *)m;
+    Py_DECREF(m);
+    return PyErr_NoMemory();
+}
+
 static PyObject *memory_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     Py_ssize_t size;
+    void *memory;
     if (!PyArg_ParseTuple(args, "n", &size))
         return NULL;
     if (size <= 0) {
         PyErr_Format(PyExc_ValueError, "memory of %zd bytes", size);
         return NULL;
     }
-    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    struct memory *m = (struct memory *)alloc(type, 0);
-    if (!m)
-        return NULL;
-    m->block = get_block((size_t)size);
-    m->size = size;
-    if (m->block.memory)
-        return (PyObject *)m;
-    Py_DECREF(m);
-    return PyErr_NoMemory();
+    return native_memory_make((size_t)size, &memory);
 }
 
 static void memory_dealloc(PyObject *self)

@@ -49,6 +49,16 @@ void native_stream_return(struct native_stream *s, const struct fmnist_batch *ba
  * Takes over the batch: it is given back when the last of the three is gone, on errors too. */
 PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch);
 
+/* The same over memory of the user's own, which the batch was written into: writable, each its
+ * owner's reference more. memories[2] NULL: no indices. */
+PyObject *view_taken(const struct native_stream *s, const struct fmnist_batch *batch,
+                     PyObject *const memories[3]);
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* A new fmnist._native.Memory of that many bytes, and where it lies. */
+PyObject *native_memory_make(size_t size, void **memory);
+
 extern PyType_Spec native_stream_spec, native_lease_spec, native_view_spec, native_memory_spec;
 extern PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
 

@@ -335,6 +335,25 @@ static PyObject *stream_fill(PyObject *self, PyObject *args)
     return PyLong_FromUnsignedLong(done);
 }
 
+/* Other threads run meanwhile where it takes longer than they would wait for the lock. */
+#define LONG_BYTES (UINT64_C(1) << 20)
+
+static int hand_out(struct native_stream *s, const struct fmnist_into *into,
+                    struct fmnist_batch *batch)
+{
+    if (s->info.batch_size * s->info.image_bytes < LONG_BYTES)
+        return into ? fmnist_next_into(s->stream, into, batch) : fmnist_next(s->stream, batch);
+    int rc;
+    s->busy = true;
+    Py_BEGIN_ALLOW_THREADS
+    rc = into ? fmnist_next_into(s->stream, into, batch) : fmnist_next(s->stream, batch);
+    Py_END_ALLOW_THREADS
+    leave_call(s);
+    if (!s->stream || s->closing)
+        PyErr_SetString(PyExc_RuntimeError, "the stream was closed while it was read");
+    return rc;
+}
+
 /* fmnist_next, or with `into` fmnist_next_into, with an exception where it is negative. */
 static int next_batch(struct native_stream *s, const struct fmnist_into *into,
                       struct fmnist_batch *batch)
@@ -342,8 +361,9 @@ static int next_batch(struct native_stream *s, const struct fmnist_into *into,
     for (;;) {
         if (await_batch(s))
             return -1;
-        int rc = into ? fmnist_next_into(s->stream, into, batch)
-                      : fmnist_next(s->stream, batch); /* it is there: no wait */
+        int rc = hand_out(s, into, batch); /* it is there: no wait */
+        if (PyErr_Occurred())
+            return -1;
         if (rc >= 0) {
             s->missed_ms = 0;
             return rc;
@@ -367,6 +387,48 @@ static PyObject *stream_view(PyObject *self, PyObject *unused)
     if (rc > 0)
         Py_RETURN_NONE;
     return view_batch(s, &batch);
+}
+
+/* take(indices) -> as view(), but in memory of the caller's own; without indices None for them */
+static PyObject *stream_take(PyObject *self, PyObject *args)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    int indices;
+    if (!PyArg_ParseTuple(args, "p", &indices) || !usable(s))
+        return NULL;
+    uint64_t count = s->info.batch_size;
+    struct fmnist_into into = {
+        .size = sizeof into,
+        .images_bytes = count * s->info.image_bytes,
+        .labels_bytes = count * s->info.label_bytes,
+        .indices_bytes = indices ? count * sizeof(int64_t) : 0,
+    };
+    void *at[3] = {NULL};
+    PyObject *memories[3] = {native_memory_make(into.images_bytes, &at[0]), NULL, NULL};
+    PyObject *views = NULL;
+    struct fmnist_batch batch;
+    int rc;
+    if (!memories[0])
+        goto give_up;
+    memories[1] = native_memory_make(into.labels_bytes, &at[1]);
+    if (!memories[1])
+        goto give_up;
+    memories[2] = indices ? native_memory_make(into.indices_bytes, &at[2]) : NULL;
+    if (indices && !memories[2])
+        goto give_up;
+    into.images = at[0];
+    into.labels = at[1];
+    into.indices = at[2];
+    rc = next_batch(s, &into, &batch);
+    if (rc == FMNIST_OK)
+        views = view_taken(s, &batch, memories);
+    else if (rc > 0)
+        views = Py_NewRef(Py_None);
+give_up:
+    Py_XDECREF(memories[0]);
+    Py_XDECREF(memories[1]);
+    Py_XDECREF(memories[2]);
+    return views;
 }
 
 /* view_wire(): views show samples as they travel from now on */
@@ -438,6 +500,8 @@ static PyMethodDef methods[] = {
      "fill(limit, images, bytes, labels, bytes, indices, bytes) -> batches copied"},
     {"view", stream_view, METH_NOARGS,
      "view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end"},
+    {"take", stream_take, METH_VARARGS,
+     "take(indices) -> as view(), in memory of the caller's own; indices or None"},
     {"view_wire", stream_view_wire, METH_NOARGS, "view_wire(): views show samples as they travel"},
     {"skip", stream_skip, METH_VARARGS, "skip(count)"},
     {"token", stream_token, METH_VARARGS,

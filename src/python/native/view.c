@@ -15,7 +15,8 @@ struct lease {
 
 struct view {
     PyObject_HEAD
-    struct lease *lease; /* owned */
+    PyObject *owner; /* owned: a lease, or memory of the user's own */
+    bool writable;
     const void *memory;
     uint32_t dtype; /* enum fmnist_dtype */
     int dimensions;
@@ -48,19 +49,20 @@ static void lease_dealloc(PyObject *self)
 
 static void view_dealloc(PyObject *self)
 {
-    Py_DECREF(&((struct view *)self)->lease->ob_base);
+    Py_DECREF(((struct view *)self)->owner);
     free_object(self);
 }
 
-static struct view *view_new(struct lease *lease, const void *memory, uint32_t dtype,
-                             int dimensions, const uint64_t *shape, Py_ssize_t item_bytes)
+static PyObject *view_new(PyObject *owner, const void *memory, uint32_t dtype, int dimensions,
+                          const uint64_t *shape, Py_ssize_t item_bytes, bool writable)
 {
     allocfunc alloc = (allocfunc)PyType_GetSlot(native_view_type, Py_tp_alloc);
     struct view *v = (struct view *)alloc(native_view_type, 0);
     if (!v)
         return NULL;
-    Py_INCREF(&lease->ob_base);
-    v->lease = lease;
+    Py_INCREF(owner);
+    v->owner = owner;
+    v->writable = writable;
     v->memory = memory;
     v->dtype = dtype;
     v->dimensions = dimensions;
@@ -71,15 +73,22 @@ static struct view *view_new(struct lease *lease, const void *memory, uint32_t d
         v->strides[i] = stride;
         stride *= v->shape[i];
     }
-    return v;
+    return &v->ob_base;
 }
 
-PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
+/* What holds the memory of a batch's images, labels and indices. */
+struct owners {
+    PyObject *images, *labels, *indices;
+};
+
+/* The tuple; indices only where somebody owns them. */
+static PyObject *views_of(const struct fmnist_stream_info *info, const struct fmnist_batch *batch,
+                          bool wire, const struct owners *owners)
 {
-    const struct fmnist_stream_info *info = &s->info;
-    bool chw = s->wire || info->layout == FMNIST_NCHW;
-    uint32_t dtype = s->wire ? info->wire_dtype : info->dtype;
-    uint64_t channels = s->wire ? info->wire_channels : info->channels;
+    bool chw = wire || info->layout == FMNIST_NCHW,
+         writable = !Py_IS_TYPE(owners->images, native_lease_type);
+    uint32_t dtype = wire ? info->wire_dtype : info->dtype;
+    uint64_t channels = wire ? info->wire_channels : info->channels;
     const uint64_t shape[4] = {
         batch->count,
         chw ? channels : info->height,
@@ -87,6 +96,27 @@ PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
         chw ? info->width : channels,
     };
     Py_ssize_t pixel = dlpack_types[dtype].bits / 8;
+    PyObject *images = view_new(owners->images, batch->images, dtype, 4, shape, pixel, writable);
+    PyObject *labels = view_new(owners->labels, batch->labels, info->label_dtype, 1, shape,
+                                info->label_bytes, writable);
+    PyObject *indices = Py_None;
+    if (owners->indices)
+        indices = view_new(owners->indices, batch->indices, FMNIST_INT64, 1, shape, sizeof(int64_t),
+                           writable);
+    else
+        Py_INCREF(indices);
+    if (images && labels && indices)
+        return Py_BuildValue("(KKKNNN)", (unsigned long long)batch->epoch,
+                             (unsigned long long)batch->step, (unsigned long long)batch->count,
+                             images, labels, indices);
+    Py_XDECREF(images);
+    Py_XDECREF(labels);
+    Py_XDECREF(indices);
+    return NULL;
+}
+
+PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
+{
     allocfunc alloc = (allocfunc)PyType_GetSlot(native_lease_type, Py_tp_alloc);
     struct lease *lease = (struct lease *)alloc(native_lease_type, 0);
     if (!lease) {
@@ -97,19 +127,17 @@ PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
     Py_INCREF(&s->ob_base);
     lease->stream = s;
     lease->batch = *batch;
-    struct view *images = view_new(lease, batch->images, dtype, 4, shape, pixel);
-    struct view *labels =
-        view_new(lease, batch->labels, info->label_dtype, 1, shape, info->label_bytes);
-    struct view *indices = view_new(lease, batch->indices, FMNIST_INT64, 1, shape, sizeof(int64_t));
-    Py_DECREF(&lease->ob_base);
-    if (images && labels && indices)
-        return Py_BuildValue("(KKKNNN)", (unsigned long long)batch->epoch,
-                             (unsigned long long)batch->step, (unsigned long long)batch->count,
-                             images, labels, indices);
-    Py_XDECREF((PyObject *)images);
-    Py_XDECREF((PyObject *)labels);
-    Py_XDECREF((PyObject *)indices);
-    return NULL;
+    PyObject *self = &lease->ob_base;
+    PyObject *views = views_of(&s->info, batch, s->wire, &(struct owners){self, self, self});
+    Py_DECREF(self);
+    return views;
+}
+
+PyObject *view_taken(const struct native_stream *s, const struct fmnist_batch *batch,
+                     PyObject *const memories[3])
+{
+    const struct owners owners = {memories[0], memories[1], memories[2]};
+    return views_of(&s->info, batch, false, &owners);
 }
 
 /* ---- the buffer protocol: NumPy, memoryview ------------------------------------------------ */
@@ -123,7 +151,7 @@ static const char *const formats[] = {
 static int view_getbuffer(PyObject *self, Py_buffer *b, int flags)
 {
     struct view *v = (struct view *)self;
-    if (flags & PyBUF_WRITABLE) {
+    if (flags & PyBUF_WRITABLE && !v->writable) {
         b->obj = NULL;
         PyErr_SetString(PyExc_BufferError, "batches in shared memory are read-only: copy them");
         return -1;
@@ -134,7 +162,7 @@ static int view_getbuffer(PyObject *self, Py_buffer *b, int flags)
         .obj = self,
         .len = v->shape[0] * v->strides[0],
         .itemsize = v->item_bytes,
-        .readonly = 1,
+        .readonly = !v->writable,
         .ndim = v->dimensions,
         .format = flags & PyBUF_FORMAT ? (char *)formats[v->dtype] : NULL,
         .shape = flags & PyBUF_ND ? v->shape : NULL,
