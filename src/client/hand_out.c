@@ -136,12 +136,13 @@ int fmnist_release(struct fmnist_stream *s, const struct fmnist_batch *batch)
                     (unsigned long long)batch->epoch, (unsigned long long)batch->step);
     put_memory(s, s->held[n % s->held_size]);
     s->held[n % s->held_size] = NULL;
-    if (n != s->tail)
-        return FMNIST_OK; /* an older one is still held */
-    while (s->tail < s->number && !s->held[s->tail % s->held_size])
-        s->tail++;
-    if (s->in_place)
-        stream_give_back(s);
+    if (n == s->tail) { /* else an older one is still held */
+        while (s->tail < s->number && !s->held[s->tail % s->held_size])
+            s->tail++;
+        if (s->in_place)
+            stream_give_back(s);
+    }
+    stream_pay_kick(s);
     return FMNIST_OK;
 }
 
@@ -202,5 +203,6 @@ int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *theirs,
     s->number++;
     s->step++;
     stream_give_back(s);
+    stream_pay_kick(s);
     return FMNIST_OK;
 }

@@ -176,6 +176,7 @@ static int wait_for_batch(struct fmnist_stream *s, uint32_t timeout_ms)
 
 static int await_shm(struct fmnist_stream *s, uint32_t timeout_ms)
 {
+    stream_pay_kick(s); /* who takes one view behind the other releases none */
     bool there = is_there(s) || (ring_view_spin(&s->view, s->number) && is_there(s));
     int rc = there ? FMNIST_OK : wait_for_batch(s, timeout_ms);
     if (!rc)
@@ -315,5 +316,13 @@ void stream_give_back(struct fmnist_stream *s)
     if (s->left.header && !old)
         leave_ring(s);
     if (ring_view_release(old ? &s->left : &s->view, tail))
-        connection_kick(&s->connection);
+        s->owes_kick = true;
+}
+
+void stream_pay_kick(struct fmnist_stream *s)
+{
+    if (!s->owes_kick)
+        return;
+    s->owes_kick = false;
+    connection_kick(&s->connection);
 }

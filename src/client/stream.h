@@ -83,6 +83,7 @@ struct fmnist_stream {
     struct ring_view view;   /* shm: the ring that batches come from */
     struct ring_view left;   /* shm: the one before, while batches of it are held */
     uint64_t waits_since_ns; /* shm: when the next batch was first missed; 0: it was not */
+    bool owes_kick;          /* shm: the daemon wants a message */
     uint64_t untold_ns;      /* waited at a shared ring since the last message */
     uint64_t left_at;        /* they are those before this number */
     uint64_t began;          /* the first batch from the present daemon */
@@ -112,8 +113,11 @@ int stream_receive(struct fmnist_stream *s, void *frame, struct parts *p);
  * be received again. */
 bool stream_was_taken(const struct fmnist_stream *s);
 
-/* Tells the rings which batches' slots are needed no more. */
+/* Tells the rings which batches' slots are needed no more. The message that the daemon may want of
+ * it takes a hundred times as long, and is sent by stream_pay_kick: behind the trainer's wait for
+ * its batch, when it is through with that. */
 void stream_give_back(struct fmnist_stream *s);
+void stream_pay_kick(struct fmnist_stream *s);
 
 /* What the daemon says of the stream: everything that sizes are computed from later is checked
  * here, once. Errors: FMNIST_EPROTO. */
