@@ -66,8 +66,9 @@ int connection_send_rest(struct connection *c, uint16_t type, const void *body, 
                          size_t *sent, uint32_t timeout_ms);
 
 /* Asks the daemon to look at the tails, unless the socket is full: the frames that it has yet to
- * read make it look too. A daemon that is gone is the next call's to tell. Never blocks. */
-void connection_kick(struct connection *c);
+ * read make it look too. A daemon that is gone is the next call's to tell. Returns false where the
+ * system had no memory for it: it is to be sent again. Never blocks. */
+bool connection_kick(struct connection *c);
 
 /* Receives a frame's head. *fd_count descriptors may come with it; it says how many did. An error
  * frame is taken whole, and becomes this call's result. Errors: FMNIST_ETIMEDOUT with nothing lost

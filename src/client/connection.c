@@ -236,14 +236,14 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
     return connection_send_rest(c, type, body, size, &sent, c->timeout_ms);
 }
 
-void connection_kick(struct connection *c)
+bool connection_kick(struct connection *c)
 {
     uint8_t head[WIRE_HEAD_SIZE];
     wire_put_head(head, WIRE_KICK, 0);
     struct iovec part = {head, sizeof head};
     /* So few bytes are sent together or not at all. */
-    if (c->fd >= 0)
-        socket_send(c->fd, &part, 1);
+    ssize_t n = c->fd < 0 ? 0 : socket_send(c->fd, &part, 1);
+    return n != -ENOBUFS && n != -ENOMEM;
 }
 
 int connection_reply(struct connection *c, int sent, struct reply *reply)

@@ -145,9 +145,10 @@ static void doze(struct fmnist_stream *s, uint32_t nap_ms, uint64_t waited_ns)
     ring_view_announce(&s->view);
     bool shared = ring_view_shared(&s->view), tell = has_to_tell(s, shared, waited_ns);
     if (tell) {
-        connection_kick(&s->connection);
+        s->owes_kick = true;
         s->untold_ns = 0;
     }
+    stream_pay_kick(s); /* also one that did not go before */
     ring_view_wait(&s->view, s->number, shared && !tell && UNTOLD_MS < nap_ms ? UNTOLD_MS : nap_ms);
     uint64_t waited = clock_ns() - start;
     ring_view_note_wait(&s->view, waited);
@@ -323,6 +324,5 @@ void stream_pay_kick(struct fmnist_stream *s)
 {
     if (!s->owes_kick)
         return;
-    s->owes_kick = false;
-    connection_kick(&s->connection);
+    s->owes_kick = !connection_kick(&s->connection);
 }

@@ -1,9 +1,12 @@
 /* Processes that die or stop, on either side: what the others notice of it, and when. */
 #include "e2e/harness.h"
+#include "e2e/peer.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* What a loaded machine may add to the library's promises. */
@@ -367,6 +370,49 @@ START_TEST(daemon_stopped__question__its_late_answer_is_no_other_ones)
 }
 END_TEST
 
+/* ---- the system's memory ------------------------------------------------------------------- */
+
+static unsigned kicks_to_lose, kicks_lost;
+
+/* In the library's place of the C library's: some frames of eight bytes find no memory for a
+ * buffer. */
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    const uint8_t *frame = m->msg_iovlen == 1 ? m->msg_iov[0].iov_base : NULL;
+    if (kicks_to_lose && frame && m->msg_iov[0].iov_len == 8 && frame[4] == KICK) {
+        kicks_to_lose--;
+        kicks_lost++;
+        errno = ENOBUFS;
+        return -1;
+    }
+    return syscall(SYS_sendmsg, fd, m, flags);
+}
+
+/* A daemon that waits for word of room waits for good where that was lost; the only reader, too. */
+START_TEST(kick__lost_for_want_of_memory__sent_again)
+{
+    for (unsigned lost = 1; lost <= 3; lost++)
+        for (int k = 0; k < 2; k++) {
+            struct fmnist_spec spec = small_spec();
+            spec.dtype =
+                k ? FMNIST_FLOAT32 : FMNIST_UINT8; /* given back at the release, or before */
+            struct fmnist_stream *stream = open_stream(client, &spec);
+            ck_assert(daemon_wait_until(rings_are_stocked, client));
+            kicks_to_lose = lost;
+            kicks_lost = 0;
+            for (int i = 0; i < 500; i++) {
+                struct fmnist_batch b;
+                if (fmnist_next(stream, &b) == FMNIST_END_OF_EPOCH)
+                    must(fmnist_next(stream, &b));
+                must(fmnist_release(stream, &b));
+            }
+            ck_assert_uint_eq(kicks_lost, lost);
+            fmnist_close(stream);
+            wait_for_clients(client, 1);
+        }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("faults");
@@ -374,6 +420,7 @@ int main(void)
     suite_add_tcase(suite, tc);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, kick__lost_for_want_of_memory__sent_again);
     tcase_add_test(tc, client_killed__holding_every_slot__its_ring_comes_back);
     tcase_add_test(tc, client_killed__its_child_keeps_the_socket__its_ring_comes_back);
     tcase_add_loop_test(tc, client_never_reads__others__go_on, 0, 4);
