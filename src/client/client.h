@@ -6,7 +6,8 @@
 #define CLIENT_CLIENT_H
 
 #include "base/adaptive_spin.h"
-#include "base/err.h"
+#include "client/fail.h"
+#include "client/fork_guard.h"
 #include "fmnist.h"
 #include "wire/message.h"
 
@@ -14,25 +15,6 @@
 #include <stdint.h>
 
 #define SOCKET_PATH_SIZE 108
-
-/* Writes the thread's error text and returns `code`. */
-int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The same from a struct err of the inner modules; their negative errno values become ours. */
-int fail_from(int rc, const struct err *e);
-
-/* ---- fork guard ---------------------------------------------------------------------------- */
-
-/* A page that the kernel empties in a forked child (MADV_WIPEONFORK), so that asking costs a load
- * and not a getpid(2) a batch. Source: madvise(2). */
-struct fork_guard {
-    volatile uint32_t *page; /* owned; NULL: ask getpid */
-    int pid;
-};
-
-int fork_guard_init(struct fork_guard *g);
-void fork_guard_close(struct fork_guard *g);
-bool fork_guard_forked(const struct fork_guard *g);
 
 /* ---- a connection -------------------------------------------------------------------------- */
 
@@ -113,8 +95,5 @@ struct fmnist_client {
 
 /* Makes a connection where there is none, or where the one that there is has ended. */
 int client_connect(struct fmnist_client *client);
-
-/* FMNIST_EFORK with its text where the handle is another process's. */
-int guard_check(const struct fork_guard *g);
 
 #endif

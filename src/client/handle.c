@@ -1,4 +1,4 @@
-/* Errors, the fork guard, connecting, and what can be asked without a stream. */
+/* Connecting, and what can be asked without a stream. */
 #include "client/client.h"
 
 #include "base/io.h"
@@ -6,92 +6,20 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT_MS   30000u
 #define DEFAULT_RECONNECT_MS 60000
-#define GUARD_MARK           0x464d4e53u
 
-/* ---- errors -------------------------------------------------------------------------------- */
-
-static _Thread_local char last_error[ERR_TEXT_SIZE] = "";
-
-const char *fmnist_error(void)
-{
-    return last_error;
-}
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 const char *fmnist_version(void)
 {
     return FMNIST_VERSION;
 }
-
-int fail(int code, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(last_error, sizeof last_error, format, args);
-    va_end(args);
-    err_make_line(last_error);
-    return code;
-}
-
-int fail_from(int rc, const struct err *e)
-{
-    int code = rc == -EINVAL   ? FMNIST_EINVAL
-               : rc == -ENOMEM ? FMNIST_ENOMEM
-               : rc == -EPROTO ? FMNIST_EPROTO
-                               : FMNIST_EIO;
-    return fail(code, "%s", e->text);
-}
-
-/* ---- fork guard ---------------------------------------------------------------------------- */
-
-int fork_guard_init(struct fork_guard *g)
-{
-    g->pid = (int)getpid();
-    g->page = NULL;
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return fail(FMNIST_ENOMEM, "out of memory");
-    if (madvise(page, size, MADV_WIPEONFORK) < 0) { /* before Linux 4.14 */
-        munmap(page, size);
-        return FMNIST_OK;
-    }
-    g->page = page;
-    *g->page = GUARD_MARK;
-    return FMNIST_OK;
-}
-
-void fork_guard_close(struct fork_guard *g)
-{
-    if (g->page)
-        munmap((void *)g->page, (size_t)sysconf(_SC_PAGESIZE));
-    g->page = NULL;
-}
-
-bool fork_guard_forked(const struct fork_guard *g)
-{
-    return g->page ? *g->page != GUARD_MARK : (int)getpid() != g->pid;
-}
-
-int guard_check(const struct fork_guard *g)
-{
-    if (!fork_guard_forked(g))
-        return FMNIST_OK;
-    return fail(FMNIST_EFORK,
-                "this handle was made by process %d before fork(): connect and open again in "
-                "process %d (a token says where to go on)",
-                g->pid, (int)getpid());
-}
-
-/* ---- connecting ---------------------------------------------------------------------------- */
 
 static int too_long(const char *what, const char *path)
 {

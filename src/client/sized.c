@@ -1,7 +1,8 @@
 /* Structs of programs that were built against another header than ours. */
 #include "client/sized.h"
 
-#include "client/client.h"
+#include "client/fail.h"
+#include "fmnist.h"
 
 #include <string.h>
 

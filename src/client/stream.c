@@ -5,48 +5,13 @@
 #include "client/sized.h"
 #include "client/spec_public.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define INLINE_SLOTS 2u
 
 /* ---- opening ------------------------------------------------------------------------------- */
-
-static bool steps_fit(const struct fmnist_stream *s, const struct wire_opened *f)
-{
-    if (s->list.lengths) /* counts that were checked before they were sent */
-        return f->steps == s->spec.list_batch_count && f->sample_count == s->spec.list_count &&
-               f->batch_size == s->spec.batch_size;
-    return (f->steps - 1) * f->batch_size < f->sample_count;
-}
-
-static int check_fds(bool is_inline, size_t fd_count)
-{
-    if (fd_count == (is_inline ? 0 : 2))
-        return FMNIST_OK;
-    return fail(FMNIST_EPROTO, "the daemon sent %zu descriptors, want %d", fd_count,
-                is_inline ? 0 : 2);
-}
-
-int stream_check_opened(const struct fmnist_stream *s, const struct wire_opened *f, size_t fd_count)
-{
-    bool is_inline = s->spec.transport == FMNIST_INLINE;
-    int rc = check_fds(is_inline, fd_count);
-    if (rc)
-        return rc;
-    uint64_t pixels = (uint64_t)f->height * f->width;
-    uint64_t want = pixels * f->in_channels * (f->float_samples ? 4 : 1);
-    bool ok = f->height && f->width && f->height <= SPEC_SIDE_MAX * 16 &&
-              f->width <= SPEC_SIDE_MAX * 16 && f->channels && f->in_channels &&
-              f->channels <= FMNIST_CHANNELS_MAX && f->in_channels <= FMNIST_CHANNELS_MAX &&
-              (f->channels == f->in_channels || f->in_channels == 1) && f->float_samples <= 1 &&
-              f->sample_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
-              f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
-              f->steps <= f->sample_count && steps_fit(s, f) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
-              f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX &&
-              !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
-    return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
-}
 
 static int prepare_ring(struct fmnist_stream *s, const int fds[2])
 {
@@ -103,7 +68,6 @@ static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
     if (rc)
         return rc;
     s->label_bytes = dtype_bytes(s->spec.label_dtype);
-    s->image_bytes = (uint64_t)f->height * f->width * f->channels * dtype_bytes(s->spec.dtype);
     s->slot_count = stream_is_inline(s) ? INLINE_SLOTS : f->slot_count;
     if (!slot_layout_init(&s->layout, f->batch_size, f->sample_bytes))
         return fail(FMNIST_EPROTO, "the daemon announced batches of more than 4 GiB");
@@ -113,6 +77,8 @@ static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
     s->convert = make_convert_plan(s);
     if (!s->held || !s->idle || !s->convert)
         return fail(FMNIST_ENOMEM, "out of memory");
+    assert(convert_sample_bytes(s->convert) == f->sample_bytes);
+    s->image_bytes = convert_image_bytes(s->convert);
     set_in_place(s, convert_is_copy(s->convert));
     return stream_is_inline(s) ? FMNIST_OK : prepare_ring(s, fds);
 }

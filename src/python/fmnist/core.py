@@ -77,6 +77,9 @@ def _text(value: object) -> str:
 class Arrays(Protocol):
     """How a Stream makes arrays of a framework's kind."""
 
+    takes: bool
+    """Whether wrap() makes one's own arrays of writable memory, too."""
+
     def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
         """An array of the caller's."""
 
@@ -93,6 +96,7 @@ class Arrays(Protocol):
 class NumpyArrays:
     """NumPy's Arrays."""
 
+    takes = False
     bfloat16 = "uint16"  # the bits: NumPy has no such type
 
     @classmethod
@@ -359,7 +363,7 @@ class Stream:
     def batches(self, first: int = 0, stride: int = 1) -> Iterator[Batch]:
         """One epoch's Batch by Batch, from the position on; every stride-th from `first` on where
         several readers share an epoch. A broken-off epoch goes on with the next iterator."""
-        read = self._views if self.zero_copy else self._owned
+        read = self._one_by_one if self.zero_copy else self._owned
         return read(self._begin(), first, stride)
 
     def _begin(self) -> int:
@@ -394,9 +398,12 @@ class Stream:
         if reader != self._readers:
             raise RuntimeError("this stream has a newer iterator: one reads a stream at a time")
 
-    def _views(self, reader: int, first: int, stride: int) -> Iterator[Batch]:
+    def _one_by_one(self, reader: int, first: int, stride: int) -> Iterator[Batch]:
+        """Batch by batch: views, or memory of the caller's own that the native stream makes."""
         epoch, step = self._now()
         wrap, end = self._arrays.wrap, self._last_step(epoch)
+        # Behind anything else a view is still to come.
+        broken = errors.DaemonDied if self.zero_copy else BaseException
         native = None
         while step < end:
             self._check(reader)
@@ -407,14 +414,14 @@ class Stream:
                 self._position = (epoch, step)
                 continue
             try:
-                batch = native.view()
-            except errors.DaemonDied:
+                batch = native.view() if self.zero_copy else native.take(self._with_indices)
+            except broken:
                 self._abandon(native)
                 raise
             assert batch is not None  # there are batches left
             step += 1
             self._position = (epoch, step)
-            numbers = wrap(batch[5]) if self._with_indices else None
+            numbers = wrap(batch[5]) if self._with_indices and batch[5] is not None else None
             wrapped = Batch(epoch, step - 1, wrap(batch[3]), wrap(batch[4]), numbers)
             del batch, numbers
             yield wrapped
@@ -427,8 +434,8 @@ class Stream:
         per_block = max(1, BLOCK_BYTES // (size * info.image_bytes)) if stride == 1 else 1
         if self._lengths is not None:
             per_block = 1  # batches of several lengths
-        elif per_block == 1 and getattr(arrays, "takes", False):
-            yield from self._taken(reader, first, stride)
+        elif per_block == 1 and arrays.takes:
+            yield from self._one_by_one(reader, first, stride)
             return
         native = None
         while step < end:
@@ -451,34 +458,6 @@ class Stream:
                 self._position = (epoch, step)
                 yield Batch(epoch, step - 1, image, labels[i], indices and indices[i])
             del images, labels, indices, image
-
-    def _taken(self, reader: int, first: int, stride: int) -> Iterator[Batch]:
-        """Batch by batch, each in memory of its own that the native stream makes: the same as by
-        _owned, with fewer calls."""
-        epoch, step = self._now()
-        wrap, end = self._arrays.wrap, self._last_step(epoch)
-        native = None
-        while step < end:
-            self._check(reader)
-            native = native or self._at(epoch, step)
-            if step % stride != first:
-                native.skip(1)
-                step += 1
-                self._position = (epoch, step)
-                continue
-            try:
-                batch = native.take(self._with_indices)
-            except BaseException:
-                self._abandon(native)
-                raise
-            assert batch is not None  # there are batches left
-            step += 1
-            self._position = (epoch, step)
-            numbers = wrap(batch[5]) if batch[5] is not None else None
-            wrapped = Batch(epoch, step - 1, wrap(batch[3]), wrap(batch[4]), numbers)
-            del batch, numbers
-            yield wrapped
-            del wrapped
 
     def whole(self) -> tuple[Any, Any, Any]:
         """A whole epoch of equal batches as (images, labels, indices), in one array of each kind.
