@@ -1,6 +1,6 @@
 /* client/stream.h — a stream's insides, for the files that make it up: stream.c (opening, asking),
- * opened.c (what the daemon says of it), hand_out.c (views and copies in final form), receive.c (how a
- * batch comes, by either transport) and reopen.c (going on behind a daemon's end).
+ * opened.c (what the daemon says of it), hand_out.c (views and copies in final form), receive.c
+ * (how a batch comes, by either transport) and reopen.c (going on behind a daemon's end).
  *
  * A batch comes in wire form (ring/slot.h) and is handed out in final form: made in the caller's
  * memory, or for a view in memory of the stream's own, and then its slot goes back at once. Where
