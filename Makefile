@@ -69,21 +69,23 @@ USES_spec    := base
 USES_dataset := base
 USES_pixels  := base
 USES_sampler := base
+USES_augment := pixels base
 USES_ring    := base
 USES_wire    := spec base
-USES_render  := spec dataset pixels sampler base
-USES_client  := wire ring pixels spec base
-USES_ctl     := client wire ring pixels spec base
+USES_render  := augment spec dataset pixels sampler base
+USES_client  := augment wire ring pixels spec base
+USES_ctl     := client augment wire ring pixels spec base
 # the daemon's rooms
 USES_host    := base
 USES_config  := dataset base
-USES_feed    := host render wire ring spec dataset pixels sampler base
+USES_feed    := host render wire ring augment spec dataset pixels sampler base
 USES_session := feed config $(USES_feed)
 USES_requests := session $(USES_session)
 USES_server  := requests $(USES_requests)
 
 LIBS_dataset := -lz -luring -lxxhash
 LIBS_pixels  := -lm
+LIBS_augment := -lm
 LIBS_render  := $(LIBS_dataset) -lm -lxxhash
 LIBS_config  := $(LIBS_dataset) -lcyaml -lyaml
 LIBS_feed    := $(LIBS_render)
@@ -95,7 +97,7 @@ LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 
 ROOMS   := host config feed session requests server
-MODULES := base spec dataset pixels sampler ring wire render client ctl $(ROOMS)
+MODULES := base spec dataset pixels augment sampler ring wire render client ctl $(ROOMS)
 SOURCES = $(wildcard src/$(1)/*.c)
 
 # Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.
@@ -178,7 +180,7 @@ WHOLE_CLIENT = -Wl,--whole-archive $(call archive,client) -Wl,--no-whole-archive
 
 $(BUILD)/libfmnist.so.$(VERSION): $(CLIENT_ARCHIVES) $(call flags,link)
 	$(CC) -shared -o $@ -Wl,-soname,libfmnist.so.$(MAJOR) $(WHOLE_CLIENT) \
-	  $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL) $(LDLIBS)
+	  $(if $(SANITIZE),,-Wl,-z,defs) $(LDFLAGS_ALL) -lm $(LDLIBS)
 
 $(BUILD)/libfmnist.so.$(MAJOR): $(BUILD)/libfmnist.so.$(VERSION)
 	ln -sf $(<F) $@

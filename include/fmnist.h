@@ -49,7 +49,7 @@
  *
  * FMNIST_EINVAL else, and for a size that no header has: below the first's, or above 4096.
  *
- * Needs libc only. Linux.
+ * Needs libc with its libm only. Linux.
  */
 #ifndef FMNIST_H
 #define FMNIST_H
@@ -155,6 +155,14 @@ enum fmnist_transport {
     FMNIST_INLINE = 2 /* batches on the socket: through proxies and containers */
 };
 
+/* Where the random draws of spec.augment come from. */
+enum fmnist_draws {
+    FMNIST_DRAWS_COUNTER = 1, /* from (seed, epoch, sample, operation): whatever the order, the
+                                 batch size, the world size and the other operations are */
+    FMNIST_DRAWS_LIST = 2,    /* spec.list_values */
+    FMNIST_DRAWS_CALLER = 3   /* fmnist_stream_values, before each batch; the library augments */
+};
+
 #define FMNIST_CHANNELS_MAX 4
 
 /* A stream's description. Fill it with fmnist_spec_init() and change what differs. */
@@ -202,6 +210,19 @@ struct fmnist_spec {
      * and world_size 1. */
     const uint32_t *list_batches; /* [list_batch_count] */
     uint64_t list_batch_count;
+
+    /* NULL and "" (default): images as they are. Else a chain of torchvision's transforms as text,
+     * "random-crop(28, padding=4) random-horizontal-flip", which docs/augmentation.md describes. It
+     * is applied to the resized image and says height, width and channels of what is delivered.
+     * Where it ends in a tensor of floats (to-tensor, ...), dtype is a float, and mean and std are
+     * its own (normalize). Kept by reference until fmnist_open returns. */
+    const char *augment;
+    uint32_t draws; /* enum fmnist_draws; 0 (default): FMNIST_DRAWS_COUNTER */
+    uint32_t views; /* each image so many times, with draws of its own: 1 .. 16; 0 (default): 1.
+                       A batch's images are then [count][views]..., labels and indices as ever */
+    /* FMNIST_DRAWS_LIST: struct fmnist_augment_info.value_count numbers for each entry and view of
+     * `list`, with FMNIST_ORDER_LIST or sequential and world_size 1. Part of the list's digest. */
+    const uint32_t *list_values; /* [list_count][views][value_count] */
 };
 
 /* Sets every field to its default. Errors: none; a size that is no header's is refused where the
@@ -405,6 +426,13 @@ struct fmnist_into {
 FMNIST_API int fmnist_next_into(struct fmnist_stream *stream, const struct fmnist_into *into,
                                 struct fmnist_batch *batch);
 
+/* FMNIST_DRAWS_CALLER: the draws of the next batch, [count][views][value_count]; copied, and used
+ * up by the batch they are for. Without them fmnist_next is FMNIST_EINVAL and consumes nothing.
+ * Errors: FMNIST_EINVAL for another count than the next batch has, and for a value that cannot be
+ * drawn, with its place. */
+FMNIST_API int fmnist_stream_values(struct fmnist_stream *stream, const uint32_t *values,
+                                    uint64_t count);
+
 /* The position behind the last batch handed out by next or next_into. */
 FMNIST_API int fmnist_stream_token(const struct fmnist_stream *stream, struct fmnist_token *token);
 
@@ -418,6 +446,69 @@ FMNIST_API int fmnist_stream_token_at(const struct fmnist_stream *stream, uint64
  * Errors: FMNIST_ETOKEN for a damaged token. Threads: any. */
 FMNIST_API int fmnist_token_at(const struct fmnist_token *of, uint64_t epoch, uint64_t step,
                                struct fmnist_token *token);
+
+/* ---- augmentation -------------------------------------------------------------------------- */
+
+/* A chain of transforms for images of one shape: the draws of spec.augment, without a daemon. */
+struct fmnist_augment;
+
+/* text: as spec.augment. channels, height, width: of the images before it, as stored or resized.
+ * Errors: FMNIST_EINVAL with the place in the text and what is known there, or the operation that
+ * cannot be done with such images; FMNIST_ENOMEM. Owns: the caller; end with fmnist_augment_free.
+ * Threads: any number of calls with one chain at a time. */
+FMNIST_API int fmnist_augment_new(const char *text, uint32_t channels, uint32_t height,
+                                  uint32_t width, struct fmnist_augment **augment);
+FMNIST_API void fmnist_augment_free(struct fmnist_augment *augment); /* accepts NULL */
+
+struct fmnist_augment_info {
+    size_t size;          /* sizeof(struct fmnist_augment_info), set by the caller */
+    uint32_t value_count; /* numbers that are drawn for an image */
+    uint32_t channels;    /* of the images behind the chain */
+    uint32_t height;
+    uint32_t width;
+    uint32_t dtype;   /* FMNIST_FLOAT32 where the chain ends in a tensor of floats, else UINT8 */
+    const char *text; /* the chain's canonical text; valid as long as the chain */
+};
+FMNIST_API int fmnist_augment_info(const struct fmnist_augment *augment,
+                                   struct fmnist_augment_info *info);
+
+/* The i-th value: of which operation (its place in the chain), what it is ("top"), and whether its
+ * four bytes are a float32 rather than an int32. Errors: FMNIST_EINVAL where i is not below
+ * value_count. */
+struct fmnist_augment_value {
+    size_t size;           /* sizeof(struct fmnist_augment_value), set by the caller */
+    uint32_t at;           /* 0: the chain's first operation, those within others counted */
+    const char *operation; /* "random-crop" */
+    const char *name;      /* "top" */
+    uint32_t is_float;
+};
+FMNIST_API int fmnist_augment_value(const struct fmnist_augment *augment, uint32_t i,
+                                    struct fmnist_augment_value *value);
+
+/* The draws of FMNIST_DRAWS_COUNTER: values [count][views][value_count] of the samples `indices`.
+ */
+FMNIST_API int fmnist_augment_draw(const struct fmnist_augment *augment, uint64_t seed,
+                                   uint64_t epoch, uint32_t views, const uint32_t *indices,
+                                   uint64_t count, uint32_t *values);
+
+/* The draws that torchvision's transforms take from PyTorch's CPU generators, batch by batch:
+ * states [generators] of the 5,056 bytes of torch.get_rng_state(), moved on by what is drawn.
+ * Batch b, of lengths[b] samples, draws from generator (first + b) % generators, as DataLoader's
+ * workers do. Values come in the order of batches. Errors: FMNIST_EINVAL for no such state. */
+#define FMNIST_TORCH_STATE_BYTES 5056
+FMNIST_API int fmnist_augment_draw_torch(const struct fmnist_augment *augment, uint8_t *states,
+                                         uint32_t generators, uint32_t first,
+                                         const uint32_t *lengths, uint64_t batches,
+                                         uint32_t *values);
+
+/* The state behind torch.manual_seed(seed). */
+FMNIST_API void fmnist_torch_seed(uint8_t state[FMNIST_TORCH_STATE_BYTES], uint64_t seed);
+
+/* The chain's pixels: samples [count][channels][height][width] uint8 of fmnist_augment_new's shape
+ * and values [count][value_count] to images [count][channels][height][width] of info's dtype, the
+ * whole chain applied. Errors: FMNIST_EINVAL for a value that cannot be drawn; FMNIST_ENOMEM. */
+FMNIST_API int fmnist_augment_run(const struct fmnist_augment *augment, const uint8_t *samples,
+                                  const uint32_t *values, uint64_t count, void *images);
 
 #ifdef __cplusplus
 }

@@ -22,11 +22,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How a level becomes 0..1. */
+enum convert_scale {
+    CONVERT_DIVIDE,  /* level / 255: torchvision's ToTensor, ConvertImageDtype */
+    CONVERT_MULTIPLY /* level * fl32(1 / 255): v2.ToDtype(scale=True), another bit for 126 levels */
+};
+
 struct convert_shape {
     uint32_t height, width;
     uint32_t in_channels; /* of the sample */
     uint32_t channels;    /* delivered: in_channels, or any number where in_channels is 1 */
     bool float_samples;   /* float32 samples; dtype is then not FMNIST_UINT8 */
+    uint32_t scale;       /* enum convert_scale, of uint8 samples */
     uint32_t dtype;       /* FMNIST_UINT8, FLOAT32, FLOAT16, BFLOAT16 */
     uint32_t layout;
     bool normalise;
