@@ -1,9 +1,9 @@
 /* augment/plan.h — a chain for images of one shape: sizes through it, what comes out of it.
  *
- * A chain falls into two parts. The `head` (operations 0 .. head_count - 1) is run on a sample and
- * gives levels, or float32 where the chain does more with floats than the library's last step can.
- * What is left behind it is to-tensor or to-dtype, and normalize, and is that last step
- * (pixels/convert.h): `scale`, mean and std say what it has to be.
+ * A chain falls into two parts. The `head` (operations 0 .. tail.head_count - 1) is run on a sample
+ * and gives levels, or float32 where the chain does more with floats than the library's last step
+ * can. What is left behind it is to-tensor or to-dtype, and normalize, and is that last step
+ * (pixels/convert.h): `tail` says what it has to be.
  *
  * Sizes within a chain may depend on the draws (random-rotation with expand, random-apply); that of
  * its end may not.
@@ -27,16 +27,24 @@ struct augment_shape {
     uint32_t form; /* enum augment_form */
 };
 
+/* The last step of a chain, where the library's own is enough for it. */
+struct augment_tail {
+    uint32_t head_count;            /* operations before it */
+    bool floats;                    /* the whole chain gives float32; else it gives levels */
+    uint32_t scale;                 /* enum convert_scale, where the head gives levels */
+    uint32_t mean_count, std_count; /* 0, 1, or one a channel */
+    float mean[FMNIST_CHANNELS_MAX], std[FMNIST_CHANNELS_MAX];
+};
+
+/* Of a chain, whatever the images are. */
+void augment_tail_of(struct augment_tail *tail, const struct augment_chain *chain);
+
 struct augment_plan {
     struct augment_chain *chain; /* owned */
-    uint32_t head_count;
+    struct augment_tail tail;
     struct augment_shape in, out;   /* of the head */
-    uint32_t max_height, max_width; /* of any picture within the head, padding included */
+    uint32_t max_height, max_width; /* of any picture within the chain, padding included */
     uint32_t max_channels;
-    bool ends_in_floats;            /* the whole chain gives float32; else it gives levels */
-    uint32_t scale;                 /* of the last step, where out is levels: enum convert_scale */
-    uint32_t mean_count, std_count; /* of the last step */
-    float mean[FMNIST_CHANNELS_MAX], std[FMNIST_CHANNELS_MAX];
 };
 
 /* in: of the samples; form AUGMENT_PICTURE. Takes the chain over, also on failure.
