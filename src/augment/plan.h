@@ -55,8 +55,8 @@ int augment_plan_new(struct augment_plan **plan, struct augment_chain *chain,
 void augment_plan_free(struct augment_plan *plan);
 
 /* The shape behind an operation that has those values (its own, not the row's), for a picture of
- * shape `s` before it. The values are such as augment_check_values takes; those of random-apply's children are asked one by
- * one. Draws and pixels both follow it. */
+ * shape `s` before it. The values are such as augment_check_values takes; those of random-apply's
+ * children are asked one by one. Draws and pixels both follow it. */
 void augment_shape_after(const struct augment_op *op, const uint32_t *values,
                          struct augment_shape *s);
 
