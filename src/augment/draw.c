@@ -1,0 +1,455 @@
+/* What is drawn for an image, one operation after the other, and whether it could have been drawn.
+ *
+ * The words of draws "counter", so that others can compute the same: for an operation of a sample
+ * they are torch-like Philox4x32-10 words of subsequence 0,
+ *
+ *     key     s = mix(COUNTER_VERSION)                       mix, G: sampler/shuffle.h
+ *             for v in seed, epoch, kind, occurrence:  s = mix(u64(s + G) ^ mix(u64(v + G)))
+ *     offset  view * 2^40 + sample * 2^8                     blocks of four words
+ *
+ * where kind is the operation's number (chain.h) and occurrence counts those of its kind before it.
+ */
+#include "augment/draw.h"
+
+#include "augment/words.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define COUNTER_VERSION 1
+#define TRIES           10 /* of torchvision's, for a box that fits */
+#define RAND_OPS        14u
+
+/* ---- values as they lie in a row ----------------------------------------------------------- */
+
+static void put_float(uint32_t *value, float f)
+{
+    memcpy(value, &f, sizeof f);
+}
+
+static float get_float(const uint32_t *value)
+{
+    float f;
+    memcpy(&f, value, sizeof f);
+    return f;
+}
+
+/* ---- what an operation draws --------------------------------------------------------------- */
+
+/* A probability is compared as float32. */
+static bool happens(struct words *w, const struct augment_op *op)
+{
+    return words_rand(w) < (float)op->p;
+}
+
+/* The picture that random-crop crops: with its padding. */
+static struct augment_shape padded(const struct augment_op *op, const struct augment_shape *s)
+{
+    struct augment_shape p = *s;
+    if (op->has_padding) {
+        p.height += op->padding[1] + op->padding[3];
+        p.width += op->padding[0] + op->padding[2];
+    }
+    if (op->pad_if_needed && p.height < op->size[0])
+        p.height += 2 * (op->size[0] - p.height);
+    if (op->pad_if_needed && p.width < op->size[1])
+        p.width += 2 * (op->size[1] - p.width);
+    return p;
+}
+
+/* api 1 draws both numbers unless the sizes are equal, api 2 one for each side that is longer. */
+static void draw_crop(struct words *w, const struct augment_op *op, const struct augment_shape *s,
+                      uint32_t *v)
+{
+    struct augment_shape p = padded(op, s);
+    uint32_t rows = p.height - op->size[0], columns = p.width - op->size[1];
+    bool any = rows || columns;
+    v[0] = (op->api == 1 ? any : rows > 0) ? words_below(w, rows + 1) : 0;
+    v[1] = (op->api == 1 ? any : columns > 0) ? words_below(w, columns + 1) : 0;
+}
+
+static void draw_affine(struct words *w, const struct augment_op *op, const struct augment_shape *s,
+                        uint32_t *v)
+{
+    put_float(&v[0], words_uniform(w, op->degrees[0], op->degrees[1]));
+    double x = op->translate[0] * s->width, y = op->translate[1] * s->height;
+    v[1] = op->has_translate ? (uint32_t)(int32_t)rint(words_uniform(w, -x, x)) : 0;
+    v[2] = op->has_translate ? (uint32_t)(int32_t)rint(words_uniform(w, -y, y)) : 0;
+    put_float(&v[3], op->has_scale ? words_uniform(w, op->scale[0], op->scale[1]) : 1);
+    put_float(&v[4], op->shear_count ? words_uniform(w, op->shear[0], op->shear[1]) : 0);
+    put_float(&v[5], op->shear_count == 4 ? words_uniform(w, op->shear[2], op->shear[3]) : 0);
+}
+
+static void put_box(uint32_t *v, uint32_t top, uint32_t left, uint32_t height, uint32_t width)
+{
+    v[0] = top;
+    v[1] = left;
+    v[2] = height;
+    v[3] = width;
+}
+
+/* The middle of the picture, within the bounds of the ratio. */
+static void middle_box(const struct augment_op *op, const struct augment_shape *s, uint32_t *v)
+{
+    double ratio = (double)s->width / s->height;
+    double least = fmin(op->ratio[0], op->ratio[1]), most = fmax(op->ratio[0], op->ratio[1]);
+    uint32_t height = s->height, width = s->width;
+    if (ratio < least)
+        height = (uint32_t)rint(width / least);
+    else if (ratio > most)
+        width = (uint32_t)rint(height * most);
+    put_box(v, (s->height - height) / 2, (s->width - width) / 2, height, width);
+}
+
+static void draw_resized_crop(struct words *w, const struct augment_op *op,
+                              const struct augment_shape *s, uint32_t *v)
+{
+    double area = (double)s->height * s->width;
+    for (int i = 0; i < TRIES; i++) {
+        double target = area * words_uniform(w, op->scale[0], op->scale[1]);
+        double ratio = words_exp(words_uniform(w, op->log_ratio[0], op->log_ratio[1]));
+        double width = rint(sqrt(target * ratio)), height = rint(sqrt(target / ratio));
+        if (width < 1 || width > s->width || height < 1 || height > s->height)
+            continue;
+        uint32_t top = words_below(w, s->height - (uint32_t)height + 1);
+        uint32_t left = words_below(w, s->width - (uint32_t)width + 1);
+        put_box(v, top, left, (uint32_t)height, (uint32_t)width);
+        return;
+    }
+    middle_box(op, s, v);
+}
+
+static void draw_erasing(struct words *w, const struct augment_op *op,
+                         const struct augment_shape *s, uint32_t *v)
+{
+    double area = (double)s->height * s->width;
+    put_box(v, 0, 0, 0, 0);
+    if (!happens(w, op))
+        return;
+    for (int i = 0; i < TRIES; i++) {
+        double target = area * words_uniform(w, op->scale[0], op->scale[1]);
+        double ratio = words_exp(words_uniform(w, op->log_ratio[0], op->log_ratio[1]));
+        double height = rint(sqrt(target * ratio)), width = rint(sqrt(target / ratio));
+        if (height >= s->height || width >= s->width)
+            continue;
+        uint32_t top = words_below(w, s->height - (uint32_t)height + 1);
+        uint32_t left = words_below(w, s->width - (uint32_t)width + 1);
+        put_box(v, top, left, (uint32_t)height, (uint32_t)width);
+        return;
+    }
+}
+
+static void draw_jitter(struct words *w, const struct augment_op *op, uint32_t *v)
+{
+    uint32_t order[4] = {0, 1, 2, 3};
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t k = i + words_below(w, 4 - i), kept = order[i];
+        order[i] = order[k];
+        order[k] = kept;
+    }
+    v[0] = order[0] | order[1] << 2 | order[2] << 4 | order[3] << 6;
+    for (uint32_t i = 0; i < 4; i++)
+        put_float(&v[1 + i], op->has_factor[i]
+                                 ? words_uniform(w, op->factor[i][0], op->factor[i][1])
+                                 : (i < 3 ? 1 : 0));
+}
+
+/* Of the fourteen: Identity, AutoContrast and Equalize have none; ShearX to Sharpness have a sign.
+ */
+static bool has_level(uint32_t operation)
+{
+    return operation > 0 && operation < 12;
+}
+
+static bool has_sign(uint32_t operation)
+{
+    return operation > 0 && operation < 10;
+}
+
+static uint32_t draw_sign(struct words *w, const struct augment_op *op)
+{
+    return op->api == 1 ? words_below(w, 2) != 0 : words_rand(w) <= 0.5f;
+}
+
+static void draw_trivial(struct words *w, const struct augment_op *op, uint32_t *v)
+{
+    v[0] = words_below(w, RAND_OPS);
+    v[1] = has_level(v[0]) ? words_below(w, op->bins) : 0;
+    v[2] = has_sign(v[0]) ? draw_sign(w, op) : 0;
+}
+
+static void draw_rand_augment(struct words *w, const struct augment_op *op, uint32_t *v)
+{
+    for (uint32_t i = 0; i < op->num_ops; i++, v += 2) {
+        v[0] = words_below(w, RAND_OPS);
+        v[1] = has_sign(v[0]) ? draw_sign(w, op) : 0;
+    }
+}
+
+static void draw_op(struct words *w, const struct augment_op *op, const struct augment_shape *s,
+                    uint32_t *v)
+{
+    switch (op->kind) {
+    case AUGMENT_RANDOM_CROP:
+        draw_crop(w, op, s, v);
+        break;
+    case AUGMENT_HORIZONTAL_FLIP:
+    case AUGMENT_VERTICAL_FLIP:
+    case AUGMENT_RANDOM_GRAYSCALE:
+        v[0] = happens(w, op);
+        break;
+    case AUGMENT_RANDOM_APPLY: /* api 1 skips where p < the number */
+        v[0] = op->api == 1 ? words_rand(w) <= (float)op->p : happens(w, op);
+        break;
+    case AUGMENT_RANDOM_ROTATION:
+        put_float(v, words_uniform(w, op->degrees[0], op->degrees[1]));
+        break;
+    case AUGMENT_RANDOM_AFFINE:
+        draw_affine(w, op, s, v);
+        break;
+    case AUGMENT_RANDOM_RESIZED_CROP:
+        draw_resized_crop(w, op, s, v);
+        break;
+    case AUGMENT_COLOR_JITTER:
+        draw_jitter(w, op, v);
+        break;
+    case AUGMENT_TRIVIAL_AUGMENT_WIDE:
+        draw_trivial(w, op, v);
+        break;
+    case AUGMENT_RAND_AUGMENT:
+        draw_rand_augment(w, op, v);
+        break;
+    case AUGMENT_RANDOM_ERASING:
+        draw_erasing(w, op, s, v);
+        break;
+    }
+}
+
+/* ---- a sample ------------------------------------------------------------------------------ */
+
+/* The operation behind one that was drawn: its children are left out where it is not applied. */
+static const struct augment_op *after(const struct augment_op *op, uint32_t *values)
+{
+    if (op->kind != AUGMENT_RANDOM_APPLY || values[op->first_value])
+        return op + 1;
+    for (uint32_t i = 1; i <= op->children; i++)
+        memset(values + op[i].first_value, 0, op[i].value_count * sizeof *values);
+    return op + 1 + op->children;
+}
+
+static void draw_sample(const struct augment_plan *plan, struct words *w, const uint64_t *keys,
+                        uint64_t offset, uint32_t *values)
+{
+    struct augment_shape s = plan->in;
+    const struct augment_op *first = plan->chain->ops, *end = first + plan->chain->count;
+    for (const struct augment_op *op = first; op < end; op = after(op, values)) {
+        uint32_t *v = values + op->first_value;
+        if (op->value_count) {
+            if (keys)
+                words_begin_philox(w, keys[op - first], offset);
+            draw_op(w, op, &s, v);
+        }
+        augment_shape_after(op, v, &s);
+    }
+}
+
+void augment_draw_torch(const struct augment_plan *plan, struct mt19937 *mt, size_t count,
+                        uint32_t *values)
+{
+    struct words w;
+    words_begin_torch(&w, mt);
+    for (size_t i = 0; i < count; i++, values += plan->chain->value_count)
+        draw_sample(plan, &w, NULL, 0, values);
+    words_end_torch(&w);
+}
+
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static uint64_t fold(uint64_t s, uint64_t v)
+{
+    return mix((s + GOLDEN) ^ mix(v + GOLDEN));
+}
+
+void augment_draw_counter(const struct augment_plan *plan, uint64_t seed, uint64_t epoch,
+                          uint32_t view, const uint32_t *indices, size_t count, uint32_t *values)
+{
+    const struct augment_chain *chain = plan->chain;
+    uint64_t keys[AUGMENT_OPS_MAX];
+    uint64_t base = fold(fold(mix(COUNTER_VERSION), seed), epoch);
+    for (uint32_t i = 0; i < chain->count; i++)
+        keys[i] = fold(fold(base, chain->ops[i].kind), chain->ops[i].occurrence);
+    struct words w;
+    for (size_t i = 0; i < count; i++, values += chain->value_count)
+        draw_sample(plan, &w, keys, (uint64_t)view << 40 | (uint64_t)indices[i] << 8, values);
+}
+
+/* ---- checks -------------------------------------------------------------------------------- */
+
+struct check {
+    const struct augment_op *op;
+    const uint32_t *v;
+    size_t row;
+    struct err *e;
+    bool failed;
+};
+
+static void fail_int(struct check *c, uint32_t i, int64_t low, int64_t high)
+{
+    bool is_float;
+    if (!c->failed)
+        err_set(c->e, -EINVAL, "draws[%zu], %s: %s is %d, want %lld to %lld", c->row,
+                augment_name(c->op->kind), augment_value_name(c->op, i, &is_float),
+                (int32_t)c->v[i], (long long)low, (long long)high);
+    c->failed = true;
+}
+
+static void check_int(struct check *c, uint32_t i, int64_t low, int64_t high)
+{
+    if ((int32_t)c->v[i] < low || (int32_t)c->v[i] > high)
+        fail_int(c, i, low, high);
+}
+
+/* Both ends may be drawn: the lower one often, the upper one where rounding reaches it. */
+static void check_float(struct check *c, uint32_t i, double low, double high)
+{
+    float f = get_float(&c->v[i]), a = (float)low, b = (float)high;
+    if ((f >= a && f <= b) || c->failed)
+        return;
+    bool is_float;
+    err_set(c->e, -EINVAL, "draws[%zu], %s: %s is %g, want %g to %g", c->row,
+            augment_name(c->op->kind), augment_value_name(c->op, i, &is_float), (double)f,
+            (double)a, (double)b);
+    c->failed = true;
+}
+
+static void check_box(struct check *c, int64_t least, int64_t most_h, int64_t most_w,
+                      const struct augment_shape *s)
+{
+    check_int(c, 2, least, most_h);
+    check_int(c, 3, least, most_w);
+    if (c->failed)
+        return;
+    check_int(c, 0, 0, (int64_t)s->height - c->v[2]);
+    check_int(c, 1, 0, (int64_t)s->width - c->v[3]);
+}
+
+static void check_affine(struct check *c, const struct augment_shape *s)
+{
+    const struct augment_op *op = c->op;
+    double x = op->has_translate ? rint((double)(float)(op->translate[0] * s->width)) : 0;
+    double y = op->has_translate ? rint((double)(float)(op->translate[1] * s->height)) : 0;
+    check_float(c, 0, op->degrees[0], op->degrees[1]);
+    check_int(c, 1, -(int64_t)x, (int64_t)x);
+    check_int(c, 2, -(int64_t)y, (int64_t)y);
+    check_float(c, 3, op->has_scale ? op->scale[0] : 1, op->has_scale ? op->scale[1] : 1);
+    check_float(c, 4, op->shear_count ? op->shear[0] : 0, op->shear_count ? op->shear[1] : 0);
+    bool both = op->shear_count == 4;
+    check_float(c, 5, both ? op->shear[2] : 0, both ? op->shear[3] : 0);
+}
+
+static void check_jitter(struct check *c)
+{
+    uint32_t order = c->v[0], seen = 0;
+    for (int i = 0; i < 4; i++)
+        seen |= 1u << (order >> 2 * i & 3);
+    if (seen != 15 || order > 255)
+        fail_int(c, 0, 27, 228); /* of the 24 that name each factor once */
+    for (uint32_t i = 0; i < 4; i++) {
+        double none = i < 3 ? 1 : 0;
+        bool has = c->op->has_factor[i];
+        check_float(c, 1 + i, has ? c->op->factor[i][0] : none, has ? c->op->factor[i][1] : none);
+    }
+}
+
+static void check_op(struct check *c, const struct augment_shape *s)
+{
+    const struct augment_op *op = c->op;
+    switch (op->kind) {
+    case AUGMENT_RANDOM_CROP: {
+        struct augment_shape p = padded(op, s);
+        check_int(c, 0, 0, (int64_t)p.height - op->size[0]);
+        check_int(c, 1, 0, (int64_t)p.width - op->size[1]);
+        break;
+    }
+    case AUGMENT_HORIZONTAL_FLIP:
+    case AUGMENT_VERTICAL_FLIP:
+    case AUGMENT_RANDOM_GRAYSCALE:
+    case AUGMENT_RANDOM_APPLY:
+        check_int(c, 0, 0, 1);
+        break;
+    case AUGMENT_RANDOM_ROTATION:
+        check_float(c, 0, op->degrees[0], op->degrees[1]);
+        break;
+    case AUGMENT_RANDOM_AFFINE:
+        check_affine(c, s);
+        break;
+    case AUGMENT_RANDOM_RESIZED_CROP:
+        check_box(c, 1, s->height, s->width, s);
+        break;
+    case AUGMENT_COLOR_JITTER:
+        check_jitter(c);
+        break;
+    case AUGMENT_TRIVIAL_AUGMENT_WIDE:
+        check_int(c, 0, 0, RAND_OPS - 1);
+        check_int(c, 1, 0, has_level(c->v[0]) ? (int64_t)op->bins - 1 : 0);
+        check_int(c, 2, 0, has_sign(c->v[0]));
+        break;
+    case AUGMENT_RAND_AUGMENT:
+        for (uint32_t i = 0; i < op->num_ops; i++) {
+            check_int(c, 2 * i, 0, RAND_OPS - 1);
+            check_int(c, 2 * i + 1, 0, has_sign(c->v[2 * i]));
+        }
+        break;
+    case AUGMENT_RANDOM_ERASING:
+        check_box(c, 0, (int64_t)s->height - 1, (int64_t)s->width - 1, s);
+        break;
+    }
+}
+
+/* Of an operation that is not applied. */
+static void check_zeros(struct check *c)
+{
+    for (uint32_t i = 0; i < c->op->value_count; i++)
+        check_int(c, i, 0, 0);
+}
+
+static bool check_sample(const struct augment_plan *plan, const uint32_t *values, size_t row,
+                         struct err *e)
+{
+    struct augment_shape s = plan->in;
+    const struct augment_op *op = plan->chain->ops, *end = op + plan->chain->count;
+    const struct augment_op *left_out = op; /* operations before it are not applied */
+    struct check c = {.row = row, .e = e};
+    for (; op < end && !c.failed; op++) {
+        c.op = op;
+        c.v = values + op->first_value;
+        if (op < left_out) {
+            check_zeros(&c);
+            continue;
+        }
+        check_op(&c, &s);
+        if (c.failed)
+            break;
+        if (op->kind == AUGMENT_RANDOM_APPLY && !c.v[0])
+            left_out = op + 1 + op->children;
+        augment_shape_after(op, c.v, &s);
+    }
+    return !c.failed;
+}
+
+int augment_check_values(const struct augment_plan *plan, const uint32_t *values, size_t count,
+                         struct err *e)
+{
+    for (size_t i = 0; i < count; i++, values += plan->chain->value_count)
+        if (!check_sample(plan, values, i, e))
+            return -EINVAL;
+    return 0;
+}
