@@ -6,7 +6,7 @@
  *     chain      operation { blank operation }
  *     operation  name [ '(' [ argument { ',' argument } ] ')' ]
  *     argument   [ key '=' ] value                        without a key: in the order of the table
- *     value      number | word | '(' number { ',' number } ')' | '[' chain ']'
+ *     value      number | word | '(' number { ',' number } [ ',' ] ')' | '[' chain ']'
  *
  * A number is strtod's, in the C locale's way: "4", "0.5", "0x1.8p-1". A flag is true or false. A
  * size is (height, width), or one number for both (resize: the shorter side, as torchvision's).
