@@ -4,8 +4,6 @@
 
 #include "pixels/affine.h"
 
-#include <string.h>
-
 static void picture_rotation(struct rotation *r, const struct augment_op *op, double angle)
 {
     double x = op->has_center ? op->center[0] : r->width / 2.0;
@@ -29,12 +27,9 @@ static void tensor_rotation(struct rotation *r, const struct augment_op *op, dou
         affine_tensor_expand(r->m, op->api, &r->height, &r->width);
 }
 
-void rotation_of(struct rotation *r, const struct augment_op *op, const uint32_t *values,
+void rotation_of(struct rotation *r, const struct augment_op *op, double angle,
                  const struct augment_shape *s)
 {
-    float drawn;
-    memcpy(&drawn, values, sizeof drawn);
-    double angle = drawn;
     bool picture = s->form == AUGMENT_PICTURE;
     *r = (struct rotation){.turns = -1, .height = s->height, .width = s->width};
     if (!op->has_center && (picture || op->api != 1))

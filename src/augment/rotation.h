@@ -1,4 +1,4 @@
-/* augment/rotation.h — what random-rotation does to one picture: the turn or the matrix, and the
+/* augment/rotation.h — what a rotation does to one picture: the turn or the matrix, and the
  * size behind it. Private to augment/: the shape and the pixels ask the same function.
  */
 #ifndef AUGMENT_ROTATION_H
@@ -12,8 +12,8 @@ struct rotation {
     uint32_t height, width; /* behind it */
 };
 
-/* values: the operation's own. */
-void rotation_of(struct rotation *r, const struct augment_op *op, const uint32_t *values,
+/* By an angle in degrees. op says the centre, whether the size grows, and the api. */
+void rotation_of(struct rotation *r, const struct augment_op *op, double angle,
                  const struct augment_shape *s);
 
 #endif

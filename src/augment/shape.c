@@ -3,6 +3,7 @@
 #include "augment/rotation.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* torchvision's arithmetic where one number is given: the shorter side becomes that. */
 static void resize_shape(const struct augment_op *op, struct augment_shape *s)
@@ -40,7 +41,9 @@ void augment_shape_after(const struct augment_op *op, const uint32_t *values,
     case AUGMENT_RANDOM_ROTATION:
         if (op->expand) {
             struct rotation r;
-            rotation_of(&r, op, values, s);
+            float angle;
+            memcpy(&angle, values, sizeof angle);
+            rotation_of(&r, op, angle, s);
             s->height = r.height;
             s->width = r.width;
         }

@@ -3,9 +3,14 @@
  * and without value-changing float options. */
 #include "pixels/pillow.h"
 
+#include "base/bytes.h"
+#include "pixels/transpose.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static double box(double t)
 {
@@ -87,28 +92,29 @@ static int32_t fixed_point(double w)
     return (int32_t)(w < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
-                     uint32_t n_out)
+/* The longest window there is. */
+static uint32_t taps_of(enum pillow_filter filter, uint32_t n_in, uint32_t n_out)
 {
-    *axis = (struct pillow_axis){.n_in = n_in, .n_out = n_out};
     double step = (double)n_in / n_out;
+    double reach = filters[filter].radius * (step < 1.0 ? 1.0 : step);
+    uint32_t taps = 0;
+    for (uint32_t i = 0; i < n_out; i++) {
+        struct window w = window_at(i, step, reach, n_in);
+        if (w.hi - w.lo > taps)
+            taps = (uint32_t)(w.hi - w.lo);
+    }
+    return taps;
+}
+
+/* axis->first and weights point to zeroed memory, exact to room for axis->taps. */
+static void fill_axis(struct pillow_axis *axis, enum pillow_filter filter, double *exact)
+{
+    uint32_t n_in = axis->n_in;
+    double step = (double)n_in / axis->n_out;
     double stretch = step < 1.0 ? 1.0 : step;
     double reach = filters[filter].radius * stretch;
     double unstretch = 1.0 / stretch;
-
-    for (uint32_t i = 0; i < n_out; i++) {
-        struct window w = window_at(i, step, reach, n_in);
-        if (w.hi - w.lo > axis->taps)
-            axis->taps = (uint32_t)(w.hi - w.lo);
-    }
-    axis->first = calloc(n_out, sizeof *axis->first);
-    axis->weights = calloc((size_t)n_out * axis->taps, sizeof *axis->weights);
-    double *exact = calloc(axis->taps, sizeof *exact);
-    if (!axis->first || !axis->weights || !exact) {
-        free(exact);
-        return -ENOMEM;
-    }
-    for (uint32_t i = 0; i < n_out; i++) {
+    for (uint32_t i = 0; i < axis->n_out; i++) {
         struct window w = window_at(i, step, reach, n_in);
         double sum = 0.0;
         for (int64_t j = w.lo; j < w.hi; j++) {
@@ -122,6 +128,21 @@ int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32
         for (int64_t j = 0; j < w.hi - w.lo; j++)
             row[j] = fixed_point(sum != 0.0 ? exact[j] / sum : exact[j]);
     }
+}
+
+int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
+                     uint32_t n_out)
+{
+    *axis = (struct pillow_axis){.n_in = n_in, .n_out = n_out};
+    axis->taps = taps_of(filter, n_in, n_out);
+    axis->first = calloc(n_out, sizeof *axis->first);
+    axis->weights = calloc((size_t)n_out * axis->taps, sizeof *axis->weights);
+    double *exact = calloc(axis->taps, sizeof *exact);
+    if (!axis->first || !axis->weights || !exact) {
+        free(exact);
+        return -ENOMEM;
+    }
+    fill_axis(axis, filter, exact);
     free(exact);
     return 0;
 }
@@ -131,6 +152,104 @@ void pillow_axis_close(struct pillow_axis *axis)
     free(axis->first);
     free(axis->weights);
     *axis = (struct pillow_axis){0};
+}
+
+/* ---- in the caller's memory: the doubles, the weights, the first samples */
+
+/* A window is no longer than its reach to both sides, and the pixels that both ends cut. */
+static uint32_t taps_at_most(enum pillow_filter filter, uint32_t n_in, uint32_t n_out)
+{
+    double step = (double)n_in / n_out;
+    double taps = 2.0 * filters[filter].radius * (step < 1.0 ? 1.0 : step) + 2.0;
+    return taps < n_in ? (uint32_t)taps : n_in;
+}
+
+size_t pillow_axis_bytes(enum pillow_filter filter, uint32_t n_in, uint32_t n_out)
+{
+    size_t taps = taps_at_most(filter, n_in, n_out);
+    return taps * sizeof(double) + n_out * taps * sizeof(int32_t) + n_out * sizeof(uint32_t);
+}
+
+void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
+                       uint32_t n_out, void *memory)
+{
+    size_t bytes = pillow_axis_bytes(filter, n_in, n_out);
+    *axis = (struct pillow_axis){.n_in = n_in, .n_out = n_out};
+    axis->taps = taps_of(filter, n_in, n_out);
+    assert(axis->taps <= taps_at_most(filter, n_in, n_out));
+    memset(memory, 0, bytes);
+    double *exact = memory;
+    axis->weights = (int32_t *)(void *)(exact + axis->taps);
+    axis->first = (uint32_t *)(void *)(axis->weights + (size_t)n_out * axis->taps);
+    fill_axis(axis, filter, exact);
+}
+
+/* ---- passes */
+
+enum pillow_order pillow_order_of(bool revision_13, uint32_t in_h, uint32_t in_w, uint32_t out_h,
+                                  uint32_t out_w)
+{
+    if (out_h == in_h)
+        return PILLOW_X;
+    if (out_w == in_w)
+        return PILLOW_Y;
+    int64_t rows_removed = (int64_t)in_h - out_h, columns_removed = (int64_t)in_w - out_w;
+    return revision_13 && rows_removed > 0 && rows_removed > 2 * columns_removed ? PILLOW_YX
+                                                                                 : PILLOW_XY;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return align_up(bytes, 64);
+}
+
+size_t pillow_scratch_bytes(enum pillow_order order, size_t in_h, size_t in_w, size_t out_h,
+                            size_t out_w)
+{
+    switch (order) {
+    case PILLOW_X:
+        return aligned(in_h * in_w) + aligned(in_h * out_w);
+    case PILLOW_XY:
+        return aligned(in_h * in_w) + 2 * aligned(in_h * out_w);
+    case PILLOW_YX:
+        return 2 * aligned(out_h * in_w) + aligned(out_h * out_w);
+    default:
+        return 0;
+    }
+}
+
+/* Horizontal passes run on mirrored planes. a, b and c are pieces of the scratch. */
+void pillow_resample(const struct pillow_axis *x, const struct pillow_axis *y,
+                     enum pillow_order order, const uint8_t *in, uint8_t *out, uint8_t *scratch)
+{
+    size_t in_h = y->n_in, in_w = x->n_in, out_h = y->n_out, out_w = x->n_out;
+    uint8_t *a = scratch, *b, *c;
+    switch (order) {
+    case PILLOW_Y:
+        ISA_PICK(pillow_pass)(y, in, in_w, out);
+        break;
+    case PILLOW_X:
+        b = a + aligned(in_w * in_h);
+        transpose_bytes(in, in_h, in_w, a);
+        ISA_PICK(pillow_pass)(x, a, in_h, b);
+        transpose_bytes(b, out_w, in_h, out);
+        break;
+    case PILLOW_XY:
+        b = a + aligned(in_w * in_h);
+        c = b + aligned(out_w * in_h);
+        transpose_bytes(in, in_h, in_w, a);
+        ISA_PICK(pillow_pass)(x, a, in_h, b);
+        transpose_bytes(b, out_w, in_h, c);
+        ISA_PICK(pillow_pass)(y, c, out_w, out);
+        break;
+    default: /* PILLOW_YX */
+        b = a + aligned(out_h * in_w);
+        c = b + aligned(in_w * out_h);
+        ISA_PICK(pillow_pass)(y, in, in_w, a);
+        transpose_bytes(a, out_h, in_w, b);
+        ISA_PICK(pillow_pass)(x, b, out_h, c);
+        transpose_bytes(c, out_w, out_h, out);
+    }
 }
 
 void pillow_nearest(uint32_t n_in, uint32_t n_out, uint32_t *index)

@@ -16,6 +16,7 @@
 
 #include "pixels/isa_variants.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,9 +36,36 @@ int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32
                      uint32_t n_out);
 void pillow_axis_close(struct pillow_axis *axis);
 
+/* The same in the caller's memory, of pillow_axis_bytes, aligned for any type. No size from 1 to
+ * n_in needs more bytes than n_in. */
+size_t pillow_axis_bytes(enum pillow_filter filter, uint32_t n_in, uint32_t n_out);
+void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
+                       uint32_t n_out, void *memory);
+
 /* Shape: in[n_in][width] to out[n_out][width]; they do not overlap. */
 ISA_DECLARE(pillow_pass, const struct pillow_axis *axis, const uint8_t *in, size_t width,
             uint8_t *out);
+
+/* Which passes, in which order. */
+enum pillow_order {
+    PILLOW_X, /* horizontal only */
+    PILLOW_Y, /* vertical only */
+    PILLOW_XY,
+    PILLOW_YX
+};
+
+/* Of a picture whose size changes. Pillow 13 begins with the vertical pass where it removes more
+ * than twice as many rows as the horizontal one removes columns (which may be fewer than none). */
+enum pillow_order pillow_order_of(bool revision_13, uint32_t in_h, uint32_t in_w, uint32_t out_h,
+                                  uint32_t out_w);
+
+/* Of the scratch of pillow_resample, 64-byte aligned. */
+size_t pillow_scratch_bytes(enum pillow_order order, size_t in_h, size_t in_w, size_t out_h,
+                            size_t out_w);
+
+/* A plane. An axis that has no pass still says its side (n_in, n_out). */
+void pillow_resample(const struct pillow_axis *x, const struct pillow_axis *y,
+                     enum pillow_order order, const uint8_t *in, uint8_t *out, uint8_t *scratch);
 
 /* The source index of each of n_out positions with the NEAREST filter; n_in where there is none
  * (such pixels are 0). */

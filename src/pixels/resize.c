@@ -12,7 +12,6 @@
 #include "pixels/opencv.h"
 #include "pixels/pillow.h"
 #include "pixels/tf.h"
-#include "pixels/transpose.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,16 +20,7 @@
 /* A float32 holds every side up to here exactly. */
 #define SIDE_MAX (1u << 24)
 
-enum method {
-    METHOD_COPY,
-    METHOD_NEAREST,
-    METHOD_PILLOW_X,  /* one horizontal pass */
-    METHOD_PILLOW_Y,  /* one vertical pass */
-    METHOD_PILLOW_XY, /* horizontal, then vertical */
-    METHOD_PILLOW_YX,
-    METHOD_OPENCV,
-    METHOD_TF
-};
+enum method { METHOD_COPY, METHOD_NEAREST, METHOD_PILLOW, METHOD_OPENCV, METHOD_TF };
 
 struct resize_plan {
     struct resize_shape shape;
@@ -40,6 +30,7 @@ struct resize_plan {
     size_t plane_bytes; /* of the scratch: a plane that was taken out of the image, or 0 */
     size_t method_bytes;
     struct pillow_axis pillow_x, pillow_y;
+    enum pillow_order pillow_order;
     uint32_t *nearest_x, *nearest_y;
     uint32_t inside_x, inside_y; /* positions that show a source pixel: all before these */
     struct opencv_axis opencv_x, opencv_y;
@@ -67,38 +58,20 @@ static bool pillow_filter_of(uint32_t rule, enum pillow_filter *filter)
     return true;
 }
 
-/* Which passes, in which order. Pillow 13 begins with the vertical one where it removes more than
- * twice as many rows as the horizontal one removes columns (which may be fewer than none). */
-static enum method pillow_method(uint32_t rule, const struct resize_shape *s)
-{
-    if (s->out_h == s->in_h)
-        return METHOD_PILLOW_X;
-    if (s->out_w == s->in_w)
-        return METHOD_PILLOW_Y;
-    bool revision_13 = rule <= FMNIST_RESIZE_PILLOW_LANCZOS;
-    int64_t rows_removed = (int64_t)s->in_h - s->out_h;
-    int64_t columns_removed = (int64_t)s->in_w - s->out_w;
-    return revision_13 && rows_removed > 0 && rows_removed > 2 * columns_removed ? METHOD_PILLOW_YX
-                                                                                 : METHOD_PILLOW_XY;
-}
-
 static int plan_pillow(struct resize_plan *p, uint32_t rule, enum pillow_filter filter)
 {
     const struct resize_shape *s = &p->shape;
-    p->method = pillow_method(rule, s);
+    p->method = METHOD_PILLOW;
+    p->pillow_order =
+        pillow_order_of(rule <= FMNIST_RESIZE_PILLOW_LANCZOS, s->in_h, s->in_w, s->out_h, s->out_w);
+    p->method_bytes = pillow_scratch_bytes(p->pillow_order, s->in_h, s->in_w, s->out_h, s->out_w);
+    p->pillow_x = (struct pillow_axis){.n_in = s->in_w, .n_out = s->out_w};
+    p->pillow_y = (struct pillow_axis){.n_in = s->in_h, .n_out = s->out_h};
     int r = 0;
-    if (p->method != METHOD_PILLOW_Y)
+    if (p->pillow_order != PILLOW_Y)
         r = pillow_axis_init(&p->pillow_x, filter, s->in_w, s->out_w);
-    if (r == 0 && p->method != METHOD_PILLOW_X)
+    if (r == 0 && p->pillow_order != PILLOW_X)
         r = pillow_axis_init(&p->pillow_y, filter, s->in_h, s->out_h);
-
-    size_t in_h = s->in_h, in_w = s->in_w, out_h = s->out_h, out_w = s->out_w;
-    if (p->method == METHOD_PILLOW_X)
-        p->method_bytes = aligned(in_h * in_w) + aligned(in_h * out_w);
-    else if (p->method == METHOD_PILLOW_XY)
-        p->method_bytes = aligned(in_h * in_w) + 2 * aligned(in_h * out_w);
-    else if (p->method == METHOD_PILLOW_YX)
-        p->method_bytes = 2 * aligned(out_h * in_w) + aligned(out_h * out_w);
     return r;
 }
 
@@ -271,41 +244,6 @@ static void run_nearest(const struct resize_plan *p, const uint8_t *in, uint8_t 
     memset(out, 0, (size_t)(s->out_h - p->inside_y) * s->out_w);
 }
 
-/* Horizontal passes run on mirrored planes. a, b and c are pieces of the scratch.  */
-static void run_pillow(const struct resize_plan *p, const uint8_t *in, uint8_t *out,
-                       uint8_t *scratch)
-{
-    const struct resize_shape *s = &p->shape;
-    size_t in_h = s->in_h, in_w = s->in_w, out_h = s->out_h, out_w = s->out_w;
-    uint8_t *a = scratch, *b, *c;
-    switch (p->method) {
-    case METHOD_PILLOW_Y:
-        ISA_PICK(pillow_pass)(&p->pillow_y, in, in_w, out);
-        break;
-    case METHOD_PILLOW_X:
-        b = a + aligned(in_w * in_h);
-        transpose_bytes(in, in_h, in_w, a);
-        ISA_PICK(pillow_pass)(&p->pillow_x, a, in_h, b);
-        transpose_bytes(b, out_w, in_h, out);
-        break;
-    case METHOD_PILLOW_XY:
-        b = a + aligned(in_w * in_h);
-        c = b + aligned(out_w * in_h);
-        transpose_bytes(in, in_h, in_w, a);
-        ISA_PICK(pillow_pass)(&p->pillow_x, a, in_h, b);
-        transpose_bytes(b, out_w, in_h, c);
-        ISA_PICK(pillow_pass)(&p->pillow_y, c, out_w, out);
-        break;
-    default: /* METHOD_PILLOW_YX */
-        b = a + aligned(out_h * in_w);
-        c = b + aligned(in_w * out_h);
-        ISA_PICK(pillow_pass)(&p->pillow_y, in, in_w, a);
-        transpose_bytes(a, out_h, in_w, b);
-        ISA_PICK(pillow_pass)(&p->pillow_x, b, out_h, c);
-        transpose_bytes(c, out_w, out_h, out);
-    }
-}
-
 static void run_tf(const struct resize_plan *p, const uint8_t *in, float *out, void *scratch)
 {
     const struct tf_geometry *g = &p->geometry;
@@ -331,7 +269,7 @@ static void run_plane(const struct resize_plan *p, const uint8_t *in, void *out,
         run_tf(p, in, out, scratch);
         break;
     default:
-        run_pillow(p, in, out, scratch);
+        pillow_resample(&p->pillow_x, &p->pillow_y, p->pillow_order, in, out, scratch);
     }
 }
 

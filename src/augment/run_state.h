@@ -1,0 +1,58 @@
+/* augment/run_state.h — one picture on its way through a chain. Private to augment/.
+ *
+ * Crops, borders and flips are not done when they are met: they are put together into a window,
+ * which is looked through when an operation wants the pixels, or at the end.
+ */
+#ifndef AUGMENT_RUN_STATE_H
+#define AUGMENT_RUN_STATE_H
+
+#include "augment/plan.h"
+#include "augment/policy.h"
+#include "augment/scratch.h"
+#include "pixels/window.h"
+
+#include <string.h>
+
+struct run {
+    struct augment_scratch *scratch;
+    const void *sample;
+    void *place;                /* where the result belongs */
+    const void *at;             /* the picture: the sample, a room, or the place */
+    struct augment_shape shape; /* of the picture as it will be behind the window */
+    bool last;                  /* what is made now is the result */
+
+    bool has_window;
+    struct window window;
+    uint8_t fill_levels[FMNIST_CHANNELS_MAX]; /* outside the window's picture */
+    float fill_floats[FMNIST_CHANNELS_MAX];
+};
+
+static inline float value_f32(const uint32_t *value)
+{
+    float f;
+    memcpy(&f, value, sizeof f);
+    return f;
+}
+
+/* Where the next picture is to be made: not where the present one is. */
+void *run_target(struct run *r);
+
+/* Where an operation that works pixel by pixel writes: over the picture, where that is ours. */
+void *run_over(struct run *r);
+
+/* An operation's fill, one number a channel. Levels are cut to 0 .. 255, their fractions off. */
+void run_fill_levels(const struct augment_op *op, const struct augment_shape *s,
+                     uint8_t fill[FMNIST_CHANNELS_MAX]);
+void run_fill_floats(const struct augment_op *op, const struct augment_shape *s,
+                     float fill[FMNIST_CHANNELS_MAX]);
+
+/* ---- run_acts.c: operations on pixels that are there (no window is pending) */
+
+void run_resize(struct run *r, const struct augment_op *op);
+void run_rotation(struct run *r, const struct augment_op *op, const uint32_t *values);
+void run_affine(struct run *r, const struct augment_op *op, const uint32_t *values);
+void run_jitter(struct run *r, const struct augment_op *op, const uint32_t *values);
+void run_grayscale(struct run *r, uint32_t channels);
+void run_policy(struct run *r, const struct augment_op *op, const uint32_t *values);
+
+#endif
