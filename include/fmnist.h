@@ -350,13 +350,14 @@ struct fmnist_stream_info {
     uint32_t label_dtype;
     uint32_t transport;
     uint32_t slot_count;  /* batches that may be held, unreleased, at a time */
-    uint64_t image_bytes; /* of one image as delivered */
+    uint64_t image_bytes; /* of a sample as delivered, all its views */
     uint32_t label_bytes; /* of one label */
     uint64_t epoch;       /* the position: the next batch is (epoch, step) */
     uint64_t step;
     uint8_t digest[16];     /* of the canonical spec and the dataset */
     uint32_t wire_dtype;    /* of the samples that travel: FMNIST_UINT8 or FMNIST_FLOAT32 */
     uint32_t wire_channels; /* of them */
+    uint32_t views; /* images of each sample: a batch's are [count][views]... where more than 1 */
 };
 FMNIST_API int fmnist_stream_info(const struct fmnist_stream *stream,
                                   struct fmnist_stream_info *info);

@@ -48,7 +48,7 @@ static void describe(const struct fmnist_stream *s, const struct parts *p, struc
     };
 }
 
-static void fill_view(const struct fmnist_stream *s, const struct parts *p, void *memory,
+static void fill_view(struct fmnist_stream *s, const struct parts *p, void *memory,
                       struct fmnist_batch *b)
 {
     char *at = memory;
@@ -56,7 +56,7 @@ static void fill_view(const struct fmnist_stream *s, const struct parts *p, void
     int64_t *indices = (int64_t *)(at + s->view_layout.indices_at);
     describe(s, p, b);
     if (!s->in_place)
-        convert_batch(s->convert, p->samples, memory, b->count);
+        finish_batch(&s->finish, p->samples, memory, b->count);
     convert_labels(p->labels, b->count, s->spec.label_dtype, labels);
     convert_indices(p->indices, b->count, indices);
     b->images = s->in_place ? p->samples : memory;
@@ -64,12 +64,12 @@ static void fill_view(const struct fmnist_stream *s, const struct parts *p, void
     b->indices = indices;
 }
 
-static void fill_into(const struct fmnist_stream *s, const struct parts *p,
+static void fill_into(struct fmnist_stream *s, const struct parts *p,
                       const struct fmnist_into *into, struct fmnist_batch *b)
 {
     describe(s, p, b);
     if (into->images)
-        convert_batch(s->convert, p->samples, into->images, b->count);
+        finish_batch(&s->finish, p->samples, into->images, b->count);
     if (into->labels)
         convert_labels(p->labels, b->count, s->spec.label_dtype, into->labels);
     if (into->indices)
@@ -89,10 +89,19 @@ static int need_frame(struct fmnist_stream *s)
     return s->frame || !stream_is_inline(s) ? FMNIST_OK : fail(FMNIST_ENOMEM, "out of memory");
 }
 
+/* Whether the next batch, if one comes, can be finished. */
+static int ready(const struct fmnist_stream *s)
+{
+    bool ends = s->step == s->opened.steps;
+    return ends ? FMNIST_OK : finish_ready(&s->finish, stream_batch_count(s));
+}
+
 static int receive_view(struct fmnist_stream *s, struct fmnist_batch *batch, void *memory)
 {
     struct parts p;
-    int rc = s->in_place ? FMNIST_OK : need_frame(s);
+    int rc = ready(s);
+    if (!rc && !s->in_place)
+        rc = need_frame(s);
     do {
         if (!rc)
             rc = stream_receive(s, s->in_place ? memory : s->frame, &p);
@@ -118,6 +127,7 @@ int fmnist_next(struct fmnist_stream *s, struct fmnist_batch *batch)
     s->held[s->number % s->held_size] = memory;
     s->number++;
     s->step++;
+    s->finish.values_count = 0;
     if (!s->in_place)
         stream_give_back(s);
     return FMNIST_OK;
@@ -188,6 +198,8 @@ int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *theirs,
     if (!rc)
         rc = check_into(s, &into);
     if (!rc)
+        rc = ready(s);
+    if (!rc)
         rc = need_frame(s);
     do {
         if (!rc)
@@ -202,7 +214,24 @@ int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *theirs,
     s->tail += s->tail == s->number; /* nothing is held */
     s->number++;
     s->step++;
+    s->finish.values_count = 0;
     stream_give_back(s);
     stream_pay_kick(s);
     return FMNIST_OK;
+}
+
+/* ---- draws of the caller's ------------------------------------------------------------------- */
+
+int fmnist_stream_values(struct fmnist_stream *s, const uint32_t *values, uint64_t count)
+{
+    if (!s || (!values && count))
+        return fail(FMNIST_EINVAL, "stream and values: want no NULL");
+    int rc = guard_check(&s->guard);
+    if (rc)
+        return rc;
+    uint64_t step = s->step;
+    s->step = step == s->opened.steps ? 0 : step; /* behind an epoch's end: the next one's first */
+    uint64_t want = stream_batch_count(s);
+    s->step = step;
+    return finish_values(&s->finish, values, count, want);
 }

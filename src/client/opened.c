@@ -24,16 +24,19 @@ int stream_check_opened(const struct fmnist_stream *s, const struct wire_opened 
     int rc = check_fds(is_inline, fd_count);
     if (rc)
         return rc;
-    uint64_t pixels = (uint64_t)f->height * f->width;
-    uint64_t want = pixels * f->in_channels * (f->float_samples ? 4 : 1);
+    uint64_t pixels = (uint64_t)f->in_height * f->in_width;
+    uint64_t want = pixels * f->in_channels * f->views * (f->float_samples ? 4 : 1);
+    bool drawn_here = *s->spec.augment && s->spec.draws == FMNIST_DRAWS_CALLER;
     bool ok = f->height && f->width && f->height <= SPEC_SIDE_MAX * 16 &&
-              f->width <= SPEC_SIDE_MAX * 16 && f->channels && f->in_channels &&
-              f->channels <= FMNIST_CHANNELS_MAX && f->in_channels <= FMNIST_CHANNELS_MAX &&
-              (f->channels == f->in_channels || f->in_channels == 1) && f->float_samples <= 1 &&
+              f->width <= SPEC_SIDE_MAX * 16 && f->in_height && f->in_width &&
+              f->in_height <= SPEC_SIDE_MAX * 16 && f->in_width <= SPEC_SIDE_MAX * 16 && f->views &&
+              f->views <= SPEC_VIEWS_MAX &&
+              (drawn_here || (f->in_height == f->height && f->in_width == f->width)) &&
+              f->channels && f->in_channels && f->channels <= FMNIST_CHANNELS_MAX &&
+              f->in_channels <= FMNIST_CHANNELS_MAX && f->float_samples <= 1 &&
               f->sample_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
               f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
               f->steps <= f->sample_count && steps_fit(s, f) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
-              f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX &&
-              !(f->float_samples && s->spec.dtype == FMNIST_UINT8);
+              f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX;
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
 }

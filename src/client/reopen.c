@@ -102,7 +102,9 @@ static bool is_same(const struct wire_opened *a, const struct wire_opened *b)
     return a->sample_count == b->sample_count && a->steps == b->steps &&
            a->sample_bytes == b->sample_bytes && a->batch_size == b->batch_size &&
            a->channels == b->channels && a->height == b->height && a->width == b->width &&
-           a->in_channels == b->in_channels && a->float_samples == b->float_samples &&
+           a->in_channels == b->in_channels && a->in_height == b->in_height &&
+           a->in_width == b->in_width && a->views == b->views &&
+           a->float_samples == b->float_samples &&
            !memcmp(a->digest, b->digest, sizeof a->digest) &&
            !memcmp(a->identity, b->identity, sizeof a->identity);
 }

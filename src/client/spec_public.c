@@ -30,7 +30,9 @@ static const struct sized_kind kind = {"spec", "use fmnist_spec_init",
     X(pad)                \
     X(transport)          \
     X(epoch)              \
-    X(epochs)
+    X(epochs)             \
+    X(draws)              \
+    X(views)
 
 static void from_inner(struct fmnist_spec *to, const struct spec *from)
 {
@@ -65,12 +67,40 @@ int spec_from_public(struct spec *to, const struct fmnist_spec *from)
 #undef COPY
     memcpy(to->mean, from->mean, sizeof to->mean);
     memcpy(to->std, from->std, sizeof to->std);
+    if (!rc && from->augment && strlen(from->augment) >= SPEC_AUGMENT_SIZE)
+        rc = fail(FMNIST_EINVAL, "augment has %zu characters: want at most %d",
+                  strlen(from->augment), SPEC_AUGMENT_SIZE - 1);
+    else if (!rc && from->augment)
+        strcpy(to->augment, from->augment);
     return rc;
 }
 
-int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from)
+static int add_values(struct spec *to, struct list *list, const struct fmnist_spec *from,
+                      uint32_t value_count)
 {
-    *list = (struct list){from->list, from->list_count, from->list_batches, from->list_batch_count};
+    bool wants = from->draws == FMNIST_DRAWS_LIST && value_count;
+    if (from->list_values && from->draws != FMNIST_DRAWS_LIST)
+        return fail(FMNIST_EINVAL, "list_values want draws \"list\"");
+    if (!from->list_values && wants && from->list)
+        return fail(FMNIST_EINVAL,
+                    "draws \"list\" without list_values: want %u numbers for each of "
+                    "the list's entries and each view",
+                    value_count);
+    if (!wants || !from->list)
+        return FMNIST_OK;
+    list->values = from->list_values;
+    list->value_count = to->list_value_count = value_count * (from->views ? from->views : 1);
+    return FMNIST_OK;
+}
+
+int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from,
+                  uint32_t value_count)
+{
+    *list = (struct list){
+        from->list, from->list_count, from->list_batches, from->list_batch_count, NULL, 0};
+    int rc = add_values(to, list, from, value_count);
+    if (rc)
+        return rc;
     if (from->list && !from->list_count)
         return fail(FMNIST_EINVAL,
                     "list is empty: want numbers of the split, or no list for all its images");
@@ -129,5 +159,7 @@ int fmnist_spec_set(struct fmnist_spec *spec, const char *field, const char *val
         all.dataset = value;
     else if (!strcmp(field, "split"))
         all.split = value;
+    else if (!strcmp(field, "augment"))
+        all.augment = value;
     return sized_give_back(&kind, spec, &all);
 }

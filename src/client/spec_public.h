@@ -12,8 +12,10 @@ int spec_take(struct fmnist_spec *to, const struct fmnist_spec *theirs);
 int spec_from_public(struct spec *to, const struct fmnist_spec *from);
 
 /* Adds the list, if there is one: its counts, its digest, and with lengths the longest as the
- * batch size. `list` borrows the caller's arrays. Errors: FMNIST_EINVAL for lengths that are not
- * those of the list, and for counts without their arrays. */
-int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from);
+ * batch size. `list` borrows the caller's arrays. value_count: of the spec's chain, for an image.
+ * Errors: FMNIST_EINVAL for lengths that are not those of the list, for counts without their
+ * arrays, and for values that the spec has no use for, or lacks. */
+int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *from,
+                  uint32_t value_count);
 
 #endif

@@ -20,27 +20,6 @@ static int prepare_ring(struct fmnist_stream *s, const int fds[2])
     return rc ? fail_from(rc, &e) : FMNIST_OK;
 }
 
-static struct convert_plan *make_convert_plan(const struct fmnist_stream *s)
-{
-    const struct wire_opened *f = &s->opened;
-    const struct spec *spec = &s->spec;
-    struct convert_shape shape = {
-        .height = f->height,
-        .width = f->width,
-        .in_channels = f->in_channels,
-        .channels = f->channels,
-        .float_samples = f->float_samples,
-        .dtype = spec->dtype,
-        .layout = spec->layout,
-        .normalise = spec->mean_count || spec->std_count,
-    };
-    for (uint32_t c = 0; c < f->channels; c++) {
-        shape.mean[c] = spec->mean_count ? spec->mean[spec->mean_count == 1 ? 0 : c] : 0;
-        shape.std[c] = spec->std_count ? spec->std[spec->std_count == 1 ? 0 : c] : 1;
-    }
-    return convert_plan_new(&shape);
-}
-
 /* A view's images are in the ring where they are the samples; an inline frame comes into the view's
  * own memory then. */
 static struct view_layout lay_out_view(const struct fmnist_stream *s)
@@ -61,10 +40,16 @@ static void set_in_place(struct fmnist_stream *s, bool in_place)
     s->view_layout = lay_out_view(s);
 }
 
-static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
+/* Takes the chain over. */
+static int prepare(struct fmnist_stream *s, struct augment_chain *chain, const int *fds,
+                   size_t fd_count)
 {
     const struct wire_opened *f = &s->opened;
     int rc = stream_check_opened(s, f, fd_count);
+    if (rc)
+        free(chain);
+    else
+        rc = finish_init(&s->finish, &s->spec, chain, f);
     if (rc)
         return rc;
     s->label_bytes = dtype_bytes(s->spec.label_dtype);
@@ -74,22 +59,23 @@ static int prepare(struct fmnist_stream *s, const int *fds, size_t fd_count)
     s->held_size = s->slot_count;
     s->held = calloc(s->held_size, sizeof *s->held);
     s->idle = calloc(s->held_size, sizeof *s->idle);
-    s->convert = make_convert_plan(s);
-    if (!s->held || !s->idle || !s->convert)
+    if (!s->held || !s->idle)
         return fail(FMNIST_ENOMEM, "out of memory");
-    assert(convert_sample_bytes(s->convert) == f->sample_bytes);
-    s->image_bytes = convert_image_bytes(s->convert);
-    set_in_place(s, convert_is_copy(s->convert));
+    s->image_bytes = finish_image_bytes(&s->finish);
+    set_in_place(s, finish_is_copy(&s->finish));
     return stream_is_inline(s) ? FMNIST_OK : prepare_ring(s, fds);
 }
 
-static int ask(struct fmnist_stream *s, const struct wire_open *request, const struct list *list)
+static int ask(struct fmnist_stream *s, const struct wire_open *request, const struct list *list,
+               struct augment_chain *chain)
 {
     int fds[2] = {-1, -1};
     size_t fd_count = 2;
     int rc = upload_open(&s->connection, request, list, &s->opened, fds, &fd_count);
-    if (!rc)
-        rc = prepare(s, fds, fd_count);
+    if (rc)
+        free(chain);
+    else
+        rc = prepare(s, chain, fds, fd_count);
     fd_close(&fds[0]);
     fd_close(&fds[1]);
     return rc;
@@ -112,10 +98,46 @@ static int copy_numbers(const uint32_t **to, uint64_t *to_count, const uint32_t 
 /* A daemon that was started again has to be sent it again. */
 static int copy_list(struct fmnist_stream *s, const struct list *list)
 {
+    uint64_t values = list->index_count * list->value_count;
     int rc = copy_numbers(&s->list.indices, &s->list.index_count, list->indices, list->index_count);
-    return rc ? rc
-              : copy_numbers(&s->list.lengths, &s->list.batch_count, list->lengths,
-                             list->batch_count);
+    if (!rc)
+        rc = copy_numbers(&s->list.lengths, &s->list.batch_count, list->lengths, list->batch_count);
+    if (!rc)
+        rc = copy_numbers(&s->list.values, &values, list->values, values);
+    s->list.value_count = list->value_count;
+    return rc;
+}
+
+/* The chain of a request, NULL where it has none. */
+static int read_chain(struct augment_chain **chain, const struct spec *spec)
+{
+    struct err e;
+    *chain = NULL;
+    int rc = *spec->augment ? augment_parse(chain, spec->augment, &e) : 0;
+    return rc ? fail_from(rc, &e) : FMNIST_OK;
+}
+
+static int take_request(struct wire_open *request, struct list *list, struct augment_chain **chain,
+                        const struct fmnist_spec *spec, const struct fmnist_token *token)
+{
+    struct fmnist_spec all;
+    struct err e;
+    int rc = spec_take(&all, spec);
+    if (!rc)
+        rc = spec_from_public(&request->spec, &all);
+    if (!rc)
+        rc = read_chain(chain, &request->spec);
+    if (!rc)
+        rc = spec_add_list(&request->spec, list, &all, *chain ? (*chain)->value_count : 0);
+    if (!rc && spec_check(&request->spec, &e))
+        rc = fail(FMNIST_EINVAL, "%s", e.text);
+    if (!rc && token && token_decode(&request->token, token, &e))
+        rc = fail(FMNIST_ETOKEN, "%s", e.text);
+    if (rc) {
+        free(*chain);
+        *chain = NULL;
+    }
+    return rc;
 }
 
 int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
@@ -126,25 +148,17 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     *stream = NULL;
     int rc = guard_check(&client->guard);
     struct wire_open request = {.at_token = token != NULL};
-    struct fmnist_spec all;
     struct list list;
-    struct err e;
+    struct augment_chain *chain = NULL;
     if (!rc)
-        rc = spec_take(&all, spec);
-    if (!rc)
-        rc = spec_from_public(&request.spec, &all);
-    if (!rc)
-        rc = spec_add_list(&request.spec, &list, &all);
+        rc = take_request(&request, &list, &chain, spec, token);
     if (rc)
         return rc;
-    if (spec_check(&request.spec, &e))
-        return fail(FMNIST_EINVAL, "%s", e.text);
-    if (token && token_decode(&request.token, token, &e))
-        return fail(FMNIST_ETOKEN, "%s", e.text);
-
     struct fmnist_stream *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s) {
+        free(chain);
         return fail(FMNIST_ENOMEM, "out of memory");
+    }
     s->connection.fd = s->reopening.connection.fd = -1;
     s->spec = request.spec;
     s->timeout_ms = client->timeout_ms;
@@ -158,8 +172,10 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     if (!rc) {
         s->connection = client->connection;
         client->connection.fd = -1;
-        rc = ask(s, &request, &list);
+        rc = ask(s, &request, &list, chain);
+        chain = NULL;
     }
+    free(chain);
     if (rc) {
         fmnist_close(s);
         return rc;
@@ -188,7 +204,7 @@ void fmnist_close(struct fmnist_stream *s)
     stream_drop_kept(s, UINT64_MAX);
     connection_hang_up(&s->connection, &s->guard);
     fork_guard_close(&s->guard);
-    convert_plan_free(s->convert);
+    finish_close(&s->finish);
     free(s->frame);
     for (uint32_t i = 0; i < s->held_size; i++)
         if (s->held)
@@ -197,6 +213,7 @@ void fmnist_close(struct fmnist_stream *s)
     free(s->idle);
     free((void *)s->list.indices);
     free((void *)s->list.lengths);
+    free((void *)s->list.values);
     free(s->held);
     free(s);
 }
@@ -208,6 +225,10 @@ int fmnist_view_wire(struct fmnist_stream *s)
     int rc = guard_check(&s->guard);
     if (rc)
         return rc;
+    if (s->finish.augment)
+        return fail(FMNIST_EINVAL,
+                    "samples as they travel are not augmented where the draws are the "
+                    "caller's");
     if (s->tail != s->number)
         return fail(FMNIST_EBUSY, "views are held: release them first");
     free_idle(s); /* of another layout */
@@ -243,6 +264,7 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
         .step = s->step,
         .wire_dtype = s->opened.float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8,
         .wire_channels = s->opened.in_channels,
+        .views = s->finish.views,
     };
     memcpy(all.digest, s->opened.digest, sizeof all.digest);
     return sized_give(&kind, info, &all);

@@ -17,8 +17,8 @@
 #define CLIENT_STREAM_H
 
 #include "client/client.h"
+#include "client/finish.h"
 #include "client/upload.h"
-#include "pixels/convert.h"
 #include "ring/ring.h"
 #include "spec/list.h"
 
@@ -63,11 +63,11 @@ struct fmnist_stream {
     struct spec spec;
     struct list list; /* owned arrays; lengths NULL: runs of batch_size */
     struct wire_opened opened;
-    uint64_t image_bytes; /* delivered */
+    uint64_t image_bytes; /* of a sample as delivered */
     uint32_t label_bytes;
-    struct slot_layout layout;    /* of a full batch as it comes */
-    struct convert_plan *convert; /* from its samples to images */
-    bool in_place;                /* views show the samples: the same bytes, or asked for */
+    struct slot_layout layout; /* of a full batch as it comes */
+    struct finish finish;      /* from its samples to images */
+    bool in_place;             /* views show the samples: the same bytes, or asked for */
     struct view_layout view_layout;
     uint64_t end_epoch; /* the first epoch that is not delivered */
     /* position */

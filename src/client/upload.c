@@ -12,13 +12,25 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a list travels as it 
 static uint32_t next_numbers(const struct list *list, const struct upload *u,
                              const uint32_t **numbers)
 {
+    const struct {
+        const uint32_t *numbers;
+        uint64_t count;
+    } parts[] = {
+        {list->indices, list->index_count},
+        {list->lengths, list->batch_count},
+        {list->values, list->index_count * list->value_count},
+    };
     const uint32_t most = WIRE_LIST_MAX / sizeof **numbers;
-    bool in_indices = u->numbers < list->index_count;
-    uint64_t at = in_indices ? u->numbers : u->numbers - list->index_count;
-    uint64_t left = (in_indices ? list->index_count : list->batch_count) - at;
-    if (left)
-        *numbers = (in_indices ? list->indices : list->lengths) + at;
-    return left < most ? (uint32_t)left : most;
+    uint64_t at = u->numbers;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (at < parts[i].count) {
+            uint64_t left = parts[i].count - at;
+            *numbers = parts[i].numbers + at;
+            return left < most ? (uint32_t)left : most;
+        }
+        at -= parts[i].count;
+    }
+    return 0;
 }
 
 int upload_list(struct connection *c, const struct list *list, struct upload *u,

@@ -12,7 +12,7 @@
 
 /* How much of a list was sent. */
 struct upload {
-    uint64_t numbers; /* in whole frames: of the indices, then of the lengths */
+    uint64_t numbers; /* in whole frames: of the indices, the lengths, the values */
     size_t bytes;     /* of the frame behind them */
 };
 

@@ -45,6 +45,7 @@ static void check_shape(const struct convert_shape *s)
     assert(s->in_channels == 1 || s->channels == s->in_channels);
     assert(s->layout == FMNIST_NCHW || s->layout == FMNIST_NHWC);
     assert(s->dtype != FMNIST_UINT8 || (!s->float_samples && !s->normalise));
+    assert(s->scale == CONVERT_DIVIDE || s->scale == CONVERT_MULTIPLY);
 }
 
 struct convert_plan *convert_plan_new(const struct convert_shape *shape)
@@ -63,8 +64,8 @@ struct convert_plan *convert_plan_new(const struct convert_shape *shape)
     bool same_places = plan->planar && shape->channels == shape->in_channels;
     bool same_values = shape->dtype == (shape->float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8);
     plan->is_copy = same_values && !shape->normalise && same_places;
-    plan->widen_only =
-        shape->dtype == FMNIST_FLOAT32 && !shape->float_samples && !shape->normalise && same_places;
+    plan->widen_only = shape->dtype == FMNIST_FLOAT32 && !shape->float_samples &&
+                       !shape->normalise && same_places && shape->scale == CONVERT_DIVIDE;
     return plan;
 }
 

@@ -7,11 +7,11 @@
  * Shape: in  sample[in_channels][h][w] uint8 or float32 (already 0..1), planar;
  *        out image[channels][h][w] (NCHW) or [h][w][channels] (NHWC) of dtype.
  * Rule: x = float32(level) / 255, rounded to nearest even as a true division is (u8_to_unit_f32.h;
- * a product with 1/255 differs for 126 of 256 levels); then, where given, (x - mean[c]) / std[c],
- * each operation rounded to float32, as torchvision's Normalize; then float16 or bfloat16 to
- * nearest even. uint8 copies levels. One input channel is repeated for `channels` > 1. Threads: a
- * plan is immutable. Needs libc only: the client library links this. Every SIMD variant gives the
- * bytes of the portable C.
+ * a product with 1/255 differs for 126 of 256 levels, and is what `scale` may ask for); then, where
+ * given, (x - mean[c]) / std[c], each operation rounded to float32, as torchvision's Normalize;
+ * then float16 or bfloat16 to nearest even. uint8 copies levels. One input channel is repeated for
+ * `channels` > 1. Threads: a plan is immutable. Needs libc only: the client library links this.
+ * Every SIMD variant gives the bytes of the portable C.
  */
 #ifndef PIXELS_CONVERT_H
 #define PIXELS_CONVERT_H

@@ -28,6 +28,13 @@ static inline void widen(float *restrict out, const uint8_t *restrict levels, si
         out[i] = u8_to_unit_f32(levels[i]);
 }
 
+/* The product with the rounded 1 / 255, as v2.ToDtype has it. */
+static inline void widen_product(float *restrict out, const uint8_t *restrict levels, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)levels[i] * (1.0f / 255.0f);
+}
+
 static inline void normalise(float *restrict out, const float *restrict in, size_t n, float mean,
                              float std)
 {
@@ -111,10 +118,15 @@ static inline void block_floats(const struct convert_plan *plan, const uint8_t *
         normalise(out, floats, n, s->mean[c], s->std[c]);
     else if (s->float_samples)
         memcpy(out, floats, n * sizeof *out);
+    else if (s->scale == CONVERT_MULTIPLY)
+        widen_product(out, levels, n);
     else if (s->normalise)
         widen_normalise(out, levels, n, s->mean[c], s->std[c]);
     else
         widen(out, levels, n);
+    if (!s->float_samples && s->scale == CONVERT_MULTIPLY && s->normalise)
+        for (size_t i = 0; i < n; i++)
+            out[i] = (out[i] - s->mean[c]) / s->std[c];
 }
 
 static inline void block_values(const struct convert_plan *plan, const uint8_t *sample, uint32_t c,

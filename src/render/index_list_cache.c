@@ -12,7 +12,7 @@ struct entry {
     struct index_list list; /* first: what is handed out is the entry's beginning */
     struct entry *next;
     unsigned users;
-    uint32_t *numbers; /* owned: the indices, then the ends */
+    uint32_t *numbers; /* owned: the indices, the ends, the values */
 };
 
 struct index_list_cache {
@@ -79,14 +79,21 @@ const struct index_list *index_list_cache_get(struct index_list_cache *l,
 }
 
 /* Lengths become ends in their place. Takes over `numbers` only where it succeeds. */
-static int make_entry(struct entry **out, const uint8_t digest[LIST_DIGEST_SIZE], uint32_t *numbers,
-                      uint64_t index_count, uint64_t batch_count, struct err *e)
+static int make_entry(struct entry **out, const struct spec *spec, uint32_t *numbers, struct err *e)
 {
+    uint64_t index_count = spec->list_count, batch_count = spec->list_batch_count;
     uint32_t *lengths = batch_count ? numbers + index_count : NULL;
-    struct list list = {numbers, index_count, lengths, batch_count};
+    struct list list = {
+        .indices = numbers,
+        .index_count = index_count,
+        .lengths = lengths,
+        .batch_count = batch_count,
+        .values = spec->list_value_count ? numbers + index_count + batch_count : NULL,
+        .value_count = spec->list_value_count,
+    };
     uint8_t came[LIST_DIGEST_SIZE];
     list_digest(&list, came);
-    if (memcmp(came, digest, sizeof came) != 0)
+    if (memcmp(came, spec->list_digest, sizeof came) != 0)
         return err_set(e, -EINVAL, "the list that was sent has another digest than was announced");
     uint32_t longest, end = 0;
     int rc = list_check_lengths(&list, &longest, e);
@@ -103,27 +110,28 @@ static int make_entry(struct entry **out, const uint8_t digest[LIST_DIGEST_SIZE]
         .ends = lengths,
         .batch_count = batch_count,
         .longest = longest,
+        .values = list.values,
+        .value_count = list.value_count,
     };
-    memcpy(n->list.digest, digest, LIST_DIGEST_SIZE);
+    memcpy(n->list.digest, came, LIST_DIGEST_SIZE);
     n->numbers = numbers;
     n->users = 1;
     *out = n;
     return 0;
 }
 
-int index_list_cache_add(struct index_list_cache *l, const uint8_t digest[LIST_DIGEST_SIZE],
-                         uint32_t *numbers, uint64_t index_count, uint64_t batch_count,
+int index_list_cache_add(struct index_list_cache *l, const struct spec *spec, uint32_t *numbers,
                          const struct index_list **out, struct err *e)
 {
     struct entry *made = NULL;
-    int rc = make_entry(&made, digest, numbers, index_count, batch_count, e);
+    int rc = make_entry(&made, spec, numbers, e);
     if (rc) {
         free(numbers);
         return rc;
     }
     assert(made);
     pthread_mutex_lock(&l->lock);
-    struct entry *n = use(l, digest);
+    struct entry *n = use(l, made->list.digest);
     if (!n) {
         n = made;
         n->next = l->first;
@@ -139,7 +147,7 @@ int index_list_cache_add(struct index_list_cache *l, const uint8_t digest[LIST_D
 
 uint64_t index_list_bytes(const struct index_list *list)
 {
-    return (list->index_count + list->batch_count) * sizeof(uint32_t);
+    return list_numbers(list->index_count, list->batch_count, list->value_count) * sizeof(uint32_t);
 }
 
 static void drop_idle(struct index_list_cache *l)

@@ -10,7 +10,7 @@
 #ifndef RENDER_INDEX_LIST_CACHE_H
 #define RENDER_INDEX_LIST_CACHE_H
 
-#include "spec/list.h"
+#include "spec/spec.h"
 
 #include <stddef.h>
 
@@ -26,7 +26,9 @@ struct index_list {
     uint64_t index_count;
     const uint32_t *ends; /* [batch_count], as struct sampler has them; NULL: runs of batch_size */
     uint64_t batch_count;
-    uint32_t longest; /* of the batches; 0 where ends is NULL */
+    uint32_t longest;       /* of the batches; 0 where ends is NULL */
+    const uint32_t *values; /* [index_count][value_count], unchecked; NULL: none */
+    uint32_t value_count;
 };
 
 struct index_list_cache *index_list_cache_new(uint64_t idle_bytes);
@@ -39,18 +41,17 @@ void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes);
 const struct index_list *index_list_cache_get(struct index_list_cache *l,
                                               const uint8_t digest[LIST_DIGEST_SIZE]);
 
-/* Checks a list that came from elsewhere and keeps it, or finds the same one that is there. Its
- * arrays are one piece of malloc'd memory, the indices and then the lengths, which are taken over,
- * also on failure. Give the list back with index_list_cache_put.
+/* Checks the spec's list, which came from elsewhere, and keeps it, or finds the same one that is
+ * there. Its arrays are one piece of malloc'd memory, the indices, then the lengths, then the
+ * values, which are taken over, also on failure. Give the list back with index_list_cache_put.
  * Errors: -EINVAL for another digest or lengths that are not those of the list, -ENOMEM. */
-int index_list_cache_add(struct index_list_cache *l, const uint8_t digest[LIST_DIGEST_SIZE],
-                         uint32_t *numbers, uint64_t index_count, uint64_t batch_count,
+int index_list_cache_add(struct index_list_cache *l, const struct spec *spec, uint32_t *numbers,
                          const struct index_list **out, struct err *e);
 
 /* Accepts NULL. */
 void index_list_cache_put(struct index_list_cache *l, const struct index_list *list);
 
-/* What the list takes in memory: 4 bytes an index and a batch. */
+/* What the list takes in memory: 4 bytes an index, a batch and a value. */
 uint64_t index_list_bytes(const struct index_list *list);
 
 struct index_list_cache_usage {

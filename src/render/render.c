@@ -1,6 +1,8 @@
 /* Rendering: indices to samples to batch bytes. The only copy of a pixel on the daemon's side. */
 #include "render/render_plan.h"
 
+#include "augment/draw.h"
+#include "augment/run.h"
 #include "base/bytes.h"
 #include "dataset/cache_format.h"
 #include "pixels/gather.h"
@@ -29,6 +31,10 @@ struct render_scratch {
     size_t unkept_bytes;
     void *resize; /* for resize_run */
     size_t resize_bytes;
+    struct augment_scratch *augment; /* owned; NULL: no chain was run yet */
+    uint8_t augment_of[16];          /* the ring_id of the plan that it is for */
+    uint32_t *values;                /* of a group and one view */
+    size_t values_bytes;
 };
 
 struct render_scratch *render_scratch_new(void)
@@ -44,6 +50,8 @@ void render_scratch_free(struct render_scratch *scratch)
     free(scratch->indices);
     free(scratch->unkept);
     free(scratch->resize);
+    free(scratch->values);
+    augment_scratch_free(scratch->augment);
     free(scratch);
 }
 
@@ -60,6 +68,22 @@ static bool grow(void **buffer, size_t *have, size_t want)
     return *buffer;
 }
 
+/* A worker goes round streams, but stays at one for some chunks. */
+static bool prepare_augment(struct render_scratch *scratch, const struct render_plan *r)
+{
+    if (!r->augment)
+        return true;
+    size_t bytes = GROUP_SAMPLES * r->augment->chain->value_count * sizeof *scratch->values;
+    if (!grow((void **)&scratch->values, &scratch->values_bytes, bytes ? bytes : 1))
+        return false;
+    if (scratch->augment && !memcmp(scratch->augment_of, r->ring_id, sizeof r->ring_id))
+        return true;
+    augment_scratch_free(scratch->augment);
+    scratch->augment = augment_scratch_new(r->augment);
+    memcpy(scratch->augment_of, r->ring_id, sizeof r->ring_id);
+    return scratch->augment;
+}
+
 static bool scratch_prepare(struct render_scratch *scratch, const struct render_plan *r,
                             size_t samples)
 {
@@ -67,7 +91,7 @@ static bool scratch_prepare(struct render_scratch *scratch, const struct render_
     size_t have = scratch->capacity * sizeof *scratch->indices;
     bool ok = grow((void **)&scratch->indices, &have, samples * sizeof *scratch->indices);
     scratch->capacity = have / sizeof *scratch->indices;
-    return ok &&
+    return ok && prepare_augment(scratch, r) &&
            grow((void **)&scratch->unkept, &scratch->unkept_bytes,
                 sample_bytes > UNKEPT_BYTES ? sample_bytes : UNKEPT_BYTES) &&
            grow(&scratch->resize, &scratch->resize_bytes, sample_entry_scratch_bytes(r->entry));
@@ -139,8 +163,48 @@ static uint8_t *next_place(struct places *p, size_t sample_bytes)
     return (uint8_t *)p->target->samples + p->in_batch++ * sample_bytes;
 }
 
+/* Where in an epoch the samples of a chunk are. */
+struct position {
+    uint64_t epoch, first;
+};
+
+/* The draws of n samples, from the chunk's `first` on, for one view. */
+static const uint32_t *draw(const struct render_plan *r, struct render_scratch *scratch,
+                            const struct position *at, size_t first, size_t n, uint32_t view)
+{
+    uint32_t count = r->augment->chain->value_count;
+    if (r->spec.draws == FMNIST_DRAWS_COUNTER) {
+        augment_draw_counter(r->augment, r->spec.seed, at->epoch, view, scratch->indices + first, n,
+                             scratch->values);
+        return scratch->values;
+    }
+    const uint32_t *rows = r->list->values + (at->first + first) * r->views * count;
+    if (r->views == 1)
+        return rows;
+    for (size_t i = 0; i < n; i++)
+        memcpy(scratch->values + i * count, rows + (i * r->views + view) * count,
+               count * sizeof *rows);
+    return scratch->values;
+}
+
+static void render_group(const struct render_plan *r, struct render_scratch *scratch,
+                         const struct position *at, size_t first, size_t n,
+                         const void *const *samples, void **to)
+{
+    if (!r->augment) {
+        gather_samples(samples, to, n, r->sample_bytes);
+        return;
+    }
+    for (uint32_t view = 0; view < r->views; view++) {
+        const uint32_t *values = draw(r, scratch, at, first, n, view);
+        augment_run(r->augment, scratch->augment, samples, values, n, to);
+        for (size_t i = 0; i < n; i++)
+            to[i] = (uint8_t *)to[i] + r->image_bytes;
+    }
+}
+
 static void render_samples(const struct render_plan *r, struct render_scratch *scratch,
-                           const struct batch_target *targets)
+                           const struct position *at, const struct batch_target *targets)
 {
     const void *samples[GROUP_SAMPLES];
     void *to[GROUP_SAMPLES];
@@ -149,7 +213,7 @@ static void render_samples(const struct render_plan *r, struct render_scratch *s
         n = find_group(r, scratch, first, samples);
         for (size_t i = 0; i < n; i++)
             to[i] = next_place(&places, r->sample_bytes);
-        gather_samples(samples, to, n, r->sample_bytes);
+        render_group(r, scratch, at, first, n, samples, to);
     }
 }
 
@@ -176,7 +240,7 @@ int render_batches(const struct render_plan *r, struct render_scratch *scratch, 
 
     scratch->count = samples;
     scratch->asked = 0;
-    render_samples(r, scratch, targets);
+    render_samples(r, scratch, &(struct position){epoch, first}, targets);
     const uint32_t *indices = scratch->indices;
     for (size_t b = 0; b < batches; b++) {
         size_t count = targets[b].count;

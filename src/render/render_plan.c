@@ -1,6 +1,7 @@
 /* Resolves specs. Does not render: that is render.c. */
 #include "render/render_plan.h"
 
+#include "augment/draw.h"
 #include "base/bytes.h"
 #include "base/near.h"
 
@@ -73,14 +74,15 @@ static int resolve_values(const char *name, uint32_t *count, float *values, floa
     return 0;
 }
 
-static int resolve_channels(struct spec *s, const struct dataset_split *split, struct err *e)
+/* Of images that have `stored` channels when the last step begins. */
+static int resolve_channels(struct spec *s, uint32_t stored, struct err *e)
 {
+    const char *what = *s->augment ? "images behind augment" : "its images";
     if (!s->channels)
-        s->channels = split->channels;
-    if (s->channels != split->channels && !(split->channels == 1 && s->channels == 3))
-        return err_set(e, -EINVAL, "channels %u: images of \"%s\" have %u, which gives %u%s",
-                       s->channels, s->dataset, split->channels, split->channels,
-                       split->channels == 1 ? " or 3" : "");
+        s->channels = stored;
+    if (s->channels != stored && !(stored == 1 && s->channels == 3))
+        return err_set(e, -EINVAL, "channels %u of \"%s\": %s have %u, which gives %u%s",
+                       s->channels, s->dataset, what, stored, stored, stored == 1 ? " or 3" : "");
     if (s->channels == 1)
         s->layout = FMNIST_NCHW; /* the same bytes either way */
     if (!s->mean_count && !s->std_count)
@@ -89,11 +91,96 @@ static int resolve_channels(struct spec *s, const struct dataset_split *split, s
     return rc ? rc : resolve_values("std", &s->std_count, s->std, 1, s, e);
 }
 
+/* ---- the chain ----------------------------------------------------------------------------- */
+
+static int check_floats(const struct spec *s, const struct augment_tail *tail, struct err *e)
+{
+    if (!tail->floats)
+        return 0;
+    if (s->dtype == FMNIST_UINT8)
+        return err_set(e, -EINVAL,
+                       "augment ends in a tensor of floats: dtype uint8 cannot hold them, want "
+                       "float32, float16 or bfloat16");
+    if (s->mean_count || s->std_count)
+        return err_set(e, -EINVAL,
+                       "mean and std with augment that ends in a tensor of floats: put normalize "
+                       "into it");
+    return 0;
+}
+
+static int check_values(const struct render_plan *r, const struct augment_plan *p, struct err *e)
+{
+    const struct spec *s = &r->spec;
+    uint64_t want = (uint64_t)s->views * p->chain->value_count;
+    if (s->draws != FMNIST_DRAWS_LIST)
+        return 0;
+    if (s->list_value_count != want)
+        return err_set(
+            e, -EINVAL,
+            "list_values has %u numbers an index: want %llu, of %u views of a chain that "
+            "draws %u",
+            s->list_value_count, (unsigned long long)want, s->views, p->chain->value_count);
+    return augment_check_values(p, r->list->values, r->list->index_count * s->views, e);
+}
+
+/* Equal chains have equal text from here on. */
+static int read_chain(struct render_plan *r, struct augment_plan **plan, struct err *e)
+{
+    struct spec *s = &r->spec;
+    struct augment_shape in = {r->split->channels, s->height, s->width, AUGMENT_PICTURE};
+    struct augment_chain *chain;
+    int rc = augment_parse(&chain, s->augment, e);
+    if (rc)
+        return rc;
+    rc = augment_plan_new(plan, chain, &in, e);
+    if (rc)
+        return rc;
+    memset(s->augment, 0, sizeof s->augment);
+    rc = augment_print((*plan)->chain, s->augment, e);
+    if (!rc)
+        rc = check_floats(s, &(*plan)->tail, e);
+    return rc ? rc : check_values(r, *plan, e);
+}
+
+/* What a slot's images are: as the sample, until a chain says otherwise. */
+static int resolve_augment(struct render_plan *r, struct err *e)
+{
+    struct spec *s = &r->spec;
+    r->image =
+        (struct augment_shape){r->split->channels, s->height, s->width,
+                               resize_yields_float(s->resize) ? AUGMENT_FLOATS : AUGMENT_LEVELS};
+    r->final = r->image;
+    r->views = 1;
+    if (!*s->augment) {
+        s->draws = s->views = 0;
+        return 0;
+    }
+    s->draws = s->draws ? s->draws : FMNIST_DRAWS_COUNTER;
+    s->views = s->views ? s->views : 1;
+    struct augment_plan *plan = NULL;
+    int rc = read_chain(r, &plan, e);
+    if (rc) {
+        augment_plan_free(plan);
+        return rc;
+    }
+    r->final = plan->out;
+    bool here = s->draws != FMNIST_DRAWS_CALLER && (plan->tail.head_count || s->views > 1);
+    if (!here) {
+        augment_plan_free(plan);
+        return 0;
+    }
+    r->augment = plan;
+    r->image = plan->out;
+    r->views = s->views;
+    return 0;
+}
+
 static void resolve_order(struct spec *s)
 {
     if (s->list_count && s->order == FMNIST_ORDER_SEQUENTIAL)
         s->order = FMNIST_ORDER_LIST; /* the same bytes */
-    if (s->order == FMNIST_ORDER_SEQUENTIAL || s->order == FMNIST_ORDER_LIST)
+    bool drawn = *s->augment && s->draws <= FMNIST_DRAWS_COUNTER;
+    if (!drawn && (s->order == FMNIST_ORDER_SEQUENTIAL || s->order == FMNIST_ORDER_LIST))
         s->seed = 0;
     if (s->pad == FMNIST_PAD_AUTO)
         s->pad = s->drop_last ? FMNIST_PAD_DROP : FMNIST_PAD_WRAP;
@@ -111,12 +198,14 @@ static int take_list(struct render_plan *r, struct err *e)
     if (!r->list)
         return err_set(e, -ENODATA, "the daemon does not have the list");
     const struct index_list *l = r->list;
-    if (l->index_count != s->list_count || l->batch_count != s->list_batch_count)
+    if (l->index_count != s->list_count || l->batch_count != s->list_batch_count ||
+        l->value_count != s->list_value_count)
         return err_set(e, -EINVAL,
-                       "the list of this digest has %llu indices in %llu batches, the spec says "
-                       "%llu in %llu",
+                       "the list of this digest has %llu indices in %llu batches with %u values "
+                       "each, the spec says %llu in %llu with %u",
                        (unsigned long long)l->index_count, (unsigned long long)l->batch_count,
-                       (unsigned long long)s->list_count, (unsigned long long)s->list_batch_count);
+                       l->value_count, (unsigned long long)s->list_count,
+                       (unsigned long long)s->list_batch_count, s->list_value_count);
     if (l->longest > SPEC_BATCH_MAX)
         return err_set(e, -EINVAL, "list_batches has a length of %u: want at most %u", l->longest,
                        SPEC_BATCH_MAX);
@@ -138,6 +227,7 @@ static int check_labels(const struct spec *s, const struct dataset_split *split,
 static void hash_spec(const struct spec *s, const struct dataset_split *split, uint8_t out[16])
 {
     uint8_t bytes[SPEC_BYTES + 16 + 4];
+    size_t size = *s->augment ? SPEC_BYTES : SPEC_PLAIN_BYTES;
     struct spec named = *s;
     /* The content's digest stands for the dataset, whatever it is called. */
     memset(named.dataset, 0, sizeof named.dataset);
@@ -145,18 +235,34 @@ static void hash_spec(const struct spec *s, const struct dataset_split *split, u
     named.epoch = named.epochs = 0;
     named.transport = 0;
     spec_encode(&named, bytes);
-    memcpy(bytes + SPEC_BYTES, split->digest, 16);
-    put_le32(bytes + SPEC_BYTES + 16, RENDER_VERSION);
-    XXH128_hash_t h = XXH3_128bits(bytes, sizeof bytes);
+    memcpy(bytes + size, split->digest, 16);
+    put_le32(bytes + size + 16, RENDER_VERSION);
+    XXH128_hash_t h = XXH3_128bits(bytes, size + 16 + 4);
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, h);
     memcpy(out, canonical.digest, 16);
+}
+
+/* What is done of a chain before the ring: its head, or nothing. */
+static void cut_augment(struct render_plan *r, struct spec *s)
+{
+    memset(s->augment, 0, sizeof s->augment);
+    if (!r->augment) {
+        s->draws = s->views = 0;
+        return;
+    }
+    struct augment_chain *chain = r->augment->chain;
+    uint32_t count = chain->count;
+    chain->count = r->augment->tail.head_count;
+    augment_print(chain, s->augment, NULL); /* shorter than the whole, which had room */
+    chain->count = count;
 }
 
 /* Every stream of these samples in this order, whatever is made of them behind the ring. */
 static void hash_ring(struct render_plan *r)
 {
     struct spec s = r->spec;
+    cut_augment(r, &s);
     s.dtype = FMNIST_UINT8;
     s.layout = FMNIST_NCHW;
     s.channels = r->split->channels;
@@ -214,9 +320,9 @@ static int find_samples(struct render_plan *r, struct err *e)
                               &r->entry, e);
     if (rc)
         return rc;
-    r->float_samples = resize_yields_float(s->resize);
-    r->sample_bytes = sample_entry_bytes(r->entry);
-    r->exceeds_cache = r->split->count * r->sample_bytes > EXCEEDS_CACHE_BYTES;
+    r->image_bytes = r->augment ? augment_sample_bytes(r->augment) : sample_entry_bytes(r->entry);
+    r->sample_bytes = r->image_bytes * r->views;
+    r->exceeds_cache = r->split->count * sample_entry_bytes(r->entry) > EXCEEDS_CACHE_BYTES;
     r->slot_samples =
         r->sampler.shard_count < s->batch_size ? (uint32_t)r->sampler.shard_count : s->batch_size;
     return 0;
@@ -241,7 +347,9 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
     if (!rc)
         rc = resolve_size(&r->spec, split, e);
     if (!rc)
-        rc = resolve_channels(&r->spec, split, e);
+        rc = resolve_augment(r, e);
+    if (!rc)
+        rc = resolve_channels(&r->spec, r->final.channels, e);
     if (!rc)
         rc = check_labels(&r->spec, split, e);
     if (!rc)
@@ -278,6 +386,7 @@ void render_plan_free(struct render_plan *r)
     if (!r || atomic_fetch_sub(&r->users, 1) > 1)
         return;
     sample_entry_put(r->entry);
+    augment_plan_free(r->augment);
     index_list_cache_put(r->caches->index_lists, r->list);
     render_caches_put_dataset(r->caches, r->dataset);
     free(r);

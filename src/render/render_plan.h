@@ -3,8 +3,9 @@
  *
  * render_plan_new resolves a spec against a dataset: sizes, channels, shards, plans, digests. From
  * then on render_batches is the pure function of this project: (plan, epoch, step) to bytes, in
- * wire form (ring/slot.h): samples as they are kept, whatever the spec wants made of them. Plans
- * that differ only in that have one `ring_id`, and their streams can share a ring.
+ * wire form (ring/slot.h): samples as they are kept, or what the head of the spec's chain makes of
+ * them, whatever the spec wants made of those. Plans that differ only in that have one `ring_id`,
+ * and their streams can share a ring.
  *
  * Threads: a plan is immutable but for the count of its owners; rendering threads bring a scratch
  * each.
@@ -12,6 +13,7 @@
 #ifndef RENDER_RENDER_PLAN_H
 #define RENDER_RENDER_PLAN_H
 
+#include "augment/plan.h"
 #include "dataset/dataset.h"
 #include "render/index_list_cache.h"
 #include "render/permutation_cache.h"
@@ -38,13 +40,19 @@ struct render_plan {
     const struct index_list *list; /* owned reference; NULL: the whole split */
     struct sampler sampler;
     struct sample_entry *entry; /* owned reference */
-    bool float_samples;         /* they are float32, not uint8 */
     bool exceeds_cache;         /* they lie so far apart that gathering them waits for the memory */
-    uint64_t sample_bytes;
-    uint32_t slot_samples; /* samples of the fullest batch */
-    uint8_t digest[16];    /* of the canonical spec and the dataset: of what is delivered */
-    uint8_t identity[16];  /* the same with the shards taken together: the token's */
-    uint8_t ring_id[16];   /* the same as digest, without what the client library makes of it */
+
+    /* Owned; NULL: none, or nothing of it is done here. */
+    struct augment_plan *augment;
+    struct augment_shape image; /* one image in a slot */
+    struct augment_shape final; /* one as delivered; form says nothing */
+    uint32_t views;             /* images of a sample in a slot: 1 without a chain */
+    uint64_t image_bytes;       /* of one in a slot */
+    uint64_t sample_bytes;      /* of all views */
+    uint32_t slot_samples;      /* samples of the fullest batch */
+    uint8_t digest[16];         /* of the canonical spec and the dataset: of what is delivered */
+    uint8_t identity[16];       /* the same with the shards taken together: the token's */
+    uint8_t ring_id[16]; /* the same as digest, without what the client library makes of it */
 };
 
 /* The plan keeps a use of the dataset.

@@ -53,7 +53,8 @@ void account_close(struct account *a)
 
 uint64_t account_list_cost(const struct spec *spec)
 {
-    return (spec->list_count + spec->list_batch_count) * sizeof(uint32_t);
+    return list_numbers(spec->list_count, spec->list_batch_count, spec->list_value_count) *
+           sizeof(uint32_t);
 }
 
 uint64_t account_permutation_cost(const struct spec *spec)

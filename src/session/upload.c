@@ -89,6 +89,5 @@ int upload_keep(struct upload *u, const struct spec *spec, struct index_list_cac
     assert(upload_is_whole(u) && u->numbers);
     uint32_t *numbers = u->numbers;
     u->numbers = NULL;
-    return index_list_cache_add(lists, spec->list_digest, numbers, spec->list_count,
-                                spec->list_batch_count, out, e);
+    return index_list_cache_add(lists, spec, numbers, out, e);
 }

@@ -40,6 +40,10 @@ void list_digest(const struct list *l, uint8_t out[LIST_DIGEST_SIZE])
     XXH3_128bits_update(&state, head, sizeof head);
     digest_numbers(&state, l->indices, l->index_count);
     digest_numbers(&state, l->lengths, l->batch_count);
+    if (l->value_count) {
+        digest_numbers(&state, &l->value_count, 1);
+        digest_numbers(&state, l->values, l->index_count * l->value_count);
+    }
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
     memcpy(out, canonical.digest, LIST_DIGEST_SIZE);

@@ -1,9 +1,10 @@
 /* spec/list.h — a list of dataset indices that a client chose itself, and its digest.
  *
  * Equal lists have equal digests, whoever computes them: XXH3-128 (canonical bytes) of
- * "FLST", version u32, index_count u64, batch_count u64, the indices u32, the lengths u32, all
- * little-endian. The digest tells lists apart, it does not protect against a forger: whoever takes
- * a list from another process checks it.
+ * "FLST", version u32, index_count u64, batch_count u64, the indices u32, the lengths u32, and
+ * where there are values, value_count u32 and the values u32; all little-endian. The digest tells
+ * lists apart, it does not protect against a forger: whoever takes a list from another process
+ * checks it.
  *
  * Threads: any. Memory: none; a list borrows its arrays.
  */
@@ -21,7 +22,16 @@ struct list {
     uint64_t index_count;
     const uint32_t *lengths; /* [batch_count], of consecutive batches; NULL: runs of batch_size */
     uint64_t batch_count;    /* 0 where lengths is NULL */
+    const uint32_t *values;  /* [index_count][value_count], draws of augment/draw.h; NULL: none */
+    uint32_t value_count;    /* 0 where values is NULL */
 };
+
+/* Numbers of all three. */
+static inline uint64_t list_numbers(uint64_t index_count, uint64_t batch_count,
+                                    uint32_t value_count)
+{
+    return index_count * (1 + (uint64_t)value_count) + batch_count;
+}
 
 void list_digest(const struct list *l, uint8_t out[LIST_DIGEST_SIZE]);
 

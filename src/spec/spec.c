@@ -75,6 +75,15 @@ static const struct name transport_names[] = {
     {NULL, 0},
 };
 
+/* 0 is the default, of programs whose header has none of them. */
+static const struct name draws_names[] = {
+    {"counter", FMNIST_DRAWS_COUNTER},
+    {"list", FMNIST_DRAWS_LIST},
+    {"caller", FMNIST_DRAWS_CALLER},
+    {"", 0},
+    {NULL, 0},
+};
+
 struct field {
     const char *name;
     enum kind kind;
@@ -82,15 +91,15 @@ struct field {
     size_t count_at;   /* FLOATS: offset of the count */
     uint32_t bytes_at; /* offset in the encoded form */
     const struct name *names;
-    uint64_t min, max;
+    uint64_t min, max; /* TEXT: characters */
 };
 
 #define AT(member) offsetof(struct spec, member)
 
 /* The order of the table is the order of checking, so of error messages. */
 static const struct field fields[] = {
-    {"dataset", TEXT, AT(dataset), 0, 8, NULL, 0, 0},
-    {"split", TEXT, AT(split), 0, 72, NULL, 0, 0},
+    {"dataset", TEXT, AT(dataset), 0, 8, NULL, 1, SPEC_NAME_SIZE - 1},
+    {"split", TEXT, AT(split), 0, 72, NULL, 1, SPEC_NAME_SIZE - 1},
     {"batch-size", U32, AT(batch_size), 0, 136, NULL, 1, SPEC_BATCH_MAX},
     {"drop-last", FLAG, AT(drop_last), 0, 140, NULL, 0, 1},
     {"resize", NAMED, AT(resize), 0, 144, resize_names, 0, 0},
@@ -110,6 +119,9 @@ static const struct field fields[] = {
     {"transport", NAMED, AT(transport), 0, 236, transport_names, 0, 0},
     {"epoch", U64, AT(epoch), 0, 240, NULL, 0, SPEC_EPOCH_MAX},
     {"epochs", U64, AT(epochs), 0, 248, NULL, 0, UINT64_MAX},
+    {"draws", NAMED, AT(draws), 0, 288, draws_names, 0, 0},
+    {"views", U32, AT(views), 0, 292, NULL, 0, SPEC_VIEWS_MAX},
+    {"augment", TEXT, AT(augment), 0, 304, NULL, 0, SPEC_AUGMENT_SIZE - 1},
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
@@ -120,6 +132,7 @@ static const struct field fields[] = {
 #define LIST_COUNT_AT       256
 #define LIST_BATCH_COUNT_AT 264
 #define LIST_DIGEST_AT      272
+#define LIST_VALUE_COUNT_AT 296 /* behind SPEC_PLAIN_BYTES */
 
 static void *member(struct spec *s, size_t at)
 {
@@ -179,7 +192,8 @@ static void list_names(const struct name *names, char *out, size_t size)
     size_t n = 0;
     out[0] = 0;
     for (; names->text && n < size; names++)
-        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", names->text);
+        if (*names->text)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", names->text);
 }
 
 const char *spec_name(const char *field, uint32_t value)
@@ -273,11 +287,12 @@ int spec_set(struct spec *s, const char *field, const char *value, struct err *e
     int rc = 0;
     switch (f->kind) {
     case TEXT:
-        if (!*value || strlen(value) >= SPEC_NAME_SIZE)
-            return err_set(e, -EINVAL, "%s \"%s\": want 1 to %d characters", f->name, value,
-                           SPEC_NAME_SIZE - 1);
-        memset(at, 0, SPEC_NAME_SIZE);
-        memcpy(at, value, strlen(value));
+        number = strlen(value);
+        if (number < f->min || number > f->max)
+            return err_set(e, -EINVAL, "%s \"%.64s\": want %llu to %llu characters", f->name, value,
+                           (unsigned long long)f->min, (unsigned long long)f->max);
+        memset(at, 0, f->max + 1);
+        memcpy(at, value, number);
         break;
     case U32:
         rc = parse_number(f, value, &number, e);
@@ -326,10 +341,10 @@ static int check_field(const struct field *f, const struct spec *s, struct err *
     switch (f->kind) {
     case TEXT: {
         const char *text = (const char *)s + f->at;
-        size_t n = strnlen(text, SPEC_NAME_SIZE);
-        if (n == 0 || n == SPEC_NAME_SIZE)
-            return err_set(e, -EINVAL, "%s has %zu characters: want 1 to %d", f->name, n,
-                           SPEC_NAME_SIZE - 1);
+        size_t n = strnlen(text, f->max + 1);
+        if (n < f->min || n > f->max)
+            return err_set(e, -EINVAL, "%s has %zu characters: want %llu to %llu", f->name, n,
+                           (unsigned long long)f->min, (unsigned long long)f->max);
         return 0;
     }
     case NAMED:
@@ -382,6 +397,31 @@ static int check_list(const struct spec *s, struct err *e)
     return 0;
 }
 
+/* Of the chain itself, what needs no dataset is checked where it is read. */
+static int check_augment(const struct spec *s, struct err *e)
+{
+    bool in_place = s->order == FMNIST_ORDER_LIST || s->order == FMNIST_ORDER_SEQUENTIAL;
+    if (!*s->augment && (s->draws > FMNIST_DRAWS_COUNTER || s->views > 1 || s->list_value_count))
+        return err_set(e, -EINVAL, "%s without augment: there is nothing to draw",
+                       s->views > 1          ? "views"
+                       : s->list_value_count ? "list_values"
+                                             : "draws");
+    if (!*s->augment)
+        return 0;
+    if (s->resize == FMNIST_RESIZE_TF_BILINEAR_PAD)
+        return err_set(e, -EINVAL,
+                       "resize tf-bilinear-pad yields floats: augment wants levels, use another");
+    if (s->draws != FMNIST_DRAWS_LIST)
+        return s->list_value_count ? err_set(e, -EINVAL, "list_values want draws list") : 0;
+    if (!s->list_count || !in_place || s->world_size != 1)
+        return err_set(
+            e, -EINVAL,
+            "draws list with order %s, %llu indices and world-size %u: want a list in its "
+            "own order, in one process",
+            name_of(order_names, s->order), (unsigned long long)s->list_count, s->world_size);
+    return 0;
+}
+
 int spec_check(const struct spec *s, struct err *e)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
@@ -405,7 +445,8 @@ int spec_check(const struct spec *s, struct err *e)
         return err_set(e, -EINVAL, "epochs %llu from epoch %llu: the last epoch is %llu",
                        (unsigned long long)s->epochs, (unsigned long long)s->epoch,
                        (unsigned long long)SPEC_EPOCH_MAX);
-    return check_list(s, e);
+    int rc = check_list(s, e);
+    return rc ? rc : check_augment(s, e);
 }
 
 /* ---- bytes --------------------------------------------------------------------------------- */
@@ -421,7 +462,7 @@ void spec_encode(const struct spec *s, uint8_t out[SPEC_BYTES])
         uint8_t *to = out + f->bytes_at;
         switch (f->kind) {
         case TEXT:
-            memcpy(to, at, strnlen(at, SPEC_NAME_SIZE));
+            memcpy(to, at, strnlen(at, f->max + 1));
             break;
         case U32:
         case NAMED:
@@ -444,6 +485,7 @@ void spec_encode(const struct spec *s, uint8_t out[SPEC_BYTES])
     put_le64(out + LIST_COUNT_AT, s->list_count);
     put_le64(out + LIST_BATCH_COUNT_AT, s->list_batch_count);
     memcpy(out + LIST_DIGEST_AT, s->list_digest, LIST_DIGEST_SIZE);
+    put_le32(out + LIST_VALUE_COUNT_AT, s->list_value_count);
 }
 
 int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
@@ -458,7 +500,7 @@ int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
         const uint8_t *from = in + f->bytes_at;
         switch (f->kind) {
         case TEXT:
-            memcpy(at, from, SPEC_NAME_SIZE);
+            memcpy(at, from, f->max + 1);
             break;
         case U32:
         case NAMED:
@@ -480,5 +522,6 @@ int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
     s->list_count = get_le64(in + LIST_COUNT_AT);
     s->list_batch_count = get_le64(in + LIST_BATCH_COUNT_AT);
     memcpy(s->list_digest, in + LIST_DIGEST_AT, LIST_DIGEST_SIZE);
+    s->list_value_count = get_le32(in + LIST_VALUE_COUNT_AT);
     return spec_check(s, e);
 }

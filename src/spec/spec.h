@@ -7,7 +7,7 @@
  *
  * Shape: the encoded form is SPEC_BYTES bytes, little-endian, every field at a fixed offset,
  * strings zero-filled. Invariant: spec_decode(spec_encode(s)) == s for every s that spec_check
- * accepts. Threads: any. Memory: none.
+ * accepts. What the chain's text says is checked by augment/. Threads: any. Memory: none.
  */
 #ifndef SPEC_SPEC_H
 #define SPEC_SPEC_H
@@ -24,7 +24,14 @@
 #define SPEC_WORLD_MAX 65536u
 #define SPEC_EPOCH_MAX UINT64_C(0xffffffff)
 #define SPEC_LIST_MAX  UINT64_C(200000000)
-#define SPEC_BYTES     288
+#define SPEC_VIEWS_MAX 16u
+#define SPEC_BYTES     1328
+
+/* A chain of transforms as text (augment/chain.h), with its ending 0. */
+#define SPEC_AUGMENT_SIZE 1024
+
+/* What comes first of the encoded form, and all of it that is not 0 without a chain. */
+#define SPEC_PLAIN_BYTES 288
 
 struct spec {
     char dataset[SPEC_NAME_SIZE];
@@ -54,6 +61,11 @@ struct spec {
     uint64_t list_count;
     uint64_t list_batch_count; /* 0: batches are runs of batch_size */
     uint8_t list_digest[LIST_DIGEST_SIZE];
+    uint32_t list_value_count; /* draws that the list has for an index, of all views */
+    /* "": none, and draws and views are 0 then */
+    uint32_t draws;
+    uint32_t views;
+    char augment[SPEC_AUGMENT_SIZE];
 };
 
 /* The defaults that include/fmnist.h states. */

@@ -61,13 +61,13 @@ void wire_put_opened(uint8_t out[WIRE_OPENED_SIZE], const struct wire_opened *m)
     put_le64(out + 16, m->epoch);
     put_le64(out + 24, m->step);
     put_le64(out + 32, m->sample_bytes);
-    const uint32_t words[] = {m->batch_size,  m->channels,      m->height,    m->width,
-                              m->in_channels, m->float_samples, m->slot_count};
+    const uint32_t words[] = {m->batch_size,    m->channels,  m->height,   m->width,
+                              m->in_channels,   m->in_height, m->in_width, m->views,
+                              m->float_samples, m->slot_count};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         put_le32(out + 40 + 4 * i, words[i]);
-    put_le32(out + 68, 0);
-    memcpy(out + 72, m->digest, 16);
-    memcpy(out + 88, m->identity, 16);
+    memcpy(out + 80, m->digest, 16);
+    memcpy(out + 96, m->identity, 16);
 }
 
 int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, struct err *e)
@@ -79,12 +79,13 @@ int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, st
     m->epoch = get_le64(body + 16);
     m->step = get_le64(body + 24);
     m->sample_bytes = get_le64(body + 32);
-    uint32_t *words[] = {&m->batch_size,  &m->channels,      &m->height,    &m->width,
-                         &m->in_channels, &m->float_samples, &m->slot_count};
+    uint32_t *words[] = {&m->batch_size,    &m->channels,  &m->height,   &m->width,
+                         &m->in_channels,   &m->in_height, &m->in_width, &m->views,
+                         &m->float_samples, &m->slot_count};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         *words[i] = get_le32(body + 40 + 4 * i);
-    memcpy(m->digest, body + 72, 16);
-    memcpy(m->identity, body + 88, 16);
+    memcpy(m->digest, body + 80, 16);
+    memcpy(m->identity, body + 96, 16);
     return 0;
 }
 

@@ -18,9 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION     2u
+#define WIRE_VERSION     3u
 #define WIRE_HEAD_SIZE   8u
-#define WIRE_REQUEST_MAX 1024u       /* the longest body that a client may send but for a list */
+#define WIRE_REQUEST_MAX 2048u       /* the longest body that a client may send but for a list */
 #define WIRE_LIST_MAX    (64u << 10) /* the longest body of WIRE_LIST */
 #define WIRE_REPLY_MAX   (1u << 22)  /* the longest reply but for a batch */
 
@@ -33,8 +33,8 @@ enum wire_type {
     WIRE_KICK = 5,     /* empty: the tail has reached wake_at, or the reader waits and holds
                         * batches or has neighbours */
     WIRE_LEAVE = 6,    /* u32, enum wire_leave: answers WIRE_OFFER */
-    WIRE_LIST = 7,     /* answers WIRE_WANT_LIST: the next u32 numbers of the list, its indices
-                        * and then its lengths, until all are there */
+    WIRE_LIST = 7,     /* answers WIRE_WANT_LIST: the next u32 numbers of the list, its indices,
+                        * then its lengths, then its values, until all are there */
     WIRE_RELOAD = 8,   /* empty; the daemon's own user and root only */
     /* daemon to client */
     WIRE_WELCOME = 101,        /* protocol version u32, daemon's version as text */
@@ -87,16 +87,19 @@ struct wire_opened {
     uint64_t step;
     uint64_t sample_bytes; /* of one sample in a slot */
     uint32_t batch_size;   /* samples of a full slot */
-    uint32_t channels;
+    uint32_t channels;     /* of an image as delivered */
     uint32_t height;
     uint32_t width;
-    uint32_t in_channels;   /* of a sample */
+    uint32_t in_channels; /* of an image in a slot, of which a sample has `views` */
+    uint32_t in_height;
+    uint32_t in_width;
+    uint32_t views;
     uint32_t float_samples; /* 1: samples are float32, not uint8 */
     uint32_t slot_count;    /* shm: of the ring; inline: 1 */
     uint8_t digest[16];
     uint8_t identity[16];
 };
-#define WIRE_OPENED_SIZE 104
+#define WIRE_OPENED_SIZE 112
 
 void wire_put_opened(uint8_t out[WIRE_OPENED_SIZE], const struct wire_opened *m);
 int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, struct err *e);

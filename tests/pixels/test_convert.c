@@ -67,7 +67,8 @@ static float value_of(const struct convert_shape *s, const uint8_t *sample, uint
     if (s->float_samples)
         memcpy(&x, sample + at * sizeof x, sizeof x);
     else
-        x = (float)sample[at] / 255.0f;
+        x = s->scale == CONVERT_DIVIDE ? (float)sample[at] / 255.0f
+                                       : (float)((double)sample[at] * (double)(1.0f / 255.0f));
     if (s->normalise) {
         volatile float difference = x - s->mean[c];
         x = difference / s->std[c];
@@ -233,6 +234,7 @@ static struct convert_shape random_shape(uint64_t *rng, uint32_t dtype, uint32_t
     if (dtype != FMNIST_UINT8) {
         s.float_samples = random_u32(rng) % 2;
         s.normalise = random_u32(rng) % 2;
+        s.scale = random_u32(rng) % 2 ? CONVERT_MULTIPLY : CONVERT_DIVIDE;
     }
     bool equal = random_u32(rng) % 2;
     for (uint32_t c = 0; c < s.channels; c++) {
