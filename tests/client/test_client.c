@@ -97,6 +97,9 @@ static struct wire_opened honest_opened(bool is_inline)
         .height = HEIGHT,
         .width = WIDTH,
         .in_channels = 1,
+        .in_height = HEIGHT,
+        .in_width = WIDTH,
+        .views = 1,
         .slot_count = is_inline ? 1 : SLOTS,
     };
     return m;

@@ -13,14 +13,19 @@ static const uint32_t lengths[] = {1, 3};
 static int add(struct index_list_cache *l, const struct list *list, const struct index_list **out,
                struct err *e)
 {
-    uint32_t *numbers = malloc((list->index_count + list->batch_count) * sizeof *numbers);
+    uint64_t count = list->index_count, batches = list->batch_count;
+    struct spec spec = {
+        .list_count = count, .list_batch_count = batches, .list_value_count = list->value_count};
+    uint32_t *numbers = malloc(list_numbers(count, batches, list->value_count) * sizeof *numbers);
     ck_assert_ptr_nonnull(numbers);
-    memcpy(numbers, list->indices, list->index_count * sizeof *numbers);
+    memcpy(numbers, list->indices, count * sizeof *numbers);
     if (list->lengths)
-        memcpy(numbers + list->index_count, list->lengths, list->batch_count * sizeof *numbers);
-    uint8_t digest[LIST_DIGEST_SIZE];
-    list_digest(list, digest);
-    return index_list_cache_add(l, digest, numbers, list->index_count, list->batch_count, out, e);
+        memcpy(numbers + count, list->lengths, batches * sizeof *numbers);
+    if (list->values)
+        memcpy(numbers + count + batches, list->values,
+               count * list->value_count * sizeof *numbers);
+    list_digest(list, spec.list_digest);
+    return index_list_cache_add(l, &spec, numbers, out, e);
 }
 
 static const struct index_list *must_add(struct index_list_cache *l, const struct list *list)
@@ -41,6 +46,25 @@ START_TEST(index_list_cache_add__lengths__kept_as_ends)
     ck_assert_uint_eq(k->longest, 3);
     ck_assert_uint_eq(index_list_bytes(k), 24);
     index_list_cache_put(l, k);
+    index_list_cache_free(l);
+}
+END_TEST
+
+START_TEST(index_list_cache_add__values__kept_behind_the_ends)
+{
+    static const uint32_t values[] = {10, 11, 12, 13, 14, 15, 16, 17};
+    struct index_list_cache *l = index_list_cache_new(1 << 20);
+    const struct list list = {indices, 4, lengths, 2, values, 2};
+    const struct index_list *k = must_add(l, &list);
+    const struct index_list *without = must_add(l, &(struct list){indices, 4, lengths, 2});
+    ck_assert_ptr_ne(k, without);
+    ck_assert_ptr_null(without->values);
+    ck_assert_mem_eq(k->values, values, sizeof values);
+    ck_assert_uint_eq(k->value_count, 2);
+    ck_assert_uint_eq(k->ends[1], 4);
+    ck_assert_uint_eq(index_list_bytes(k), 24 + sizeof values);
+    index_list_cache_put(l, k);
+    index_list_cache_put(l, without);
     index_list_cache_free(l);
 }
 END_TEST
@@ -78,8 +102,8 @@ START_TEST(index_list_cache_add__another_digest_or_wrong_lengths__refused_and_no
     uint32_t *numbers = malloc(sizeof indices);
     ck_assert_ptr_nonnull(numbers);
     memcpy(numbers, indices, sizeof indices);
-    uint8_t digest[LIST_DIGEST_SIZE] = {1};
-    ck_assert_int_eq(index_list_cache_add(l, digest, numbers, 4, 0, &k, &e), -EINVAL);
+    const struct spec spec = {.list_count = 4, .list_digest = {1}};
+    ck_assert_int_eq(index_list_cache_add(l, &spec, numbers, &k, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "digest"));
     ck_assert_int_eq(add(l, &(struct list){indices, 4, few, 2}, &k, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "list_batches"));
@@ -147,6 +171,7 @@ int main(void)
     TCase *tc = tcase_create("lists");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, index_list_cache_add__lengths__kept_as_ends);
+    tcase_add_test(tc, index_list_cache_add__values__kept_behind_the_ends);
     tcase_add_test(tc, index_list_cache_add__same_list_twice__one);
     tcase_add_test(tc, index_list_cache_add__another_digest_or_wrong_lengths__refused_and_not_kept);
     tcase_add_test(tc, index_list_cache_put__over_the_bound__least_recent_goes);

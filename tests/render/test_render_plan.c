@@ -288,9 +288,7 @@ static struct spec list_spec(const uint32_t *indices, uint64_t count, const uint
     if (batches)
         memcpy(numbers + count, lengths, batches * sizeof *numbers);
     const struct index_list *list;
-    ck_assert_int_eq(index_list_cache_add(caches.index_lists, s.list_digest, numbers, count,
-                                          batches, &list, NULL),
-                     0);
+    ck_assert_int_eq(index_list_cache_add(caches.index_lists, &s, numbers, &list, NULL), 0);
     index_list_cache_put(caches.index_lists, list);
     return s;
 }

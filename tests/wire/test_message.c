@@ -133,11 +133,14 @@ static struct wire_opened make_opened(void)
         .height = 8,
         .width = 9,
         .in_channels = 10,
-        .float_samples = 11,
-        .slot_count = 12,
+        .in_height = 11,
+        .in_width = 12,
+        .views = 13,
+        .float_samples = 14,
+        .slot_count = 15,
     };
-    memset(m.digest, 13, sizeof m.digest);
-    memset(m.identity, 14, sizeof m.identity);
+    memset(m.digest, 16, sizeof m.digest);
+    memset(m.identity, 17, sizeof m.identity);
     return m;
 }
 
@@ -150,11 +153,10 @@ START_TEST(wire_opened__round_trip__the_same_at_its_offsets)
     wire_put_opened(bytes, &m);
     for (uint32_t i = 0; i < 5; i++)
         ck_assert_uint_eq(get_le64(bytes + 8 * i), (i + 1) * UINT64_C(0x100000001));
-    for (uint32_t i = 0; i < 7; i++)
+    for (uint32_t i = 0; i < 10; i++)
         ck_assert_uint_eq(get_le32(bytes + 40 + 4 * i), i + 6);
-    ck_assert_uint_eq(get_le32(bytes + 68), 0);
-    ck_assert_uint_eq(bytes[87], 13);
-    ck_assert_uint_eq(bytes[103], 14);
+    ck_assert_uint_eq(bytes[95], 16);
+    ck_assert_uint_eq(bytes[111], 17);
     ck_assert_int_eq(wire_get_opened(&back, bytes, sizeof bytes, NULL), 0);
     uint8_t again[WIRE_OPENED_SIZE];
     wire_put_opened(again, &back);
