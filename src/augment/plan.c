@@ -336,8 +336,52 @@ static bool has_floats(const struct augment_chain *c, uint32_t end)
     return false;
 }
 
-void augment_tail_of(struct augment_tail *t, const struct augment_chain *c)
+static bool is_zero(const float *numbers, uint32_t count)
 {
+    for (uint32_t i = 0; i < count; i++)
+        if (numbers[i] != 0)
+            return false;
+    return true;
+}
+
+/* Whether it only puts pixels elsewhere, and 0, which is 0 in either form, beside them. */
+static bool only_moves(const struct augment_op *op)
+{
+    switch (op->kind) {
+    case AUGMENT_RANDOM_CROP:
+    case AUGMENT_PAD:
+        return op->padding_mode != AUGMENT_CONSTANT || is_zero(op->fill, op->fill_count);
+    case AUGMENT_CENTER_CROP:
+    case AUGMENT_HORIZONTAL_FLIP:
+    case AUGMENT_VERTICAL_FLIP:
+        return true;
+    case AUGMENT_RANDOM_APPLY:
+        for (uint32_t i = 1; i <= op->children; i++)
+            if (!only_moves(op + i))
+                return false;
+        return true;
+    }
+    return false;
+}
+
+static void move_conversion(struct augment_chain *c)
+{
+    for (uint32_t i = 0; i + 1 < c->count; i++) {
+        struct augment_op op = c->ops[i];
+        if (op.kind != AUGMENT_TO_TENSOR && op.kind != AUGMENT_TO_DTYPE)
+            continue;
+        uint32_t end = i + 1;
+        while (end < c->count && only_moves(&c->ops[end]))
+            end += 1 + c->ops[end].children;
+        memmove(&c->ops[i], &c->ops[i + 1], (end - i - 1) * sizeof op);
+        c->ops[end - 1] = op;
+        return;
+    }
+}
+
+void augment_tail_of(struct augment_tail *t, struct augment_chain *c)
+{
+    move_conversion(c);
     uint32_t end = c->count;
     const struct augment_op *normalize = NULL;
     *t = (struct augment_tail){.head_count = end, .scale = CONVERT_DIVIDE};
@@ -400,8 +444,11 @@ int augment_plan_new(struct augment_plan **plan, struct augment_chain *chain,
     }
     p->chain = chain;
     p->in = *in;
-    augment_tail_of(&p->tail, chain);
-    int rc = walk(p, e);
+    int rc = walk(p, e); /* as it was written, for what is refused */
+    if (!rc) {
+        augment_tail_of(&p->tail, chain);
+        rc = walk(p, e);
+    }
     if (rc) {
         augment_plan_free(p);
         return rc;

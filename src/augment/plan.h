@@ -36,8 +36,9 @@ struct augment_tail {
     float mean[FMNIST_CHANNELS_MAX], std[FMNIST_CHANNELS_MAX];
 };
 
-/* Of a chain, whatever the images are. */
-void augment_tail_of(struct augment_tail *tail, const struct augment_chain *chain);
+/* Of a chain, whatever the images are. Moves to-tensor and to-dtype behind operations that only put
+ * pixels elsewhere: the same bytes and draws, and levels for longer. */
+void augment_tail_of(struct augment_tail *tail, struct augment_chain *chain);
 
 struct augment_plan {
     struct augment_chain *chain; /* owned */
