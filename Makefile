@@ -85,7 +85,7 @@ USES_server  := requests $(USES_requests)
 
 LIBS_dataset := -lz -luring -lxxhash
 LIBS_pixels  := -lm
-LIBS_augment := -lm
+LIBS_augment := -lm -lz
 LIBS_render  := $(LIBS_dataset) -lm -lxxhash
 LIBS_config  := $(LIBS_dataset) -lcyaml -lyaml
 LIBS_feed    := $(LIBS_render)
