@@ -201,7 +201,7 @@ $(BUILD)/libfmnist.a: $(CLIENT_ARCHIVES) $(call flags,link archive)
 $(BUILD)/fmnist.pc: FORCE
 	@mkdir -p $(BUILD)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: libfmnist' 'Description: client library of fmnistd' \
-	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lfmnist' 'Cflags: -I$${prefix}/include' > $@.new
+	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lfmnist' 'Libs.private: -lm' 'Cflags: -I$${prefix}/include' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The example that a reader looks at first.
@@ -221,7 +221,7 @@ PYTHON_OBJECTS := $(call plain,python/native)
 $(PYTHON_OBJECTS): $(call flags,python)
 $(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
-	$(link) -shared -Wl,--exclude-libs,ALL $(LDLIBS)
+	$(link) -shared -Wl,--exclude-libs,ALL -lm $(LDLIBS)
 
 # What the extension and the daemon are built from, for the Python package's source package.
 python-sources:
