@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Of any picture within a chain: what a spec may ask for, with a rotation's corners and padding. */
-#define SIDE_MAX 8192u
+#define SIDE_MAX    8192u
+#define NUMBERS_MAX (1u << 26) /* of all its channels */
 
 /* All that a picture may be at a place in the chain. */
 struct bounds {
@@ -426,6 +427,13 @@ static int walk(struct augment_plan *p, struct err *e)
         if (op + 1 + op->children <= first + p->tail.head_count)
             note_shape(&p->out, &w.at);
     }
+    uint64_t numbers = (uint64_t)p->max_height * p->max_width * p->max_channels;
+    if (numbers > NUMBERS_MAX)
+        return err_set(
+            e, -EINVAL,
+            "augment: a picture may be %u x %u of %u channels on the way: want at most %u "
+            "numbers",
+            p->max_height, p->max_width, p->max_channels, NUMBERS_MAX);
     if (w.at.height[0] != w.at.height[1] || w.at.width[0] != w.at.width[1])
         return err_set(e, -EINVAL,
                        "augment ends in pictures of %u x %u to %u x %u, by what is drawn: a batch "

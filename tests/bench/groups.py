@@ -201,6 +201,14 @@ def peers(results, data, repeats):
     results["peers-skipped"] = {s["name"]: s["why"] for s in answer["skipped"]}
 
 
+def augment(results, data, repeats):
+    with Daemon(data):
+        settle()
+        answer = python_peers("augment.py", "--data", data, "--repeats", min(repeats, 3),
+                              "--seconds", 3)
+    results["augment"] = {r["name"]: r["seconds"] for r in answer["results"]}
+
+
 def sweep(results, data, repeats):
     names = ("fmnist-t1,torch-dataloader-w0,torch-index-select-f32-t2,numpy-take-f32,"
              "tf-data-gather,tf-data-cached,spdl,dali")
@@ -353,7 +361,7 @@ def growth(results, data, repeats):
 
 GROUPS = {"epoch": epoch, "inline": inline, "peers": peers, "latency": latency,
           "clients": clients, "large": large, "resize": resize, "start": start, "idle": idle,
-          "python": python, "sweep": sweep}
+          "python": python, "augment": augment, "sweep": sweep}
 
 
 def machine():

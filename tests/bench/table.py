@@ -174,6 +174,30 @@ def python_markdown(r, machine):
     return "\n".join(lines)
 
 
+def augment_rows(rows, r):
+    found = r.get("augment", {})
+    if "plain" not in found:
+        return
+    ours = found["crop-flip w2"]
+    what = "crop 28 with padding 4, flip, normalize"
+    rows.add(f"{what}: an epoch", ms(ours), f"without them {ms(found['plain'])}",
+             ours / found["plain"], 1.6)
+    loader = min((n for n in found if n.startswith("crop-flip dataloader")), key=found.get)
+    for name, label in (("w2", "2 workers' draws"), ("w0", "the trainer's draws"),
+                        ("counter", "draws by counter")):
+        seconds = found[f"crop-flip {name}"]
+        rows.add(f"{what}, {label}", ms(seconds), f"{loader.removeprefix('crop-flip ')} "
+                 f"{ms(found[loader])}", found[loader] / seconds, 200, True, short=name == "w2")
+    for chain, bound in (("rotation", 10), ("affine", 10), ("affine-bilinear", 6)):
+        library, pillow = found[f"{chain} library"], found[f"{chain} Pillow"]
+        rows.add(f"{chain}, an image in one thread", f"{library * 1e6:.2f} µs",
+                 f"Pillow {pillow * 1e6:.2f} µs", pillow / library, bound, True, short=False)
+    rows.add("rotation(10): an epoch", ms(found["rotation w2"]), "",
+             found["rotation w2"] * 1e3, 100, unit="ms", short=False)
+    rows.add("drawing a batch of 64 from PyTorch's generator", f"{found['drawing 64'] * 1e6:.1f} µs",
+             "", found["drawing 64"] * 1e6, 40, unit="µs", short=False)
+
+
 def start_rows(rows, r):
     warm, cold, zlib = (r.get(n) for n in ("start-warm-seconds", "start-cold-seconds",
                                            "inflate-seconds"))
@@ -196,7 +220,7 @@ def start_rows(rows, r):
 def rows(results):
     all = Rows()
     for part in (epoch_rows, peer_rows, inline_rows, latency_rows, client_rows, resize_rows,
-                 start_rows, python_rows):
+                 start_rows, python_rows, augment_rows):
         part(all, results)
     return all
 
