@@ -11,6 +11,7 @@
  */
 #include "augment/draw.h"
 
+#include "augment/policy.h"
 #include "augment/words.h"
 
 #include <errno.h>
@@ -187,6 +188,28 @@ static void draw_rand_augment(struct words *w, const struct augment_op *op, uint
     }
 }
 
+/* Each step is applied by chance; api 1 draws all numbers at once, wanted or not. */
+static void draw_auto_augment(struct words *w, const struct augment_op *op, uint32_t *v)
+{
+    float chance[2] = {0};
+    uint32_t sign[2] = {0};
+    v[0] = words_below(w, POLICY_ROWS);
+    for (int i = 0; op->api == 1 && i < 2; i++)
+        chance[i] = words_rand(w);
+    for (int i = 0; op->api == 1 && i < 2; i++)
+        sign[i] = words_below(w, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct policy_step *step = policy_step_of(op->policy, v[0], i);
+        float drawn = op->api == 1 ? chance[i] : words_rand(w);
+        uint32_t applied = drawn <= (float)(step->probability_tenths / 10.0);
+        uint32_t negative = 0;
+        if (applied && has_sign(step->kind))
+            negative = op->api == 1 ? sign[i] == 0 : words_rand(w) <= 0.5f;
+        v[1 + 2 * i] = applied;
+        v[2 + 2 * i] = negative;
+    }
+}
+
 static void draw_op(struct words *w, const struct augment_op *op, const struct augment_shape *s,
                     uint32_t *v)
 {
@@ -219,6 +242,9 @@ static void draw_op(struct words *w, const struct augment_op *op, const struct a
         break;
     case AUGMENT_RAND_AUGMENT:
         draw_rand_augment(w, op, v);
+        break;
+    case AUGMENT_AUTO_AUGMENT:
+        draw_auto_augment(w, op, v);
         break;
     case AUGMENT_RANDOM_ERASING:
         draw_erasing(w, op, s, v);
@@ -369,6 +395,16 @@ static void check_jitter(struct check *c)
     }
 }
 
+static void check_auto_augment(struct check *c)
+{
+    check_int(c, 0, 0, POLICY_ROWS - 1);
+    for (uint32_t i = 0; i < 2 && !c->failed; i++) {
+        const struct policy_step *step = policy_step_of(c->op->policy, c->v[0], i);
+        check_int(c, 1 + 2 * i, 0, step->probability_tenths > 0);
+        check_int(c, 2 + 2 * i, 0, c->v[1 + 2 * i] && has_sign(step->kind));
+    }
+}
+
 static void check_op(struct check *c, const struct augment_shape *s)
 {
     const struct augment_op *op = c->op;
@@ -407,6 +443,9 @@ static void check_op(struct check *c, const struct augment_shape *s)
             check_int(c, 2 * i, 0, RAND_OPS - 1);
             check_int(c, 2 * i + 1, 0, has_sign(c->v[2 * i]));
         }
+        break;
+    case AUGMENT_AUTO_AUGMENT:
+        check_auto_augment(c);
         break;
     case AUGMENT_RANDOM_ERASING:
         check_box(c, 0, (int64_t)s->height - 1, (int64_t)s->width - 1, s);
