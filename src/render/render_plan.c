@@ -155,6 +155,10 @@ static int resolve_augment(struct render_plan *r, struct err *e)
         s->draws = s->views = 0;
         return 0;
     }
+    if (resize_yields_float(s->resize))
+        return err_set(e, -EINVAL,
+                       "resize tf-bilinear-pad yields floats: augment wants levels, use "
+                       "another, or resize within it");
     s->draws = s->draws ? s->draws : FMNIST_DRAWS_COUNTER;
     s->views = s->views ? s->views : 1;
     struct augment_plan *plan = NULL;

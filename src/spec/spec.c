@@ -408,9 +408,6 @@ static int check_augment(const struct spec *s, struct err *e)
                                              : "draws");
     if (!*s->augment)
         return 0;
-    if (s->resize == FMNIST_RESIZE_TF_BILINEAR_PAD)
-        return err_set(e, -EINVAL,
-                       "resize tf-bilinear-pad yields floats: augment wants levels, use another");
     if (s->draws != FMNIST_DRAWS_LIST)
         return s->list_value_count ? err_set(e, -EINVAL, "list_values want draws list") : 0;
     if (!s->list_count || !in_place || s->world_size != 1)

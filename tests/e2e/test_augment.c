@@ -287,7 +287,7 @@ START_TEST(open__what_a_chain_cannot_do__refused_by_name)
     REFUSED(t.augment = "to-tensor random-rotation(10,interpolation=bilinear)", "augment[1]");
     REFUSED(t.dtype = FMNIST_UINT8, "uint8");
     REFUSED(t.mean_count = 1, "normalize");
-    REFUSED(t.resize = FMNIST_RESIZE_TF_BILINEAR_PAD, "tf-bilinear-pad");
+    REFUSED(t.resize = FMNIST_RESIZE_TF_BILINEAR_PAD; t.height = t.width = 20, "tf-bilinear-pad");
     REFUSED(t.draws = 9, "draws");
     REFUSED(t.views = 17, "views");
     REFUSED(t.augment = NULL; t.views = 2, "views without augment");
