@@ -223,6 +223,7 @@ struct fmnist_spec {
     /* FMNIST_DRAWS_LIST: struct fmnist_augment_info.value_count numbers for each entry and view of
      * `list`, with FMNIST_ORDER_LIST or sequential and world_size 1. Part of the list's digest. */
     const uint32_t *list_values; /* [list_count][views][value_count] */
+    uint64_t list_value_count;   /* numbers in list_values */
 };
 
 /* Sets every field to its default. Errors: none; a size that is no header's is refused where the

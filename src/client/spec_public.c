@@ -78,18 +78,25 @@ int spec_from_public(struct spec *to, const struct fmnist_spec *from)
 static int add_values(struct spec *to, struct list *list, const struct fmnist_spec *from,
                       uint32_t value_count)
 {
-    bool wants = from->draws == FMNIST_DRAWS_LIST && value_count;
-    if (from->list_values && from->draws != FMNIST_DRAWS_LIST)
-        return fail(FMNIST_EINVAL, "list_values want draws \"list\"");
-    if (!from->list_values && wants && from->list)
+    uint32_t views = from->views ? from->views : 1;
+    bool wants = from->draws == FMNIST_DRAWS_LIST && value_count && from->list;
+    uint64_t want = wants ? from->list_count * views * value_count : 0;
+    if (!from->list_values != !from->list_value_count)
         return fail(FMNIST_EINVAL,
-                    "draws \"list\" without list_values: want %u numbers for each of "
-                    "the list's entries and each view",
-                    value_count);
-    if (!wants || !from->list)
-        return FMNIST_OK;
-    list->values = from->list_values;
-    list->value_count = to->list_value_count = value_count * (from->views ? from->views : 1);
+                    "list_values and list_value_count: want an array and its count, or neither");
+    if (from->list_value_count && from->draws != FMNIST_DRAWS_LIST)
+        return fail(FMNIST_EINVAL, "list_values want draws \"list\"");
+    if (from->list_value_count != want)
+        return fail(
+            FMNIST_EINVAL,
+            "list_values has %llu numbers: want %llu, %u views of %llu indices with %u draws "
+            "each",
+            (unsigned long long)from->list_value_count, (unsigned long long)want, views,
+            (unsigned long long)from->list_count, value_count);
+    if (want) {
+        list->values = from->list_values;
+        list->value_count = to->list_value_count = value_count * views;
+    }
     return FMNIST_OK;
 }
 
@@ -98,9 +105,6 @@ int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *
 {
     *list = (struct list){
         from->list, from->list_count, from->list_batches, from->list_batch_count, NULL, 0};
-    int rc = add_values(to, list, from, value_count);
-    if (rc)
-        return rc;
     if (from->list && !from->list_count)
         return fail(FMNIST_EINVAL,
                     "list is empty: want numbers of the split, or no list for all its images");
@@ -111,7 +115,7 @@ int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *
         return fail(FMNIST_EINVAL,
                     "list and list_batches: want both an array and its count, or neither");
     if (!list->indices && !list->lengths)
-        return FMNIST_OK;
+        return add_values(to, list, from, value_count);
     struct err e;
     uint32_t longest;
     if (list_check_lengths(list, &longest, &e))
@@ -122,6 +126,9 @@ int spec_add_list(struct spec *to, struct list *list, const struct fmnist_spec *
     }
     to->list_count = list->index_count;
     to->list_batch_count = list->batch_count;
+    int rc = add_values(to, list, from, value_count);
+    if (rc)
+        return rc;
     list_digest(list, to->list_digest);
     return FMNIST_OK;
 }

@@ -48,6 +48,10 @@ class Loader(Generic[Array]):
     "NCHW"), channels=, mean= and std= (of the 0..1 pixel, a number or one for each channel),
     label_dtype= ("int32", "int64", "uint8").
 
+    augment= is a chain of transforms as text, "random-crop(28, padding=4) random-horizontal-flip"
+    (docs/augmentation.md), drawn by seed= (0), the epoch's number and the sample's. views= gives each
+    image so many times, with draws of its own: images[N][views]...
+
     zero_copy=True gives read-only arrays in the daemon's memory. transport= is "shm" or "inline".
     Which daemon: socket= (a path), daemon="auto" (a private one) and data= (what that one
     serves). timeout= is how many seconds to wait for a batch; reconnect= how many for a daemon that
@@ -204,7 +208,7 @@ class Loader(Generic[Array]):
         if drawn is None:
             return core.Stream(**self._spec, epoch=epoch)
         indices, lengths = drawn
-        spec = {**self._spec, "order": "list", "list": indices}
+        spec = {**self._spec, "order": "list", "list": indices, "epoch": epoch}
         if lengths is not None and (lengths[:-1] == lengths[0]).all() and lengths[-1] <= lengths[0]:
             spec["batch_size"] = int(lengths[0])  # faster: fetched in blocks
         else:
@@ -219,7 +223,7 @@ class Loader(Generic[Array]):
         if not spare.same_spec(stream):
             spare.close()
             return stream
-        spare.seek(epoch if drawn is None else 0)  # a sampler's stream is of one epoch
+        spare.seek(epoch)
         return spare
 
     def _park(self, stream: Any) -> None:
@@ -299,7 +303,7 @@ class Loader(Generic[Array]):
         if state["inside"] and state["token"] is not None:
             stream = self._stream(epoch, drawn)
             stream.load_state_dict({"token": state["token"]})
-            if stream.epoch == (0 if draws else epoch):  # else it was behind the last batch
+            if stream.epoch == epoch:  # else it was behind the last batch
                 run.stream, run.opened, self._info = stream, True, stream.info
                 self._park(stream)
         self._run = None
@@ -331,7 +335,7 @@ def _check_order(said: dict[str, Any], batch_size: int) -> None:
     if not drawn:
         return
     useless = [f"{name}=" for name in ("seed", "rank", "world_size", "pad")
-               if said[name] is not None]
+               if said[name] is not None and not (name == "seed" and said["augment"])]
     if useless:
         raise ValueError(f"a sampler is asked as it is: no {', '.join(useless)}")
     if said["batch_sampler"] is not None and (batch_size not in (1, 64) or said["drop_last"]):

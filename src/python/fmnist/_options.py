@@ -31,6 +31,8 @@ class Options(TypedDict, total=False):
     mean: float | Sequence[float] | None
     std: float | Sequence[float] | None
     label_dtype: str
+    augment: str | None
+    views: int
     zero_copy: bool
     transport: str | None
     socket: Any
@@ -44,7 +46,7 @@ DEFAULTS: dict[str, Any] = dict(
     shuffle=False, seed=None, order=None, indices=None, sampler=None, batch_sampler=None,
     drop_last=False, rank=None, world_size=None, pad=None, epoch=0, epochs=None, resize=None,
     height=0, width=0, dtype="float32", layout=None, channels=0, mean=None, std=None,
-    label_dtype="int32", zero_copy=False, transport=None, socket=None, daemon=None, data=None,
+    label_dtype="int32", augment=None, views=1, zero_copy=False, transport=None, socket=None, daemon=None, data=None,
     timeout=30.0, reconnect=60.0)
 
 WHERE = ("socket", "daemon", "data", "timeout", "reconnect")
@@ -60,7 +62,8 @@ def check(options: Any, what: str, known: Iterable[str] = DEFAULTS) -> None:
     """TypeError for a keyword that does not exist, with the nearest that does."""
     if "transform" in options:
         raise TypeError(f"{what} has no argument transform=: the daemon resizes (resize=, height=, "
-                        "width=) and normalises (mean=, std=); apply others to the batches")
+                        "width=), normalises (mean=, std=) and augments (augment=, as text); apply "
+                        "others to the batches")
     check_names(options, ("dataset", "split", "batch_size", *known), what)
 
 
