@@ -133,6 +133,7 @@ static const struct field fields[] = {
 #define LIST_BATCH_COUNT_AT 264
 #define LIST_DIGEST_AT      272
 #define LIST_VALUE_COUNT_AT 296 /* behind SPEC_PLAIN_BYTES */
+#define RESERVED_AT         300
 
 static void *member(struct spec *s, size_t at)
 {
@@ -520,5 +521,8 @@ int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
     s->list_batch_count = get_le64(in + LIST_BATCH_COUNT_AT);
     memcpy(s->list_digest, in + LIST_DIGEST_AT, LIST_DIGEST_SIZE);
     s->list_value_count = get_le32(in + LIST_VALUE_COUNT_AT);
+    if (get_le32(in + RESERVED_AT))
+        return err_set(e, -EINVAL, "spec has 0x%08x at byte %d: want 0", get_le32(in + RESERVED_AT),
+                       RESERVED_AT);
     return spec_check(s, e);
 }

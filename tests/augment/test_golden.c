@@ -172,7 +172,7 @@ START_TEST(golden__every_record__words_and_pixels_of_torchvision)
     uint8_t *file = support_golden("augment_open.txt", &size);
     char *text = strndup((char *)file, size), *rest = text;
     free(file);
-    struct record r = {""};
+    struct record r = {.name = ""};
     unsigned checked = 0, ragged = 0;
     while (read_record(&rest, &r)) {
         struct err e = {""};

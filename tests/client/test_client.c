@@ -630,6 +630,11 @@ START_TEST(spec_set__public__as_the_fields_say)
     ck_assert_int_eq(fmnist_spec_set(&spec, "std", "0.25,0.5"), FMNIST_OK);
     ck_assert_uint_eq(spec.std_count, 2);
     ck_assert(spec.std[1] == 0.5f);
+    const char *chain = "random-horizontal-flip";
+    ck_assert_int_eq(fmnist_spec_set(&spec, "augment", chain), FMNIST_OK);
+    ck_assert_ptr_eq(spec.augment, chain);
+    ck_assert_int_eq(fmnist_spec_set(&spec, "draws", "caller"), FMNIST_OK);
+    ck_assert_uint_eq(spec.draws, FMNIST_DRAWS_CALLER);
 
     struct fmnist_spec before = spec;
     ck_assert_int_eq(fmnist_spec_set(&spec, "order", "random"), FMNIST_EINVAL);
@@ -639,7 +644,7 @@ START_TEST(spec_set__public__as_the_fields_say)
     ck_assert_int_eq(fmnist_spec_set(&spec, NULL, "1"), FMNIST_EINVAL);
     ck_assert_int_eq(fmnist_spec_set(NULL, "seed", "1"), FMNIST_EINVAL);
     ck_assert_mem_eq(&spec, &before, sizeof spec);
-    spec.size--;
+    spec.size = offsetof(struct fmnist_spec, list_batch_count); /* less than any header had */
     ck_assert_int_eq(fmnist_spec_set(&spec, "seed", "1"), FMNIST_EINVAL);
     ck_assert_ptr_nonnull(strstr(fmnist_error(), "fmnist_spec_init"));
 }

@@ -83,7 +83,7 @@ static inline void hear_error(int fd, int code, const char *word)
 
 static inline int dial_and_greet(const struct daemon *d)
 {
-    static const uint8_t version[4] = {2};
+    static const uint8_t version[4] = {3};
     int fd = dial(d);
     say(fd, HELLO, version, 4);
     hear_welcome(fd);
@@ -111,7 +111,7 @@ static inline bool hear_head(int fd, uint8_t head[8], int fds[2])
     return true;
 }
 
-#define OPEN_SIZE 328
+#define OPEN_SIZE 1368
 
 /* The body of an open request for "tiny", in batches of 64 uint8 images. */
 static inline void make_open(uint8_t body[OPEN_SIZE], uint32_t order, uint32_t transport)

@@ -301,8 +301,8 @@ START_TEST(open__what_a_chain_cannot_do__refused_by_name)
     REFUSED(t.draws = FMNIST_DRAWS_LIST; t.list = list; t.list_count = 2, "list_values");
     REFUSED(t.draws = FMNIST_DRAWS_LIST; t.list = list; t.list_count = 2; t.list_values = values;
             t.list_value_count = 4; t.order = FMNIST_ORDER_SHUFFLE, "draws list");
-    REFUSED(t.draws = FMNIST_DRAWS_LIST; t.list = list; t.list_count = 2;
-            t.list_values = far, "random-crop");
+    REFUSED(t.draws = FMNIST_DRAWS_LIST; t.list = list; t.list_count = 2; t.list_values = far;
+            t.list_value_count = 4, "random-crop");
     char *text = malloc(2000);
     memset(text, ' ', 1999);
     text[1999] = 0;

@@ -93,8 +93,8 @@ END_TEST
 START_TEST(frame__too_long_or_reserved_bits__refused)
 {
     static const uint8_t head[][8] = {
-        {1, 4, 0, 0, HELLO}, {255, 255, 255, 255, HELLO}, {4, 0, 0, 0, HELLO, 0, 1}};
-    static const char *const words[] = {"1025", "4294967295", "byte 6"};
+        {1, 8, 0, 0, HELLO}, {255, 255, 255, 255, HELLO}, {4, 0, 0, 0, HELLO, 0, 1}};
+    static const char *const words[] = {"2049", "4294967295", "byte 6"};
     for (size_t i = 0; i < 3; i++) {
         int fd = dial(&d);
         ck_assert_int_eq(send(fd, head[i], 8, 0), 8);
@@ -106,8 +106,8 @@ END_TEST
 /* Frames may come byte by byte, and many in one piece. */
 START_TEST(frame__in_pieces_or_together__understood)
 {
-    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 2};
-    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, STATUS};
+    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 3};
+    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, STATUS};
     int fd = dial(&d);
     for (size_t i = 0; i < sizeof hello; i++)
         ck_assert_int_eq(send(fd, hello + i, 1, 0), 1);

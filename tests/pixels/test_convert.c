@@ -325,15 +325,15 @@ START_TEST(convert_is_copy__each_kind__is_true_for_equal_bytes_only)
         struct convert_shape shape;
         bool copy;
     } cases[] = {
-        {{4, 4, 1, 1, false, FMNIST_UINT8, FMNIST_NCHW, false, {0}, {0}}, true},
-        {{4, 4, 1, 1, false, FMNIST_UINT8, FMNIST_NHWC, false, {0}, {0}}, true},
-        {{4, 4, 3, 3, false, FMNIST_UINT8, FMNIST_NCHW, false, {0}, {0}}, true},
-        {{4, 4, 3, 3, false, FMNIST_UINT8, FMNIST_NHWC, false, {0}, {0}}, false},
-        {{4, 4, 1, 3, false, FMNIST_UINT8, FMNIST_NCHW, false, {0}, {0}}, false},
-        {{4, 4, 1, 1, false, FMNIST_FLOAT32, FMNIST_NCHW, false, {0}, {0}}, false},
-        {{4, 4, 1, 1, true, FMNIST_FLOAT32, FMNIST_NCHW, false, {0}, {0}}, true},
-        {{4, 4, 1, 1, true, FMNIST_FLOAT32, FMNIST_NCHW, true, {0}, {1}}, false},
-        {{4, 4, 1, 1, true, FMNIST_FLOAT16, FMNIST_NCHW, false, {0}, {0}}, false},
+        {{4, 4, 1, 1, false, CONVERT_DIVIDE, FMNIST_UINT8, FMNIST_NCHW, false, {0}, {0}}, true},
+        {{4, 4, 1, 1, false, CONVERT_DIVIDE, FMNIST_UINT8, FMNIST_NHWC, false, {0}, {0}}, true},
+        {{4, 4, 3, 3, false, CONVERT_DIVIDE, FMNIST_UINT8, FMNIST_NCHW, false, {0}, {0}}, true},
+        {{4, 4, 3, 3, false, CONVERT_DIVIDE, FMNIST_UINT8, FMNIST_NHWC, false, {0}, {0}}, false},
+        {{4, 4, 1, 3, false, CONVERT_DIVIDE, FMNIST_UINT8, FMNIST_NCHW, false, {0}, {0}}, false},
+        {{4, 4, 1, 1, false, CONVERT_DIVIDE, FMNIST_FLOAT32, FMNIST_NCHW, false, {0}, {0}}, false},
+        {{4, 4, 1, 1, true, CONVERT_DIVIDE, FMNIST_FLOAT32, FMNIST_NCHW, false, {0}, {0}}, true},
+        {{4, 4, 1, 1, true, CONVERT_DIVIDE, FMNIST_FLOAT32, FMNIST_NCHW, true, {0}, {1}}, false},
+        {{4, 4, 1, 1, true, CONVERT_DIVIDE, FMNIST_FLOAT16, FMNIST_NCHW, false, {0}, {0}}, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct convert_plan *plan = convert_plan_new(&cases[i].shape);

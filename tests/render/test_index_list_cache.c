@@ -39,7 +39,7 @@ static const struct index_list *must_add(struct index_list_cache *l, const struc
 START_TEST(index_list_cache_add__lengths__kept_as_ends)
 {
     struct index_list_cache *l = index_list_cache_new(1 << 20);
-    const struct index_list *k = must_add(l, &(struct list){indices, 4, lengths, 2});
+    const struct index_list *k = must_add(l, &(struct list){indices, 4, lengths, 2, NULL, 0});
     ck_assert_mem_eq(k->indices, indices, sizeof indices);
     ck_assert_uint_eq(k->ends[0], 1);
     ck_assert_uint_eq(k->ends[1], 4);
@@ -56,7 +56,7 @@ START_TEST(index_list_cache_add__values__kept_behind_the_ends)
     struct index_list_cache *l = index_list_cache_new(1 << 20);
     const struct list list = {indices, 4, lengths, 2, values, 2};
     const struct index_list *k = must_add(l, &list);
-    const struct index_list *without = must_add(l, &(struct list){indices, 4, lengths, 2});
+    const struct index_list *without = must_add(l, &(struct list){indices, 4, lengths, 2, NULL, 0});
     ck_assert_ptr_ne(k, without);
     ck_assert_ptr_null(without->values);
     ck_assert_mem_eq(k->values, values, sizeof values);
@@ -72,7 +72,7 @@ END_TEST
 START_TEST(index_list_cache_add__same_list_twice__one)
 {
     struct index_list_cache *l = index_list_cache_new(0);
-    const struct list list = {indices, 4, NULL, 0};
+    const struct list list = {indices, 4, NULL, 0, NULL, 0};
     const struct index_list *a = must_add(l, &list), *b = must_add(l, &list);
     ck_assert_ptr_eq(a, b);
     ck_assert_ptr_null(a->ends);
@@ -105,7 +105,7 @@ START_TEST(index_list_cache_add__another_digest_or_wrong_lengths__refused_and_no
     const struct spec spec = {.list_count = 4, .list_digest = {1}};
     ck_assert_int_eq(index_list_cache_add(l, &spec, numbers, &k, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "digest"));
-    ck_assert_int_eq(add(l, &(struct list){indices, 4, few, 2}, &k, &e), -EINVAL);
+    ck_assert_int_eq(add(l, &(struct list){indices, 4, few, 2, NULL, 0}, &k, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "list_batches"));
     ck_assert_ptr_null(k);
     struct index_list_cache_usage u;
@@ -123,7 +123,7 @@ START_TEST(index_list_cache_put__over_the_bound__least_recent_goes)
     uint8_t digests[3][LIST_DIGEST_SIZE];
     for (uint32_t i = 0; i < 3; i++) {
         numbers[0] = i;
-        const struct index_list *k = must_add(l, &(struct list){numbers, COUNT, NULL, 0});
+        const struct index_list *k = must_add(l, &(struct list){numbers, COUNT, NULL, 0, NULL, 0});
         memcpy(digests[i], k->digest, LIST_DIGEST_SIZE);
         index_list_cache_put(l, k);
         if (i == 1)
@@ -150,7 +150,7 @@ START_TEST(index_list_cache_put__more_than_the_count__least_recent_goes)
     struct index_list_cache *l = index_list_cache_new(1 << 20);
     uint8_t digests[INDEX_LIST_CACHE_IDLE_COUNT + 1][LIST_DIGEST_SIZE];
     for (uint32_t i = 0; i <= INDEX_LIST_CACHE_IDLE_COUNT; i++) {
-        const struct index_list *k = must_add(l, &(struct list){&i, 1, NULL, 0});
+        const struct index_list *k = must_add(l, &(struct list){&i, 1, NULL, 0, NULL, 0});
         memcpy(digests[i], k->digest, LIST_DIGEST_SIZE);
         index_list_cache_put(l, k);
     }

@@ -281,7 +281,7 @@ static struct spec list_spec(const uint32_t *indices, uint64_t count, const uint
     s.order = FMNIST_ORDER_LIST;
     s.list_count = count;
     s.list_batch_count = batches;
-    list_digest(&(struct list){indices, count, lengths, batches}, s.list_digest);
+    list_digest(&(struct list){indices, count, lengths, batches, NULL, 0}, s.list_digest);
     uint32_t *numbers = malloc((count + batches) * sizeof *numbers);
     ck_assert_ptr_nonnull(numbers);
     memcpy(numbers, indices, count * sizeof *numbers);

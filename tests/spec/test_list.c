@@ -15,7 +15,7 @@ static const uint32_t lengths[] = {1, 3};
 
 static struct list whole(void)
 {
-    return (struct list){indices, 4, lengths, 2};
+    return (struct list){indices, 4, lengths, 2, NULL, 0};
 }
 
 static bool same_digest(const struct list *a, const struct list *b)
@@ -47,7 +47,7 @@ START_TEST(list_digest__equal_lists_elsewhere__equal)
     uint32_t other_indices[4], other_lengths[2];
     memcpy(other_indices, indices, sizeof indices);
     memcpy(other_lengths, lengths, sizeof lengths);
-    struct list a = whole(), b = {other_indices, 4, other_lengths, 2};
+    struct list a = whole(), b = {other_indices, 4, other_lengths, 2, NULL, 0};
     ck_assert(same_digest(&a, &b));
 }
 END_TEST
@@ -57,9 +57,12 @@ START_TEST(list_digest__anything_differs__differs)
     const uint32_t other_order[] = {0, 3, 3, 2}, other_lengths[] = {3, 1};
     /* The lengths' bytes behind the indices' own: only the counts tell these two apart. */
     const uint32_t joined[] = {3, 0, 3, 2, 1, 3};
+    const uint32_t values[] = {0, 0, 0, 0}, others_values[] = {0, 0, 0, 1};
     const struct list others[] = {
-        {other_order, 4, lengths, 2}, {indices, 4, other_lengths, 2}, {indices, 3, lengths, 2},
-        {indices, 4, NULL, 0},        {joined, 6, NULL, 0},
+        {indices, 4, lengths, 2, values, 1},   {indices, 4, lengths, 2, others_values, 1},
+        {other_order, 4, lengths, 2, NULL, 0}, {indices, 4, other_lengths, 2, NULL, 0},
+        {indices, 3, lengths, 2, NULL, 0},     {indices, 4, NULL, 0, NULL, 0},
+        {joined, 6, NULL, 0, NULL, 0},
     };
     struct list l = whole();
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -73,7 +76,7 @@ START_TEST(list_digest__long_list__every_place_counts)
     enum { COUNT = 2500 };
     uint32_t *a = calloc(COUNT, sizeof *a), *b = calloc(COUNT, sizeof *b);
     ck_assert(a && b);
-    struct list x = {a, COUNT, NULL, 0}, y = {b, COUNT, NULL, 0};
+    struct list x = {a, COUNT, NULL, 0, NULL, 0}, y = {b, COUNT, NULL, 0, NULL, 0};
     for (size_t i = 0; i < COUNT; i++) {
         b[i] = 1;
         ck_assert_msg(!same_digest(&x, &y), "place %zu", i);
@@ -127,7 +130,7 @@ START_TEST(list_check_lengths__not_those_of_the_list__einval_with_place_and_valu
         {{UINT32_MAX, 5}, "list_batches[0] is 4294967295"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct list l = {indices, 4, wrong[i].lengths, 2};
+        struct list l = {indices, 4, wrong[i].lengths, 2, NULL, 0};
         uint32_t longest;
         struct err e;
         must_say(list_check_lengths(&l, &longest, &e), &e, wrong[i].text);
