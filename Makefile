@@ -105,8 +105,8 @@ SOURCES = $(wildcard src/$(1)/*.c)
 ISA_LEVELS := portable $(if $(filter __x86_64__,$(MACROS)),avx2 avx512)
 ISA_OPT := $(if $(filter -O2,$(OPT_LEVEL)),-O3)
 ISA_portable :=
-ISA_avx2     := -mavx2 -mf16c -mbmi2
-ISA_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mf16c -mbmi2 -mprefer-vector-width=512
+ISA_avx2     := -mavx2 -mfma -mf16c -mbmi2
+ISA_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c -mbmi2 -mprefer-vector-width=512
 
 plain = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(filter-out %_isa.c %/main.c,$(call SOURCES,$(1))))
 isa   = $(foreach l,$(ISA_LEVELS),$(patsubst src/%.c,$(BUILD)/obj/%.$(l).o,$(filter %_isa.c,$(call SOURCES,$(1)))))

@@ -66,6 +66,9 @@ enum augment_kind {
 
 enum augment_interpolation { AUGMENT_NEAREST = 0, AUGMENT_BILINEAR = 1, AUGMENT_BICUBIC = 2 };
 enum augment_padding { AUGMENT_CONSTANT, AUGMENT_EDGE, AUGMENT_REFLECT, AUGMENT_SYMMETRIC };
+/* How PyTorch's matrix product makes a tensor's grid: its library (MKL) takes a fused multiply-add
+ * on some CPUs and none on others. It shows in few pixels, but for exact quarter turns. */
+enum augment_grid { AUGMENT_GRID_PLAIN, AUGMENT_GRID_FUSED };
 enum augment_policy { AUGMENT_IMAGENET, AUGMENT_CIFAR10, AUGMENT_SVHN };
 
 /* One operation with all its arguments; those that its kind does not have are 0. */
@@ -89,6 +92,7 @@ struct augment_op {
     double p;
     uint32_t interpolation; /* enum augment_interpolation */
     uint32_t pillow; /* resize, random-resized-crop: 12 or 13 (default), the order of passes */
+    uint32_t grid;   /* random-rotation, random-affine on tensors: enum augment_grid */
     uint32_t expand;
     uint32_t has_padding, has_center, has_translate, has_scale, shear_count; /* 0, 2 or 4 */
     double degrees[2], center[2], translate[2], scale[2], shear[4], ratio[2];

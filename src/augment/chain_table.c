@@ -17,6 +17,7 @@
 
 static const char *const interpolations[] = {"nearest", "bilinear", "bicubic", NULL};
 static const char *const paddings[] = {"constant", "edge", "reflect", "symmetric", NULL};
+static const char *const grids[] = {"plain", "fused", NULL};
 static const char *const policies[] = {"imagenet", "cifar10", "svhn", NULL};
 
 /* clang-format off */
@@ -39,6 +40,7 @@ static const char *const policies[] = {"imagenet", "cifar10", "svhn", NULL};
     {key, ARGUMENT_FACTOR, AT(factor[i]), COUNT(has_factor[i]), "0", 0, REAL_MAX, NULL}
 #define BINS          {"num-magnitude-bins", ARGUMENT_WHOLE, AT(bins), 0, "31", 2, 1024, NULL}
 #define API           {"api", ARGUMENT_WHOLE, AT(api), 0, "2", 1, 2, NULL}
+#define GRID          {"grid", ARGUMENT_WORD, AT(grid), 0, "plain", 0, 0, grids}
 #define PILLOW        {"pillow", ARGUMENT_WHOLE, AT(pillow), 0, "13", 12, 13, NULL}
 #define STATISTICS(key, to, count) \
     {key, ARGUMENT_FLOATS, AT(to), COUNT(count), NULL, -REAL_MAX, REAL_MAX, NULL}
@@ -59,14 +61,14 @@ static const struct operation operations[AUGMENT_KIND_END] = {
         {NULL}},
     [AUGMENT_RANDOM_ROTATION] = {"random-rotation", 5,
         {DEGREES, INTERPOLATION("nearest"),
-         {"expand", ARGUMENT_FLAG, AT(expand), 0, "false", 0, 0, NULL}, CENTER, FILL, API},
+         {"expand", ARGUMENT_FLAG, AT(expand), 0, "false", 0, 0, NULL}, CENTER, FILL, GRID, API},
         {"~angle"}},
     [AUGMENT_RANDOM_AFFINE] = {"random-affine", 7,
         {DEGREES,
          {"translate", ARGUMENT_PAIR, AT(translate), COUNT(has_translate), "", 0, 1, NULL},
          {"scale", ARGUMENT_RANGE, AT(scale), COUNT(has_scale), "", SCALE_MIN, SCALE_MAX, NULL},
          {"shear", ARGUMENT_SHEAR, AT(shear), COUNT(shear_count), "", -REAL_MAX, REAL_MAX, NULL},
-         INTERPOLATION("nearest"), FILL, CENTER, API},
+         INTERPOLATION("nearest"), FILL, CENTER, GRID, API},
         {"~angle", "x", "y", "~scale", "~shear-x", "~shear-y"}},
     [AUGMENT_RANDOM_RESIZED_CROP] = {"random-resized-crop", 4,
         {SIZE, {"scale", ARGUMENT_RANGE, AT(scale), 0, "(0.08, 1)", 0, SCALE_MAX, NULL},

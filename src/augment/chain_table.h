@@ -44,7 +44,7 @@ struct argument {
     const char *const *words; /* by number; ends in NULL */
 };
 
-#define ARGUMENTS_MAX 8
+#define ARGUMENTS_MAX 9
 
 struct operation {
     const char *name;

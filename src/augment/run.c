@@ -194,8 +194,8 @@ static void normalize(struct run *r, const struct augment_op *op)
     size_t pixels = pixels_of(&r->shape);
     for (uint32_t c = 0; c < r->shape.channels; c++)
         ISA_PICK(floats_normalize)
-        (in + c * pixels, pixels, op->mean[op->mean_count == 1 ? 0 : c],
-         op->std[op->std_count == 1 ? 0 : c], out + c * pixels);
+    (in + c * pixels, pixels, op->mean[op->mean_count == 1 ? 0 : c],
+     op->std[op->std_count == 1 ? 0 : c], out + c * pixels);
     r->at = out;
 }
 

@@ -131,7 +131,8 @@ static void run_warp(struct run *r, const struct augment_op *op, const double m[
                      .in_w = r->shape.width,
                      .out_h = out_h,
                      .out_w = out_w,
-                     .filter = op->interpolation};
+                     .filter = op->interpolation,
+                     .fused = op->grid == AUGMENT_GRID_FUSED};
     memcpy(w.m, m, sizeof w.m);
     leave_sample(r);
     void *out = run_target(r);

@@ -19,7 +19,7 @@ static uint32_t rows_of_block(uint32_t out_w)
 
 size_t warp_scratch_bytes(uint32_t out_h, uint32_t out_w)
 {
-    size_t places = align_up((size_t)rows_of_block(out_w) * out_w * sizeof(int32_t), 64);
+    size_t places = align_up((size_t)(out_w < BLOCK ? BLOCK : out_w) * sizeof(int32_t), 64);
     size_t maps = align_up(((size_t)out_h + out_w) * sizeof(int16_t), 64);
     return places > maps ? places : maps;
 }
@@ -144,9 +144,12 @@ void warp_levels(const struct warp *w, const uint8_t *in, const uint8_t *fill, u
 
 /* ---- tensors ------------------------------------------------------------------------------- */
 
+/* Of a matrix product as small as this, PyTorch computes the sums itself, one after the other. */
+#define SMALL_PRODUCT 400u
+
 static struct warp_grid grid_of(const struct warp *w)
 {
-    struct warp_grid g;
+    struct warp_grid g = {.fused = w->fused && 6ull * w->out_h * w->out_w >= SMALL_PRODUCT};
     for (int i = 0; i < 6; i++)
         g.m[i] = (float)w->m[i] / (0.5f * (float)(i < 3 ? w->in_w : w->in_h));
     return g;

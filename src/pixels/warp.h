@@ -12,6 +12,7 @@
 
 #include "pixels/isa_variants.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +24,12 @@ enum warp_filter { WARP_NEAREST, WARP_BILINEAR, WARP_BICUBIC };
 struct warp {
     uint32_t planes, in_h, in_w, out_h, out_w;
     uint32_t filter; /* enum warp_filter */
+    bool fused;      /* of tensors: the grid's sums take a fused multiply-add */
     double m[6];
 };
 
-/* Of the scratch that the functions below want, aligned for any type. */
+/* Of the scratch that the functions below want, aligned for any type. It does for smaller outputs
+ * too. */
 size_t warp_scratch_bytes(uint32_t out_h, uint32_t out_w);
 
 /* Pillow's transform, by any filter. */

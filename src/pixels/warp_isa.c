@@ -42,23 +42,35 @@ static inline int32_t nearest_pixel(float g, float n)
     return (int32_t)((v + whole) - whole);
 }
 
-void ISA_NAME(warp_places_grid)(const struct warp *w, const struct warp_grid *map, uint32_t y,
-                                uint32_t rows, int32_t *restrict places)
+static inline float grid_at(const float m[3], float x, float y, bool fused)
+{
+    return (fused ? fmaf(y, m[1], x * m[0]) : x * m[0] + y * m[1]) + m[2];
+}
+
+static inline void places_grid(const struct warp *w, const float m[6], uint32_t y, uint32_t rows,
+                               int32_t *restrict places, bool fused)
 {
     const uint32_t width = w->out_w, in_w = w->in_w, in_h = w->in_h;
-    const float *m = map->m;
     const float first_x = 0.5f - 0.5f * (float)width, first_y = 0.5f - 0.5f * (float)w->out_h;
     for (uint32_t end = y + rows; y < end; y++, places += width) {
         float at_y = first_y + (float)y;
-        float from_y_x = at_y * m[1], from_y_y = at_y * m[4];
         for (uint32_t i = 0; i < width; i++) {
             float x = first_x + (float)(int32_t)i;
-            int32_t column = nearest_pixel((x * m[0] + from_y_x) + m[2], (float)in_w);
-            int32_t row = nearest_pixel((x * m[3] + from_y_y) + m[5], (float)in_h);
+            int32_t column = nearest_pixel(grid_at(m, x, at_y, fused), (float)in_w);
+            int32_t row = nearest_pixel(grid_at(m + 3, x, at_y, fused), (float)in_h);
             int32_t outside = -(int32_t)(((uint32_t)column >= in_w) | ((uint32_t)row >= in_h));
             places[i] = (row * (int32_t)in_w + column) | outside;
         }
     }
+}
+
+void ISA_NAME(warp_places_grid)(const struct warp *w, const struct warp_grid *map, uint32_t y,
+                                uint32_t rows, int32_t *places)
+{
+    if (map->fused)
+        places_grid(w, map->m, y, rows, places, true);
+    else
+        places_grid(w, map->m, y, rows, places, false);
 }
 
 /* ---- pixels at places ---------------------------------------------------------------------- */

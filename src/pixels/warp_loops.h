@@ -16,6 +16,7 @@ struct warp_fixed {
 /* torchvision's grid: from the middle, in float32, in units of half an input's side. */
 struct warp_grid {
     float m[6];
+    bool fused;
 };
 
 /* Of rows y .. y + rows - 1, to places[rows][out_w]. */

@@ -270,6 +270,8 @@ START_TEST(print__chains__canonical_text)
         {"resize(28)", "resize(size=28)"},
         {"resize((28,28), pillow=12)", "resize(size=(28, 28), pillow=12)"},
         {"random-rotation(0)", "random-rotation(degrees=0)"},
+        {"random-rotation(9, grid=plain)", "random-rotation(degrees=9)"},
+        {"random-affine(9, api=1, grid=fused)", "random-affine(degrees=9, grid=fused, api=1)"},
         {"random-rotation((0,0))", "random-rotation(degrees=(0, 0))"},
         {"random-rotation((0,-0))", "random-rotation(degrees=(0, -0))"},
         {"random-rotation((-1e1,10))", "random-rotation(degrees=10)"},
