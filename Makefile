@@ -168,8 +168,8 @@ link = $(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end
 $(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server) $(call flags,link)
 	$(link) $(LIBS_server) $(LDLIBS)
 
-$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,spec) $(call archive,base) \
-                    $(BUILD)/libfmnist.a $(call flags,link)
+$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,spec) $(call archive,augment) \
+                    $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
 	$(link) $(LIBS_ctl) $(LDLIBS)
 
 CLIENT_ARCHIVES := $(call uses,client)

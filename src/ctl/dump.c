@@ -52,11 +52,19 @@ struct dump {
 
 static int begin_images(struct dump *d, const struct fmnist_stream_info *info, struct err *e)
 {
-    uint64_t nchw[] = {d->samples, info->channels, info->height, info->width};
-    uint64_t nhwc[] = {d->samples, info->height, info->width, info->channels};
-    uint32_t item = (uint32_t)(info->image_bytes / info->channels / info->height / info->width);
-    return npz_begin(d->npz, "images", descr_of(info->dtype),
-                     info->layout == FMNIST_NHWC ? nhwc : nchw, 4, item, e);
+    uint64_t nchw[] = {d->samples, info->views, info->channels, info->height, info->width};
+    uint64_t nhwc[] = {d->samples, info->views, info->height, info->width, info->channels};
+    uint64_t *shape = info->layout == FMNIST_NHWC ? nhwc : nchw, pixels = 1;
+    uint32_t dimensions = 5;
+    for (uint32_t i = 1; i < dimensions; i++)
+        pixels *= shape[i];
+    if (info->views == 1) { /* no dimension of their own */
+        shape[1] = shape[0];
+        shape++;
+        dimensions--;
+    }
+    uint32_t item = (uint32_t)(info->image_bytes / pixels);
+    return npz_begin(d->npz, "images", descr_of(info->dtype), shape, dimensions, item, e);
 }
 
 /* Returns 0, -ECANCELED (told by ctl_next), or another negative number with text. */

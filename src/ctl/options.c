@@ -15,6 +15,8 @@ enum {
     EPOCHS,
     BATCHES,
     COLUMNS,
+    STEP,
+    ROW,
     NO_READ,
     TRAIN,
     TEST,
@@ -28,7 +30,7 @@ enum {
     JSON
 };
 
-#define NAMES_MAX 40 /* options of a verb */
+#define NAMES_MAX 48 /* options of a verb */
 
 #define SPEC_OPTIONS                                                                               \
     {"dataset", required_argument, NULL, FIELD}, {"split", required_argument, NULL, FIELD},        \
@@ -42,10 +44,16 @@ enum {
         {"epoch", required_argument, NULL, FIELD}, {"rank", required_argument, NULL, FIELD},       \
         {"world-size", required_argument, NULL, FIELD}, {"pad", required_argument, NULL, FIELD},   \
         {"transport", required_argument, NULL, FIELD},                                             \
-        {"indices", required_argument, NULL, INDICES},                                             \
-        {"epochs", required_argument, NULL, EPOCHS},                                               \
+        {"augment", required_argument, NULL, FIELD}, {"draws", required_argument, NULL, FIELD},    \
+        {"views", required_argument, NULL, FIELD},                                                 \
     {                                                                                              \
-        "batches", required_argument, NULL, BATCHES                                                \
+        "indices", required_argument, NULL, INDICES                                                \
+    }
+
+#define AMOUNT_OPTIONS                              \
+    {"epochs", required_argument, NULL, EPOCHS},    \
+    {                                               \
+        "batches", required_argument, NULL, BATCHES \
     }
 
 /* Of every verb, and of none. */
@@ -61,13 +69,19 @@ static const struct option none[] = {COMMON_OPTIONS};
 static const struct option top[] = {
     {"once", no_argument, NULL, ONCE}, {"pages", required_argument, NULL, PAGES}, COMMON_OPTIONS};
 static const struct option bench[] = {
-    SPEC_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, COMMON_OPTIONS};
+    SPEC_OPTIONS, AMOUNT_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, COMMON_OPTIONS};
 static const struct option dump[] = {
-    SPEC_OPTIONS, {"output", required_argument, NULL, 'o'}, COMMON_OPTIONS};
+    SPEC_OPTIONS, AMOUNT_OPTIONS, {"output", required_argument, NULL, 'o'}, COMMON_OPTIONS};
 static const struct option show[] = {SPEC_OPTIONS,
+                                     AMOUNT_OPTIONS,
                                      {"output", required_argument, NULL, 'o'},
                                      {"columns", required_argument, NULL, COLUMNS},
                                      COMMON_OPTIONS};
+static const struct option explain[] = {SPEC_OPTIONS,
+                                        {"step", required_argument, NULL, STEP},
+                                        {"row", required_argument, NULL, ROW},
+                                        {"output", required_argument, NULL, 'o'},
+                                        COMMON_OPTIONS};
 static const struct option generate[] = {{"train", required_argument, NULL, TRAIN},
                                          {"test", required_argument, NULL, TEST},
                                          {"size", required_argument, NULL, SIZE},
@@ -77,8 +91,9 @@ static const struct option generate[] = {{"train", required_argument, NULL, TRAI
                                          COMMON_OPTIONS};
 
 static const struct option *const tables[] = {
-    [OPTIONS_NONE] = none, [OPTIONS_TOP] = top,   [OPTIONS_BENCH] = bench,
-    [OPTIONS_DUMP] = dump, [OPTIONS_SHOW] = show, [OPTIONS_GENERATE] = generate,
+    [OPTIONS_NONE] = none,         [OPTIONS_TOP] = top,   [OPTIONS_BENCH] = bench,
+    [OPTIONS_DUMP] = dump,         [OPTIONS_SHOW] = show, [OPTIONS_EXPLAIN] = explain,
+    [OPTIONS_GENERATE] = generate,
 };
 
 static const char spec_help[] =
@@ -104,9 +119,14 @@ static const char spec_help[] =
     "  --rank N --world-size N           one shard of several; default 0 of 1\n"
     "  --pad RULE            auto (default), wrap, drop or none\n"
     "  --transport WAY       shm (default) or inline\n"
-    "\nHow much:\n"
-    "  --epochs N            whole epochs\n"
-    "  --batches N           batches, over the ends of epochs\n";
+    "  --augment CHAIN       torchvision's transforms as text: \"random-crop(28, padding=4)\n"
+    "                        random-horizontal-flip\"; docs/augmentation.md has them all\n"
+    "  --draws counter       where their random numbers come from: seed, epoch and sample\n"
+    "  --views N             each image so many times, with draws of its own; default 1\n";
+
+static const char amount_help[] = "\nHow much:\n"
+                                  "  --epochs N            whole epochs\n"
+                                  "  --batches N           batches, over the ends of epochs\n";
 
 static void print_usage(void)
 {
@@ -157,7 +177,18 @@ static void print_help(const struct verb *verb)
     case OPTIONS_SHOW:
         puts("\n  -o, --output FILE     default fmnist.png; - for standard output\n"
              "  --columns N           images in a row, 1 to 64, default 8\n\n"
-             "Default: one batch. Each image has its number in the dataset and its label below.");
+             "Default: one batch. Each image has its number in the dataset and its label below. "
+             "With\n"
+             "--augment it stands beside its original, with what was drawn for it.");
+        break;
+    case OPTIONS_EXPLAIN:
+        puts(
+            "\n  --epoch N  --step N  --row N      which image: the batch's place, and the image's "
+            "in\n"
+            "                        it; default 0\n"
+            "  -o, --output FILE     a PNG of it, beside its original; - for standard output\n\n"
+            "The image of a stream as any reader has it there, past or to come: its number in the\n"
+            "dataset, its label, and what was drawn for it.");
         break;
     case OPTIONS_GENERATE:
         puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"
@@ -169,8 +200,11 @@ static void print_help(const struct verb *verb)
              "Ten clothing classes in Fashion-MNIST's order, drawn, not photographed.");
         return;
     }
-    if (verb->options != OPTIONS_NONE)
-        fputs(spec_help, stdout);
+    if (verb->options == OPTIONS_NONE)
+        return;
+    fputs(spec_help, stdout);
+    if (verb->options != OPTIONS_EXPLAIN)
+        fputs(amount_help, stdout);
 }
 
 static int wrong(const char *format, const char *a, const char *b)
@@ -248,6 +282,10 @@ static int take(struct invocation *in, int option, const char *name)
         rc = number(name, optarg, 1, 64, &columns);
         in->columns = rc ? 0 : (uint32_t)columns;
         return rc;
+    case STEP:
+        return number(name, optarg, 0, UINT64_MAX, &in->step);
+    case ROW:
+        return number(name, optarg, 0, UINT32_MAX, &in->row);
     case ONCE:
         in->once = true;
         return 0;
@@ -295,6 +333,9 @@ static int check(struct invocation *in, const struct verb *verb)
     if (in->spec.order == FMNIST_ORDER_LIST && !in->indices)
         return wrong("%s: --order list wants its list: --indices FILE is missing%s", verb->name,
                      "");
+    if (in->spec.draws > FMNIST_DRAWS_COUNTER)
+        return wrong("%s: --draws: want counter; other draws are handed over by a program%s",
+                     verb->name, "");
     if (verb->options == OPTIONS_GENERATE && (in->socket || in->timeout_ms))
         return wrong("%s asks no daemon: leave %s out", verb->name,
                      in->socket ? "--socket" : "--timeout");

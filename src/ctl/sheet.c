@@ -17,8 +17,8 @@
 #define GAP        8   /* pixels between cells and around them */
 #define TEXT_GAP   4   /* pixels between an image and its text */
 #define IMAGE_GOAL 112 /* pixels: room for "12345: T-shirt/top" below */
-#define BACKGROUND 40  /* grey levels */
-#define INK        230
+#define LINE_GAP   3   /* pixels between lines of text */
+#define INK        230 /* grey level */
 
 uint32_t sheet_scale_for(uint32_t height, uint32_t width)
 {
@@ -31,13 +31,16 @@ int sheet_init(struct sheet *s, const struct sheet_shape *shape, struct err *err
     *s = (struct sheet){.shape = *shape};
     if (s->shape.columns > shape->count)
         s->shape.columns = (uint32_t)shape->count;
+    if (s->shape.text_lines == 0)
+        s->shape.text_lines = 1;
 
     uint64_t columns = s->shape.columns;
     uint64_t rows = shape->count / columns + (shape->count % columns != 0);
     uint64_t image_width = (uint64_t)shape->width * shape->scale;
     uint64_t text_width = (uint64_t)shape->text_length * FONT_ADVANCE;
     uint64_t cell_width = (image_width > text_width ? image_width : text_width) + GAP;
-    uint64_t cell_height = (uint64_t)shape->height * shape->scale + TEXT_GAP + FONT_HEIGHT + GAP;
+    uint64_t text_height = (uint64_t)s->shape.text_lines * (FONT_HEIGHT + LINE_GAP) - LINE_GAP;
+    uint64_t cell_height = (uint64_t)shape->height * shape->scale + TEXT_GAP + text_height + GAP;
     uint64_t width, height, bytes;
 
     if (!size_mul(columns, cell_width, &width) || !size_mul(rows, cell_height, &height) ||
@@ -54,7 +57,7 @@ int sheet_init(struct sheet *s, const struct sheet_shape *shape, struct err *err
     s->rgb = malloc(bytes);
     if (!s->rgb)
         return err_set(err, -ENOMEM, "no memory for a sheet of %ux%u pixels", s->width, s->height);
-    memset(s->rgb, BACKGROUND, bytes);
+    memset(s->rgb, SHEET_BACKGROUND, bytes);
     return 0;
 }
 
@@ -69,15 +72,25 @@ static uint8_t *pixel_at(const struct sheet *s, uint32_t x, uint32_t y)
     return s->rgb + ((size_t)y * s->width + x) * 3;
 }
 
-static void draw_text(struct sheet *s, uint32_t x, uint32_t y, const char *text)
+static void draw_line(struct sheet *s, uint32_t x, uint32_t y, const char *text, size_t length)
 {
-    for (uint32_t i = 0; i < s->shape.text_length && text[i]; i++) {
+    for (uint32_t i = 0; i < s->shape.text_length && i < length; i++) {
         const uint8_t *glyph = font_glyph(text[i]);
 
         for (uint32_t row = 0; row < FONT_HEIGHT; row++)
             for (uint32_t column = 0; column < FONT_WIDTH; column++)
                 if (glyph[row] >> (FONT_WIDTH - 1 - column) & 1)
                     memset(pixel_at(s, x + i * FONT_ADVANCE + column, y + row), INK, 3);
+    }
+}
+
+static void draw_text(struct sheet *s, uint32_t x, uint32_t y, const char *text)
+{
+    for (uint32_t line = 0; line < s->shape.text_lines && *text; line++) {
+        size_t length = strcspn(text, "\n");
+
+        draw_line(s, x, y + line * (FONT_HEIGHT + LINE_GAP), text, length);
+        text += length + (text[length] == '\n');
     }
 }
 

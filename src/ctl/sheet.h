@@ -1,4 +1,4 @@
-/* ctl/sheet.h — a contact sheet: images side by side, each with a line of text below, as PNG.
+/* ctl/sheet.h — a contact sheet: images side by side, each with text below, as PNG.
  *
  *     sheet_init(&sheet, &shape, err);
  *     for each image: sheet_put(&sheet, position, rgb, "59: Ankle boot");
@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHEET_BYTES_MAX (1u << 30)
+#define SHEET_BYTES_MAX  (1u << 30)
+#define SHEET_BACKGROUND 40 /* grey level */
 
 struct sheet_shape {
     uint64_t count;   /* images, 1 .. */
@@ -23,7 +24,8 @@ struct sheet_shape {
     uint32_t height;  /* of one image, pixels, 1 .. 4096 */
     uint32_t width;
     uint32_t scale;       /* each pixel becomes scale x scale, 1 .. 64 */
-    uint32_t text_length; /* characters of the longest text */
+    uint32_t text_length; /* characters of the longest line of text */
+    uint32_t text_lines;  /* below an image; 0 is 1 */
 };
 
 struct sheet {
@@ -43,7 +45,7 @@ uint32_t sheet_scale_for(uint32_t height, uint32_t width);
 int sheet_init(struct sheet *s, const struct sheet_shape *shape, struct err *err);
 
 /* Draws image number `position` and its text. Shape: rgb[height][width][3]. Text beyond
- * text_length is cut. */
+ * text_length is cut in each of its lines, and so are lines beyond text_lines. */
 void sheet_put(struct sheet *s, uint64_t position, const uint8_t *rgb, const char *text);
 
 /* Writes the picture as PNG; the descriptor stays open. Errors: a negative errno value. */

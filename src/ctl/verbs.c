@@ -3,6 +3,7 @@
 
 #include "ctl/indices.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@ const struct verb verbs[] = {
     {"top", "each stream live: its speed, and which side is the bottleneck", OPTIONS_TOP, verb_top},
     {"bench", "read batches as a trainer would, and time it", OPTIONS_BENCH, verb_bench},
     {"show", "draw a batch's images with their labels as a PNG", OPTIONS_SHOW, verb_show},
+    {"explain", "one image of a stream: what it is and what was drawn for it", OPTIONS_EXPLAIN,
+     verb_explain},
     {"dump", "write batches to an .npz file", OPTIONS_DUMP, verb_dump},
     {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, verb_gen_dataset},
     {NULL, NULL, OPTIONS_NONE, NULL},
@@ -47,8 +50,48 @@ struct fmnist_client *ctl_connect(const struct invocation *in)
     return client;
 }
 
-int ctl_open(const struct invocation *in, struct fmnist_client **client,
-             struct fmnist_stream **stream, struct fmnist_stream_info *info)
+/* One stream of a spec, at its epoch or where the token was taken. Returns an enum fmnist_result.
+ */
+static int open_stream(struct fmnist_client *client, const struct fmnist_spec *spec,
+                       const struct fmnist_token *token, struct fmnist_stream **stream,
+                       struct fmnist_stream_info *info)
+{
+    int rc = fmnist_open(client, spec, token, stream);
+    if (rc)
+        return rc;
+    info->size = sizeof *info;
+    rc = fmnist_stream_info(*stream, info);
+    if (rc)
+        fmnist_close(*stream);
+    return rc;
+}
+
+/* A step's place is known to an open stream alone. Returns an exit status. */
+static int open_at(struct fmnist_client *client, const struct fmnist_spec *spec, uint64_t step,
+                   struct fmnist_stream **stream, struct fmnist_stream_info *info)
+{
+    struct fmnist_token token;
+    int rc = open_stream(client, spec, NULL, stream, info);
+    if (rc == FMNIST_OK && step >= info->steps) {
+        fmnist_close(*stream);
+        ctl_error("--step %" PRIu64 ": an epoch has %" PRIu64 " steps, counted from 0", step,
+                  info->steps);
+        return EXIT_WRONG_USAGE;
+    }
+    if (rc == FMNIST_OK && step) {
+        rc = fmnist_stream_token_at(*stream, spec->epoch, step, &token);
+        fmnist_close(*stream);
+        if (rc == FMNIST_OK)
+            rc = open_stream(client, spec, &token, stream, info);
+    }
+    if (rc == FMNIST_OK)
+        return EXIT_FINE;
+    ctl_error("%s", fmnist_error());
+    return rc == FMNIST_EINVAL ? EXIT_WRONG_USAGE : EXIT_FAILED;
+}
+
+int ctl_open_at(const struct invocation *in, uint64_t step, struct fmnist_client **client,
+                struct fmnist_stream **stream, struct fmnist_stream_info *info)
 {
     struct fmnist_spec spec = in->spec;
     spec.epochs = in->batches ? 0 : in->epochs;
@@ -58,20 +101,17 @@ int ctl_open(const struct invocation *in, struct fmnist_client **client,
         return ctl_error("--indices %s", e.text);
     spec.list = list;
     *client = ctl_connect(in);
-    if (!*client) {
-        free(list);
-        return EXIT_FAILED;
-    }
-    int rc = fmnist_open(*client, &spec, NULL, stream);
+    int status = *client ? open_at(*client, &spec, step, stream, info) : EXIT_FAILED;
     free(list);
-    info->size = sizeof *info;
-    if (!rc)
-        rc = fmnist_stream_info(*stream, info);
-    if (!rc)
-        return EXIT_FINE;
-    ctl_error("%s", fmnist_error());
-    fmnist_disconnect(*client);
-    return rc == FMNIST_EINVAL ? EXIT_WRONG_USAGE : EXIT_FAILED;
+    if (status != EXIT_FINE)
+        fmnist_disconnect(*client);
+    return status;
+}
+
+int ctl_open(const struct invocation *in, struct fmnist_client **client,
+             struct fmnist_stream **stream, struct fmnist_stream_info *info)
+{
+    return ctl_open_at(in, 0, client, stream, info);
 }
 
 int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t *taken,
@@ -93,4 +133,25 @@ int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t
     }
     ++*taken;
     return 1;
+}
+
+int64_t ctl_label(const void *labels, uint64_t at, uint32_t dtype)
+{
+    switch (dtype) {
+    case FMNIST_UINT8:
+        return ((const uint8_t *)labels)[at];
+    case FMNIST_INT32:
+        return ((const int32_t *)labels)[at];
+    }
+    return ((const int64_t *)labels)[at];
+}
+
+void ctl_label_text(const struct fmnist_dataset *dataset, int64_t index, int64_t label, char *text,
+                    size_t size)
+{
+    const char *name = dataset ? fmnist_label_text(dataset, label) : NULL;
+    if (name)
+        snprintf(text, size, "%" PRId64 ": %s", index, name);
+    else
+        snprintf(text, size, "%" PRId64 ": %" PRId64, index, label);
 }

@@ -10,6 +10,7 @@
 #include "fmnist.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
@@ -29,6 +30,7 @@ struct invocation {
     uint64_t pages;
     const char *output;
     uint32_t columns;
+    uint64_t step, row; /* explain */
     bool no_read;
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
@@ -41,6 +43,7 @@ enum options_kind {
     OPTIONS_BENCH,
     OPTIONS_DUMP,
     OPTIONS_SHOW,
+    OPTIONS_EXPLAIN,
     OPTIONS_GENERATE
 };
 
@@ -60,6 +63,7 @@ int verb_reload(const struct invocation *in);
 int verb_top(const struct invocation *in);
 int verb_bench(const struct invocation *in);
 int verb_show(const struct invocation *in);
+int verb_explain(const struct invocation *in);
 int verb_dump(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
 
@@ -73,10 +77,21 @@ struct fmnist_client *ctl_connect(const struct invocation *in);
 int ctl_open(const struct invocation *in, struct fmnist_client **client,
              struct fmnist_stream **stream, struct fmnist_stream_info *info);
 
+/* The same at a step of the spec's epoch; a step that an epoch does not have is wrong usage. */
+int ctl_open_at(const struct invocation *in, uint64_t step, struct fmnist_client **client,
+                struct fmnist_stream **stream, struct fmnist_stream_info *info);
+
 /* The next batch of those that the invocation asks for: passes over the ends of epochs.
  * Returns 1: a batch; 0: that was all; -1: an error, told. `taken` counts batches. */
 int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t *taken,
              struct fmnist_batch *batch);
+
+/* labels[at] of a batch. */
+int64_t ctl_label(const void *labels, uint64_t at, uint32_t dtype);
+
+/* "59: Ankle boot", or "59: 9" where the class has no name. dataset may be NULL. */
+void ctl_label_text(const struct fmnist_dataset *dataset, int64_t index, int64_t label, char *text,
+                    size_t size);
 
 /* Parses the options before the verb; *verb_at is the verb's place in argv then. And those behind
  * it, argv[0] being the verb. Both return 0 to go on, or 1 + the exit status; what is wrong is

@@ -498,6 +498,34 @@ START_TEST(print__random_chains__read_back_the_same)
 }
 END_TEST
 
+/* docs/augmentation.md has each operation with its arguments and values, in the table's order. */
+START_TEST(table__docs__the_same_operations_and_arguments)
+{
+    size_t size;
+    char *read = support_golden("../../docs/augmentation.md", &size);
+    char *docs = strndup(read, size);
+    for (uint32_t kind = 1; kind < AUGMENT_KIND_END; kind++) {
+        const struct operation *o = operation_of(kind);
+        char row[512], *to = row + sprintf(row, "| `%s` | ", o->name);
+        for (uint32_t i = 0; o->arguments[i].type; i++)
+            if (strcmp(o->arguments[i].key, "api") != 0)
+                to += sprintf(to, "%s`%s`",
+                              i == 0               ? ""
+                              : i == o->positional ? " \\| "
+                                                   : ", ",
+                              o->arguments[i].key);
+        if (to[-1] != ' ')
+            to += sprintf(to, " ");
+        to += sprintf(to, "| ");
+        for (size_t i = 0; i < sizeof o->values / sizeof *o->values && o->values[i]; i++)
+            to += sprintf(to, "%s`%s`", i ? ", " : "", o->values[i] + (*o->values[i] == '~'));
+        ck_assert_msg(strstr(docs, row), "no row \"%s\"", row);
+    }
+    free(docs);
+    free(read);
+}
+END_TEST
+
 /* ---- what is refused ----------------------------------------------------------------------- */
 
 static void check_refused(const char *text, const char *want)
@@ -704,6 +732,7 @@ int main(void)
     tcase_add_test(tc, print__chains__canonical_text);
     tcase_add_test(tc, print__longer_than_text_max__refused);
     tcase_add_test(tc, print__random_chains__read_back_the_same);
+    tcase_add_test(tc, table__docs__the_same_operations_and_arguments);
     tcase_add_test(tc, parse__bad_texts__refused_by_name_and_place);
     tcase_add_test(tc, parse__not_a_number_for_each_argument__refused);
     tcase_add_test(tc, parse__too_many_operations__refused);

@@ -64,10 +64,11 @@ START_TEST(options_parse__every_spec_field__accepted_by_each_stream_verb)
         {"--channels", "3"},        {"--mean", "0.5"},         {"--std", "0.5,0.25,0.5"},
         {"--label-dtype", "int32"}, {"--order", "torch"},      {"--seed", "18446744073709551615"},
         {"--epoch", "3"},           {"--rank", "0"},           {"--world-size", "2"},
-        {"--pad", "none"},          {"--transport", "inline"},
+        {"--pad", "none"},          {"--transport", "inline"}, {"--augment", "pad(2)"},
+        {"--draws", "counter"},     {"--views", "2"},
     };
-    static const char *const stream_verbs[] = {"bench", "show", "dump"};
-    for (size_t v = 0; v < 3; v++)
+    static const char *const stream_verbs[] = {"bench", "show", "explain", "dump"};
+    for (size_t v = 0; v < 4; v++)
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
             ck_assert_msg(PARSE(stream_verbs[v], fields[i][0], fields[i][1]) == GO_ON, "%s %s",
                           stream_verbs[v], fields[i][0]);
@@ -133,6 +134,38 @@ START_TEST(options_parse__epoch_epochs_batches__told_apart)
     ck_assert_uint_eq(in.epochs, 0);
     ck_assert_uint_eq(in.batches, 5);
     ck_assert_int_eq(PARSE("bench", "--batches", "5", "--epochs", "1"), STOP_WRONG);
+}
+END_TEST
+
+/* Draws that a program hands over have no place on a command line. */
+START_TEST(options_parse__augment__chain_and_views_in_the_spec)
+{
+    ck_assert_int_eq(PARSE("dump", "--augment", "pad(2) random-horizontal-flip", "--views=3"),
+                     GO_ON);
+    ck_assert_str_eq(in.spec.augment, "pad(2) random-horizontal-flip");
+    ck_assert_uint_eq(in.spec.views, 3);
+    ck_assert_int_eq(PARSE("dump", "--augment", "pad(2)", "--draws", "caller"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("dump", "--augment", "pad(2)", "--draws", "list"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("dump", "--augment", "pad(2)", "--draws", "dice"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("dump", "--views", "17"), STOP_WRONG);
+}
+END_TEST
+
+/* An image's place is a batch and a row: no more of them. */
+START_TEST(options_parse__explain__a_place)
+{
+    ck_assert_int_eq(PARSE("explain"), GO_ON);
+    ck_assert_uint_eq(in.step, 0);
+    ck_assert_uint_eq(in.row, 0);
+    ck_assert_int_eq(PARSE("explain", "--epoch", "3", "--step=7", "--row", "63", "-o", "x.png"),
+                     GO_ON);
+    ck_assert_uint_eq(in.spec.epoch, 3);
+    ck_assert_uint_eq(in.step, 7);
+    ck_assert_uint_eq(in.row, 63);
+    ck_assert_str_eq(in.output, "x.png");
+    ck_assert_int_eq(PARSE("explain", "--batches", "2"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("explain", "--row", "-1"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("show", "--row", "1"), STOP_WRONG);
 }
 END_TEST
 
@@ -215,6 +248,8 @@ int main(void)
     tcase_add_test(tc, options_parse__order_list__only_with_indices);
     tcase_add_test(tc, options_parse__drop_last__switch_or_value);
     tcase_add_test(tc, options_parse__epoch_epochs_batches__told_apart);
+    tcase_add_test(tc, options_parse__augment__chain_and_views_in_the_spec);
+    tcase_add_test(tc, options_parse__explain__a_place);
     tcase_add_test(tc, options_parse__numbers_out_of_form__wrong_usage);
     tcase_add_test(tc, options_parse__unknown_missing_or_extra__wrong_usage);
     tcase_add_test(tc, options_parse__common_options__also_behind_the_verb);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <png.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -194,6 +195,37 @@ START_TEST(sheet_write__read_back__images_and_text_in_their_cells)
 }
 END_TEST
 
+/* Lines would run into one another, or into the image below. */
+START_TEST(sheet_put__lines_of_text__below_each_other)
+{
+    const struct sheet_shape shape = {.count = 2,
+                                      .columns = 1,
+                                      .height = 1,
+                                      .width = 1,
+                                      .scale = 1,
+                                      .text_length = 2,
+                                      .text_lines = 2};
+    const uint8_t black[3] = {0};
+    struct sheet sheet;
+
+    ck_assert_int_eq(sheet_init(&sheet, &shape, NULL), 0);
+    sheet_put(&sheet, 0, black, "III\n I\nI");
+    for (uint32_t y = 0; y < sheet.height; y++)
+        for (uint32_t x = 0; x < sheet.width; x++) {
+            uint32_t row = y - (8 + 1 + 4), column = x - 8; /* of the text */
+            uint32_t line = row / 10, letter = column / FONT_ADVANCE, at = column % FONT_ADVANCE;
+            bool text = y >= 13 && x >= 8 && line < 2 && letter < 2 && row % 10 < FONT_HEIGHT &&
+                        at < FONT_WIDTH && (line == 0 || letter == 1);
+            bool ink = text && font_glyph('I')[row % 10] >> (FONT_WIDTH - 1 - at) & 1;
+            if (x != 8 || y != 8)
+                ck_assert_msg((sheet.rgb[((size_t)y * sheet.width + x) * 3] > 200) == ink,
+                              "at %u, %u", x, y);
+        }
+    ck_assert_uint_ge(sheet.height, 2 * (1 + 4 + 2 * FONT_HEIGHT));
+    sheet_close(&sheet);
+}
+END_TEST
+
 /* A huge batch would ask for all memory. */
 START_TEST(sheet_init__larger_than_a_picture_may_be__refused)
 {
@@ -241,6 +273,7 @@ int main(void)
     tcase_add_test(tc, sheet_decode__layouts__same_picture);
     tcase_add_test(tc, sheet_decode__alpha__blended_over_black);
     tcase_add_test(tc, sheet_write__read_back__images_and_text_in_their_cells);
+    tcase_add_test(tc, sheet_put__lines_of_text__below_each_other);
     tcase_add_test(tc, sheet_init__larger_than_a_picture_may_be__refused);
     tcase_add_test(tc, sheet_write__device_full__error);
     suite_add_tcase(suite, tc);

@@ -34,6 +34,7 @@ START_TEST(ctl__json__before_and_behind_every_verb_that_asks)
                                         "top --once",
                                         "bench --dataset tiny",
                                         "show --dataset tiny -o %s",
+                                        "explain --dataset tiny",
                                         "dump --dataset tiny -o %s"};
     serve();
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
