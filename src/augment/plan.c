@@ -104,6 +104,19 @@ static int check_channels(const struct walk *w, const struct augment_op *op, con
                   w->at.channels, w->at.channels);
 }
 
+/* What stands beside a picture's levels is one, too. */
+static int check_level(const struct walk *w, const struct augment_op *op, const char *name,
+                       const float *numbers, uint32_t count)
+{
+    if (w->at.form == AUGMENT_FLOATS)
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (numbers[i] < 0 || numbers[i] > 255)
+            return refuse(w, op, "%s %g in %s: want a level, 0 to 255", name, (double)numbers[i],
+                          form_names[w->at.form]);
+    return 0;
+}
+
 /* ---- sizes --------------------------------------------------------------------------------- */
 
 static int grown(struct walk *w, const struct augment_op *op, uint32_t height, uint32_t width)
@@ -284,6 +297,10 @@ static int step(struct walk *w, const struct augment_op *op)
         rc = check_channels(w, op, "fill", op->fill_count);
     if (!rc)
         rc = check_channels(w, op, "value", op->value_channels);
+    if (!rc)
+        rc = check_level(w, op, "fill", op->fill, op->fill_count);
+    if (!rc)
+        rc = check_level(w, op, "value", op->value, op->value_channels);
     if (!rc)
         rc = check_channels(w, op, "mean", op->mean_count);
     if (!rc)

@@ -137,6 +137,8 @@ static const struct {
     {"to-dtype", 1, "augment[0], to-dtype"},
     {"to-tensor normalize((0.1,0.2,0.3),(1,1,1))", 1, "mean has 3 numbers"},
     {"pad(2,fill=(1,2,3))", 1, "fill has 3 numbers"},
+    {"pad(2,fill=256)", 1, "augment[0], pad: fill 256 in a picture: want a level, 0 to 255"},
+    {"to-image random-erasing(value=-1)", 1, "value -1 in a tensor of levels"},
     {"color-jitter(0.5)", 4, "wants 1 or 3 channels"},
     {"pad(3000) pad(3000)", 1, "augment[1], pad: a picture may be"},
 };
