@@ -359,6 +359,7 @@ struct fmnist_stream_info {
     uint32_t wire_dtype;    /* of the samples that travel: FMNIST_UINT8 or FMNIST_FLOAT32 */
     uint32_t wire_channels; /* of them */
     uint32_t views; /* images of each sample: a batch's are [count][views]... where more than 1 */
+    uint32_t value_count; /* numbers drawn for an image by spec.augment */
 };
 FMNIST_API int fmnist_stream_info(const struct fmnist_stream *stream,
                                   struct fmnist_stream_info *info);
@@ -429,7 +430,8 @@ FMNIST_API int fmnist_next_into(struct fmnist_stream *stream, const struct fmnis
                                 struct fmnist_batch *batch);
 
 /* FMNIST_DRAWS_CALLER: the draws of the next batch, [count][views][value_count]; copied, and used
- * up by the batch they are for. Without them fmnist_next is FMNIST_EINVAL and consumes nothing.
+ * up by the batch they are for. Without them fmnist_next, and fmnist_next_into where it is to write
+ * images, is FMNIST_EINVAL and consumes nothing.
  * Errors: FMNIST_EINVAL for another count than the next batch has, and for a value that cannot be
  * drawn, with its place. */
 FMNIST_API int fmnist_stream_values(struct fmnist_stream *stream, const uint32_t *values,

@@ -64,6 +64,7 @@ int finish_init(struct finish *f, const struct spec *spec, struct augment_chain 
         augment_tail_of(&tail, chain);
     const struct augment_tail *its = chain ? &tail : NULL;
     *f = (struct finish){.views = o->views, .sample_bytes = o->sample_bytes};
+    f->value_count = chain ? chain->value_count : 0;
     if (chain && spec->draws == FMNIST_DRAWS_CALLER) {
         int rc = init_augment(f, chain, o);
         if (rc)

@@ -19,6 +19,7 @@
 struct finish {
     struct convert_plan *convert; /* owned */
     uint32_t views;               /* images delivered of a sample */
+    uint32_t value_count;         /* of the draws of one */
     size_t sample_bytes;          /* as it travels */
     /* The rest is for draws of the caller's. */
     struct augment_plan *augment; /* owned; NULL: they are not */

@@ -197,7 +197,7 @@ int fmnist_next_into(struct fmnist_stream *s, const struct fmnist_into *theirs,
     int rc = take_into(&into, theirs);
     if (!rc)
         rc = check_into(s, &into);
-    if (!rc)
+    if (!rc && into.images)
         rc = ready(s);
     if (!rc)
         rc = need_frame(s);

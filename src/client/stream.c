@@ -265,6 +265,7 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
         .wire_dtype = s->opened.float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8,
         .wire_channels = s->opened.in_channels,
         .views = s->finish.views,
+        .value_count = s->finish.value_count,
     };
     memcpy(all.digest, s->opened.digest, sizeof all.digest);
     return sized_give(&kind, info, &all);

@@ -29,7 +29,7 @@ def streams() -> None:
         assert_type(stream, fmnist.Stream)
         assert_type(len(stream), int)
         assert_type(stream.info, fmnist.Info)
-        assert_type(stream.info.image_shape, tuple[int, int, int])
+        assert_type(stream.info.image_shape, tuple[int, ...])
         for images, labels in stream:
             print(images.shape, labels.shape)
         state = stream.state_dict()

@@ -29,3 +29,14 @@ def uint32(name: str, values: Any) -> npt.NDArray[np.uint32]:
             raise ValueError(f"{name}[{wrong[0]}] is {array[wrong[0]]}, of {len(array)} numbers: "
                              f"want 0 to {_LARGEST}")
     return np.ascontiguousarray(array, np.uint32)
+
+
+def bits32(name: str, values: Any) -> npt.NDArray[np.uint32]:
+    """Numbers of 4 bytes each, whatever they are, as a contiguous array of their bits.
+
+    Errors: TypeError for numbers of another size."""
+    array = np.ascontiguousarray(values)
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize != 4:
+        raise TypeError(f"{name} has numbers of type {array.dtype}: want 4 bytes each, the bits of "
+                        "int32 and float32 (array.view(numpy.uint32))")
+    return array.view(np.uint32)

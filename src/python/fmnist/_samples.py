@@ -55,13 +55,15 @@ class Samples:
                  dtype: str | None = None, layout: str | None = None, channels: int | None = None,
                  mean: float | Sequence[float] | None = None,
                  std: float | Sequence[float] | None = None, label_dtype: str | None = None,
+                 augment: str | None = None, views: int | None = None,
                  arrays: Any = NumpyArrays, socket: Any = None, daemon: str | None = None,
                  data: Any = None, timeout: float = 30.0, reconnect: float = 60.0) -> None:
         self._where: dict[str, Any] = dict(
             dataset=dataset, split=split, socket=socket, daemon=daemon, data=data, timeout=timeout)
         self._spec: dict[str, Any] = dict(
             resize=resize, height=height, width=width, dtype=dtype, layout=layout,
-            channels=channels, mean=mean, std=std, label_dtype=label_dtype)
+            channels=channels, mean=mean, std=std, label_dtype=label_dtype, augment=augment,
+            views=views)
         self._arrays: Arrays = arrays
         self._patience = milliseconds(reconnect, "reconnect") / 1000 if reconnect else 0.0
         self._served: Dataset | None = None  # as first seen
@@ -107,6 +109,14 @@ class Samples:
         numbers = self._numbers(indices)
         with self._lock:
             return self._read(numbers)[:2]
+
+    def drawn(self, indices: Iterable[Any], values: npt.NDArray[np.uint32],
+              widest: int) -> tuple[Any, Any]:
+        """As fetch, of an augmentation: with those draws, [len(indices)][views][values]. widest: the
+        bytes that a sample may have."""
+        numbers = self._numbers(indices)
+        spec = {**self._spec, "draws": "list", "list_values": values} if values.size else self._spec
+        return self._patiently(lambda: self._read_now(numbers, spec, widest))[:2]
 
     def _numbers(self, indices: Iterable[Any]) -> npt.NDArray[np.uint32]:
         if not hasattr(indices, "__array__") and not isinstance(indices, (list, tuple, range)):
@@ -160,11 +170,11 @@ class Samples:
     # ---- asking the daemon
 
     def _read(self, numbers: npt.NDArray[np.uint32]) -> tuple[Any, Any, Info]:
-        return self._patiently(lambda: self._read_now(numbers))
+        return self._patiently(lambda: self._read_now(numbers, self._spec, self._widest()))
 
-    def _read_now(self, numbers: npt.NDArray[np.uint32]) -> tuple[Any, Any, Info]:
+    def _read_now(self, numbers: npt.NDArray[np.uint32], spec: dict[str, Any],
+                  size: int) -> tuple[Any, Any, Info]:
         self._ask()
-        size, spec = self._widest(), self._spec
         if len(numbers):
             spec = {**spec, "list": numbers, "order": "list",
                     "batch_size": max(1, min(len(numbers), _AHEAD_BYTES // size))}

@@ -23,6 +23,10 @@ class Spec(TypedDict, total=False):
     seed         of the order, 0 .. 2^64 - 1; default 0
     rank, world_size     this process, and how many share an epoch
     pad          where they do not divide it: "auto", "wrap", "drop" or "none"
+    augment      a chain of transforms as text, "random-crop(28, padding=4) random-horizontal-flip"
+    draws        where its random numbers come from: "counter" (default: seed, epoch and the sample's
+                 number), "list" (list_values=) or "caller" (a function, Stream.draw)
+    views        each image so many times, with draws of its own: 1 (default) .. 16
     transport    "shm" (default) or "inline"
     epoch        the first; default 0
     epochs       how many to give; default 0: no end
@@ -44,6 +48,9 @@ class Spec(TypedDict, total=False):
     rank: int | None
     world_size: int | None
     pad: str | None
+    augment: str | None
+    draws: str | None
+    views: int | None
     transport: str | None
     epoch: int | None
     epochs: int | None

@@ -5,7 +5,7 @@ A framework's adapter gives a Stream its kind of arrays (see NumpyArrays) and ha
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, Self, Unpack
 
 import numpy as np
@@ -44,16 +44,18 @@ class Info(NamedTuple):
     label_dtype: str
     transport: int
     slot_count: int
-    image_bytes: int
+    image_bytes: int  # of one sample, all its views
     label_bytes: int
     digest: bytes
+    views: int  # images of each sample
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Of one image, in the layout's order."""
+    def image_shape(self) -> tuple[int, ...]:
+        """Of one sample's image, in the layout's order; of its views, where it has several."""
+        views = (self.views,) if self.views > 1 else ()
         if self.layout == "nchw":
-            return (self.channels, self.height, self.width)
-        return (self.height, self.width, self.channels)
+            return (*views, self.channels, self.height, self.width)
+        return (*views, self.height, self.width, self.channels)
 
 
 class Batch(NamedTuple):
@@ -131,7 +133,8 @@ class Stream:
 
     list= are numbers in the split (uint32) that take the place of its images, in any order=; with
     order="list", in theirs. list_batches= are the lengths of their batches, where they are not runs
-    of batch_size.
+    of batch_size. list_values= are the draws of their augmentation, draws="list", 4 bytes each:
+    [len(list)][views][values], as fmnist_augment_value of include/fmnist.h names them.
 
     Arrays are the caller's own, unless zero_copy: then they are read-only views of the daemon's
     memory, and each keeps its batch's slot until the last array over it is gone.
@@ -149,9 +152,11 @@ class Stream:
                  socket: Any = None, daemon: str | None = None, data: Any = None,
                  timeout: float = 30.0, reconnect: float = 60.0, token: bytes | None = None,
                  zero_copy: bool = False, indices: bool = False, arrays: Any = NumpyArrays,
-                 list: Any = None, list_batches: Any = None, **spec: Unpack[Spec]) -> None:
+                 list: Any = None, list_batches: Any = None, list_values: Any = None,
+                 **spec: Unpack[Spec]) -> None:
         check_names(spec, Spec.__annotations__, "a stream")
         self._list = None if list is None else _numbers.uint32("list", list)
+        self._values = None if list_values is None else _numbers.bits32("list_values", list_values)
         self._lengths = (None if list_batches is None else
                          _numbers.uint32("list_batches", list_batches))
         self._fields: dict[str, Any] = dict(dataset=dataset, split=split, **{
@@ -172,6 +177,10 @@ class Stream:
         self._wire = False   # views show samples as they travel
         self.patient = False  # wait for a daemon that has not answered this stream yet, too
         self._readers = 0  # iterators begun: only the newest reads
+        # draws="caller": (step, samples) -> the draws of that batch, [samples][views][values], 4 bytes
+        # each. It is asked just before a batch is read, once for each that is handed out.
+        self.draw: Callable[[int, int], npt.NDArray[np.uint32]] | None = None
+        self._drawn: tuple[tuple[int, int], npt.NDArray[np.uint32]] | None = None
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self._fields.items()
@@ -188,7 +197,7 @@ class Stream:
         self._pid = os.getpid()
         row = native.info()
         self._info = Info(*row[:6], _DTYPES[row[6]], _LAYOUTS[row[7]], _DTYPES[row[8]], *row[9:13],
-                          row[15])
+                          row[15], row[16])
         if self._position is None:
             self._position = row[13:15]
         if self._wire:
@@ -210,7 +219,8 @@ class Stream:
         while True:
             try:
                 return _native.Stream(find_socket(*self._where), self._timeout, self._reconnect,
-                                      fields, self._token, self._list, self._lengths)
+                                      fields, self._token, self._list, self._lengths,
+                                      self._values)
             except errors.NotFound:
                 socket, daemon, data, name = self._where
                 dataset_of(name, self._fields["split"], socket=socket, daemon=daemon, data=data)
@@ -278,7 +288,7 @@ class Stream:
                     stream.zero_copy, stream._wire)
 
         return (said(self) == said(other) and _same(self._list, other._list) and
-                _same(self._lengths, other._lengths))
+                _same(self._lengths, other._lengths) and _same(self._values, other._values))
 
     # ---- the position: behind the last batch that was handed out
 
@@ -297,6 +307,11 @@ class Stream:
         """Whether the last batch that was handed out is its epoch's last."""
         return self._now()[1] == self.info.steps
 
+    @property
+    def handed(self) -> int:
+        """Batches of the epoch that were handed out."""
+        return self._now()[1]
+
     def _now(self) -> tuple[int, int]:
         if self._position is None:
             self._connected()
@@ -311,6 +326,7 @@ class Stream:
         """The next iteration begins there. Errors: InvalidSpec for what is no position."""
         self._tokens().token(epoch, step)  # refuses what is out of range
         self._position = (epoch, step)
+        self._drawn = None
         self._readers += 1
 
     def _tokens(self) -> _native.Stream:
@@ -337,7 +353,7 @@ class Stream:
             raise ValueError(f'the state of a stream is {{"token": bytes}}, not {state!r:.80}')
         self.close()
         kept = self._token, self._position
-        self._token, self._position = state["token"], None
+        self._token, self._position, self._drawn = state["token"], None, None
         try:
             self._open()
         except errors.Error:
@@ -349,7 +365,7 @@ class Stream:
         state = self.__dict__.copy()
         if self._kept is not None:
             state["_token"] = self.token()
-        state["_native"] = state["_kept"] = state["_pid"] = None
+        state["_native"] = state["_kept"] = state["_pid"] = state["draw"] = None
         return state
 
     # ---- reading
@@ -388,11 +404,29 @@ class Stream:
             self._check(reader)
             native = native or self._at(epoch, step)
             whole = (info.sample_count - step * info.batch_size) // info.batch_size
-            count = 1 if self._lengths is not None else max(1, min(limit, whole))
+            one = self._lengths is not None or self.draw is not None
+            count = 1 if one else max(1, min(limit, whole))
             images, labels, _ = self._fetch(native, step, count)
             step += count
             self._position = (epoch, step)
             yield (images.reshape(count, -1, *images.shape[1:]), labels.reshape(count, -1))
+
+    def _rows(self, step: int, count: int = 1) -> int:
+        """Samples of the batches from `step` on, `count` of them."""
+        if self._lengths is not None:
+            return int(self._lengths[step:step + count].sum())
+        size = self.info.batch_size
+        return min(count * size, self.info.sample_count - step * size)
+
+    def _draw(self, native: _native.Stream, epoch: int, step: int) -> None:
+        """Gives the native stream the draws of its next batch. They are asked for once: where the
+        batch cannot be read they are kept for the next try."""
+        if self.draw is None:
+            return
+        if self._drawn is None or self._drawn[0] != (epoch, step):
+            self._drawn = (epoch, step), self.draw(step, self._rows(step))
+        if self._drawn[1].size:
+            native.values(self._drawn[1])
 
     def _check(self, reader: int) -> None:
         if reader != self._readers:
@@ -414,11 +448,13 @@ class Stream:
                 self._position = (epoch, step)
                 continue
             try:
+                self._draw(native, epoch, step)
                 batch = native.view() if self.zero_copy else native.take(self._with_indices)
             except broken:
                 self._abandon(native)
                 raise
             assert batch is not None  # there are batches left
+            self._drawn = None
             step += 1
             self._position = (epoch, step)
             numbers = wrap(batch[5]) if self._with_indices and batch[5] is not None else None
@@ -432,9 +468,9 @@ class Stream:
         epoch, step = self._now()
         size, end = info.batch_size, self._last_step(epoch)
         per_block = max(1, BLOCK_BYTES // (size * info.image_bytes)) if stride == 1 else 1
-        if self._lengths is not None:
-            per_block = 1  # batches of several lengths
-        elif per_block == 1 and arrays.takes:
+        if self._lengths is not None or self.draw is not None:
+            per_block = 1  # batches of several lengths, or whose draws come one by one
+        if per_block == 1 and arrays.takes and self._lengths is None:
             yield from self._one_by_one(reader, first, stride)
             return
         native = None
@@ -470,21 +506,20 @@ class Stream:
     def _fetch(self, native: _native.Stream, step: int, count: int) -> tuple[Any, Any, Any]:
         """`count` batches in one array of each kind."""
         info, arrays = self.info, self._arrays
-        if self._lengths is not None:
-            rows = int(self._lengths[step])
-        else:
-            rows = min(count * info.batch_size, info.sample_count - step * info.batch_size)
+        rows = self._rows(step, count)
         images = arrays.empty((rows, *info.image_shape), info.dtype)
         labels = arrays.empty((rows,), info.label_dtype)
         indices = arrays.empty((rows,), "int64") if self._with_indices else None
         address = arrays.address
         try:
+            self._draw(native, self._now()[0], step)
             native.fill(count, address(images), rows * info.image_bytes, address(labels),
                         rows * info.label_bytes,
                         0 if indices is None else address(indices), rows * 8)
         except BaseException:
             self._abandon(native)  # some of it may be copied
             raise
+        self._drawn = None
         return images, labels, indices
 
 

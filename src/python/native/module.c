@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
+PyTypeObject *native_augment_type;
 
 PyObject *raise_error(int code, const char *text)
 {
@@ -113,6 +114,8 @@ static PyMethodDef methods[] = {
      "digest)]"},
     {"status", native_status, METH_VARARGS, "status(socket, timeout_ms) -> JSON text"},
     {"address", native_address, METH_O, "address(array) -> of its first byte; it is contiguous"},
+    {"torch_seed", native_torch_seed, METH_VARARGS,
+     "torch_seed(seed) -> 5,056 bytes: a torch.Generator's state behind manual_seed(seed)"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -136,6 +139,7 @@ PyMODINIT_FUNC PyInit__native(void)
         add_type(module, &native_lease_spec, &native_lease_type) &&
         add_type(module, &native_view_spec, &native_view_type) &&
         add_type(module, &native_memory_spec, &native_memory_type) &&
+        add_type(module, &native_augment_spec, &native_augment_type) &&
         PyModule_AddStringConstant(module, "version", fmnist_version()) == 0)
         return module;
     Py_XDECREF(module);

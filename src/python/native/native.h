@@ -59,6 +59,14 @@ PyObject *view_taken(const struct native_stream *s, const struct fmnist_batch *b
 /* A new fmnist._native.Memory of that many bytes, and where it lies. */
 PyObject *native_memory_make(size_t size, void **memory);
 
+/* ---- chains -------------------------------------------------------------------------------- */
+
+/* torch_seed(seed) -> bytes, of the module. */
+PyObject *native_torch_seed(PyObject *module, PyObject *args);
+
+extern PyType_Spec native_augment_spec;
+extern PyTypeObject *native_augment_type;
+
 extern PyType_Spec native_stream_spec, native_lease_spec, native_view_spec, native_memory_spec;
 extern PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
 

@@ -122,13 +122,14 @@ static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
     PyObject *fields;
     const char *token_bytes;
     Py_ssize_t token_size;
-    Py_buffer list, lengths;
+    Py_buffer list, lengths, values;
     if (s->stream) {
         PyErr_SetString(PyExc_RuntimeError, "the stream is open already");
         return -1;
     }
-    if (!PyArg_ParseTuple(args, "zILO!z#z*z*", &options.socket, &options.timeout_ms, &reconnect_ms,
-                          &PyTuple_Type, &fields, &token_bytes, &token_size, &list, &lengths))
+    if (!PyArg_ParseTuple(args, "zILO!z#z*z*z*", &options.socket, &options.timeout_ms,
+                          &reconnect_ms, &PyTuple_Type, &fields, &token_bytes, &token_size, &list,
+                          &lengths, &values))
         return -1;
     s->reconnect_ms = reconnect_ms;
     struct fmnist_token token;
@@ -138,6 +139,8 @@ static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
     spec.list_count = (uint64_t)list.len / sizeof *spec.list;
     spec.list_batches = lengths.buf;
     spec.list_batch_count = (uint64_t)lengths.len / sizeof *spec.list_batches;
+    spec.list_values = values.buf;
+    spec.list_value_count = (uint64_t)values.len / sizeof *spec.list_values;
     int rc = -1;
     if (token_bytes && token_size != sizeof token)
         PyErr_Format(PyExc_ValueError, "the token has %zd bytes, want %zu", token_size,
@@ -147,6 +150,7 @@ static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
                    token_bytes ? memcpy(&token, token_bytes, sizeof token) : NULL);
     PyBuffer_Release(&list);
     PyBuffer_Release(&lengths);
+    PyBuffer_Release(&values);
     return rc;
 }
 
@@ -431,6 +435,29 @@ give_up:
     return views;
 }
 
+/* values(values): the draws of the next batch */
+static PyObject *stream_values(PyObject *self, PyObject *values)
+{
+    struct native_stream *s = (struct native_stream *)self;
+    size_t row = sizeof(uint32_t) * s->info.views * s->info.value_count;
+    Py_buffer b;
+    if (!usable(s) || PyObject_GetBuffer(values, &b, PyBUF_SIMPLE))
+        return NULL;
+    int rc = 0;
+    bool whole = row && (size_t)b.len % row == 0;
+    if (whole)
+        rc = fmnist_stream_values(s->stream, b.buf, (size_t)b.len / row);
+    else
+        PyErr_Format(PyExc_ValueError, "draws of %zd bytes: want a multiple of %zu, of a sample",
+                     b.len, row);
+    PyBuffer_Release(&b);
+    if (rc)
+        return raise_error(rc, fmnist_error());
+    if (!whole)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 /* view_wire(): views show samples as they travel from now on */
 static PyObject *stream_view_wire(PyObject *self, PyObject *unused)
 {
@@ -487,12 +514,12 @@ static PyObject *stream_info(PyObject *self, PyObject *unused)
     if (!usable(s))
         return NULL;
     fmnist_stream_info(s->stream, i);
-    return Py_BuildValue("(KKIIIIIIIIIKIKKy#)", (unsigned long long)i->sample_count,
+    return Py_BuildValue("(KKIIIIIIIIIKIKKy#I)", (unsigned long long)i->sample_count,
                          (unsigned long long)i->steps, i->batch_size, i->channels, i->height,
                          i->width, i->dtype, i->layout, i->label_dtype, i->transport, i->slot_count,
                          (unsigned long long)i->image_bytes, i->label_bytes,
                          (unsigned long long)i->epoch, (unsigned long long)i->step, i->digest,
-                         (Py_ssize_t)sizeof i->digest);
+                         (Py_ssize_t)sizeof i->digest, i->views);
 }
 
 static PyMethodDef methods[] = {
@@ -502,6 +529,7 @@ static PyMethodDef methods[] = {
      "view() -> (epoch, step, count, images, labels, indices), or None at an epoch's end"},
     {"take", stream_take, METH_VARARGS,
      "take(indices) -> as view(), in memory of the caller's own; indices or None"},
+    {"values", stream_values, METH_O, "values(values): the draws of the next batch"},
     {"view_wire", stream_view_wire, METH_NOARGS, "view_wire(): views show samples as they travel"},
     {"skip", stream_skip, METH_VARARGS, "skip(count)"},
     {"token", stream_token, METH_VARARGS,
@@ -513,7 +541,7 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, "Stream(socket, timeout_ms, reconnect_ms, ((field, value), ...), token or None, "
-                "list or None, lengths of its batches or None): both uint32"},
+                "list or None, lengths of its batches or None, its draws or None): all uint32"},
     {Py_tp_init, stream_init},
     {Py_tp_dealloc, stream_dealloc},
     {Py_tp_methods, methods},

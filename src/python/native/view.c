@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define DIMENSIONS 5 /* [count][views][channels][height][width] */
+
 struct lease {
     PyObject_HEAD
     struct native_stream *stream; /* owned */
@@ -21,7 +23,7 @@ struct view {
     uint32_t dtype; /* enum fmnist_dtype */
     int dimensions;
     Py_ssize_t item_bytes;
-    Py_ssize_t shape[4], strides[4];
+    Py_ssize_t shape[DIMENSIONS], strides[DIMENSIONS];
 };
 
 /* DLPack's names of the types. */
@@ -89,14 +91,16 @@ static PyObject *views_of(const struct fmnist_stream_info *info, const struct fm
          writable = !Py_IS_TYPE(owners->images, native_lease_type);
     uint32_t dtype = wire ? info->wire_dtype : info->dtype;
     uint64_t channels = wire ? info->wire_channels : info->channels;
-    const uint64_t shape[4] = {
-        batch->count,
-        chw ? channels : info->height,
-        chw ? info->height : info->width,
-        chw ? info->width : channels,
-    };
+    uint64_t shape[DIMENSIONS] = {batch->count};
+    int last = 0;
+    if (info->views > 1)
+        shape[++last] = info->views;
+    shape[++last] = chw ? channels : info->height;
+    shape[++last] = chw ? info->height : info->width;
+    shape[++last] = chw ? info->width : channels;
     Py_ssize_t pixel = dlpack_types[dtype].bits / 8;
-    PyObject *images = view_new(owners->images, batch->images, dtype, 4, shape, pixel, writable);
+    PyObject *images =
+        view_new(owners->images, batch->images, dtype, last + 1, shape, pixel, writable);
     PyObject *labels = view_new(owners->labels, batch->labels, info->label_dtype, 1, shape,
                                 info->label_bytes, writable);
     PyObject *indices = Py_None;
@@ -185,7 +189,7 @@ struct dlpack {
     void *manager_ctx;
     void (*deleter)(struct dlpack *self);
     /* ours */
-    int64_t lengths[8]; /* shape, strides in elements */
+    int64_t lengths[2 * DIMENSIONS]; /* shape, strides in elements */
 };
 
 #define DLPACK_CPU 1
@@ -219,7 +223,7 @@ static PyObject *dlpack_capsule(struct view *v)
     d->type_bits = dlpack_types[v->dtype].bits;
     d->type_lanes = 1;
     d->shape = d->lengths;
-    d->strides = d->lengths + 4;
+    d->strides = d->lengths + DIMENSIONS;
     for (int i = 0; i < v->dimensions; i++) {
         d->shape[i] = v->shape[i];
         d->strides[i] = v->strides[i] / v->item_bytes;
