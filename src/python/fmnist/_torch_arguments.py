@@ -1,4 +1,5 @@
 """What the keywords of fmnist.torch.Loader mean together, and what is refused."""
+import copy
 import functools
 import operator
 import warnings
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Subset
 
 from fmnist._loader import numbers
+from fmnist._torch_augment import Rule
 from fmnist._torch_samples import MapDataset, subset_of
 
 
@@ -34,16 +36,22 @@ def tell_once(text: str) -> None:
 
 def order_spec(sampler: Any, batch_sampler: Any, shuffle: bool | None, seed: int | None,
                order: str | None, rank: int | None, world_size: int | None, pad: str | None,
-               epoch: int | None, drop_last: bool) -> dict[str, Any] | None:
+               epoch: int | None, drop_last: bool, counts: bool) -> dict[str, Any] | None:
     """The spec of an order that a seed and an epoch say; None where nothing of it was given.
+    counts: random draws have a seed and an epoch, too.
 
     Errors: ValueError for what does not go together."""
     said = {"seed": seed, "order": order, "rank": rank, "world_size": world_size, "pad": pad,
             "epoch": epoch}
     given = [f"{name}=" for name, value in said.items() if value is not None]
+    own = sampler is not None or batch_sampler is not None
+    if counts and own:
+        given = [name for name in given if name not in ("seed=", "epoch=")]  # of the draws
+    elif counts:
+        given.append('draws="counter"')
     if not given:
         return None
-    if sampler is not None or batch_sampler is not None:
+    if own:
         which = "sampler=" if batch_sampler is None else "batch_sampler="
         raise ValueError(f"{' and '.join(given)} beside {which}: a sampler is asked as it is")
     if rank is not None and world_size is None:
@@ -55,13 +63,55 @@ def order_spec(sampler: Any, batch_sampler: Any, shuffle: bool | None, seed: int
         if value is not None and not (hasattr(value, "__index__") and operator.index(value) >= 0):
             raise ValueError(f"{name}={value!r}: want a whole number of 0 or more")
     world = 1 if world_size is None else world_size
-    if world == 1 and order is None and not shuffle:
+    if world == 1 and order is None and not shuffle and not counts:
         return None  # nothing that a seed or an epoch changes
     if shuffle and seed is None and world == 1:
         raise ValueError(f"{' and '.join(given)}: for orders of a seed: give seed=, too")
     return dict(order=order or ("torch" if shuffle else "sequential"), seed=seed or 0,
                 rank=rank or 0, world_size=world, pad=pad or "auto", drop_last=bool(drop_last),
                 epoch=epoch or 0)
+
+
+def draws_rule(draws: str | None) -> str:
+    """What draws= says. Errors: ValueError."""
+    if draws not in (None, "torch", "counter"):
+        raise ValueError(f'draws={draws!r}: want "torch" (PyTorch\'s generators, at DataLoader\'s '
+                         'moments) or "counter" (of seed=, the epoch and the sample\'s number)')
+    return draws or "torch"
+
+
+def view_count(views: int | None) -> int:
+    """What views= says. Errors: ValueError."""
+    count = 1 if views is None else views
+    if isinstance(count, bool) or not hasattr(count, "__index__") or not 1 <= count <= 16:
+        raise ValueError(f"views={views!r}: want 1 to 16, of each image")
+    return operator.index(count)
+
+
+def with_rule(data: Any, transform: Any, rule: Rule) -> Any:
+    """A MapDataset, or Subsets of one, with that transform and rule of augmentation: a copy, where
+    they are others than its own.
+
+    Errors: ValueError where it has others already."""
+    if isinstance(data, Subset):
+        within = with_rule(data.dataset, transform, rule)
+        if within is data.dataset:
+            return data
+        subset = copy.copy(data)
+        subset.dataset = within
+        return subset
+    if transform is None and rule == Rule():
+        return data
+    if transform is not None and data.transform not in (None, transform):
+        raise ValueError("transform=: the MapDataset says that already")
+    if rule.text is not None and data.transform is not None:
+        raise ValueError("augment= beside the MapDataset's transform=: say one")
+    copied: MapDataset = copy.copy(data)
+    copied.transform = data.transform if transform is None else transform
+    if transform is not None:
+        copied.check_transform()
+    copied.rule = rule if rule != Rule() else data.rule
+    return copied
 
 
 def numbers_of(indices: Any, samples: MapDataset) -> NDArray[np.uint32]:

@@ -207,6 +207,7 @@ class Asked:
         self._batches, self._generators = batches, generators
         self._first: Any = None  # the generators' states before the first batch
         self._given: list[int] = []  # digests of the batches up to each
+        self.lengths: list[int] = []  # of the batches
 
     def __iter__(self) -> Self:
         return self
@@ -217,6 +218,7 @@ class Asked:
         batch = [operator.index(i) for i in next(self._batches)]
         before = self._given[-1] if self._given else 0
         self._given.append(zlib.crc32(np.array(batch, np.int64).tobytes(), before))
+        self.lengths.append(len(batch))
         return batch
 
     def state_dict(self, handed: int) -> dict[str, Any]:

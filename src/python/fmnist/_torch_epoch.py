@@ -1,13 +1,16 @@
 """Where the order of a fmnist.torch.Loader's epochs comes from, and one epoch that is being read."""
+import operator
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 from fmnist import _idle, _torch_draws as _draws, core
 from fmnist._loader import numbers
+from fmnist._torch_augment import Augmentation, Values, worker_states
 from fmnist._torch_draws import Numbers
 from fmnist._torch_samples import MapDataset, TorchArrays
 from fmnist._torch_seeded import SeededSampler, ShardSampler
@@ -33,6 +36,8 @@ class Order:
         self.sampler: Any = batch_sampler.sampler if type(batch_sampler) is BatchSampler else None
         self.seeded = isinstance(self.sampler, (SeededSampler, ShardSampler))
         self.static = _draws.is_static(self.sampler)
+        self.augmentation: Augmentation | None = None  # of the iteration that begins
+        self.workers = 0  # whose generators it draws from; 0: the global one
 
     @property
     def count(self) -> int:
@@ -70,23 +75,55 @@ class Order:
             names += f" of {type(self.sampler).__name__}"
         if self.seeded:
             names += f" of {self.sampler.spec['order']}, seed {self.sampler.spec['seed']}"
-        return names + ("" if self.chosen is None else f", {len(self.chosen)} samples chosen")
+        how = self.augmentation
+        if self.chosen is not None:
+            names += f", {len(self.chosen)} samples chosen"
+        if how is not None:
+            names += f", augmented by {how.text}"
+        if how is not None and how.by_torch and self.workers:
+            names += f", drawn by {self.workers} workers"
+        return names
 
     def numbers(self, positions: Numbers) -> Numbers:
         """Of positions in the data set: numbers in the split."""
         return positions if self.chosen is None else self.chosen[positions]
+
+    def listed(self, spec: dict[str, Any]) -> tuple[Numbers, Numbers]:
+        """(numbers, lengths of batches) of one epoch that a Stream of that spec would give."""
+        given: Any = spec.get("list")
+        if spec["order"] == "list" or not self.seeded and spec["order"] == "sequential":
+            chosen: Numbers = np.arange(self.count, dtype=np.uint32) if given is None else given
+        elif self.seeded:
+            chosen = self.numbers(self.sampler.positions(spec["epoch"]))
+        else:  # shuffle=True, by the number that was drawn
+            generator = torch.Generator().manual_seed(spec["seed"])
+            order = torch.randperm(self.count, generator=generator)
+            chosen = self.numbers(order.numpy().astype(np.uint32))
+        if "list_batches" in spec:
+            return chosen, spec["list_batches"]
+        size = spec.get("batch_size") or self.batch_sampler.batch_size
+        whole, rest = divmod(len(chosen), size)
+        if self.sampler is not None and self.batch_sampler.drop_last:
+            chosen, rest = chosen[:whole * size], 0
+        return chosen, np.array([size] * whole + [rest] * (rest > 0), np.uint32)
 
     def stream(self, spec: dict[str, Any]) -> core.Stream:
         """A new one, of that order; it is not connected yet."""
         batches, size = self.batch_sampler, {}
         if self.sampler is not None:
             size = {"batch_size": batches.batch_size, "drop_last": batches.drop_last}
-        stream = core.Stream(**{**self.samples.where, **self.samples.spec, **self.given, **size,
+        images = self.samples.spec if self.augmentation is None else self.augmentation.fields
+        stream = core.Stream(**{**self.samples.where, **images, **self.given, **size,
                                 "arrays": TorchArrays, **spec})
         stream.patient = self.answered
-        if self.wire:
+        if self.wire and self.augmentation is None:
             stream.view_wire()
         return stream
+
+
+def _batches_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """What a spec says of its batches."""
+    return {name: spec[name] for name in ("batch_size", "list_batches") if name in spec}
 
 
 class Epoch:
@@ -104,14 +141,23 @@ class Epoch:
         self.asked: _draws.Asked | None = None
         self.handed = 0
         self.final = False    # read without a stream: images, also where views show samples
-        self.ahead: list[Any] = []  # restored: those that it was asked for before
+        self.ahead: list[Any] = []  # restored: those that it was asked for before, as pairs
         self.moved = False    # others drew from its generator: there is no position
         self.ended = False    # restored behind its last batch, with the end still to come
         self.finished = False
         self.reader: weakref.ref[Iterator[Any]] | None = None  # its iterator
+        # What a DataLoader's workers are seeded from, their generators' states at the beginning
+        # (None: those of new ones), and the lengths of the batches that they were sent or will be.
+        self.base: int | None = None
+        self.states: bytes | None = None
+        self.lengths: Any = []
+        self.moving: bytearray | None = None  # behind those, where there is no stream
+        self.rng: torch.Tensor | None = None  # restored: the global generator's, of another
+                                              # DataLoader's worker
+        self.count = 0        # of the iterations, where counter draws have no other number
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "reader": None, "asked": None}
+        return {**self.__dict__, "reader": None, "asked": None, "ahead": []}
 
     def in_use(self) -> bool:
         """Whether somebody may go on with it."""
@@ -120,8 +166,8 @@ class Epoch:
     def begin(self, order: Order, batches: Iterator[Any] | None,
               spare: core.Stream | None) -> Iterator[Any] | None:
         """Draws what the order is made of, and opens its stream. `batches`: of the batch sampler,
-        where that is asked. Returns None, or an iterator of lists of positions that is to be asked
-        for them one by one."""
+        where that is asked. Returns None, or an iterator of (list of positions, draws) that is to be
+        asked for them one by one."""
         spec, sampler = order.known(), order.sampler
         draws: Any
         if spec is not None and order.seeded:
@@ -141,7 +187,7 @@ class Epoch:
                 assert batches is not None  # order.asked()
                 if not _draws.is_known(order.batch_sampler):
                     self.asked = _draws.Asked(batches, _draws.generators_of(order.batch_sampler))
-                    return self.asked
+                    return self.pairs(order, self.asked)
                 draws = _draws.sampled(batches, order.chosen,
                                        _draws.generator_of(order.batch_sampler))
             self.draws = draws
@@ -162,6 +208,8 @@ class Epoch:
             spec = {**spec, "seed": self.seed}
         if self.stream is None:
             self.open(order, spec or self.listed(order), spare)
+        else:
+            self.attach(order, self.stream)
 
     def listed(self, order: Order) -> dict[str, Any] | None:
         """The spec of a sampler that is the numbers themselves."""
@@ -179,14 +227,109 @@ class Epoch:
         """The stream of that order: `spare`, the last epoch's, where it is of the same spec."""
         if spec is None or not len(order.batch_sampler):
             return
-        self.stream = order.stream(spec)
+        self.stream = self.augmented(order, spec)
         if spare is None:
             return
         if spare.same_spec(self.stream):
+            self.attach(order, spare)
             self.stream = spare
             spare.seek(spec.get("epoch", 0))
         else:
             spare.close()
+
+    def workers_state(self, order: Order, ahead: int | None) -> dict[str, Any]:
+        """What a DataLoader's workers go on from: at the epoch's beginning, or with `ahead` behind
+        what they were sent."""
+        states, how = self.states, order.augmentation
+        if ahead is not None and how is not None and how.by_torch:
+            states = self.generators_behind(order, ahead)
+        return {"base": self.base, "states": None if states is None else torch.frombuffer(
+            bytearray(states), dtype=torch.uint8)}
+
+    # ---- augmentation
+
+    def augmented(self, order: Order, spec: dict[str, Any]) -> core.Stream:
+        """A stream of that order, with the draws that its augmentation takes."""
+        how = order.augmentation
+        if how is None or not how.random:
+            return order.stream(spec)
+        if how.counts:
+            return order.stream(self._counted(order, how, spec))
+        if not order.workers:
+            stream = order.stream({**spec, "draws": "caller"})
+            self.attach(order, stream)
+            return stream
+        chosen, self.lengths = order.listed(spec)
+        values = how.from_states(self.generators(order), self.lengths)
+        return order.stream({**_batches_of(spec), "order": "list", "list": chosen,
+                             "list_values": values, "draws": "list"})
+
+    def attach(self, order: Order, stream: core.Stream) -> None:
+        """Has a stream ask for draws of the global generator, batch by batch."""
+        how, draws = order.augmentation, self.draws  # not this epoch, which holds the stream
+        if how is None or not how.by_torch or order.workers:
+            return
+
+        def draw_now(step: int, samples: int) -> Values:
+            draws.asked(step + 1)  # as DataLoader: the sampler, then the transform
+            assert how is not None
+            return how.from_global(samples)
+
+        stream.draw, self.final = draw_now, True
+
+    def _counted(self, order: Order, how: Augmentation, spec: dict[str, Any]) -> dict[str, Any]:
+        if how.seed is None or order.seeded:
+            return spec
+        if spec["order"] != "list":  # whose seed is another
+            spec = {**_batches_of(spec), "order": "list", "list": order.listed(spec)[0]}
+        return {**spec, "seed": how.seed, "epoch": self._draw_epoch()}
+
+    def _draw_epoch(self) -> int:
+        """Of counter draws beside an order that has no seed."""
+        return self.count if self.number is None else self.number
+
+    def pairs(self, order: Order, batches: Iterable[Any]) -> Iterator[Any]:
+        """(positions, draws or None) of batches that are read without a stream, as each is asked
+        for."""
+        for batch in batches:
+            yield batch, self._values_of(order, batch)
+
+    def _values_of(self, order: Order, batch: Any) -> Values | None:
+        how = order.augmentation
+        if how is None or not how.random:
+            return None
+        if how.counts:
+            chosen = order.numbers(numbers([operator.index(i) for i in batch]))
+            return how.from_counter(how.seed or 0, self._draw_epoch(), chosen)
+        if not order.workers:
+            return how.from_global(len(batch))
+        if self.moving is None:
+            self.moving, self.lengths = self.generators(order), []
+        values = how.from_states(self.moving, [len(batch)], len(self.lengths))
+        self.lengths.append(len(batch))
+        return values
+
+    def _drawn_again(self, order: Order, lengths: list[int]) -> None:
+        """Moves the workers' generators on by batches that were made before."""
+        how = order.augmentation
+        if how is not None and how.by_torch and order.workers:
+            self.moving, self.lengths = self.generators(order), list(lengths)
+            how.from_states(self.moving, lengths)
+
+    def generators(self, order: Order) -> bytearray:
+        """The workers', as the epoch begins."""
+        if self.states is not None:
+            return bytearray(self.states)
+        assert self.base is not None  # it was drawn
+        return worker_states(self.base, order.workers)
+
+    def generators_behind(self, order: Order, ahead: int) -> bytes:
+        """The workers', when they have made what they were sent: `ahead` batches at first, and one
+        more for each that was handed out."""
+        states, how = self.generators(order), order.augmentation
+        if how is not None and how.by_torch:
+            how.from_states(states, self.lengths[:ahead + self.handed])
+        return bytes(states)
 
     def at_end(self, order: Order) -> bool:
         """Whether the batch that was handed out last is its last."""
@@ -214,10 +357,17 @@ class Epoch:
         """Of a Loader's state_dict. Errors: those of core.Stream.load_state_dict."""
         epoch = cls(state["epoch"])
         epoch.drawn = state.get("drawn", False)
+        epoch.count, epoch.rng = state.get("count", 0), state.get("rng")
+        workers = state.get("workers")
+        if workers is not None:
+            epoch.base, kept = workers["base"], workers["states"]
+            epoch.states = None if kept is None else kept.numpy().tobytes()
         if "sampler" in state:
             epoch.handed = state["sampler"]["handed"]
-            epoch.ahead, epoch.asked = _draws.Asked.restored(
+            ahead, epoch.asked = _draws.Asked.restored(
                 state["sampler"], order.batch_sampler, _draws.generators_of(order.batch_sampler))
+            epoch._drawn_again(order, epoch.asked.lengths[:-len(ahead) or None])
+            epoch.ahead = list(epoch.pairs(order, ahead))
         if "draws" in state:
             epoch.draws = _draws.Draws.restored(state["draws"],
                                                 _draws.generator_of(order.batch_sampler))
@@ -225,8 +375,11 @@ class Epoch:
             epoch.seed = state["seed"]
             spec = epoch.draws.spec() if epoch.draws.indices is not None else order.known() or {}
             seed = {} if epoch.seed is None else {"seed": epoch.seed}
-            epoch.stream = order.stream({**spec, **seed})
+            if order.seeded:
+                seed["epoch"] = epoch.number
+            epoch.stream = epoch.augmented(order, {**spec, **seed})
             epoch.stream.load_state_dict({"token": state["token"]})
             _idle.put(epoch.stream)
+            epoch.handed = epoch.stream.handed
             epoch.ended = state["ended"]
         return epoch

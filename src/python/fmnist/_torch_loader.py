@@ -5,6 +5,7 @@ torch.manual_seed alone the order, and every random number after it, stay those 
 (tests/python/harness compares).
 """
 import collections
+import contextlib
 import inspect
 import itertools
 import operator
@@ -22,11 +23,13 @@ from torch.utils.data import (DataLoader, IterableDataset, Subset, default_colla
 from fmnist import _idle, _torch_draws as _draws, core, errors
 from fmnist._loader import numbers
 from fmnist._spec import check_names, shows
-from fmnist._torch_arguments import (exclude, numbers_of, order_spec, seconds, source_of,
-                                     tell_once)
+from fmnist._torch_arguments import (draws_rule, exclude, numbers_of, order_spec, seconds,
+                                     source_of, tell_once, view_count, with_rule)
+from fmnist._torch_augment import Augmentation, Rule, Values
 from fmnist._torch_epoch import Epoch, Order, draw
 from fmnist._torch_samples import MapDataset, is_plain, subset_of
 from fmnist._torch_seeded import SeededSampler, ShardSampler
+from fmnist._torch_transforms import chain_of, is_known
 
 
 # iter(loader) of a DataLoader around the loader, which has drawn the base seed, comes from here,
@@ -34,6 +37,17 @@ _DATALOADER = ("torch.utils.data._utils.fetch",)
 # and Lightning's saving and loading from here.
 _LIGHTNING = ("pytorch_lightning.utilities.combined_loader",
               "lightning.pytorch.utilities.combined_loader")
+
+
+def _base_seed_around() -> int | None:
+    """What a DataLoader whose fetcher is asking has drawn for its workers' seeds."""
+    frame: Any = sys._getframe()
+    while frame is not None:
+        seed = getattr(frame.f_locals.get("self"), "_base_seed", None)
+        if isinstance(seed, int):
+            return seed
+        frame = frame.f_back
+    return None
 
 
 def _called_by(modules: tuple[str, ...]) -> bool:
@@ -76,13 +90,19 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
     label_dtype=, target_transform= (of a label, an int). with_indices=True adds each sample's
     number: [X, y, indices]. Images float32 n x 1 x h x w and labels int64 n, unless told otherwise.
 
+    transform= is torchvision's, v1 or v2, of classes that are known (docs/augmentation.md): batches are
+    DataLoader's over a data set with that transform, random numbers and all, as num_workers= says:
+    of the global generator, or of each worker's. draws="counter" draws from none, but from seed=, the
+    epoch and the sample's number. augment= is a chain as text instead, "random-crop(28, padding=4)".
+    views=2 gives each image twice: images n x 2 x 1 x h x w.
+
     Tensors are the caller's own. With zero_copy=True they lie in the daemon's memory, which is
     mapped read-only: an in-place operation on one ends the process (PyTorch cannot mark it).
 
     num_workers=, prefetch_factor=, persistent_workers= start no process: they choose the moments at
-    which random numbers are drawn, as with DataLoader. pin_memory= pins. A collate_fn=, a transform
-    set on .dataset, and batch_size=None are served by DataLoader itself, sample by sample and with
-    its workers.
+    which random numbers are drawn, as with DataLoader. pin_memory= pins. A collate_fn=,
+    batch_size=None, and a transform set on .dataset that is not known are served by DataLoader
+    itself, sample by sample and with its workers.
 
     Which daemon: socket=, daemon="auto" and data=; timeout= seconds for a batch (0: 30);
     reconnect= seconds for a daemon that ended to come back, before errors.DaemonDied.
@@ -103,7 +123,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                  worker_init_fn: Callable[[int], None] | None = None,
                  multiprocessing_context: Any = None, generator: torch.Generator | None = None,
                  prefetch_factor: int | None = None, persistent_workers: bool = False,
-                 pin_memory_device: str = "", in_order: bool = True, transform: None = None,
+                 pin_memory_device: str = "", in_order: bool = True,
+                 transform: Callable[[Any], Any] | None = None, augment: str | None = None,
+                 draws: str | None = None, views: int | None = None,
                  target_transform: Callable[[int], Any] | None = None, seed: int | None = None,
                  order: str | None = None, rank: int | None = None, world_size: int | None = None,
                  pad: str | None = None, epoch: int | None = None,
@@ -118,11 +140,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             raise TypeError('fmnist.torch.Loader has no argument train=; want split="train" or '
                             'split="test"')
         check_names(unknown, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
-        if transform is not None:
-            raise NotImplementedError(
-                "transform= is not known: the daemon resizes (resize=) and normalises (mean=, "
-                "std=); for others set loader.dataset.transform, which DataLoader then applies "
-                "sample by sample, or transform the batches")
+        exclude(transform=transform, augment=augment)
         exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
         exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
         exclude(batch_sampler=batch_sampler, drop_last=drop_last)
@@ -130,8 +148,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             if batch_size not in (1, 64):
                 raise ValueError("batch_sampler= and batch_size= exclude each other")
             batch_size = 1  # DataLoader's default
+        counts = draws_rule(draws) == "counter"
         spec = order_spec(sampler, batch_sampler, shuffle, seed, order, rank, world_size, pad,
-                          epoch, drop_last)
+                          epoch, drop_last, counts)
         if zero_copy and collate_fn is not None:
             raise ValueError("zero_copy= and collate_fn= exclude each other: samples are collated "
                              "into new tensors")
@@ -143,6 +162,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             with_indices=with_indices or None), dict(
             socket=socket, daemon=daemon, data=data, reconnect=reconnect,
             timeout=seconds(timeout)), target_transform)
+        source = with_rule(source, transform, Rule(
+            augment, draws, view_count(views), seed or 0 if counts else None))
+        self._given = dataset
         self._samples: MapDataset
         self._samples, chosen = subset_of(source)
         if indices is not None:
@@ -160,6 +182,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         # (its epoch, process): the next iteration is the rest of _run
         self._goes_on: tuple[int | None, int] | None = None
         self._base_drawn = False  # by an iteration before, with persistent_workers
+        self._count = epoch or 0  # of iterations, for counter draws that have no other number
         self._told = False        # set_epoch was called
         # base seed of a DataLoader around this, iterations in it
         self._outer: tuple[int | None, int] = (None, 0)
@@ -171,6 +194,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         self._order = Order(self._samples, chosen, self.batch_sampler, dict(
             label_dtype=self.label_dtype, indices=self.with_indices, zero_copy=zero_copy,
             transport=transport))
+        self._check_augmentation(transform)
         if num_workers and not self._by_dataloader():
             tell_once(f"num_workers={num_workers}: fmnist.torch.Loader needs no worker processes "
                        "and starts none; the option only chooses when random numbers are drawn, as "
@@ -190,6 +214,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         """What the daemon made of it: a core.Info."""
         if self._run is not None and self._run.stream is not None:
             return self._run.stream.info
+        self._prepare()
         with self._order.stream(self._order.known() or {}) as stream:
             return stream.info
 
@@ -199,8 +224,42 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
     def _by_dataloader(self) -> bool:
         """Whether DataLoader itself has to read the samples."""
-        return (self._samples.transform is not None or self.batch_sampler is None or
-                self.collate_fn is not default_collate or not is_plain(self.dataset))
+        transform = self._samples.transform
+        return transform is not None and not is_known(transform) or self._singly()
+
+    def _singly(self) -> bool:
+        """Whether that is for another reason than an unknown transform."""
+        return (self.batch_sampler is None or self.collate_fn is not default_collate or
+                not is_plain(self.dataset))
+
+    def _check_augmentation(self, transform: Any) -> None:
+        """Errors: those of an augmentation that cannot be made or kept to."""
+        rule = self._samples.rule
+        if self._singly() and (rule.draws == "counter" or rule.views > 1):
+            raise ValueError(("draws=\"counter\"" if rule.draws == "counter" else "views=") +
+                             " beside collate_fn= or batch_size=None: DataLoader reads the samples "
+                             "one by one then, with its own draws")
+        if rule.draws is not None or rule.views > 1:
+            transform = self._samples.transform
+        if transform is not None and not self._singly() and not chain_of(transform).ends_in_tensor:
+            raise TypeError("transform= gives PIL images, which cannot be made into a batch: it has "
+                            "no ToTensor(), PILToTensor() or v2.ToImage()")
+        if not self.in_order and self.num_workers:
+            raise ValueError("in_order=False beside a transform: DataLoader gives a batch to whichever "
+                             "worker has room, and draws other numbers each time")
+        if rule.text is None and self._samples.transform is None and (
+                rule.draws is not None or rule.views > 1):
+            raise ValueError(("draws=" if rule.draws is not None else "views=") +
+                             " without transform= or augment=: nothing is drawn")
+        with contextlib.suppress(errors.NoDaemon):  # it is told when it is read
+            self._samples.augmentation()
+
+    def _prepare(self) -> Augmentation | None:
+        """The augmentation as it is now, for what the order is asked next."""
+        inside = get_worker_info() is not None  # of another DataLoader
+        self._order.augmentation = self._samples.augmentation()
+        self._order.workers = 0 if inside else self.num_workers
+        return self._order.augmentation
 
     def check_worker_number_rationality(self) -> None:
         """DataLoader's warning of too many workers, where there are any."""
@@ -212,6 +271,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         on where it was. Told to every sampler here that has a set_epoch (a drawn order has none).
         """
         self._told = True
+        self._count = epoch
         self._tell(epoch)
 
     def _tell(self, epoch: int) -> None:
@@ -255,9 +315,10 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
         It holds the states of generator= and of the generator that the sampler has as .generator,
         and within an epoch whose indices were drawn here those, too; of a sampler of your own how
-        far it was asked, which a new one is then put through again. Keep it in the model's checkpoint, and torch.get_rng_state() beside
-        it where the order comes from torch's global generator. torch.load(weights_only=True) takes
-        it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
+        far it was asked, which a new one is then put through again; with num_workers= what their
+        draws go on from. Keep it in the model's checkpoint, and torch.get_rng_state() beside it where
+        the order, or a transform without workers, draws from torch's global generator.
+        torch.load(weights_only=True) takes it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
         resumed `for` is empty, and the next one the next epoch (under Lightning, which counts that
         epoch as done, the first one is).
 
@@ -265,6 +326,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         from a sampler's generator within the epoch.
         """
         run, lightning = self._run, _called_by(_LIGHTNING)
+        how = None if self._by_dataloader() else self._prepare()
         if self._by_dataloader() or run is not None and run.moved and not run.finished:
             text = "there is no position: " + (
                 "somebody else drew from the sampler's generator within the epoch" if not self._by_dataloader() else
@@ -277,11 +339,22 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         inside = run is not None and (back > 0 or not run.finished)
         if lightning and run is not None and run.at_end(self._order):
             inside = False  # Lightning counts the epoch as done, and asks for the next
+        if back and how is not None and how.by_torch and not self._order.workers:
+            raise RuntimeError(
+                f"there is no position {back} batches before: the global generator has drawn for "
+                "those already; num_workers=1 draws an epoch's numbers at once, draws=\"counter\" "
+                "from no generator")
         state: dict[str, Any] = {
             "inside": inside, "epoch": self._epoch_now(), "order": self._order.said(),
             "generators": [g.get_state() for g in self._generators()]}
         if self._outer[0] is not None:
             state["outer"] = list(self._outer)
+            if how is not None and how.by_torch:
+                state["rng"] = torch.get_rng_state()  # of this worker
+        if how is not None and how.counts and not self._order.seeded:
+            state["count"] = run.count if run is not None and inside else self._count
+        if run is not None and run.base is not None and (inside or self.persistent_workers):
+            state["workers"] = run.workers_state(self._order, None if inside else self._ahead())
         if run is None or not inside:
             return state
         state["epoch"] = run.number if run.number is not None else state["epoch"]
@@ -299,6 +372,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         if not isinstance(state, dict) or not {"inside", "epoch", "generators"} <= state.keys():
             raise ValueError("this is no state of a Loader; it has inside, epoch and generators, "
                              f"not {sorted(state) if isinstance(state, dict) else type(state)}")
+        self._prepare()
         if state.get("order") != self._order.said():
             raise ValueError(f"the state is of a Loader with {state.get('order')}; this one has "
                              f"{self._order.said()}: make it as the one that was saved")
@@ -309,6 +383,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         for generator, kept in zip(generators, state["generators"]):
             generator.set_state(kept)
         self._run = run = Epoch.restored(state, self._order)
+        self._base_drawn = "workers" in state
+        self._count = run.count + bool(state["inside"])
         if "outer" in state:
             base, iteration = state["outer"]
             self._outer = base, iteration
@@ -318,6 +394,10 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                 self._order.seeded or not self._told):  # else the program says its epochs itself
             self._tell(state["epoch"])
         run.finished = not state["inside"]
+
+    def _ahead(self) -> int:
+        """Batches that a DataLoader's workers are sent before the first is wanted."""
+        return (self.prefetch_factor or 0) * self.num_workers
 
     def _generators(self) -> list[torch.Generator]:
         return _draws.generators_of(self, self.batch_sampler)
@@ -360,6 +440,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             return DataLoader.__iter__(self)
         last, order = self._run, self._order
         self._samples.check_unchanged()
+        how = self._prepare()
+        if how is not None:
+            how.check()
         order.chosen = subset_of(self.dataset)[1]
         rest = self._rest()
         if worker is not None:
@@ -376,11 +459,21 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         around = _called_by(_DATALOADER)  # which has drawn from the global generator
         spare = last.stream if last is not None and not last.in_use() else None
         run = Epoch(self._epoch_now())
+        run.count = self._count
+        self._count += 1
         run.drawn = (rest and last is not None and last.drawn or persistent or
                      around and self.generator is None)
+        if persistent and last is not None:
+            run.base = last.base
+            if how is not None and how.by_torch and run.base is not None:
+                run.states = last.generators_behind(order, self._ahead())
+        elif rest and last is not None:
+            run.base = last.base
+        elif around and run.drawn:
+            run.base = _base_seed_around()
         if not (run.drawn or around):
             run.drawn = True
-            draw(self.generator)
+            run.base = draw(self.generator)
             if self.num_workers and batches is not None:
                 batches = iter(order.batch_sampler)  # as DataLoader with workers does
         self._base_drawn = True
@@ -389,11 +482,11 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         def begin() -> Iterator[Any] | None:
             if not run.drawn:  # a DataLoader around may throw this iterator away unread
                 run.drawn = True
-                draw(self.generator)
+                run.base = draw(self.generator)
             return run.begin(order, batches, spare)
 
         if self.num_workers:  # they are sent their first batches at once
-            alone, ahead = begin(), (self.prefetch_factor or 0) * self.num_workers
+            alone, ahead = begin(), self._ahead()
             run.draws.asked(ahead)
             queue = collections.deque(itertools.islice(alone, ahead) if alone is not None else ())
             return self._watched(run, self._batches(run, lambda: alone, queue))
@@ -416,6 +509,10 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
     def _in_worker(self, worker: Any, last: Epoch | None, rest: bool) -> Iterator[Any]:
         """The part of worker.id of the epoch: every num_workers-th batch."""
         self._refuse_to_ask()
+        how = self._order.augmentation
+        if how is not None and how.random and how.counts and not self._order.seeded:
+            raise RuntimeError("draws=\"counter\" inside another DataLoader's workers, of an order "
+                               "that counts no epochs: give order= or shuffle=True, with seed=")
         base = worker.seed - worker.id  # the same in all of them
         before, iteration = self._outer
         if before != base:
@@ -424,6 +521,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             iteration += 1  # persistent workers
         self._outer = base, iteration
         self._run = run = last if rest and last is not None else Epoch()
+        if rest and run.rng is not None:
+            torch.set_rng_state(run.rng)
         run.begin_in_worker(self._order, base, iteration,
                             None if rest or last is None else last.stream)
         return self._watched(run, self._streamed(run, worker.id, worker.num_workers))
@@ -439,13 +538,16 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
     def _rest_asked(self, run: Epoch, queue: collections.deque[Any] | None) -> Iterator[Any]:
         assert run.asked is not None
-        positions = run.asked if queue is not None else itertools.chain(run.ahead, run.asked)
+        positions = run.pairs(self._order, run.asked)
+        if queue is None:
+            positions = itertools.chain(run.ahead, positions)
         yield from self._asked(run, positions, queue)
         run.finished = True
 
     def _asked(self, run: Epoch, positions: Iterator[Any],
                queue: collections.deque[Any] | None) -> Iterator[Any]:
-        """Of a sampler that is asked batch by batch; `queue`: those it was asked for ahead."""
+        """Of a sampler that is asked batch by batch, for (positions, draws); `queue`: those that it
+        was asked for ahead."""
         run.final = True
         while True:
             if queue is None:
@@ -454,7 +556,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                 asked = queue.popleft() if queue else None
             if asked is None:
                 return
-            batch = self._fetched(asked)
+            batch = self._fetched(*asked)
             if queue is not None:
                 queue.extend(itertools.islice(positions, 1))
             run.handed += 1
@@ -462,23 +564,27 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
     def _streamed(self, run: Epoch, first: int = 0, stride: int = 1) -> Iterator[Any]:
         draws, done = run.draws, 0
-        ahead = (self.prefetch_factor or 0) * self.num_workers
+        ahead = self._ahead()
         _idle.take(run.stream)
         try:
             for _, step, *arrays in run.batches(first, stride):
                 if draws.states:
                     draws.asked(ahead + step + 1)
                 self._order.answered = True
+                run.handed = step + 1
                 yield self._made(*arrays)
                 done = step + 1
             draws.asked(ahead + draws.steps + 1)
         except _draws.Moved:
             run.moved = True
             read, rest = draws.again(self.batch_sampler, self._order.chosen)
-            queue = collections.deque(read[done:]) if ahead else None
+            again = run.pairs(self._order, rest)
+            queue = None
+            if ahead:
+                queue = collections.deque(list(run.pairs(self._order, read))[done:])
             if queue is not None and not queue:
-                queue.extend(itertools.islice(rest, 1))
-            yield from self._asked(run, rest, queue)
+                queue.extend(itertools.islice(again, 1))
+            yield from self._asked(run, again, queue)
         except errors.Error:
             if self._run is run:
                 self._go_on_with(run)  # the next `for` tries again
@@ -498,10 +604,13 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             batch = _pinned(batch)
         return batch
 
-    def _fetched(self, positions: Iterable[Any]) -> list[Any]:
+    def _fetched(self, positions: Iterable[Any], values: Values | None) -> list[Any]:
         """A batch that is read without a stream."""
         chosen = self._order.numbers(numbers([operator.index(i) for i in positions]))
-        images, labels = self._samples.fetch(chosen)
+        if self._order.augmentation is None:
+            images, labels = self._samples.fetch(chosen)
+        else:
+            images, labels = self._samples.augmented(chosen, values)
         return self._made(images, labels.to(getattr(torch, self.label_dtype)),
                           torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
 

@@ -12,6 +12,8 @@ from torch.utils.data import Dataset, Subset
 from torch.utils.dlpack import from_dlpack
 
 from fmnist import _native, _served
+from fmnist._torch_augment import Augmentation, Rule
+from fmnist._torch_transforms import chain_of, is_known, pillow_version
 from fmnist._loader import numbers
 from fmnist.core import POOLED_BYTES, NumpyArrays
 from fmnist._spec import check_names, shows
@@ -55,12 +57,7 @@ def pillow_rule(name: str = "bilinear") -> str:
     13.0 changed the order of the two passes. Without Pillow: the new order."""
     if name not in _TWO_PASS_FILTERS:
         return f"pillow-{name}"
-    try:
-        import PIL
-        version = int(PIL.__version__.split(".")[0])
-    except ImportError:
-        version = 13
-    return f"pillow12-{name}" if version < 13 else f"pillow-{name}"
+    return f"pillow12-{name}" if pillow_version() < 13 else f"pillow-{name}"
 
 
 def _size(resize: Any, height: int, width: int,
@@ -88,11 +85,14 @@ class MapDataset(Dataset[Any]):
     """One split of a data set by index: [i] is (tensor, int), as torchvision's data sets have it.
 
     [i]      the image as the Loader's batches have it, float32 1 x h x w by default; where a
-             transform is set, transform(PIL image of the stored pixels), as torchvision's
+             transform is set, transform(PIL image), as torchvision's, of the stored pixels or of
+             those that resize= makes of them
     .data    the stored images, uint8 n x h x w (n x h x w x c); .targets: int64 n
     .classes, .class_to_idx
 
-    An item costs one item: it is asked of the daemon. target_transform gets the label, an int.
+    An item costs one item: it is asked of the daemon. target_transform gets the label, an int. A
+    transform says how images are: dtype=, layout=, channels=, mean= and std= cannot stand beside it,
+    and do nothing while one is set later.
     with_indices=True makes it (tensor, int, number in the split). A label_dtype= other than int64
     makes the label a tensor of no dimensions. The other keywords are Loader's.
 
@@ -122,10 +122,17 @@ class MapDataset(Dataset[Any]):
                          channels=channels, mean=mean, std=std)
         self.transform, self.target_transform = transform, target_transform
         self.label_dtype, self.with_indices = label_dtype, with_indices
+        self.rule = Rule()  # a Loader's, of augmentation
+        # The newest augmentation, what it was made of, and samples behind it.
+        self._made: tuple[Any, Augmentation, Samples] | None = None
         self._samples = Samples(**self.where, **self.spec, arrays=TorchArrays)
         self._stored = Samples(**self.where, resize="none", dtype="uint8", layout="NHWC",
                                arrays=TorchArrays)
+        self._pictures = self._stored if not (height or width) else Samples(
+            **self.where, **self._picture_size, dtype="uint8", layout="NHWC", arrays=TorchArrays)
         self._arrays: tuple[torch.Tensor, torch.Tensor] | None = None
+        if transform is not None:
+            self.check_transform()
 
     def __repr__(self) -> str:
         size = ", ".join(f"{name}={value!r}" for name, value in self.spec.items() if value)
@@ -158,11 +165,14 @@ class MapDataset(Dataset[Any]):
 
     def _items(self, indices: Sequence[int]) -> list[Any]:
         self.check_unchanged()
-        if self.transform is None:
-            images, labels = self._samples.fetch(indices)
-        else:
-            pixels, labels = self._stored.fetch(indices)
+        images: Any
+        if self.transform is not None:
+            pixels, labels = self._pictures.fetch(indices)
             images = [self.transform(_picture(image.numpy())) for image in pixels]
+        elif self.rule.text is not None:
+            images, labels = self.augmented(indices)
+        else:
+            images, labels = self._samples.fetch(indices)
         if self.target_transform is not None:
             labels = [self.target_transform(label) for label in labels.tolist()]
         elif self.label_dtype == "int64":
@@ -173,6 +183,59 @@ class MapDataset(Dataset[Any]):
             count = len(self)
             return list(zip(images, labels, (operator.index(i) % count for i in indices)))
         return list(zip(images, labels))
+
+    # ---- augmentation
+
+    @property
+    def _picture_size(self) -> dict[str, Any]:
+        """Of a picture that a transform gets."""
+        size = {name: self.spec[name] for name in ("resize", "height", "width")}
+        return size if size["height"] or size["width"] else {"resize": "none"}
+
+    def check_transform(self) -> None:
+        """ValueError where something is said beside a transform that it says itself."""
+        standard = {"dtype": "float32", "layout": "NCHW", "channels": 0, "mean": None, "std": None}
+        given = [f"{name}=" for name, value in standard.items()
+                 if self.spec[name] != value and str(self.spec[name]).upper() != value]
+        if given:
+            raise ValueError(
+                f"{' and '.join(given)} beside transform=: a transform says how images are "
+                "(Normalize, Grayscale); or give the chain as text, by augment= of a Loader")
+
+    def augmentation(self) -> Augmentation | None:
+        """Of the transform that is set now, or of a Loader's augment=; None where there is none, or
+        a transform that is not known, which is the same as it is read by DataLoader."""
+        of: Any = self.rule.text
+        spec = self.spec
+        if self.transform is not None:
+            if not is_known(self.transform):
+                return None
+            of, spec = chain_of(self.transform), self._picture_size
+        if of is None:
+            return None
+        key = of, spec, self.rule
+        if self._made is None or self._made[0] != key:
+            how = Augmentation(of, self._shape(), self.rule, spec)
+            self._made = key, how, Samples(**self.where, **how.fields, arrays=TorchArrays)
+        return self._made[1]
+
+    def _shape(self) -> tuple[int, int, int]:
+        served = self.described
+        return (served.channels, self.spec["height"] or served.height,
+                self.spec["width"] or served.width)
+
+    def augmented(self, indices: Iterable[int], values: NDArray[np.uint32] | None = None) -> tuple[
+            torch.Tensor, torch.Tensor]:
+        """(images, labels) behind the augmentation, by those draws; without, by those that come of
+        the global generator, sample after sample."""
+        self.augmentation()
+        assert self._made is not None  # there is one
+        _, how, samples = self._made
+        numbers = list(indices)
+        if values is None:
+            values = how.from_global(len(numbers))
+        images, labels = samples.drawn(numbers, values, how.bytes)
+        return images, labels
 
     def _whole(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self._arrays is None:
@@ -218,7 +281,7 @@ class MapDataset(Dataset[Any]):
         return {name: i for i, name in enumerate(self.classes)}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_arrays": None}
+        return {**self.__dict__, "_arrays": None, "_made": None}
 
 
 shows(MapDataset.__init__)

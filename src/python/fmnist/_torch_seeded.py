@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sized
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch.utils.data import DistributedSampler, Sampler, get_worker_info
 
 from fmnist import _served, core
@@ -143,19 +145,39 @@ class _Seeded:
 
     def __iter__(self) -> Iterator[int]:
         """Positions in the data set, of one epoch: for whoever reads it without the daemon."""
-        spec = {**self.spec, "epoch": self.begin(), "drop_last": False}
+        yield from self.positions(self.begin()).tolist()
+
+    def positions(self, epoch: int) -> NDArray[np.uint32]:
+        """Those of an epoch, this rank's. Of orders that are PyTorch's no daemon is asked."""
+        spec = {**self.spec, "epoch": epoch, "drop_last": False}
         if spec["pad"] == "auto":
             spec["pad"] = "drop" if self.spec["drop_last"] else "wrap"
+        if spec["order"] == "sequential":
+            return _shard(np.arange(self._length, dtype=np.uint32), spec)
+        if spec["order"] == "torch":
+            generator = torch.Generator().manual_seed((spec["seed"] + epoch) % 2 ** 32)
+            order = torch.randperm(self._length, generator=generator)
+            return _shard(order.numpy().astype(np.uint32), spec)
         if self._length != _served.dataset_of(**self.where).count:
             spec["list"] = np.arange(self._length)
         with core.Stream(**self.where, **spec, batch_size=4096, resize="pillow-nearest", height=1,
                          width=1, dtype="uint8", indices=True) as stream:
-            for _, _, numbers in stream:
-                yield from numbers.tolist()
+            return np.concatenate([numbers for _, _, numbers in stream]).astype(np.uint32)
 
     def __getstate__(self) -> dict[str, Any]:
         self._change(lambda entry: None)
         return {**self.__dict__, "_path": self._path or _ledger.path()}
+
+
+def _shard(order: NDArray[np.uint32], spec: dict[str, Any]) -> NDArray[np.uint32]:
+    """A rank's part of an order, as DistributedSampler cuts it."""
+    rank, world = spec["rank"], spec["world_size"]
+    short = -len(order) % world
+    if spec["pad"] == "wrap":
+        order = np.resize(order, len(order) + short)
+    elif spec["pad"] == "drop" and short:
+        order = order[:len(order) + short - world]
+    return order[rank::world]
 
 
 class SeededSampler(_Seeded, Sampler[int]):

@@ -36,7 +36,7 @@ class FashionMNIST(_chapter.DataModule):
     _of_modules = ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
                    "height", "width")
     _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "label_dtype",
-                   "with_indices", "target_transform", "socket", "daemon", "data", "timeout",
+                   "with_indices", "transform", "target_transform", "socket", "daemon", "data", "timeout",
                    "reconnect")
 
     def __init__(self, batch_size: int = 64, resize: int | Sequence[int] = (28, 28),
@@ -58,7 +58,7 @@ class FashionMNIST(_chapter.DataModule):
         .train, .val or .batch_size are others since."""
         made: Loader | None = self._loaders.get(bool(train))
         data = self.train if train else self.val
-        if made is not None and (made.dataset is not data or made.batch_size != self.batch_size):
+        if made is not None and (made._given is not data or made.batch_size != self.batch_size):
             del self._loaders[bool(train)]
         found: Loader = super().get_dataloader(train)
         return found

@@ -3,9 +3,9 @@ none."""
 import functools
 from typing import NamedTuple
 
-from harness import events, frameworks, refusals, trace, trainers
+from harness import chains, events, frameworks, refusals, trace, trainers
 from harness.drivers import (AROUND, OWN_WORKERS, PLAIN, SPAWNED, STATEFUL, STATEFUL_WORKERS,
-                             WORKERS)
+                             TRANSFORMING, TRANSFORMING_AROUND, WORKERS)
 from harness.orders import ORDERS, SIZES
 
 
@@ -64,6 +64,20 @@ def save(order, size, drop, driver, where, sets, daemon):
     return ("different", "resumed: " + text) if text else ("equal", "")
 
 
+def save_everywhere(order, size, drop, driver, daemon):
+    """The same at every batch of every epoch."""
+    theirs, ours = _both(order, size, drop, driver, events.saved_everywhere, daemon)
+    text = trace.difference(theirs.trace.lines, ours.trace.lines)
+    if text:
+        return "different", text
+    for where, mark, state in ours.marks:
+        lines = daemon.elsewhere.resume(order.name, size, drop, driver.name, where, False, state)
+        text = trace.difference(theirs.trace.lines[mark:], lines)
+        if text:
+            return "different", f"resumed {where}: {text}"
+    return "equal", ""
+
+
 def _sizes(order, sizes):
     return sizes if order.sized else [(8, False)]
 
@@ -98,6 +112,55 @@ def _saving(drivers, orders, sizes, places):
                 yield Combination(
                     f"{driver.name}/save-{where}{'-sets' if sets else ''}/{tail}",
                     functools.partial(save, order, size, drop, driver, where, sets))
+
+
+# Of each way to say an order, for transforms.
+ORDERS_TRANSFORMED = [order for order in ORDERS if order.name in (
+    "sequential", "shuffle", "generator", "seed", "list", "random-sampler", "global-replacement",
+    "weighted", "global-weighted", "by-hand", "batch-sampler", "lengths", "shifting",
+    "indices-generator", "mask-shuffle", "subset-shuffle", "subset-sampler", "distributed-1-of-2",
+    "rank-1-of-2-drop", "rank-2-of-3-wrap", "rank-indices")]
+# Workers that DataLoader starts are fetched anew for each iteration: two at once are not the same.
+OF_WORKERS = ("several", "broken-3", "seeded-again", "draws-between", "exception")
+
+
+def _drawn_transforms(first, count):
+    """Random transforms, of those seeds, without a loader."""
+    def run(daemon):
+        found = [(seed, *chains.compare(seed)) for seed in range(first, first + count)]
+        wrong = [f"seed {seed}: {text}" for seed, result, text in found if result == "different"]
+        equal = sum(result == "equal" for _, result, _ in found)
+        if equal < count * 9 // 10:
+            wrong.append(f"only {equal} of {count} could be compared")
+        return ("different", "; ".join(wrong)) if wrong else ("equal", "")
+
+    return run
+
+
+def _transforming(whole):
+    """With a transform: who draws for it, beside who iterates and what happens."""
+    few = ORDERS_TRANSFORMED
+    for chain, drivers in TRANSFORMING.items():
+        orders = few if chain == "crop-flip" or whole and chain == "new-api" else few[1::7]
+        names = [name for name in events.EVENTS if name not in OF_WORKERS]
+        found = [*_happening(drivers[:1], orders, SIZES[:2], events.EVENTS),
+                 *_happening(drivers[1:], orders, SIZES[:2], OF_WORKERS),
+                 *_happening([d for d in drivers[1:] if not d.said.get("persistent_workers")],
+                             orders[::5], ONE, names)]
+        yield from found if whole else found[::23]
+        if whole or chain in ("crop-flip", "new-api"):
+            places = [Combination(f"{driver.name}/save-everywhere/{tail}", functools.partial(
+                save_everywhere, order, size, drop, driver))
+                for driver, order, size, drop, tail in _product(drivers, orders, ONE)]
+            yield from places if whole else places[3::31]
+    for first in range(0, 6000 if whole else 300, 100):
+        yield Combination(f"random-transforms/{first}-{first + 99}", _drawn_transforms(first, 100))
+    daemons = TRANSFORMING["crop-flip"]
+    found = list(_happening(daemons, few, ONE, events.OF_DAEMON))
+    yield from found if whole else found[::53]
+    found = [*_happening(TRANSFORMING_AROUND, few, ONE), *_saving(
+        TRANSFORMING_AROUND[:1], few, ONE, events.SAVES)]
+    yield from found if whole else found[::17]
 
 
 def _training(whole):
@@ -147,6 +210,7 @@ def all(whole):
     for number, order in enumerate(ORDERS):
         found = list(_with_processes(order))
         yield from found if whole else found[number % 17::17]
+    yield from _transforming(whole)
     yield from _training(whole)
     yield from (Combination(name, run) for name, run in frameworks.all(whole))
     refused = [Combination(name, run) for name, run in refusals.all()]

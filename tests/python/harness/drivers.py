@@ -3,6 +3,8 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 from torchdata.stateful_dataloader import StatefulDataLoader
 
+from harness import chains
+
 
 class Driver:
     """The loop itself reads the loader; `words` are keywords of both sides' loaders."""
@@ -138,5 +140,44 @@ WORKERS = [Workers("around-1-fork", 1, "fork", False),
            Workers("around-2-fork-persistent", 2, "fork", True)]
 SPAWNED = [Workers("around-1-spawn", 1, "spawn", False),
            Workers("around-2-spawn-persistent", 2, "spawn", True)]
+
+
+class Transforming(Driver):
+    """With a transform, and whose draws those are."""
+
+    def __init__(self, chain, name, **words):
+        super().__init__(f"{chain}-{name}", **words)
+        self.chain = chain
+
+    @property
+    def words(self):
+        return {**self.said, "transform": chains.NAMED[self.chain]()}
+
+    @words.setter
+    def words(self, said):
+        self.said = said
+
+    def read(self, side, loader, order):
+        if side == "ours" and loader._by_dataloader():
+            raise AssertionError("DataLoader itself reads this transform's samples")
+        return super().read(side, loader, order)
+
+
+class TransformingAround(Transforming, Around):
+    """The same with a DataLoader around the loader."""
+
+
+_WORKERS = {
+    "0": {}, "1": {"num_workers": 1}, "2": {"num_workers": 2},
+    "2-persistent": {"num_workers": 2, "persistent_workers": True},
+    "3-prefetch-1": {"num_workers": 3, "prefetch_factor": 1},
+    "3-persistent-prefetch-4": {"num_workers": 3, "persistent_workers": True, "prefetch_factor": 4},
+}
+# By the transform's name: each with each of those.
+TRANSFORMING = {chain: [Transforming(chain, name, **words) for name, words in _WORKERS.items()]
+                for chain in chains.NAMED}
+TRANSFORMING_AROUND = [TransformingAround("crop-flip", "around"),
+                       TransformingAround("rotate-erase", "around-2", num_workers=2)]
+TRANSFORMERS = [d for drivers in TRANSFORMING.values() for d in drivers]
 DRIVERS = {d.name: d for d in (PLAIN, AROUND, STATEFUL, STATEFUL_WORKERS, *OWN_WORKERS, *WORKERS,
-                               *SPAWNED)}
+                               *SPAWNED, *TRANSFORMERS, *TRANSFORMING_AROUND)}

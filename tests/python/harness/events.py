@@ -162,6 +162,17 @@ def exception(p):
     p.epoch()
 
 
+def draws_between(p):
+    """The loop draws on the CPU, as a dropout does, also within an epoch that is broken off."""
+    for count in (2, 99, 99):
+        for i, batch in enumerate(p.reader):
+            p.trace.batch(batch)
+            torch.rand(3)
+            if i + 1 == count:
+                break
+        p.trace.say("end")
+
+
 def epochs_set(*numbers):
     def event(p):
         for number in numbers:
@@ -203,7 +214,7 @@ EVENTS = {
     "several": several, "numbers-between": numbers_between, "seeded-again": seeded_again,
     "broken-0": broken_off(1), "broken-3": broken_off(3), "never-asked": never_asked,
     "at-once": at_once, "by-turns": by_turns, "evaluated-within": evaluated_within,
-    "exception": exception,
+    "exception": exception, "draws-between": draws_between,
 }
 OF_DAEMON = {"killed": killed}
 OF_EPOCHS = {
@@ -220,6 +231,10 @@ SAVES_DEAD = {"dead-middle": (0, 4), "dead-last": (0, -1), "dead-end": (0, None)
 
 
 def _place(where):
+    """A name of those, or "at-EPOCH-BATCHES", or "at-EPOCH-end"."""
+    if where.startswith("at-"):
+        epoch, count = where.split("-")[1:]
+        return int(epoch), None if count == "end" else int(count)
     return (SAVES | SAVES_DEAD)[where]
 
 
@@ -244,6 +259,23 @@ def saved(where, sets):
                 p.save(False, dead)
 
     return event
+
+
+def saved_everywhere(p):
+    """Checkpoints at every place; p.marks says which, where in the trace, and the state."""
+    p.marks = []
+
+    def save(name, within):
+        p.save(within, False)
+        p.marks.append((name, p.mark, p.state))
+
+    for number in range(EPOCHS):
+        save(f"at-{number}-0", False)
+        for i, batch in enumerate(p.reader):
+            p.trace.batch(batch)
+            save(f"at-{number}-{i + 1}", True)
+        p.trace.say("end")
+        save(f"at-{number}-end", False)
 
 
 def resumed(where, sets, state):

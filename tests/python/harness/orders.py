@@ -89,7 +89,11 @@ class Order(NamedTuple):
 
     def make(self, side, size, drop, generators, **more):
         """The loader of one side: "stock" or "ours"."""
-        data = tiny.stock(self.split) if side == "stock" else None
+        data = None
+        if side == "stock":
+            transform = more.pop("transform", None)
+            data = (tiny.stock(self.split) if transform is None else
+                    tiny.Pictures(self.split, transform))
         words = self.words(generators, data)
         if self.sized:
             words = {"batch_size": size, "drop_last": drop, **words}

@@ -8,7 +8,8 @@ import tempfile
 
 import numpy as np
 import torch
-from torch.utils.data import TensorDataset
+from PIL import Image
+from torch.utils.data import Dataset, TensorDataset
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
@@ -28,6 +29,20 @@ def stock(split="train"):
     images, labels = raw(split)
     return TensorDataset(torch.from_numpy(images).unsqueeze(1).to(torch.float32).div(255),
                          torch.from_numpy(labels).long(), torch.arange(len(labels)))
+
+
+class Pictures(Dataset):
+    """What torchvision's data sets give: (transform(PIL image), label), and the number."""
+
+    def __init__(self, split, transform):
+        self.images, self.labels = raw(split)
+        self.transform = transform
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return self.transform(Image.fromarray(self.images[i])), int(self.labels[i]), i
 
 
 class Daemon:
