@@ -11,7 +11,9 @@ batches that were read. Prints one JSON object: {"results": [...], "skipped": [.
 """
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 
 from peers import (Peers, arguments, chosen_of, import_torchvision, note, read_idx, time_epoch, TURN)
@@ -31,6 +33,22 @@ def chains(T):
                             T.RandomErasing()],
         "resized-crop": [T.RandomResizedCrop(28), T.RandomHorizontalFlip(), *end],
     }
+
+
+CIFAR = 50000
+
+
+def write_cifar(folder):
+    """A data set of CIFAR-10's shape, of random levels, as IDX files."""
+    import numpy as np
+
+    draw = np.random.default_rng(0)
+    head = {"images": ("idx4", (CIFAR, 32, 32, 3)), "labels": ("idx1", (CIFAR,))}
+    for kind, (form, shape) in head.items():
+        levels = draw.integers(0, 256 if kind == "images" else 10, shape, np.uint8)
+        with open(os.path.join(folder, f"train-{kind}-{form}-ubyte"), "wb") as file:
+            file.write(bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes())
+            file.write(levels.tobytes())
 
 
 class Augmented(Peers):
@@ -81,6 +99,56 @@ class Augmented(Peers):
                 found[f"{name} dataloader-w{workers}"] = (
                     lambda c=chain, w=workers: self.dataloader(c, w))
         return found
+
+
+def cifar(batch_size, limit):
+    """Crop and flip of 50,000 pictures of 32x32x3: ours, and the DataLoader with two workers over
+    pictures in memory, as torchvision's CIFAR10 keeps them."""
+    import numpy as np
+    import torch
+    from fmnist.torch import Loader
+    from PIL import Image
+    from torchvision import transforms as T
+
+    transform = T.Compose([T.RandomCrop(32, padding=4), T.RandomHorizontalFlip(), T.ToTensor(),
+                           T.Normalize((0.491, 0.482, 0.447), (0.202, 0.199, 0.201))])
+
+    class Pictures(torch.utils.data.Dataset):
+        levels = np.random.default_rng(0).integers(0, 256, (CIFAR, 32, 32, 3), np.uint8)
+
+        def __len__(self):
+            return CIFAR
+
+        def __getitem__(self, i):
+            return transform(Image.fromarray(self.levels[i])), 0
+
+    steps = -(-CIFAR // batch_size)
+    with tempfile.TemporaryDirectory() as folder:
+        write_cifar(folder)
+        config = os.path.join(folder, "fmnistd.yaml")
+        with open(config, "w") as file:
+            file.write(f"socket: {folder}/sock\ncache: none\ndatasets:\n  - name: pictures\n"
+                       f"    path: {folder}\n    splits: {{train: {{images: train-images-idx4-ubyte, "
+                       "labels: train-labels-idx1-ubyte}}\n")
+        build = os.environ.get("BUILD", "build")
+        daemon = subprocess.Popen([os.path.join(build, "fmnistd"), "-c", config],
+                                  stderr=subprocess.DEVNULL)
+        while not os.path.exists(f"{folder}/sock"):
+            time.sleep(0.05)
+        try:
+            ours = Loader("pictures", batch_size=batch_size, shuffle=True, num_workers=2,
+                          transform=transform, socket=f"{folder}/sock")
+            theirs = torch.utils.data.DataLoader(Pictures(), batch_size, shuffle=True,
+                                                 num_workers=2)
+            best = {}
+            for name, loader, repeats in (("w2", ours, 8), ("dataloader-w2", theirs, 1)):
+                times = [time_epoch(lambda: (float(X.sum()) for X, y in loader), steps, limit)
+                         for _ in range(repeats)]
+                best[name] = min(times)
+        finally:
+            daemon.terminate()
+            daemon.wait()
+    return [{"name": f"cifar {name}", "seconds": seconds} for name, seconds in best.items()]
 
 
 KERNELS = ("rotation", "affine", "affine-bilinear")
@@ -181,6 +249,7 @@ def main():
     results = [{"name": name, "seconds": round(min(found[name][1:]), 6)} for name in epochs]
     if not args.only:
         results += kernels(args.data)
+        results += cifar(args.batch_size, args.seconds)
         results.append({"name": "drawing 64", "seconds": drawing()})
     for result in results:
         note(f"augment: {result['name']}: {result['seconds']:.7f} s")

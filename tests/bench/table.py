@@ -192,6 +192,10 @@ def augment_rows(rows, r):
         library, pillow = found[f"{chain} library"], found[f"{chain} Pillow"]
         rows.add(f"{chain}, an image in one thread", f"{library * 1e6:.2f} µs",
                  f"Pillow {pillow * 1e6:.2f} µs", pillow / library, bound, True, short=False)
+    pictures = found["cifar w2"]
+    rows.add("crop 32 with padding 4, flip, normalize of 50,000 32×32×3", ms(pictures),
+             f"dataloader-w2 {ms(found['cifar dataloader-w2'])}",
+             found["cifar dataloader-w2"] / pictures, 300, True, short=False)
     rows.add("rotation(10): an epoch", ms(found["rotation w2"]), "",
              found["rotation w2"] * 1e3, 100, unit="ms", short=False)
     rows.add("drawing a batch of 64 from PyTorch's generator", f"{found['drawing 64'] * 1e6:.1f} µs",
