@@ -101,6 +101,77 @@ def test_lenet__three_epochs__same_losses_and_weights(daemon, raw_train, raw_tes
     assert mine.losses == theirs.losses and mine.weights() == theirs.weights()
 
 
+# ---- with a transform: a crop, a flip and an erasure, drawn between the dropout's numbers
+
+AUGMENTED = range(0, 6000, 3)  # of the training split
+
+
+class Pictures(Dataset):
+    """torchvision's FashionMNIST, but for where the files are."""
+
+    def __init__(self, images, labels, transform):
+        self.images, self.labels, self.transform = images, labels, transform
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        from PIL import Image
+
+        return self.transform(Image.fromarray(self.images[i])), int(self.labels[i])
+
+
+def augmented(**options):
+    return Loader(split="train", indices=AUGMENTED, shuffle=True, batch_size=64,
+                  transform=crop_flip_erase(), **options)
+
+
+def crop_flip_erase():
+    from torchvision_here import transforms as T
+
+    return T.Compose([T.RandomCrop(28, padding=4), T.RandomHorizontalFlip(), T.Pad(2), T.ToTensor(),
+                      T.Normalize((0.2860,), (0.3530,)), T.RandomErasing(p=0.5)])
+
+
+@pytest.mark.parametrize("workers", [
+    {}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}],
+    ids=["0", "2", "2-persistent"])
+def test_lenet__augmented__same_losses_and_weights_also_resumed(daemon, raw_train, tmp_path, workers):
+    pytest.importorskip("torchvision_here", exc_type=ImportError)
+    chosen = list(AUGMENTED)
+    data = Pictures(raw_train[0][chosen], raw_train[1][chosen], crop_flip_erase())
+    theirs = run(DataLoader(data, 64, shuffle=True, **workers), epochs=2)
+    mine = run(augmented(**workers), epochs=2)
+    assert len(mine.losses) == 2 * 32
+    assert mine.losses == theirs.losses and mine.weights() == theirs.weights()
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    program = f"""
+import os, sys, torch
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+from test_torch_training import Training, augmented
+torch.set_num_threads(1)
+training, loader = Training(42), augmented(**{workers!r})
+for epoch in range(2):
+    for step, (X, y) in enumerate(loader):
+        training.step(X, y)
+        if (epoch, step) == (0, 13):
+            torch.save(dict(training.state(), loader=loader.state_dict()), {str(checkpoint)!r})
+        if (epoch, step) == (0, 17):
+            os.kill(os.getpid(), 9)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], timeout=120)
+    assert killed.returncode == -9
+    state = torch.load(checkpoint, weights_only=False)
+    training, loader = Training(1), augmented(**workers)
+    training.go_on_from(state)
+    loader.load_state_dict(state["loader"])
+    for _ in range(2):
+        for X, y in loader:
+            training.step(X, y)
+    assert training.losses == theirs.losses and training.weights() == theirs.weights()
+
+
 @pytest.mark.parametrize("batch_size", [64, 250])
 def test_lenet__killed_and_resumed__as_if_never(daemon, tmp_path, batch_size):
     options = dict(split="test", batch_size=batch_size)

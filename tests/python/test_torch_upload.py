@@ -185,7 +185,35 @@ def test_upload__sampler_that_is_asked__finished_once(daemon, form):
     assert not upload._cuda.calls  # the program's memory is its own to lock
 
 
-# A transform that is set later has DataLoader make the batches, of single samples.
+AUGMENTED = {
+    "levels": ("random-crop(28, padding=4) random-horizontal-flip to-tensor normalize(0.3, 0.4)", {}),
+    "multiplied": ("to-image random-crop(26) to-dtype", {}),
+    "moved": ("to-tensor random-vertical-flip normalize(0.3, 0.4)", {"dtype": "float16"}),
+    "floats": ("random-rotation(10) to-tensor normalize(0.3, 0.4) random-erasing(1)", {}),
+    "picture": ("random-crop(28, padding=4)", {"mean": 0.25, "std": 0.5, "layout": "NHWC"}),
+    "bytes": ("random-horizontal-flip", {"dtype": "uint8"}),
+    "channels": ("random-crop(28, padding=4)", {"channels": 3, "mean": (0.1, 0.2, 0.3)}),
+    "colour": ("grayscale(3) color-jitter(0.4) to-tensor normalize((0.1, 0.2, 0.3), 0.5)", {}),
+    "views": ("random-crop(28, padding=4) to-tensor", {"views": 2}),
+}
+
+
+@pytest.mark.parametrize("how", [{"draws": "counter"}, {"num_workers": 2}, {}],
+                         ids=["counter", "workers", "none"])
+@pytest.mark.parametrize("name", AUGMENTED)
+def test_upload__augmented__as_the_loader_itself(daemon, name, how):
+    text, form = AUGMENTED[name]
+    options = dict(augment=text, batch_size=300, **form, **how)
+    torch.manual_seed(4)
+    want = list(loader(zero_copy=False, **options))
+    torch.manual_seed(4)
+    travels = SAMPLES if how else (want[0][0].dtype,)
+    upload = Upload(loader(**options), cuda=Device(2, kinds=travels))
+    same(list(upload), want)
+    assert upload.loader.shows_wire() == bool(how)
+
+
+# A transform that is set later, and that is not known, has DataLoader make the batches, of single samples.
 def test_upload__transform_set_between_epochs__finished_once(daemon):
     options = dict(batch_size=2500, mean=0.25, std=0.5)
     upload, plain = Upload(loader(**options), cuda=Device(2)), loader(zero_copy=False, **options)

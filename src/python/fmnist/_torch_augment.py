@@ -6,6 +6,7 @@
 
 Nothing here knows an order, or when a batch is wanted.
 """
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,8 @@ class Augmentation:
         self.native = (_native.Augment(chain, *shape) if isinstance(chain, str) else
                        chain.compiled(*shape))
         self.value_count, channels, height, width, dtype, self.text = self.native.info()
+        self._channels = channels
+        self.floats = _DTYPES[dtype] == "float32"  # behind the chain: mean= and std= have no part
         self.views, self.seed = rule.views, rule.seed
         self.counts = rule.draws == "counter"
         self.random = self.value_count > 0
@@ -54,6 +57,25 @@ class Augmentation:
             self.fields["views"] = self.views
         if isinstance(chain, Chain):
             self.fields["dtype"] = _DTYPES[dtype]
+
+    def levels(self) -> NDArray[np.float32] | None:
+        """What becomes of each level where levels travel, [channels][256]; None where the chain
+        does not end in floats. Behind levels there is the conversion, and a normalize at the end.
+        """
+        if not self.floats:
+            return None
+        conversion = re.search(r"to-(?:tensor|dtype)(?:\([^()]*\))?", self.text)
+        normalize = re.search(r" normalize\((?:[^()]|\([^()]*\))*\)$", self.text)
+        assert conversion is not None  # else there were no floats
+        text = conversion[0] + (normalize[0] if normalize else "")
+        if conversion[0].startswith("to-dtype"):
+            text = f"to-image {text}"
+        native = _native.Augment(text, self._channels, 16, 16)
+        samples = np.empty((self._channels, 256), np.uint8)
+        samples[:] = np.arange(256)
+        made = np.empty((self._channels, 256), np.float32)
+        native.run(samples, np.empty(0, np.uint32), made)
+        return made
 
     def __reduce__(self) -> Any:
         return Augmentation, self._made_of

@@ -2,8 +2,8 @@
 
 They are other programs, and change: Pillow 13 changed what a resize gives, PyTorch itself draws
 other numbers on a CPU without fused multiply-add. So the first time that a chain is used it is put
-beside the program's own transform, for some pictures; and PyTorch's generators beside the library's.
-What differs is refused, by the library's name and version, before a batch is wrong.
+beside the program's own transform, for some pictures, and PyTorch's generators beside ours. What
+differs is refused, by the library's name and version, before a batch is wrong.
 
 Costs a few milliseconds for each chain and process. The global generator stays where it is.
 """
@@ -121,8 +121,8 @@ def _numbers(native: _native.Augment, row: NDArray[np.uint32]) -> list[float]:
 
 def _other(what: str) -> NotImplementedError:
     return NotImplementedError(
-        f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()}): {what} draws other "
-        f'numbers here than are known; {_KNOWN}. draws="counter" needs none of PyTorch\'s numbers')
+        f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()}): {what} draws "
+        f'other numbers than are known; {_KNOWN}. draws="counter" needs none of PyTorch\'s numbers')
 
 
 # ---- transforms ----------------------------------------------------------------------------------
@@ -191,6 +191,6 @@ def _other_transform(place: str, what: str) -> NotImplementedError:
     torchvision, pillow = (getattr(sys.modules.get(name), "__version__", "")
                            for name in ("torchvision", "PIL"))
     return NotImplementedError(
-        f"{place}: torchvision {torchvision} with Pillow {pillow} and torch {torch.__version__} has "
-        f"other {what} than are known; {_KNOWN}. A DataLoader over "
+        f"{place}: torchvision {torchvision} with Pillow {pillow} and torch {torch.__version__} "
+        f"has other {what} than are known; {_KNOWN}. A DataLoader over "
         "fmnist.torch.MapDataset(transform=...) applies it itself")

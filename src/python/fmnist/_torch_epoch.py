@@ -116,7 +116,7 @@ class Order:
         stream = core.Stream(**{**self.samples.where, **images, **self.given, **size,
                                 "arrays": TorchArrays, **spec})
         stream.patient = self.answered
-        if self.wire and self.augmentation is None:
+        if self.wire and spec.get("draws") != "caller":
             stream.view_wire()
         return stream
 
@@ -166,8 +166,8 @@ class Epoch:
     def begin(self, order: Order, batches: Iterator[Any] | None,
               spare: core.Stream | None) -> Iterator[Any] | None:
         """Draws what the order is made of, and opens its stream. `batches`: of the batch sampler,
-        where that is asked. Returns None, or an iterator of (list of positions, draws) that is to be
-        asked for them one by one."""
+        where that is asked. Returns None, or an iterator of (list of positions, draws) that is to
+        be asked for them one by one."""
         spec, sampler = order.known(), order.sampler
         draws: Any
         if spec is not None and order.seeded:
@@ -227,13 +227,13 @@ class Epoch:
         """The stream of that order: `spare`, the last epoch's, where it is of the same spec."""
         if spec is None or not len(order.batch_sampler):
             return
-        self.stream = self.augmented(order, spec)
+        self.stream = made = self.augmented(order, spec)
         if spare is None:
             return
-        if spare.same_spec(self.stream):
+        if spare.same_spec(made):
             self.attach(order, spare)
             self.stream = spare
-            spare.seek(spec.get("epoch", 0))
+            spare.seek(made.first_epoch)
         else:
             spare.close()
 

@@ -242,11 +242,11 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         if rule.draws is not None or rule.views > 1:
             transform = self._samples.transform
         if transform is not None and not self._singly() and not chain_of(transform).ends_in_tensor:
-            raise TypeError("transform= gives PIL images, which cannot be made into a batch: it has "
-                            "no ToTensor(), PILToTensor() or v2.ToImage()")
+            raise TypeError("transform= gives PIL images, which cannot be made into a batch: it "
+                            "has no ToTensor(), PILToTensor() or v2.ToImage()")
         if not self.in_order and self.num_workers:
-            raise ValueError("in_order=False beside a transform: DataLoader gives a batch to whichever "
-                             "worker has room, and draws other numbers each time")
+            raise ValueError("in_order=False beside a transform: DataLoader gives a batch to "
+                             "whichever worker has room, and draws other numbers each time")
         if rule.text is None and self._samples.transform is None and (
                 rule.draws is not None or rule.views > 1):
             raise ValueError(("draws=" if rule.draws is not None else "views=") +
@@ -289,11 +289,12 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
     def view_wire(self) -> None:
         """With zero_copy=True, images are from now on the samples as they travel: core.Stream's.
-        But for those that no stream has, of a sampler that is asked for each: shows_wire()."""
+        But for those that no stream has, of a sampler that is asked for each, and those of a
+        transform that draws without workers: shows_wire()."""
         if not self.zero_copy:
             raise ValueError("view_wire() needs zero_copy=True: tensors of your own are final")
         self._order.wire = True
-        if self._run is not None and self._run.stream is not None:
+        if self._run is not None and self._run.stream is not None and not self._run.final:
             self._run.stream.view_wire()
 
     def shows_wire(self) -> bool:
@@ -316,8 +317,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         It holds the states of generator= and of the generator that the sampler has as .generator,
         and within an epoch whose indices were drawn here those, too; of a sampler of your own how
         far it was asked, which a new one is then put through again; with num_workers= what their
-        draws go on from. Keep it in the model's checkpoint, and torch.get_rng_state() beside it where
-        the order, or a transform without workers, draws from torch's global generator.
+        draws go on from. Keep it in the model's checkpoint, and torch.get_rng_state() beside it
+        where the order, or a transform without workers, draws from torch's global generator.
         torch.load(weights_only=True) takes it. Behind the last batch of a `for` that has not ended, what is left is nothing: the
         resumed `for` is empty, and the next one the next epoch (under Lightning, which counts that
         epoch as done, the first one is).

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from fmnist._torch_augment import Augmentation
 from fmnist._torch_loader import Loader
 
 _SHM = 1  # FMNIST_SHM
@@ -63,21 +64,31 @@ class Finish:
 
     Rule: pixels/convert.h's. float32(level) / 255, (x - mean) / std, each rounded to float32, then
     float16 or bfloat16 to nearest even, which PyTorch's CPU operations do, once a level. Samples
-    that are float32 themselves take the same operations on their device.
+    that are float32 themselves take the same operations on their device. Of an augmentation that
+    ends in floats the library says what becomes of each level, and floats are what they are.
     """
 
     def __init__(self, loader: Loader, device: Any) -> None:
         info, spec = loader.info, loader._samples.spec
         self._dtype: torch.dtype = getattr(torch, info.dtype)
         self._channels, self._nchw = info.channels, info.layout == "nchw"
+        how = loader._prepare()
+        if how is not None and how.floats:  # the chain has its own
+            spec = {}
         mean, std = (self._values(spec.get(name), missing)
                      for name, missing in (("mean", 0.0), ("std", 1.0)))
         self._normalised = spec.get("mean") is not None or spec.get("std") is not None
         # [channels][1][1]
         self._mean, self._std = mean.to(device), std.to(device)
         levels = torch.arange(256, dtype=torch.float32).div(torch.tensor(255.0))
-        self._tables = [self._rounded(levels, mean[c, 0, 0], std[c, 0, 0]).to(device)
-                        for c in range(info.channels)]
+        rows = how.levels() if how is not None else None
+        if rows is None:
+            tables = [self._rounded(levels, mean[c, 0, 0], std[c, 0, 0])
+                      for c in range(info.channels)]
+        else:
+            tables = [torch.from_numpy(rows[c % len(rows)]).to(self._dtype)
+                      for c in range(info.channels)]
+        self._tables = [table.to(device) for table in tables]
         self._alike = all(torch.equal(table, self._tables[0]) for table in self._tables)
 
     def _values(self, given: Any, missing: float) -> torch.Tensor:
@@ -91,7 +102,11 @@ class Finish:
         return (x.sub(mean).div(std) if self._normalised else x).to(self._dtype)
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """samples: [count][1 or channels][height][width], on the device. Returns images."""
+        """samples: [count][1 or channels][height][width], on the device; of several views
+        [count][views]... Returns images."""
+        if samples.dim() == 5:
+            images = self(samples.flatten(0, 1))
+            return images.view(*samples.shape[:2], *images.shape[1:])
         if samples.dtype is not torch.uint8:
             images = samples.expand(-1, self._channels, -1, -1)
             images = self._rounded(images, self._mean, self._std)
@@ -113,7 +128,8 @@ class Upload:
     Samples travel to the device as the daemon keeps them, and images are made of them there: the
     same bytes as the Loader's own. From then on the Loader's views are such samples
     (Loader.view_wire). Batches that it reads without a stream, of a sampler that is asked for each,
-    or by DataLoader, are images before they travel.
+    or by DataLoader, are images before they travel; so are those of a transform without workers,
+    whose draws are made when a batch is read, here `ahead` batches before it is handed out.
 
     The daemon's memory is registered once an epoch, and again where the daemon goes over to another
     ring (readers of equal specs that drift apart). Where the device cannot register it, copies go
@@ -137,6 +153,7 @@ class Upload:
         loader.view_wire()
         self._cuda = cuda or Cuda(device)
         self._final: Finish | None = None
+        self._of: Augmentation | None = None  # that it finishes
         self._ahead = ahead
         # (copies, event, batch), not handed out yet
         self._pending: collections.deque[tuple[Any, Any, Any]] = collections.deque()
@@ -166,7 +183,8 @@ class Upload:
         memory = _Memory(self._cuda)
         batches = iter(self.loader)
         self._pending.clear()
-        if self._final is None:
+        if self._final is None or self._of is not self.loader._order.augmentation:
+            self._of = self.loader._prepare()
             self._final = Finish(self.loader, self._cuda.device)
         # One slot is for the batch to come; large batches have few.
         slots = self.loader.info.slot_count - 1

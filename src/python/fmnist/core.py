@@ -177,8 +177,8 @@ class Stream:
         self._wire = False   # views show samples as they travel
         self.patient = False  # wait for a daemon that has not answered this stream yet, too
         self._readers = 0  # iterators begun: only the newest reads
-        # draws="caller": (step, samples) -> the draws of that batch, [samples][views][values], 4 bytes
-        # each. It is asked just before a batch is read, once for each that is handed out.
+        # draws="caller": (step, samples) -> the draws of that batch, [samples][views][values], 4
+        # bytes each. It is asked just before a batch is read, once for each that is handed out.
         self.draw: Callable[[int, int], npt.NDArray[np.uint32]] | None = None
         self._drawn: tuple[tuple[int, int], npt.NDArray[np.uint32]] | None = None
 
@@ -308,6 +308,11 @@ class Stream:
         return self._now()[1] == self.info.steps
 
     @property
+    def first_epoch(self) -> int:
+        """That the spec says."""
+        return int(self._fields.get("epoch", 0))
+
+    @property
     def handed(self) -> int:
         """Batches of the epoch that were handed out."""
         return self._now()[1]
@@ -389,7 +394,7 @@ class Stream:
 
     def _last_step(self, epoch: int) -> int:
         """Where the epoch ends: at once behind epochs=N."""
-        ended = self._epochs and epoch >= int(self._fields.get("epoch", 0)) + self._epochs
+        ended = self._epochs and epoch >= self.first_epoch + self._epochs
         return 0 if ended else self.info.steps
 
     def blocks(self, limit: int) -> Iterator[tuple[Any, Any]]:
