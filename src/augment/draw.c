@@ -1,13 +1,23 @@
 /* What is drawn for an image, one operation after the other, and whether it could have been drawn.
  *
- * The words of draws "counter", so that others can compute the same: for an operation of a sample
- * they are torch-like Philox4x32-10 words of subsequence 0,
+ * The words of draws "counter", so that others can compute the same; COUNTER_VERSION changes with
+ * any of it. They are those of PyTorch's stateless generator (torch.func._random): a key is a pair
+ * of u64, seed and offset, and its words are Philox4x32-10's with that seed as key and the counters
+ * offset, offset + 1, ... (subsequence 0), four words each. In its terms, r being that module:
  *
- *     key     s = mix(COUNTER_VERSION)                       mix, G: sampler/shuffle.h
- *             for v in seed, epoch, kind, occurrence:  s = mix(u64(s + G) ^ mix(u64(v + G)))
- *     offset  view * 2^40 + sample * 2^8                     blocks of four words
+ *     k      r.key(seed)                        seed, 0
+ *            for v in COUNTER_VERSION, epoch, kind, occurrence:  k = r.fold_in(k, v)
+ *     words  of k with (view << 40) + (sample << 8) added to its offset, modulo 2^64
  *
- * where kind is the operation's number (chain.h) and occurrence counts those of its kind before it.
+ * fold_in takes the four words at offset + v: the new seed is the first, low half, and the second,
+ * the new offset the third and the fourth. kind is the operation's number (chain.h), occurrence
+ * counts the operations of that kind before it in the chain, those within random-apply too. So
+ * r.uniform gives those words' numbers from 0 to 1; others are made of it by one fused multiply-add
+ * (words.h), which r.uniform's own bounds are not on a CPU.
+ *
+ * Vector: seed 42, epoch 3, the first random-crop (kind 1), sample 12345, view 0: seed
+ * 0x9e436d1a99c5bcdc, offset 0x4ceb928f180365c4 + 0x303900, words d55d1b85 fdcb38c6 f78b50e2
+ * 38cd3b78. More: tests/augment/test_draw.c. torch 2.14.1 on a CPU gives the same.
  */
 #include "augment/draw.h"
 
@@ -18,7 +28,7 @@
 #include <math.h>
 #include <string.h>
 
-#define COUNTER_VERSION 1
+#define COUNTER_VERSION UINT64_C(0x464d4e4953540001)
 #define TRIES           10 /* of torchvision's, for a box that fits */
 #define RAND_OPS        14u
 
@@ -100,6 +110,8 @@ static void middle_box(const struct augment_op *op, const struct augment_shape *
         height = (uint32_t)rint(width / least);
     else if (ratio > most)
         width = (uint32_t)rint(height * most);
+    height = height ? height : 1; /* torchvision fails at a side of 0 */
+    width = width ? width : 1;
     put_box(v, (s->height - height) / 2, (s->width - width) / 2, height, width);
 }
 
@@ -264,18 +276,23 @@ static const struct augment_op *after(const struct augment_op *op, uint32_t *val
     return op + 1 + op->children;
 }
 
-static void draw_sample(const struct augment_plan *plan, struct words *w, const uint64_t *keys,
-                        uint64_t offset, uint32_t *values)
+/* An operation's words begin there: seed and offset. */
+struct key {
+    uint64_t seed, offset;
+};
+
+/* keys: of the operations, NULL for words that `w` goes on with; `place` is added to their offsets.
+ */
+static void draw_sample(const struct augment_plan *plan, struct words *w, const struct key *keys,
+                        uint64_t place, uint32_t *values)
 {
     struct augment_shape s = plan->in;
     const struct augment_op *first = plan->chain->ops, *end = first + plan->chain->count;
     for (const struct augment_op *op = first; op < end; op = after(op, values)) {
         uint32_t *v = values + op->first_value;
-        if (op->value_count) {
-            if (keys)
-                words_begin_philox(w, keys[op - first], offset);
-            draw_op(w, op, &s, v);
-        }
+        if (keys && op->value_count)
+            words_begin_philox(w, keys[op - first].seed, keys[op - first].offset + place);
+        draw_op(w, op, &s, v);
         augment_shape_after(op, v, &s);
     }
 }
@@ -290,31 +307,25 @@ void augment_draw_torch(const struct augment_plan *plan, struct mt19937 *mt, siz
     words_end_torch(&w);
 }
 
-#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t mix(uint64_t x)
+static struct key fold_in(struct key k, uint64_t v)
 {
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
-static uint64_t fold(uint64_t s, uint64_t v)
-{
-    return mix((s + GOLDEN) ^ mix(v + GOLDEN));
+    uint32_t w[4];
+    philox4x32_10(k.seed, k.offset + v, 0, w);
+    return (struct key){w[0] | (uint64_t)w[1] << 32, w[2] | (uint64_t)w[3] << 32};
 }
 
 void augment_draw_counter(const struct augment_plan *plan, uint64_t seed, uint64_t epoch,
                           uint32_t view, const uint32_t *indices, size_t count, uint32_t *values)
 {
     const struct augment_chain *chain = plan->chain;
-    uint64_t keys[AUGMENT_OPS_MAX];
-    uint64_t base = fold(fold(mix(COUNTER_VERSION), seed), epoch);
+    struct key keys[AUGMENT_OPS_MAX];
+    struct key base = fold_in(fold_in((struct key){seed, 0}, COUNTER_VERSION), epoch);
     for (uint32_t i = 0; i < chain->count; i++)
-        keys[i] = fold(fold(base, chain->ops[i].kind), chain->ops[i].occurrence);
+        if (chain->ops[i].value_count)
+            keys[i] = fold_in(fold_in(base, chain->ops[i].kind), chain->ops[i].occurrence);
     struct words w;
     for (size_t i = 0; i < count; i++, values += chain->value_count)
-        draw_sample(plan, &w, keys, (uint64_t)view << 40 | (uint64_t)indices[i] << 8, values);
+        draw_sample(plan, &w, keys, ((uint64_t)view << 40) + ((uint64_t)indices[i] << 8), values);
 }
 
 /* ---- checks -------------------------------------------------------------------------------- */
