@@ -5,6 +5,7 @@
 
 #include "augment/run_state.h"
 #include "pixels/levels.h"
+#include "pixels/prefetch.h"
 
 #include <assert.h>
 #include <math.h>
@@ -37,25 +38,27 @@ static size_t bytes_of(const struct augment_shape *s)
 
 /* ---- windows ------------------------------------------------------------------------------- */
 
-static float fill_of(const struct augment_op *op, uint32_t channel)
+static uint8_t level_of(float v)
 {
-    return op->fill_count == 0 ? 0.0f : op->fill[op->fill_count == 1 ? 0 : channel];
+    return v <= 0.0f ? 0 : v >= 255.0f ? 255 : (uint8_t)v;
 }
 
-void run_fill_floats(const struct augment_op *op, const struct augment_shape *s,
-                     float fill[FMNIST_CHANNELS_MAX])
+struct run_fill run_fill_of(const struct augment_op *op)
 {
-    for (uint32_t c = 0; c < s->channels; c++)
-        fill[c] = fill_of(op, c);
-}
-
-void run_fill_levels(const struct augment_op *op, const struct augment_shape *s,
-                     uint8_t fill[FMNIST_CHANNELS_MAX])
-{
-    for (uint32_t c = 0; c < s->channels; c++) {
-        float v = fill_of(op, c);
-        fill[c] = v <= 0.0f ? 0 : v >= 255.0f ? 255 : (uint8_t)v;
+    struct run_fill fill = {{0}, {0}};
+    if (op->fill_count == 1) {
+        uint8_t level = level_of(op->fill[0]);
+        for (uint32_t c = 0; c < FMNIST_CHANNELS_MAX; c++) {
+            fill.floats[c] = op->fill[0];
+            fill.levels[c] = level;
+        }
+        return fill;
     }
+    for (uint32_t c = 0; c < op->fill_count; c++) {
+        fill.floats[c] = op->fill[c];
+        fill.levels[c] = level_of(op->fill[c]);
+    }
+    return fill;
 }
 
 /* Looks through the window, if there is one. */
@@ -68,9 +71,9 @@ static void flush_window(struct run *r)
         return;
     void *to = run_target(r);
     if (r->shape.form == AUGMENT_FLOATS)
-        ISA_PICK(window_floats)(&r->window, r->at, r->fill_floats, to);
+        ISA_PICK(window_floats)(&r->window, r->at, r->fill.floats, to);
     else
-        ISA_PICK(window_levels)(&r->window, r->at, r->fill_levels, to);
+        ISA_PICK(window_levels)(&r->window, r->at, r->fill.levels, to);
     r->at = to;
 }
 
@@ -88,22 +91,14 @@ static void want_window(struct run *r)
  * is looked through first. */
 static void set_fill(struct run *r, const struct augment_op *op)
 {
-    float floats[FMNIST_CHANNELS_MAX];
-    uint8_t levels[FMNIST_CHANNELS_MAX];
-    uint32_t channels = r->shape.channels;
-    run_fill_floats(op, &r->shape, floats);
-    run_fill_levels(op, &r->shape, levels);
+    struct run_fill fill = run_fill_of(op);
     want_window(r);
-    bool same = r->shape.form == AUGMENT_FLOATS
-                    ? !memcmp(floats, r->fill_floats, channels * sizeof *floats)
-                    : !memcmp(levels, r->fill_levels, channels);
-    if (!same &&
-        (window_axis_has_outside(&r->window.rows) || window_axis_has_outside(&r->window.columns))) {
+    if ((window_axis_has_outside(&r->window.rows) || window_axis_has_outside(&r->window.columns)) &&
+        memcmp(&fill, &r->fill, sizeof fill) != 0) {
         flush_window(r);
         want_window(r);
     }
-    memcpy(r->fill_floats, floats, channels * sizeof *floats);
-    memcpy(r->fill_levels, levels, channels);
+    r->fill = fill;
 }
 
 /* before and behind: rows, then columns. */
@@ -349,12 +344,15 @@ void augment_run(const struct augment_plan *plan, struct augment_scratch *scratc
                  void *const *places)
 {
     const struct augment_op *first = plan->chain->ops, *end = first + plan->tail.head_count;
+    struct prefetch p = prefetch_of(bytes_of(&plan->in));
+    struct run r = {.scratch = scratch};
+    prefetch_begin(&p, samples, count);
     for (size_t i = 0; i < count; i++, values += plan->chain->value_count) {
-        struct run r = {.scratch = scratch,
-                        .sample = samples[i],
-                        .place = places[i],
-                        .at = samples[i],
-                        .shape = plan->in};
+        prefetch_at(&p, samples, count, i);
+        r.sample = r.at = samples[i];
+        r.place = places[i];
+        r.shape = plan->in;
+        r.last = false;
         run_chain(&r, first, end, values);
     }
 }

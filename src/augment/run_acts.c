@@ -136,16 +136,13 @@ static void run_warp(struct run *r, const struct augment_op *op, const double m[
     memcpy(w.m, m, sizeof w.m);
     leave_sample(r);
     void *out = run_target(r);
-    uint8_t levels[FMNIST_CHANNELS_MAX];
-    float floats[FMNIST_CHANNELS_MAX];
-    run_fill_levels(op, &r->shape, levels);
-    run_fill_floats(op, &r->shape, floats);
+    struct run_fill fill = run_fill_of(op);
     if (r->shape.form == AUGMENT_PICTURE)
-        warp_levels(&w, r->at, levels, out, r->scratch->warp);
+        warp_levels(&w, r->at, fill.levels, out, r->scratch->warp);
     else if (r->shape.form == AUGMENT_LEVELS)
-        warp_tensor_levels(&w, r->at, levels, out, r->scratch->warp);
+        warp_tensor_levels(&w, r->at, fill.levels, out, r->scratch->warp);
     else
-        warp_tensor_floats(&w, r->at, floats, out, r->scratch->warp);
+        warp_tensor_floats(&w, r->at, fill.floats, out, r->scratch->warp);
     r->at = out;
     r->shape.height = out_h;
     r->shape.width = out_w;
@@ -243,7 +240,8 @@ static void hue(struct run *r, double factor)
     uint8_t *out = run_over(r);
     if (out != r->at)
         memcpy(out, r->at, pixels * r->shape.channels);
-    levels_shift_hue(out, out + pixels, out + 2 * pixels, pixels, (uint8_t)(int)(factor * 255.0));
+    ISA_PICK(levels_shift_hue)
+    (out, out + pixels, out + 2 * pixels, pixels, (uint8_t)(int)(factor * 255.0));
     r->at = out;
 }
 

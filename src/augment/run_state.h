@@ -13,6 +13,12 @@
 
 #include <string.h>
 
+/* Of pixels outside a window's picture, one number a channel, in the picture's form. */
+struct run_fill {
+    float floats[FMNIST_CHANNELS_MAX];
+    uint8_t levels[FMNIST_CHANNELS_MAX];
+};
+
 struct run {
     struct augment_scratch *scratch;
     const void *sample;
@@ -23,8 +29,7 @@ struct run {
 
     bool has_window;
     struct window window;
-    uint8_t fill_levels[FMNIST_CHANNELS_MAX]; /* outside the window's picture */
-    float fill_floats[FMNIST_CHANNELS_MAX];
+    struct run_fill fill;
 };
 
 static inline float value_f32(const uint32_t *value)
@@ -40,11 +45,8 @@ void *run_target(struct run *r);
 /* Where an operation that works pixel by pixel writes: over the picture, where that is ours. */
 void *run_over(struct run *r);
 
-/* An operation's fill, one number a channel. Levels are cut to 0 .. 255, their fractions off. */
-void run_fill_levels(const struct augment_op *op, const struct augment_shape *s,
-                     uint8_t fill[FMNIST_CHANNELS_MAX]);
-void run_fill_floats(const struct augment_op *op, const struct augment_shape *s,
-                     float fill[FMNIST_CHANNELS_MAX]);
+/* An operation's fill. Levels are cut to 0 .. 255, their fractions off. */
+struct run_fill run_fill_of(const struct augment_op *op);
 
 /* ---- run_acts.c: operations on pixels that are there (no window is pending) */
 

@@ -78,7 +78,7 @@ static void lay_out(struct layout *l, struct augment_scratch *s, const struct au
         s->column_maps[i] = take(l, plan->max_width * sizeof(int16_t));
     }
     s->beside = take(l, beside > room ? beside : room);
-    s->warp = take(l, warp_scratch_bytes(plan->max_height, plan->max_width));
+    s->warp = take(l, warp_scratch_bytes(plan->max_channels, plan->max_height, plan->max_width));
     lay_out_cache(l, &s->vertical, slot_bytes(plan, plan->max_height, 0));
     lay_out_cache(l, &s->horizontal, slot_bytes(plan, plan->max_width, 1));
 }

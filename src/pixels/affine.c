@@ -14,13 +14,15 @@ void affine_matrix(const struct affine_params *p, double m[6])
 {
     double rotation = radians(p->angle), sx = radians(p->shear_x), sy = radians(p->shear_y);
     double from_x = p->center_x + p->x, from_y = p->center_y + p->y;
-    double a = cos(rotation - sy) / cos(sy), c = sin(rotation - sy) / cos(sy), b, d;
+    double cos_sy = cos(sy), tan_sx = tan(sx);
+    double cos_less = cos(rotation - sy), sin_less = sin(rotation - sy);
+    double a = cos_less / cos_sy, c = sin_less / cos_sy, b, d;
     if (p->api == 1) {
-        b = -cos(rotation - sy) * tan(sx) / cos(sy) - sin(rotation);
-        d = -sin(rotation - sy) * tan(sx) / cos(sy) + cos(rotation);
+        b = -cos_less * tan_sx / cos_sy - sin(rotation);
+        d = -sin_less * tan_sx / cos_sy + cos(rotation);
     } else {
-        b = -(a * tan(sx) + sin(rotation));
-        d = cos(rotation) - c * tan(sx);
+        b = -(a * tan_sx + sin(rotation));
+        d = cos(rotation) - c * tan_sx;
     }
     m[0] = d / p->scale;
     m[1] = -b / p->scale;

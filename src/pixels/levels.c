@@ -1,7 +1,6 @@
-/* Tables of levels, histograms, and colours: what needs no vectors. */
+/* Tables of levels, histograms and sums: what needs no vectors. */
 #include "pixels/levels.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- histograms and sums ------------------------------------------------------------------- */
@@ -96,78 +95,4 @@ void levels_invert(uint8_t table[256])
 {
     for (int v = 0; v < 256; v++)
         table[v] = (uint8_t)(255 - v);
-}
-
-/* ---- hue ----------------------------------------------------------------------------------- */
-
-struct hsv {
-    uint8_t hue, saturation, value;
-};
-
-static uint8_t largest(uint8_t a, uint8_t b, uint8_t c)
-{
-    uint8_t ab = a > b ? a : b;
-    return ab > c ? ab : c;
-}
-
-static uint8_t least(uint8_t a, uint8_t b, uint8_t c)
-{
-    uint8_t ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-/* Pillow computes in float where it says float, and in double where a constant makes it so. */
-static struct hsv to_hsv(uint8_t red, uint8_t green, uint8_t blue)
-{
-    uint8_t max = largest(red, green, blue), min = least(red, green, blue);
-    if (max == min)
-        return (struct hsv){0, 0, max};
-    float range = (float)(max - min);
-    float saturation = range / (float)max;
-    float r = (float)(max - red) / range, g = (float)(max - green) / range;
-    float b = (float)(max - blue) / range;
-    float hue;
-    if (red == max)
-        hue = b - g;
-    else if (green == max)
-        hue = (float)(2.0 + r - b);
-    else
-        hue = (float)(4.0 + g - r);
-    hue = (float)fmod(hue / 6.0 + 1.0, 1.0);
-    return (struct hsv){(uint8_t)(int)(hue * 255.0), (uint8_t)(int)(saturation * 255.0), max};
-}
-
-static uint8_t rounded(double v)
-{
-    return (uint8_t)(int)round(v);
-}
-
-static void from_hsv(struct hsv c, uint8_t *red, uint8_t *green, uint8_t *blue)
-{
-    if (c.saturation == 0) {
-        *red = *green = *blue = c.value;
-        return;
-    }
-    double hue = c.hue * 6.0 / 255.0;
-    int sector = (int)floor(hue);
-    float rest = (float)(hue - sector), saturation = (float)(c.saturation / 255.0);
-    float value = c.value;
-    uint8_t v = c.value;
-    uint8_t p = rounded(value * (1.0 - saturation));
-    uint8_t q = rounded(value * (1.0 - saturation * rest));
-    uint8_t t = rounded(value * (1.0 - saturation * (1.0 - rest)));
-    const uint8_t colours[6][3] = {{v, t, p}, {q, v, p}, {p, v, t},
-                                   {p, q, v}, {t, p, v}, {v, p, q}};
-    *red = colours[sector % 6][0];
-    *green = colours[sector % 6][1];
-    *blue = colours[sector % 6][2];
-}
-
-void levels_shift_hue(uint8_t *red, uint8_t *green, uint8_t *blue, size_t count, uint8_t shift)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct hsv c = to_hsv(red[i], green[i], blue[i]);
-        c.hue = (uint8_t)(c.hue + shift);
-        from_hsv(c, &red[i], &green[i], &blue[i]);
-    }
 }

@@ -31,7 +31,8 @@ ISA_DECLARE(levels_gray, const uint8_t *red, const uint8_t *green, const uint8_t
             size_t count, uint8_t *out);
 
 /* Hue, in steps of 1/255 of the circle, through Pillow's mode HSV. */
-void levels_shift_hue(uint8_t *red, uint8_t *green, uint8_t *blue, size_t count, uint8_t shift);
+ISA_DECLARE(levels_shift_hue, uint8_t *red, uint8_t *green, uint8_t *blue, size_t count,
+            uint8_t shift);
 
 /* ---- tables for levels_look_up: from one channel's histogram, or from a number */
 

@@ -17,11 +17,26 @@ static uint32_t rows_of_block(uint32_t out_w)
     return out_w < BLOCK ? BLOCK / out_w : 1;
 }
 
-size_t warp_scratch_bytes(uint32_t out_h, uint32_t out_w)
+/* An input may have so many quads (warp_loops.h) a plane: they stay in the second-level cache. */
+#define QUADS_MAX 65536u
+
+static size_t quads_of(uint32_t height, uint32_t width)
 {
-    size_t places = align_up((size_t)(out_w < BLOCK ? BLOCK : out_w) * sizeof(int32_t), 64);
-    size_t maps = align_up(((size_t)out_h + out_w) * sizeof(int16_t), 64);
-    return places > maps ? places : maps;
+    return (height + (size_t)1) * (width + (size_t)1);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+size_t warp_scratch_bytes(uint32_t planes, uint32_t height, uint32_t width)
+{
+    size_t places = (size_t)(width < BLOCK ? BLOCK : width) * sizeof(int32_t);
+    size_t maps = ((size_t)height + width) * sizeof(int16_t);
+    size_t quads = quads_of(height, width);
+    quads = planes * (quads < QUADS_MAX ? quads : QUADS_MAX) * sizeof(uint32_t);
+    return align_up(larger(quads, larger(places, maps)), 64);
 }
 
 /* ---- nearest: places, then pixels ---------------------------------------------------------- */
@@ -129,7 +144,8 @@ void warp_levels(const struct warp *w, const uint8_t *in, const uint8_t *fill, u
                  void *scratch)
 {
     if (w->filter == WARP_BILINEAR) {
-        ISA_PICK(warp_bilinear)(w, in, fill, out);
+        uint32_t *quads = quads_of(w->in_h, w->in_w) <= QUADS_MAX ? scratch : NULL;
+        ISA_PICK(warp_bilinear)(w, in, fill, out, quads);
     } else if (w->filter == WARP_BICUBIC) {
         ISA_PICK(warp_bicubic)(w, in, fill, out);
     } else if (w->m[1] == 0.0 && w->m[3] == 0.0) {

@@ -28,9 +28,9 @@ struct warp {
     double m[6];
 };
 
-/* Of the scratch that the functions below want, aligned for any type. It does for smaller outputs
- * too. */
-size_t warp_scratch_bytes(uint32_t out_h, uint32_t out_w);
+/* Of the scratch that the functions below want, aligned for any type, where neither the input nor
+ * the output is larger. */
+size_t warp_scratch_bytes(uint32_t planes, uint32_t height, uint32_t width);
 
 /* Pillow's transform, by any filter. */
 void warp_levels(const struct warp *w, const uint8_t *in, const uint8_t *fill, uint8_t *out,

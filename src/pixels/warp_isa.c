@@ -1,12 +1,7 @@
-/* Loops of affine maps, compiled once a level (isa_variants.h).
- *
- * Bilinear and bicubic are computed in double, in Pillow's order, several pixels at a time. An
- * input's neighbours in a row come as one load of four bytes, from a place so chosen that all of
- * them are in it; rows and columns at the border count twice, as Pillow has it. */
+/* Nearest pixels of affine maps, compiled once a level (isa_variants.h). */
 #include "pixels/warp_loops.h"
 
 #include <math.h>
-#include <string.h>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -14,20 +9,38 @@
 
 /* ---- places -------------------------------------------------------------------------------- */
 
+/* A row goes in blocks of so many pixels. The last one is laid over its neighbour rather than cut,
+ * so that no pixel is done by itself. */
+#define BLOCK 16u
+
+static inline int32_t place_of(int32_t column, int32_t row, uint32_t in_w, uint32_t in_h)
+{
+    int32_t outside = -(int32_t)(((uint32_t)column >= in_w) | ((uint32_t)row >= in_h));
+    return (row * (int32_t)in_w + column) | outside;
+}
+
+/* Pixels i .. i + n - 1 of a row that begins at (x, y). */
+static inline void fixed_block(const struct warp *w, const struct warp_fixed *map, uint32_t x,
+                               uint32_t y, uint32_t i, uint32_t n, int32_t *restrict places)
+{
+    const uint32_t step_x = (uint32_t)map->m[0], step_y = (uint32_t)map->m[3];
+    for (uint32_t k = i; k < i + n; k++)
+        places[k] = place_of((int32_t)(x + k * step_x) >> 16, (int32_t)(y + k * step_y) >> 16,
+                             w->in_w, w->in_h);
+}
+
 void ISA_NAME(warp_places_fixed)(const struct warp *w, const struct warp_fixed *map, uint32_t y,
                                  uint32_t rows, int32_t *restrict places)
 {
-    const uint32_t step_x = (uint32_t)map->m[0], step_y = (uint32_t)map->m[3];
-    const uint32_t width = w->out_w, in_w = w->in_w, in_h = w->in_h;
+    const uint32_t width = w->out_w;
     for (uint32_t end = y + rows; y < end; y++, places += width) {
         uint32_t x0 = (uint32_t)map->m[2] + y * (uint32_t)map->m[1];
         uint32_t y0 = (uint32_t)map->m[5] + y * (uint32_t)map->m[4];
-        for (uint32_t i = 0; i < width; i++) {
-            int32_t column = (int32_t)(x0 + i * step_x) >> 16;
-            int32_t row = (int32_t)(y0 + i * step_y) >> 16;
-            int32_t outside = -(int32_t)(((uint32_t)column >= in_w) | ((uint32_t)row >= in_h));
-            places[i] = (row * (int32_t)in_w + column) | outside;
-        }
+        if (width < BLOCK)
+            fixed_block(w, map, x0, y0, 0, width, places);
+        else
+            for (uint32_t i = 0; i < width; i += BLOCK)
+                fixed_block(w, map, x0, y0, i + BLOCK <= width ? i : width - BLOCK, BLOCK, places);
     }
 }
 
@@ -47,20 +60,30 @@ static inline float grid_at(const float m[3], float x, float y, bool fused)
     return (fused ? fmaf(y, m[1], x * m[0]) : x * m[0] + y * m[1]) + m[2];
 }
 
+static inline void grid_block(const struct warp *w, const float m[6], float y, uint32_t i,
+                              uint32_t n, int32_t *restrict places, bool fused)
+{
+    const float first = 0.5f - 0.5f * (float)w->out_w, in_w = (float)w->in_w;
+    const float in_h = (float)w->in_h;
+    for (uint32_t k = i; k < i + n; k++) {
+        float x = first + (float)(int32_t)k;
+        places[k] = place_of(nearest_pixel(grid_at(m, x, y, fused), in_w),
+                             nearest_pixel(grid_at(m + 3, x, y, fused), in_h), w->in_w, w->in_h);
+    }
+}
+
 static inline void places_grid(const struct warp *w, const float m[6], uint32_t y, uint32_t rows,
                                int32_t *restrict places, bool fused)
 {
-    const uint32_t width = w->out_w, in_w = w->in_w, in_h = w->in_h;
-    const float first_x = 0.5f - 0.5f * (float)width, first_y = 0.5f - 0.5f * (float)w->out_h;
+    const uint32_t width = w->out_w;
+    const float first = 0.5f - 0.5f * (float)w->out_h;
     for (uint32_t end = y + rows; y < end; y++, places += width) {
-        float at_y = first_y + (float)y;
-        for (uint32_t i = 0; i < width; i++) {
-            float x = first_x + (float)(int32_t)i;
-            int32_t column = nearest_pixel(grid_at(m, x, at_y, fused), (float)in_w);
-            int32_t row = nearest_pixel(grid_at(m + 3, x, at_y, fused), (float)in_h);
-            int32_t outside = -(int32_t)(((uint32_t)column >= in_w) | ((uint32_t)row >= in_h));
-            places[i] = (row * (int32_t)in_w + column) | outside;
-        }
+        float at = first + (float)y;
+        if (width < BLOCK)
+            grid_block(w, m, at, 0, width, places, fused);
+        else
+            for (uint32_t i = 0; i < width; i += BLOCK)
+                grid_block(w, m, at, i + BLOCK <= width ? i : width - BLOCK, BLOCK, places, fused);
     }
 }
 
@@ -75,10 +98,21 @@ void ISA_NAME(warp_places_grid)(const struct warp *w, const struct warp_grid *ma
 
 /* ---- pixels at places ---------------------------------------------------------------------- */
 
+/* Gathers read four bytes for each level; those behind it are WARP_MARGIN's, or other pixels. */
 void ISA_NAME(warp_take_levels)(const int32_t *restrict places, size_t count,
                                 const uint8_t *restrict in, uint8_t fill, uint8_t *restrict out)
 {
-    for (size_t i = 0; i < count; i++)
+    size_t i = 0;
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    const __m512i nothing = _mm512_set1_epi32(fill);
+    for (; i + 16 <= count; i += 16) {
+        __m512i at = _mm512_loadu_si512(places + i);
+        __mmask16 inside = (__mmask16)~_mm512_movepi32_mask(at);
+        __m512i v = _mm512_mask_i32gather_epi32(nothing, inside, at, in, 1);
+        _mm_storeu_si128((__m128i *)(void *)(out + i), _mm512_cvtepi32_epi8(v));
+    }
+#endif
+    for (; i < count; i++)
         out[i] = places[i] < 0 ? fill : in[places[i]];
 }
 
@@ -87,94 +121,4 @@ void ISA_NAME(warp_take_floats)(const int32_t *restrict places, size_t count,
 {
     for (size_t i = 0; i < count; i++)
         out[i] = places[i] < 0 ? fill : in[places[i]];
-}
-
-/* ---- filters ------------------------------------------------------------------------------- */
-
-static inline int32_t clipped(int32_t i, uint32_t n)
-{
-    return i < 0 ? 0 : i < (int32_t)n ? i : (int32_t)n - 1;
-}
-
-/* Where one output pixel lies between input pixels. */
-struct spot {
-    int32_t x, y;
-    double dx, dy;
-};
-
-static inline bool spot_at(const struct warp *w, uint32_t column, uint32_t row, struct spot *s)
-{
-    double x = column + 0.5, y = row + 0.5;
-    double at_x = w->m[0] * x + w->m[1] * y + w->m[2], at_y = w->m[3] * x + w->m[4] * y + w->m[5];
-    if (!(at_x >= 0.0 && at_x < w->in_w && at_y >= 0.0 && at_y < w->in_h))
-        return false;
-    at_x -= 0.5;
-    at_y -= 0.5;
-    double whole_x = floor(at_x), whole_y = floor(at_y);
-    *s = (struct spot){(int32_t)whole_x, (int32_t)whole_y, at_x - whole_x, at_y - whole_y};
-    return true;
-}
-
-static inline double linear(double a, double b, double d)
-{
-    return a + (b - a) * d;
-}
-
-static inline uint8_t bilinear_at(const struct warp *w, const uint8_t *in, const struct spot *s)
-{
-    const uint8_t *upper = in + (size_t)clipped(s->y, w->in_h) * w->in_w;
-    const uint8_t *lower = in + (size_t)clipped(s->y + 1, w->in_h) * w->in_w;
-    int32_t left = clipped(s->x, w->in_w), right = clipped(s->x + 1, w->in_w);
-    double a = linear(upper[left], upper[right], s->dx);
-    double b = linear(lower[left], lower[right], s->dx);
-    return (uint8_t)linear(a, b, s->dy);
-}
-
-static inline double cubic(double v1, double v2, double v3, double v4, double d)
-{
-    double p2 = -v1 + v3;
-    double p3 = 2.0 * (v1 - v2) + v3 - v4;
-    double p4 = -v1 + v2 - v3 + v4;
-    return v2 + d * (p2 + d * (p3 + d * p4));
-}
-
-static inline uint8_t bicubic_at(const struct warp *w, const uint8_t *in, const struct spot *s)
-{
-    int32_t x[4];
-    double v[4];
-    for (int k = 0; k < 4; k++)
-        x[k] = clipped(s->x - 1 + k, w->in_w);
-    for (int k = 0; k < 4; k++) {
-        const uint8_t *row = in + (size_t)clipped(s->y - 1 + k, w->in_h) * w->in_w;
-        v[k] = cubic(row[x[0]], row[x[1]], row[x[2]], row[x[3]], s->dx);
-    }
-    double level = cubic(v[0], v[1], v[2], v[3], s->dy);
-    return level <= 0.0 ? 0 : level >= 255.0 ? 255 : (uint8_t)level;
-}
-
-static inline void
-filter_picture(const struct warp *w, const uint8_t *in, const uint8_t *fill, uint8_t *out,
-               uint8_t (*filter)(const struct warp *w, const uint8_t *in, const struct spot *s))
-{
-    size_t in_plane = (size_t)w->in_h * w->in_w, out_plane = (size_t)w->out_h * w->out_w;
-    for (uint32_t y = 0; y < w->out_h; y++)
-        for (uint32_t x = 0; x < w->out_w; x++) {
-            struct spot s = {0};
-            bool inside = spot_at(w, x, y, &s);
-            for (uint32_t p = 0; p < w->planes; p++)
-                out[p * out_plane + (size_t)y * w->out_w + x] =
-                    inside ? filter(w, in + p * in_plane, &s) : fill[p];
-        }
-}
-
-void ISA_NAME(warp_bilinear)(const struct warp *w, const uint8_t *in, const uint8_t *fill,
-                             uint8_t *out)
-{
-    filter_picture(w, in, fill, out, bilinear_at);
-}
-
-void ISA_NAME(warp_bicubic)(const struct warp *w, const uint8_t *in, const uint8_t *fill,
-                            uint8_t *out)
-{
-    filter_picture(w, in, fill, out, bicubic_at);
 }

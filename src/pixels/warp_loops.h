@@ -30,9 +30,10 @@ ISA_DECLARE(warp_take_levels, const int32_t *places, size_t count, const uint8_t
 ISA_DECLARE(warp_take_floats, const int32_t *places, size_t count, const float *in, float fill,
             float *out);
 
-/* Whole pictures. */
+/* Whole pictures. quads: room for (in_h + 1)(in_w + 1) numbers a plane, or NULL, which is slower.
+ */
 ISA_DECLARE(warp_bilinear, const struct warp *w, const uint8_t *in, const uint8_t *fill,
-            uint8_t *out);
+            uint8_t *out, uint32_t *quads);
 ISA_DECLARE(warp_bicubic, const struct warp *w, const uint8_t *in, const uint8_t *fill,
             uint8_t *out);
 

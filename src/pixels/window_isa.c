@@ -133,37 +133,112 @@ static inline __m256i shuffled(const struct shuffle *s, const uint8_t *row, __m2
     return _mm256_or_si256(_mm256_or_si256(left, right), fill);
 }
 
-/* Rows are read and written 32 bytes at a time, over their ends, where the planes have them. What
- * is written over an end is a later row's. */
+/* How many of a plane's rows, from the first on, can be read or written 32 bytes at a time: nothing
+ * that belongs to others may be touched behind `room` bytes. */
+static inline int32_t whole_rows(int32_t rows, int32_t width, size_t room)
+{
+    while (rows > 0 && (size_t)(rows - 1) * (size_t)width + SHUFFLED > room)
+        rows--;
+    return rows;
+}
+
+#define COPY_BYTES \
+    (2 * SHUFFLED) /* the rows that cannot be read whole begin in so many last ones */
+
+/* Where rows are read from. Addresses are numbers here, so that the compiler may choose between
+ * them several at a time. */
+struct source {
+    uintptr_t plane;
+    uintptr_t behind;  /* as the plane, for the rows from `whole` on: a copy */
+    uintptr_t nothing; /* a row of the fill */
+    int32_t whole;
+    intptr_t in_w;
+};
+
+#define ROWS 32 /* whose sources are found at a time */
+
+static inline uintptr_t row_source(const struct source *s, int32_t row, bool outside)
+{
+    uintptr_t from = row < s->whole ? s->plane : s->behind;
+    from += (uintptr_t)(row * s->in_w);
+    return outside ? s->nothing : from;
+}
+
+/* Of the output rows y .. y + ROWS - 1, or fewer. */
+static inline void find_sources(const struct window_axis *rows, const struct source *source,
+                                int32_t y, uintptr_t sources[ROWS])
+{
+    const struct source s = *source;
+    if (rows->map) {
+        for (int32_t i = 0; i < ROWS && y + i < rows->out; i++)
+            sources[i] = row_source(&s, rows->map[y + i], rows->map[y + i] < 0);
+        return;
+    }
+    const int32_t first = rows->first, step = rows->step, lo = rows->lo, hi = rows->hi;
+    for (int32_t i = 0; i < ROWS; i++) {
+        int32_t at = y + i;
+        sources[i] = row_source(&s, first + step * at, (at < lo) | (at >= hi));
+    }
+}
+
+/* n <= 32 bytes of v. */
+static inline void store_part(uint8_t *out, __m256i v, size_t n)
+{
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    _mm256_mask_storeu_epi8(out, (__mmask32)((1ull << n) - 1), v);
+#else
+    uint8_t bytes[SHUFFLED];
+    _mm256_storeu_si256((__m256i *)(void *)bytes, v);
+    memcpy(out, bytes, n);
+#endif
+}
+
+/* Rows are written over their ends too: what goes there is the next row's, which comes later. */
+static inline void shuffle_plane(const struct window_axis *rows, const struct shuffle *shuffle,
+                                 const struct source *source, __m256i border, uint8_t *out,
+                                 size_t out_w, int32_t whole)
+{
+    const struct shuffle in_registers = *shuffle;
+    const int32_t height = rows->out;
+    for (int32_t first = 0; first < height; first += ROWS) {
+        uintptr_t sources[ROWS];
+        find_sources(rows, source, first, sources);
+        int32_t end = height - first < ROWS ? height - first : ROWS;
+        int32_t whole_end = whole - first < end ? whole - first : end, i = 0;
+        for (; i < whole_end; i++, out += out_w)
+            _mm256_storeu_si256((__m256i *)(void *)out,
+                                shuffled(&in_registers, (const uint8_t *)sources[i], border));
+        for (; i < end; i++, out += out_w)
+            store_part(out, shuffled(&in_registers, (const uint8_t *)sources[i], border), out_w);
+    }
+}
+
 static void window_shuffled(const struct window *w, const uint8_t *in, const uint8_t *fill,
                             uint8_t *out)
 {
-    const struct window_axis *rows = &w->rows, *columns = &w->columns;
-    const size_t in_w = (size_t)columns->in, out_w = (size_t)columns->out;
-    const size_t plane = (size_t)rows->in * in_w;
-    const uint8_t *in_end = in + w->planes * plane;
-    uint8_t *out_end = out + w->planes * (size_t)rows->out * out_w;
-    struct shuffle s = shuffle_of(columns);
-    uint8_t row[SHUFFLED] = {0};
-    for (uint32_t p = 0; p < w->planes; p++, in += plane) {
+    const struct window_axis *rows = &w->rows;
+    const size_t in_w = (size_t)w->columns.in, out_w = (size_t)w->columns.out;
+    const size_t in_plane = (size_t)rows->in * in_w, out_plane = (size_t)rows->out * out_w;
+    const size_t in_bytes = w->planes * in_plane, out_bytes = w->planes * out_plane;
+    const struct shuffle shuffle = shuffle_of(&w->columns);
+    uint8_t copy[COPY_BYTES + SHUFFLED] = {0}, nothing[SHUFFLED];
+    size_t copied = in_bytes < COPY_BYTES ? in_bytes : COPY_BYTES;
+    if (copied == COPY_BYTES)
+        memcpy(copy, in + in_bytes - COPY_BYTES, COPY_BYTES);
+    else
+        memcpy(copy, in, copied);
+    for (uint32_t p = 0; p < w->planes; p++) {
+        size_t in_at = p * in_plane, out_at = p * out_plane;
         __m256i level = _mm256_set1_epi8((char)fill[p]);
-        __m256i border = _mm256_and_si256(s.nothing, level);
-        for (int32_t y = 0; y < rows->out; y++, out += out_w) {
-            int32_t from = place(rows, y);
-            __m256i v = level;
-            if (from >= 0) {
-                const uint8_t *source = in + (size_t)from * in_w;
-                if (source + SHUFFLED > in_end)
-                    source = memcpy(row, source, in_w);
-                v = shuffled(&s, source, border);
-            }
-            if (out + SHUFFLED <= out_end) {
-                _mm256_storeu_si256((__m256i *)(void *)out, v);
-            } else {
-                _mm256_storeu_si256((__m256i *)(void *)row, v);
-                memcpy(out, row, out_w);
-            }
-        }
+        _mm256_storeu_si256((__m256i *)(void *)nothing, level);
+        struct source s = {.plane = (uintptr_t)in + in_at,
+                           .behind = (uintptr_t)copy + copied - (in_bytes - in_at),
+                           .nothing = (uintptr_t)nothing,
+                           .whole = whole_rows(rows->in, (int32_t)in_w, in_bytes - in_at),
+                           .in_w = (intptr_t)in_w};
+        int32_t whole = whole_rows(rows->out, (int32_t)out_w, out_bytes - out_at);
+        __m256i border = _mm256_and_si256(shuffle.nothing, level);
+        shuffle_plane(rows, &shuffle, &s, border, out + out_at, out_w, whole);
     }
 }
 
