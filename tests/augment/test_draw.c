@@ -598,6 +598,12 @@ static const struct edge {
     {"rand-augment(3)", 28, 28, "9 1 1 1 0 0", 3, 0, 1},
     {"rand-augment(3)", 28, 28, "9 1 10 0 0 0", 3, 0, 0},
     {"rand-augment(3)", 28, 28, "9 1 10 0 0 0", 5, 0, 0},
+    {"auto-augment(svhn)", 28, 28, "", 0, 0, 24},
+    {"auto-augment(svhn)", 28, 28, "0 1 0 1 0", 1, 0, 1}, /* ShearX, then Invert */
+    {"auto-augment(svhn)", 28, 28, "0 1 0 1 0", 2, 0, 1},
+    {"auto-augment(svhn)", 28, 28, "0 1 1 1 0", 4, 0, 0},
+    {"auto-augment(svhn)", 28, 28, "0 0 0 1 0", 2, 0, 0},
+    {"auto-augment", 28, 28, "12 0 0 0 0", 1, 0, 1}, /* of probability 0: a number is 0, seldom */
     {"random-apply([random-crop(28,padding=2)],p=0.5)", 28, 28, "0", 0, 0, 1},
     {"random-apply([random-crop(28,padding=2)],p=0.5)", 28, 28, "1 4 4", 1, 0, 4},
     {"random-apply([random-crop(28,padding=2)],p=0.5)", 28, 28, "0 0 0", 2, 0, 0},
@@ -685,6 +691,12 @@ START_TEST(check__a_wrong_value__told_with_row_operation_and_range)
     struct err e = {""};
     ck_assert_int_eq(augment_check_values(plan, rows, 2, &e), -EINVAL);
     ck_assert_str_eq(e.text, "draws[1], random-crop: left is 9, want 0 to 8");
+    augment_plan_free(plan);
+    plan = plan_of("color-jitter(0.5)", 28, 28);
+    rows[0] = 0;
+    ck_assert_int_eq(augment_check_values(plan, rows, 1, &e), -EINVAL);
+    ck_assert_str_eq(e.text, "draws[0], color-jitter: order is 0, want 0, 1, 2 and 3 once each, "
+                             "of two bits");
     augment_plan_free(plan);
     plan = plan_of("random-rotation(2.5)", 28, 28);
     rows[0] = bits_of(3);
