@@ -344,6 +344,9 @@ void augment_run(const struct augment_plan *plan, struct augment_scratch *scratc
                  void *const *places)
 {
     const struct augment_op *first = plan->chain->ops, *end = first + plan->tail.head_count;
+    static const uint32_t none[1];
+    if (plan->chain->value_count == 0)
+        values = none; /* the caller's may be NULL */
     struct prefetch p = prefetch_of(bytes_of(&plan->in));
     struct run r = {.scratch = scratch};
     prefetch_begin(&p, samples, count);

@@ -8,7 +8,7 @@ words were drawn was noted.
 Lines have tab-separated fields: name; seed; images: "train:" and their numbers in Fashion-MNIST's
 training split, or "random:" and seed (hex), shift, add; channels, height, width of them and their
 count; words drawn; the word that comes next; bytes that came out and their CRC-32 (all images one
-after the other, channel by channel; "-" where sizes differ from image to image); the chain.
+after the other, channel by channel; behind a "~" where sizes differ from image to image); the chain.
 """
 import json
 import sys
@@ -56,7 +56,13 @@ def outputs(record, data):
     out = record["out"]
     kind = {"u8": np.uint8, "f32": "<f4"}[out["dtype"]]
     if "shapes" in out:
-        return "-\t-"
+        images, at = [], out["offset"]
+        for shape in out["shapes"]:
+            image = np.frombuffer(data, kind, int(np.prod(shape)), at).reshape(shape)
+            at += image.nbytes
+            images.append(np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes())
+        raw = b"".join(images)
+        return f"{len(raw)}\t~{zlib.crc32(raw):08x}"
     values = np.frombuffer(data, kind, int(np.prod(out["shape"])), out["offset"])
     values = values.reshape(out["shape"])
     if record["kind"] == "pil":
