@@ -54,11 +54,11 @@ static void check_float(struct check *c, uint32_t i, double low, double high)
     c->failed = true;
 }
 
-static void check_box(struct check *c, int64_t least, int64_t most_h, int64_t most_w,
+static void check_box(struct check *c, int64_t most_h, int64_t most_w,
                       const struct augment_shape *s)
 {
-    check_int(c, 2, least, most_h);
-    check_int(c, 3, least, most_w);
+    check_int(c, 2, 0, most_h);
+    check_int(c, 3, 0, most_w);
     if (c->failed)
         return;
     check_int(c, 0, 0, (int64_t)s->height - c->v[2]);
@@ -130,7 +130,7 @@ static void check_op(struct check *c, const struct augment_shape *s)
         check_affine(c, s);
         break;
     case AUGMENT_RANDOM_RESIZED_CROP:
-        check_box(c, 1, s->height, s->width, s);
+        check_box(c, s->height, s->width, s);
         break;
     case AUGMENT_COLOR_JITTER:
         check_jitter(c);
@@ -150,7 +150,7 @@ static void check_op(struct check *c, const struct augment_shape *s)
         check_auto_augment(c);
         break;
     case AUGMENT_RANDOM_ERASING:
-        check_box(c, 0, (int64_t)s->height - 1, (int64_t)s->width - 1, s);
+        check_box(c, (int64_t)s->height - 1, (int64_t)s->width - 1, s);
         break;
     }
 }

@@ -76,7 +76,7 @@ static void put_box(uint32_t *v, uint32_t top, uint32_t left, uint32_t height, u
     v[3] = width;
 }
 
-/* The middle of the picture, within the bounds of the ratio. */
+/* The middle of the picture, within the bounds of the ratio; maybe without a pixel. */
 static void middle_box(const struct augment_op *op, const struct augment_shape *s, uint32_t *v)
 {
     double ratio = (double)s->width / s->height;
@@ -86,8 +86,6 @@ static void middle_box(const struct augment_op *op, const struct augment_shape *
         height = (uint32_t)rint(width / least);
     else if (ratio > most)
         width = (uint32_t)rint(height * most);
-    height = height ? height : 1; /* torchvision fails at a side of 0 */
-    width = width ? width : 1;
     put_box(v, (s->height - height) / 2, (s->width - width) / 2, height, width);
 }
 

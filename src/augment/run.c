@@ -218,6 +218,17 @@ static void erase(struct run *r, const struct augment_op *op, const uint32_t *va
     r->at = to;
 }
 
+/* What Pillow makes of a box without pixels. */
+static void blacken(struct run *r, const struct augment_op *op)
+{
+    r->has_window = false;
+    r->shape.height = op->size[0];
+    r->shape.width = op->size[1];
+    void *to = run_target(r);
+    memset(to, 0, bytes_of(&r->shape));
+    r->at = to;
+}
+
 /* ---- the chain ----------------------------------------------------------------------------- */
 
 static bool is_window(uint32_t kind)
@@ -324,6 +335,9 @@ static void run_chain(struct run *r, const struct augment_op *op, const struct a
         }
         if (is_window(op->kind)) {
             run_window(r, op, own);
+        } else if (op->kind == AUGMENT_RANDOM_RESIZED_CROP && (own[2] == 0 || own[3] == 0)) {
+            r->last = next == end;
+            blacken(r, op);
         } else {
             if (op->kind == AUGMENT_RANDOM_RESIZED_CROP)
                 crop(r, own[0], own[1], own[2], own[3]);
