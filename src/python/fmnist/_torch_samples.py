@@ -189,8 +189,7 @@ class MapDataset(Dataset[Any]):
     @property
     def _picture_size(self) -> dict[str, Any]:
         """Of a picture that a transform gets."""
-        size = {name: self.spec[name] for name in ("resize", "height", "width")}
-        return size if size["height"] or size["width"] else {"resize": "none"}
+        return {name: self.spec[name] for name in ("resize", "height", "width")}
 
     def check_transform(self) -> None:
         """ValueError where something is said beside a transform that it says itself."""

@@ -147,20 +147,21 @@ def _transforming(whole):
                  *_happening(drivers[1:], orders, SIZES[:2], OF_WORKERS),
                  *_happening([d for d in drivers[1:] if not d.said.get("persistent_workers")],
                              orders[::5], ONE, names)]
-        yield from found if whole else found[::23]
+        yield from found if whole else found[::41]
         if whole or chain in ("crop-flip", "new-api"):
             places = [Combination(f"{driver.name}/save-everywhere/{tail}", functools.partial(
                 save_everywhere, order, size, drop, driver))
                 for driver, order, size, drop, tail in _product(drivers, orders, ONE)]
-            yield from places if whole else places[3::31]
+            yield from places if whole else places[5::61]
     for first in range(0, 6000 if whole else 300, 100):
         yield Combination(f"random-transforms/{first}-{first + 99}", _drawn_transforms(first, 100))
     daemons = TRANSFORMING["crop-flip"]
     found = list(_happening(daemons, few, ONE, events.OF_DAEMON))
     yield from found if whole else found[::53]
-    found = [*_happening(TRANSFORMING_AROUND, few, ONE), *_saving(
+    found = [*_happening(TRANSFORMING_AROUND[:1], few, ONE),
+             *_happening(TRANSFORMING_AROUND[1:], few, ONE, OF_WORKERS), *_saving(
         TRANSFORMING_AROUND[:1], few, ONE, events.SAVES)]
-    yield from found if whole else found[::17]
+    yield from found if whole else found[::29]
 
 
 def _training(whole):

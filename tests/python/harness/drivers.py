@@ -61,7 +61,8 @@ class Drawn:
 
 class Workers(Driver):
     """The same with worker processes. The stock side is the documented rule: a number is drawn for
-    the workers' seeds; shuffle=True is randperm of that and the iteration's number."""
+    the workers' seeds; shuffle=True is randperm of that and the iteration's number. A transform
+    draws from the generator of the worker whose batch it is."""
 
     def __init__(self, name, workers, context, persistent, around=DataLoader):
         super().__init__(name)
@@ -73,16 +74,17 @@ class Workers(Driver):
 
     def read(self, side, loader, order):
         if side == "stock":
-            return Rule(loader, order.shuffles, self.persistent)
+            return Rule(loader, order.shuffles, self.persistent, self.workers)
         return self.around(loader, batch_size=None, num_workers=self.workers,
                            multiprocessing_context=self.context,
                            persistent_workers=self.persistent)
 
 
 class Rule:
-    def __init__(self, loader, shuffles, persistent):
+    def __init__(self, loader, shuffles, persistent, workers):
         self.loader, self.shuffles, self.persistent = loader, shuffles, persistent
         self.base, self.iteration = None, 0
+        self.generators = [None] * workers  # their states
 
     def __len__(self):
         return len(self.loader)
@@ -91,6 +93,8 @@ class Rule:
         if self.base is None or not self.persistent:
             self.base = int(torch.empty((), dtype=torch.int64).random_().item())
             self.iteration = 0
+            self.generators = [torch.Generator().manual_seed(self.base + k).get_state()
+                               for k in range(len(self.generators))]
         else:
             self.iteration += 1
         data = self.loader.dataset
@@ -102,7 +106,16 @@ class Rule:
                 batches = batches[:-1]
         else:
             batches = self.loader.batch_sampler
-        return (default_collate([data[int(i)] for i in batch]) for batch in batches)
+        return (self._made(data, number, batch) for number, batch in enumerate(batches))
+
+    def _made(self, data, number, batch):
+        """By the worker whose turn it is."""
+        worker, own = number % len(self.generators), torch.get_rng_state()
+        torch.set_rng_state(self.generators[worker])
+        samples = default_collate([data[int(i)] for i in batch])
+        self.generators[worker] = torch.get_rng_state()
+        torch.set_rng_state(own)
+        return samples
 
 
 class _Keeps:

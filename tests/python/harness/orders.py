@@ -14,7 +14,7 @@ from torch.utils.data import (BatchSampler, DataLoader, DistributedSampler, Rand
                               WeightedRandomSampler)
 
 from fmnist.torch import Loader, MapDataset
-from harness import tiny
+from harness import chains, tiny
 
 
 class Following(Sampler):
@@ -89,15 +89,15 @@ class Order(NamedTuple):
 
     def make(self, side, size, drop, generators, **more):
         """The loader of one side: "stock" or "ours"."""
-        data = None
-        if side == "stock":
-            transform = more.pop("transform", None)
-            data = (tiny.stock(self.split) if transform is None else
-                    tiny.Pictures(self.split, transform))
+        data = tiny.stock(self.split) if side == "stock" else None
         words = self.words(generators, data)
         if self.sized:
             words = {"batch_size": size, "drop_last": drop, **words}
         words.update(more)
+        if side == "stock" and "transform" in words:
+            data = tiny.Pictures(self.split, words.pop("transform"))
+            if "dataset" in words:
+                words["dataset"] = Subset(data, words["dataset"].indices)
         return (_stock(data, **words) if side == "stock" else
                 Loader(**{"dataset": "tiny", "split": self.split, "with_indices": True, **words}))
 
@@ -189,6 +189,13 @@ ORDERS = [
                 "rank": rank, "world_size": world, "pad": pad, "seed": 5, "shuffle": True},
             epochs=True)
       for rank, world in ((0, 2), (1, 2), (0, 3), (2, 3)) for pad in ("wrap", "drop")),
+    Order("crop-shuffle", lambda g, d: {"shuffle": True, "transform": chains.crop_flip()},
+          shuffles=True),
+    Order("erase-generator", lambda g, d: {
+        "shuffle": True, "generator": g[0], "transform": chains.rotate_erase()}, drawn=True,
+        generators=1),
+    Order("crop-seed", lambda g, d: {"shuffle": True, "seed": 7, "transform": chains.crop_flip()},
+          epochs=True),
     Order("rank-auto", lambda g, d: {"rank": 1, "world_size": 3, "seed": 5, "shuffle": True},
           epochs=True),
     Order("rank-in-order", lambda g, d: {"rank": 1, "world_size": 2}, epochs=True),

@@ -58,6 +58,10 @@ def _conflict(order, name, value, beside, words):
                                           "layout", "dtype", "resize", "mean", "std",
                                           "label_dtype", "timeout"):
             words_now = name if value not in (None, -1, "always") else words
+        elif "transform" in said and name in ("augment", "draws", "views"):
+            words_now = "exclude each other" if name == "augment" else words
+            if "without" in words:
+                return "none", ""
         else:
             words_now = words
         options = {"dataset": "tiny", "split": "train", **said, name: value}
