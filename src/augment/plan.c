@@ -63,7 +63,10 @@ static uint32_t forms_of(const struct augment_op *op)
         return ANY;
     case AUGMENT_RANDOM_ROTATION:
     case AUGMENT_RANDOM_AFFINE:
-        return op->interpolation == AUGMENT_NEAREST && !op->expand ? ANY : PICTURE;
+        return op->interpolation == AUGMENT_BICUBIC ? PICTURE : ANY;
+    case AUGMENT_RESIZE:
+    case AUGMENT_RANDOM_RESIZED_CROP: /* api 1 takes floats in between */
+        return op->api == 2 && op->interpolation != AUGMENT_NEAREST ? PICTURE | LEVELS : PICTURE;
     case AUGMENT_TO_IMAGE:
         return PICTURE | LEVELS;
     case AUGMENT_TO_DTYPE:
@@ -82,14 +85,18 @@ static int check_form(const struct walk *w, const struct augment_op *op)
     uint32_t wants = forms_of(op), form = w->at.form;
     if (wants & 1u << form)
         return 0;
-    const char *what = op->expand                             ? " with expand"
-                       : op->interpolation == AUGMENT_NEAREST ? ""
-                                                              : " with this interpolation";
+    bool resizes = op->kind == AUGMENT_RESIZE || op->kind == AUGMENT_RANDOM_RESIZED_CROP;
+    bool by_filter = op->kind == AUGMENT_RANDOM_ROTATION || op->kind == AUGMENT_RANDOM_AFFINE ||
+                     (resizes && op->api == 2 && form == AUGMENT_LEVELS);
+    const char *what = by_filter ? " with this interpolation" : "";
     if (wants == FLOATS)
         return refuse(w, op, "wants a tensor of floats, it gets %s: put to-tensor before it",
                       form_names[form]);
     if (!(wants & PICTURE))
         return refuse(w, op, "wants a tensor, it gets %s: put to-tensor or to-image before it",
+                      form_names[form]);
+    if (wants & LEVELS)
+        return refuse(w, op, "wants a picture or levels, it gets %s: put it before to-tensor",
                       form_names[form]);
     return refuse(w, op, "wants a picture%s, it gets %s: put it before to-tensor and to-image",
                   what, form_names[form]);
@@ -108,8 +115,8 @@ static int check_channels(const struct walk *w, const struct augment_op *op, con
 static int check_level(const struct walk *w, const struct augment_op *op, const char *name,
                        const float *numbers, uint32_t count)
 {
-    if (w->at.form == AUGMENT_FLOATS)
-        return 0;
+    if (w->at.form == AUGMENT_FLOATS || op->padding_mode != AUGMENT_CONSTANT)
+        return 0; /* a border of the picture's own pixels takes no fill */
     for (uint32_t i = 0; i < count; i++)
         if (numbers[i] < 0 || numbers[i] > 255)
             return refuse(w, op, "%s %g in %s: want a level, 0 to 255", name, (double)numbers[i],

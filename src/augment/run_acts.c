@@ -45,15 +45,19 @@ static void resize_filtered(struct run *r, const struct augment_op *op,
     const struct augment_shape *from = &r->shape;
     enum pillow_filter filter =
         op->interpolation == AUGMENT_BICUBIC ? PILLOW_BICUBIC : PILLOW_BILINEAR;
-    enum pillow_order order =
-        pillow_order_of(op->pillow >= 13, from->height, from->width, to->height, to->width);
+    /* PyTorch's passes for tensors of levels are Pillow's, by weights of its own; the horizontal
+     * one comes first, as in Pillow before 13. */
+    bool picture = from->form == AUGMENT_PICTURE;
+    enum pillow_weights weights = picture ? PILLOW_WEIGHTS : TORCH_WEIGHTS;
+    enum pillow_order order = pillow_order_of(picture && op->pillow >= 13, from->height,
+                                              from->width, to->height, to->width);
     struct pillow_axis same_x = {.n_in = from->width, .n_out = to->width};
     struct pillow_axis same_y = {.n_in = from->height, .n_out = to->height};
     const struct pillow_axis *x = &same_x, *y = &same_y;
     if (order != PILLOW_Y)
-        x = axis_cache_get(&r->scratch->horizontal, filter, from->width, to->width);
+        x = axis_cache_get(&r->scratch->horizontal, filter, weights, from->width, to->width);
     if (order != PILLOW_X)
-        y = axis_cache_get(&r->scratch->vertical, filter, from->height, to->height);
+        y = axis_cache_get(&r->scratch->vertical, filter, weights, from->height, to->height);
     const uint8_t *in = r->at;
     uint8_t *out = run_target(r);
     for (uint32_t c = 0; c < to->channels; c++)
@@ -132,7 +136,8 @@ static void run_warp(struct run *r, const struct augment_op *op, const double m[
                      .out_h = out_h,
                      .out_w = out_w,
                      .filter = op->interpolation,
-                     .fused = op->grid == AUGMENT_GRID_FUSED};
+                     .fused = op->grid == AUGMENT_GRID_FUSED,
+                     .api = op->api};
     memcpy(w.m, m, sizeof w.m);
     leave_sample(r);
     void *out = run_target(r);
@@ -140,7 +145,7 @@ static void run_warp(struct run *r, const struct augment_op *op, const double m[
     if (r->shape.form == AUGMENT_PICTURE)
         warp_levels(&w, r->at, fill.levels, out, r->scratch->warp);
     else if (r->shape.form == AUGMENT_LEVELS)
-        warp_tensor_levels(&w, r->at, fill.levels, out, r->scratch->warp);
+        warp_tensor_levels(&w, r->at, fill.floats, out, r->scratch->warp);
     else
         warp_tensor_floats(&w, r->at, fill.floats, out, r->scratch->warp);
     r->at = out;

@@ -109,13 +109,15 @@ void augment_scratch_free(struct augment_scratch *scratch)
 }
 
 const struct pillow_axis *axis_cache_get(struct axis_cache *cache, enum pillow_filter filter,
-                                         uint32_t n_in, uint32_t n_out)
+                                         enum pillow_weights weights, uint32_t n_in, uint32_t n_out)
 {
     struct axis_slot *slot = &cache->slots[(n_in + 31 * n_out) % cache->count];
     const struct pillow_axis *axis = &slot->axis;
-    if (axis->n_in != n_in || axis->n_out != n_out || slot->filter != (uint32_t)filter) {
-        pillow_axis_place(&slot->axis, filter, n_in, n_out, slot->memory);
+    if (axis->n_in != n_in || axis->n_out != n_out || slot->filter != (uint32_t)filter ||
+        slot->weights != (uint32_t)weights) {
+        pillow_axis_place(&slot->axis, filter, weights, n_in, n_out, slot->memory);
         slot->filter = filter;
+        slot->weights = weights;
     }
     return axis;
 }

@@ -13,8 +13,8 @@
 #include "pixels/pillow.h"
 
 struct axis_slot {
-    struct pillow_axis axis; /* n_out 0: none yet */
-    uint32_t filter;
+    struct pillow_axis axis;  /* n_out 0: none yet */
+    uint32_t filter, weights; /* enum pillow_filter, pillow_weights */
     void *memory;
 };
 
@@ -35,6 +35,7 @@ struct augment_scratch {
 /* The weights of a size, made where they are not there. Valid until the next call with this cache.
  */
 const struct pillow_axis *axis_cache_get(struct axis_cache *cache, enum pillow_filter filter,
-                                         uint32_t n_in, uint32_t n_out);
+                                         enum pillow_weights weights, uint32_t n_in,
+                                         uint32_t n_out);
 
 #endif

@@ -86,10 +86,19 @@ static struct window window_at(uint32_t i, double step, double reach, uint32_t n
     return w;
 }
 
-static int32_t fixed_point(double w)
+static int32_t fixed_point(double w, uint32_t bits)
 {
-    double scaled = w * (1 << PILLOW_WEIGHT_BITS);
+    double scaled = w * (1 << bits);
     return (int32_t)(w < 0 ? scaled - 0.5 : scaled + 0.5);
+}
+
+/* As many as the largest weight leaves below 2^15. */
+static uint32_t torch_bits(double largest)
+{
+    uint32_t bits = 0;
+    while (bits < PILLOW_WEIGHT_BITS && (int32_t)(0.5 + largest * (1 << (bits + 1))) < 1 << 15)
+        bits++;
+    return bits;
 }
 
 /* The longest window there is. */
@@ -106,27 +115,46 @@ static uint32_t taps_of(enum pillow_filter filter, uint32_t n_in, uint32_t n_out
     return taps;
 }
 
-/* axis->first and weights point to zeroed memory, exact to room for axis->taps. */
-static void fill_axis(struct pillow_axis *axis, enum pillow_filter filter, double *exact)
+/* The exact weights of one output position; returns the largest. */
+static double exact_weights(const struct pillow_axis *axis, enum pillow_filter filter,
+                            const struct window *w, double *exact)
 {
-    uint32_t n_in = axis->n_in;
+    double step = (double)axis->n_in / axis->n_out;
+    double unstretch = 1.0 / (step < 1.0 ? 1.0 : step), sum = 0.0, largest = 0.0;
+    size_t taps = (size_t)(w->hi - w->lo);
+    for (size_t j = 0; j < taps; j++) {
+        exact[j] =
+            filters[filter].kernel(((double)(w->lo + (int64_t)j) - w->centre + 0.5) * unstretch);
+        sum += exact[j];
+    }
+    for (size_t j = 0; j < taps; j++) {
+        exact[j] = sum != 0.0 ? exact[j] / sum : exact[j];
+        largest = exact[j] > largest ? exact[j] : largest;
+    }
+    return largest;
+}
+
+/* axis->first and weights point to zeroed memory, exact to room for axis->taps. */
+static void fill_axis(struct pillow_axis *axis, enum pillow_filter filter,
+                      enum pillow_weights weights, double *exact)
+{
+    uint32_t n_in = axis->n_in, bits = PILLOW_WEIGHT_BITS;
     double step = (double)n_in / axis->n_out;
-    double stretch = step < 1.0 ? 1.0 : step;
-    double reach = filters[filter].radius * stretch;
-    double unstretch = 1.0 / stretch;
+    double reach = filters[filter].radius * (step < 1.0 ? 1.0 : step), largest = 0.0;
+    for (uint32_t i = 0; weights == TORCH_WEIGHTS && i < axis->n_out; i++) {
+        struct window w = window_at(i, step, reach, n_in);
+        largest = fmax(largest, exact_weights(axis, filter, &w, exact));
+    }
+    if (weights == TORCH_WEIGHTS)
+        bits = torch_bits(largest);
     for (uint32_t i = 0; i < axis->n_out; i++) {
         struct window w = window_at(i, step, reach, n_in);
-        double sum = 0.0;
-        for (int64_t j = w.lo; j < w.hi; j++) {
-            double k = filters[filter].kernel(((double)j - w.centre + 0.5) * unstretch);
-            exact[j - w.lo] = k;
-            sum += k;
-        }
+        exact_weights(axis, filter, &w, exact);
         int64_t first = w.lo + axis->taps <= n_in ? w.lo : n_in - axis->taps;
         axis->first[i] = (uint32_t)first;
         int32_t *row = axis->weights + (size_t)i * axis->taps + (w.lo - first);
         for (int64_t j = 0; j < w.hi - w.lo; j++)
-            row[j] = fixed_point(sum != 0.0 ? exact[j] / sum : exact[j]);
+            row[j] = fixed_point(exact[j], bits) * (1 << (PILLOW_WEIGHT_BITS - bits));
     }
 }
 
@@ -142,7 +170,7 @@ int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32
         free(exact);
         return -ENOMEM;
     }
-    fill_axis(axis, filter, exact);
+    fill_axis(axis, filter, PILLOW_WEIGHTS, exact);
     free(exact);
     return 0;
 }
@@ -170,8 +198,8 @@ size_t pillow_axis_bytes(enum pillow_filter filter, uint32_t n_in, uint32_t n_ou
     return taps * sizeof(double) + n_out * taps * sizeof(int32_t) + n_out * sizeof(uint32_t);
 }
 
-void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
-                       uint32_t n_out, void *memory)
+void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter,
+                       enum pillow_weights weights, uint32_t n_in, uint32_t n_out, void *memory)
 {
     size_t bytes = pillow_axis_bytes(filter, n_in, n_out);
     *axis = (struct pillow_axis){.n_in = n_in, .n_out = n_out};
@@ -181,7 +209,7 @@ void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter, uint
     double *exact = memory;
     axis->weights = (int32_t *)(void *)(exact + axis->taps);
     axis->first = (uint32_t *)(void *)(axis->weights + (size_t)n_out * axis->taps);
-    fill_axis(axis, filter, exact);
+    fill_axis(axis, filter, weights, exact);
 }
 
 /* ---- passes */

@@ -36,11 +36,15 @@ int pillow_axis_init(struct pillow_axis *axis, enum pillow_filter filter, uint32
                      uint32_t n_out);
 void pillow_axis_close(struct pillow_axis *axis);
 
+/* How exact weights are kept: as Pillow's, in 22 bits, or as PyTorch's for tensors of uint8, in 15
+ * bits and a sign, by as many places as the largest weight allows. All else is the same. */
+enum pillow_weights { PILLOW_WEIGHTS, TORCH_WEIGHTS };
+
 /* The same in the caller's memory, of pillow_axis_bytes, aligned for any type. No size from 1 to
  * n_in needs more bytes than n_in. */
 size_t pillow_axis_bytes(enum pillow_filter filter, uint32_t n_in, uint32_t n_out);
-void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter, uint32_t n_in,
-                       uint32_t n_out, void *memory);
+void pillow_axis_place(struct pillow_axis *axis, enum pillow_filter filter,
+                       enum pillow_weights weights, uint32_t n_in, uint32_t n_out, void *memory);
 
 /* Shape: in[n_in][width] to out[n_out][width]; they do not overlap. */
 ISA_DECLARE(pillow_pass, const struct pillow_axis *axis, const uint8_t *in, size_t width,

@@ -3,6 +3,7 @@
 #include "pixels/warp.h"
 
 #include "base/bytes.h"
+#include "fmnist.h"
 #include "pixels/warp_loops.h"
 #include "pixels/window.h"
 
@@ -171,15 +172,29 @@ static struct warp_grid grid_of(const struct warp *w)
     return g;
 }
 
-void warp_tensor_levels(const struct warp *w, const uint8_t *in, const uint8_t *fill, uint8_t *out,
+/* A tensor of levels is rounded, ties to even, when it has been turned as floats. */
+static uint8_t nearest_level(float v)
+{
+    v = rintf(v);
+    return v <= 0.0f ? 0 : v >= 255.0f ? 255 : (uint8_t)v;
+}
+
+void warp_tensor_levels(const struct warp *w, const uint8_t *in, const float *fill, uint8_t *out,
                         void *scratch)
 {
     struct warp_grid grid = grid_of(w);
+    if (w->filter == WARP_BILINEAR) {
+        ISA_PICK(warp_bilinear_levels)(w, &grid, in, fill, out);
+        return;
+    }
+    uint8_t levels[FMNIST_CHANNELS_MAX];
+    for (uint32_t p = 0; p < w->planes; p++)
+        levels[p] = nearest_level(fill[p]);
     uint32_t block = rows_of_block(w->out_w);
     for (uint32_t y = 0; y < w->out_h; y += block) {
         uint32_t rows = w->out_h - y < block ? w->out_h - y : block;
         ISA_PICK(warp_places_grid)(w, &grid, y, rows, scratch);
-        take_levels(w, scratch, y, rows, in, fill, out);
+        take_levels(w, scratch, y, rows, in, levels, out);
     }
 }
 
@@ -187,6 +202,10 @@ void warp_tensor_floats(const struct warp *w, const float *in, const float *fill
                         void *scratch)
 {
     struct warp_grid grid = grid_of(w);
+    if (w->filter == WARP_BILINEAR) {
+        ISA_PICK(warp_bilinear_floats)(w, &grid, in, fill, out);
+        return;
+    }
     uint32_t block = rows_of_block(w->out_w);
     size_t in_plane = (size_t)w->in_h * w->in_w, out_plane = (size_t)w->out_h * w->out_w;
     for (uint32_t y = 0; y < w->out_h; y += block) {

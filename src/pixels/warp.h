@@ -1,5 +1,5 @@
 /* pixels/warp.h — pictures seen through an affine map (pixels/affine.h): Pillow's
- * Image.transform on levels, and torchvision's nearest rule on tensors.
+ * Image.transform on levels, and torchvision's rules on tensors.
  *
  * Shape: in [planes][in_h][in_w], out [planes][out_h][out_w], uint8 or float32. All planes are seen
  * through the same map. A place outside the input shows fill[plane].
@@ -25,6 +25,7 @@ struct warp {
     uint32_t planes, in_h, in_w, out_h, out_w;
     uint32_t filter; /* enum warp_filter */
     bool fused;      /* of tensors: the grid's sums take a fused multiply-add */
+    uint32_t api;    /* of tensors: torchvision's, 1 or 2 */
     double m[6];
 };
 
@@ -36,8 +37,8 @@ size_t warp_scratch_bytes(uint32_t planes, uint32_t height, uint32_t width);
 void warp_levels(const struct warp *w, const uint8_t *in, const uint8_t *fill, uint8_t *out,
                  void *scratch);
 
-/* torchvision's affine and rotate on tensors; nearest. */
-void warp_tensor_levels(const struct warp *w, const uint8_t *in, const uint8_t *fill, uint8_t *out,
+/* torchvision's affine and rotate on tensors; nearest or bilinear. */
+void warp_tensor_levels(const struct warp *w, const uint8_t *in, const float *fill, uint8_t *out,
                         void *scratch);
 void warp_tensor_floats(const struct warp *w, const float *in, const float *fill, float *out,
                         void *scratch);

@@ -30,6 +30,12 @@ ISA_DECLARE(warp_take_levels, const int32_t *places, size_t count, const uint8_t
 ISA_DECLARE(warp_take_floats, const int32_t *places, size_t count, const float *in, float fill,
             float *out);
 
+/* Whole tensors, bilinear. */
+ISA_DECLARE(warp_bilinear_levels, const struct warp *w, const struct warp_grid *map,
+            const uint8_t *in, const float *fill, uint8_t *out);
+ISA_DECLARE(warp_bilinear_floats, const struct warp *w, const struct warp_grid *map,
+            const float *in, const float *fill, float *out);
+
 /* Whole pictures. quads: room for (in_h + 1)(in_w + 1) numbers a plane, or NULL, which is slower.
  */
 ISA_DECLARE(warp_bilinear, const struct warp *w, const uint8_t *in, const uint8_t *fill,

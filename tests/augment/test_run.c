@@ -103,6 +103,12 @@ static const char *const chains[] = {
     "to-image random-rotation(45, fill=3) random-erasing(0.9, value=17)",
     "to-image random-affine(20, scale=(0.5,2), grid=fused) random-crop(28, padding=3)",
     "to-tensor random-rotation(45, fill=0.5, grid=fused) random-erasing(0.7)",
+    "to-image random-rotation(60, expand=true, fill=9) center-crop(50)",
+    "to-image random-rotation(60, expand=true, interpolation=bilinear, api=1) center-crop(50)",
+    "to-image random-affine(30, scale=(0.5,2), interpolation=bilinear, fill=(9), grid=fused)",
+    "to-tensor random-affine(30, shear=9, interpolation=bilinear, fill=-0.5, api=1, grid=fused)",
+    "to-image resize((20,31)) random-horizontal-flip",
+    "to-image random-resized-crop(28, interpolation=bicubic)",
     "to-tensor random-crop(30, padding=4, padding-mode=reflect) random-erasing(0.7, value=-1)",
     "to-tensor normalize(0.25, 0.5) random-erasing(0.9) random-horizontal-flip normalize(0.1, 2)",
     "to-image to-dtype random-rotation((90,90)) normalize(0.5, 0.25) pad(1, fill=-3) "

@@ -22,6 +22,7 @@ static double random_real(uint64_t *rng, double low, double high)
 static struct warp random_warp(uint64_t *rng)
 {
     struct warp w = {.planes = 1 + random_u32(rng) % 3, .filter = random_u32(rng) % 3};
+    w.api = 1 + random_u32(rng) % 2;
     uint32_t most = random_u32(rng) % 4 == 0 ? 90 : 33;
     w.in_h = 1 + random_u32(rng) % most;
     w.in_w = 1 + random_u32(rng) % most;
@@ -73,7 +74,7 @@ static struct guarded run(const struct warp *w, enum way way, const uint8_t *lev
     if (way == PICTURE)
         warp_levels(w, in.data, fill_levels, out.data, scratch.data);
     else if (way == TENSOR_LEVELS)
-        warp_tensor_levels(w, in.data, fill_levels, out.data, scratch.data);
+        warp_tensor_levels(w, in.data, fill_floats, out.data, scratch.data);
     else
         warp_tensor_floats(w, floats, fill_floats, (float *)(void *)out.data, scratch.data);
     guarded_free(&in);

@@ -326,6 +326,8 @@ class _Writer:
             self.tensor = True
         if self.tensor and operation in ("random-rotation", "random-affine"):
             said["grid"] = grid_rule()
+        if self.tensor and not getattr(obj, "antialias", True):  # pictures know no other
+            raise _refusal(place, f"{name} with antialias={obj.antialias} of a tensor")
         self.begin(place, name)
         self.write(operation + _arguments({**said, "api": str(api)}))
 
