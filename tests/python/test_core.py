@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import fmnist
-from fmnist import errors
+from fmnist import _native, errors
 
 from conftest import BUILD, DATASET, ROOT
 
@@ -452,3 +452,95 @@ def test_list__every_order__each_of_it_once(daemon, order):
 def test_list__wrong__a_sentence_with_the_place(daemon, options, kind, text):
     with pytest.raises(kind, match=text):
         stream(**{"order": "sequential", **options})
+
+
+# ---- augmentation
+
+CHAIN = "random-crop(20, padding=2) random-horizontal-flip to-tensor"
+
+
+def _drawn(images, seed, views=1):
+    """Draws of those images by seed, [images][views][values], and the pixels that they make."""
+    native = _native.Augment(CHAIN, 1, 28, 28)
+    values = np.empty((len(images), views, native.info()[0]), np.uint32)
+    native.draw(seed, 0, views, np.arange(len(images), dtype=np.uint32), values)
+    made = np.empty((len(images) * views, 1, 20, 20), np.float32)
+    native.run(np.repeat(images[:, None], views, 0), values, made)
+    return values, made.reshape(len(images), *((views,) if views > 1 else ()), 1, 20, 20)
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_stream__draws_of_each_kind__the_same_pixels(daemon, raw_test, views):
+    count, numbers = 100, np.arange(100, dtype=np.uint32)
+    values, want = _drawn(raw_test[0][:count], 5, views)
+    spec = dict(split="test", list=numbers, order="list", augment=CHAIN, views=views, batch_size=7)
+    got = np.concatenate([x for x, _ in fmnist.open(**spec, seed=5)])
+    assert got.tobytes() == want.tobytes() and got.shape == want.shape
+    for bits in (values, values.view(np.int32), values.view(np.float32)):
+        listed = fmnist.open(**spec, draws="list", list_values=bits)
+        assert np.concatenate([x for x, _ in listed]).tobytes() == want.tobytes()
+    for zero_copy in (False, True):
+        stream = fmnist.open(**spec, draws="caller", zero_copy=zero_copy, timeout=5)
+        asked = []
+
+        def draw(step, samples):
+            asked.append((step, samples))
+            return values[7 * step:7 * step + samples]
+
+        stream.draw = draw
+        assert np.concatenate([np.array(x) for x, _ in stream]).tobytes() == want.tobytes()
+        assert asked == [(step, min(7, count - 7 * step)) for step in range(15)]
+        part = [batch.images.tobytes() for batch in stream.batches(1, 4)]  # of each fourth
+        assert b"".join(part) == b"".join(want[7 * s:7 * s + 7].tobytes() for s in range(1, 15, 4))
+
+
+@pytest.mark.parametrize("options, error, words", [
+    (dict(draws="list", list_values=np.zeros(3, np.uint32)), errors.InvalidSpec, "list_value"),
+    (dict(draws="list", list_values=np.zeros(3)), TypeError, "4 bytes each"),
+    (dict(draws="list"), errors.InvalidSpec, "list_values"),
+    (dict(list_values=np.zeros(6, np.uint32)), errors.InvalidSpec, "list_values"),
+    (dict(draws="none"), errors.InvalidSpec, "counter, list, caller"),
+    (dict(views=17), errors.InvalidSpec, "views"),
+    (dict(draws="list", list_values=np.full((2, 3), 99, np.uint32)), errors.InvalidSpec, "top"),
+])
+def test_stream__draws_that_do_not_fit__refused(daemon, options, error, words):
+    spec = dict(split="test", list=[0, 1], order="list", augment=CHAIN)
+    with pytest.raises(error, match=words):
+        fmnist.open(**{**spec, **options})
+
+
+def test_stream__callers_draws__none_or_wrong_ones(daemon):
+    stream = fmnist.open(split="test", list=range(10), order="list", augment=CHAIN, batch_size=4,
+                         draws="caller")
+    with pytest.raises(errors.InvalidSpec, match="fmnist_stream_values"):
+        next(iter(stream))
+    for wrong, error, words in (
+            (np.zeros((3, 1, 3), np.uint32), errors.InvalidSpec, "values of 3 samples: .* has 4"),
+            (np.zeros(5, np.uint32), ValueError, "a multiple of 12"),
+            (np.full((4, 1, 3), 99, np.uint32), errors.InvalidSpec, "top is 99")):
+        stream.draw = lambda step, samples: wrong
+        stream.seek(0)
+        with pytest.raises(error, match=words):
+            next(iter(stream))
+
+
+def test_augment__its_values__named():
+    native = _native.Augment(CHAIN, 1, 28, 28)
+    assert native.info() == (3, 1, 20, 20, 2, "random-crop(size=20, padding=2) "
+                             "random-horizontal-flip to-tensor")
+    assert [native.value(i) for i in range(3)] == [
+        (0, "random-crop", "top", False), (0, "random-crop", "left", False),
+        (1, "random-horizontal-flip", "applied", False)]
+    with pytest.raises(errors.InvalidSpec):
+        native.value(3)
+    with pytest.raises(errors.InvalidSpec, match="augment, character 1"):
+        _native.Augment("random-crp(3)", 1, 28, 28)
+    for samples, values, images, words in (
+            (784, 12, 1600, None), (783, 12, 1600, "samples has 783 bytes, want a multiple of 784"),
+            (784, 16, 1600, "values has 16 bytes, want 12"), (784, 12, 9, "images has 9 bytes")):
+        arrays = [np.zeros(n, np.uint8) for n in (samples, values, images)]
+        if words is None:
+            native.run(*arrays)
+            continue
+        with pytest.raises(ValueError, match=words):
+            native.run(*arrays)

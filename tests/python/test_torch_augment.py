@@ -289,6 +289,7 @@ def test_check__another_torch__refused_by_its_version(daemon, unchecked, monkeyp
     with pytest.raises(NotImplementedError, match=r"torch 2\..*randint\(\) draws other numbers"):
         list(ours(transform=crop_flip()))
     assert len(list(ours(transform=crop_flip(), draws="counter"))) == 5
+    assert len(list(ours(transform=T.Compose([T.RandomHorizontalFlip(), T.ToTensor()])))) == 5
 
 
 @pytest.mark.parametrize("method, what", [

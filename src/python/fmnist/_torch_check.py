@@ -8,6 +8,7 @@ differs is refused, by the library's name and version, before a batch is wrong.
 Costs a few milliseconds for each chain and process. The global generator stays where it is.
 """
 import math
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -35,12 +36,14 @@ def check(chain: Chain | None, native: _native.Augment, shape: tuple[int, int, i
         raise NotImplementedError(
             f"torch.get_default_dtype() is {torch.get_default_dtype()}: transforms draw other "
             'numbers then; want torch.float32, or draws="counter"')
-    key = native.info()[5], shape
+    text = native.info()[5]
+    key = text, shape
     if key in _checked:
         return
-    if "torch" not in _checked:
-        _check_torch()
-        _checked.add("torch")
+    for what, takes, *how in _TORCH:
+        if what not in _checked and re.search(takes, text):
+            _check_torch(what, *how)
+            _checked.add(what)
     if chain is not None:
         _check_transform(chain, shape)
     _checked.add(key)
@@ -87,31 +90,29 @@ def _box(g: torch.Generator) -> list[int]:
     return [0, 0, 4096, 4096]
 
 
-# What PyTorch's function does, a chain that takes it, its picture, and the values as PyTorch makes
-# them. Ranges from 2^28 on, which need another rule, no picture has.
-_TORCH: tuple[tuple[str, str, int, Any], ...] = (
-    ("rand()", "random-horizontal-flip", 8, _flip),
-    ("uniform_()", "random-rotation(10)", 8, _rotation),
-    ("randint()", "random-crop(8, padding=4)", 8, _crop),
-    ("randperm()", "color-jitter(0.4, 0.3, 0.2)", 8, _jitter),
-    ("exp() or log()", "random-resized-crop(8)", 4096, _box),
+# A function of PyTorch's, what draws by it, a chain that does, its picture, and the values as PyTorch
+# makes them. Ranges from 2^28 on, which randint() takes another rule for, no picture has.
+_TORCH: tuple[tuple[str, str, str, int, Any], ...] = (
+    ("rand()", "flip|apply|erasing|grayscale|augment", "random-horizontal-flip", 8, _flip),
+    ("randint()", "crop|erasing|augment", "random-crop(8, padding=4)", 8, _crop),
+    ("uniform_()", "rotation|affine|jitter|resized|erasing", "random-rotation(10)", 8, _rotation),
+    ("randperm()", "jitter", "color-jitter(0.4, 0.3, 0.2)", 8, _jitter),
+    ("exp() or log()", "resized|erasing", "random-resized-crop(8)", 4096, _box),
 )
 
 
-def _check_torch() -> None:
-    for what, text, size, made in _TORCH:
-        native = _native.Augment(text, 1, size, size)
-        count = native.info()[0]
-        state = bytearray(_native.torch_seed(_SEED))
-        values = np.empty((_DRAWS, count), np.uint32)
-        native.draw_torch(state, 0, np.array([_DRAWS], np.uint32), values)
-        generator = torch.Generator().manual_seed(_SEED)
-        for row in values:
-            theirs = made(generator)
-            if _numbers(native, row)[:len(theirs)] != theirs:
-                raise _other(what)
-        if generator.get_state().numpy().tobytes() != bytes(state):
+def _check_torch(what: str, text: str, size: int, made: Any) -> None:
+    native = _native.Augment(text, 1, size, size)
+    state = bytearray(_native.torch_seed(_SEED))
+    values = np.empty((_DRAWS, native.info()[0]), np.uint32)
+    native.draw_torch(state, 0, np.array([_DRAWS], np.uint32), values)
+    generator = torch.Generator().manual_seed(_SEED)
+    for row in values:
+        theirs = made(generator)
+        if _numbers(native, row)[:len(theirs)] != theirs:
             raise _other(what)
+    if generator.get_state().numpy().tobytes() != bytes(state):
+        raise _other(what)
 
 
 def _numbers(native: _native.Augment, row: NDArray[np.uint32]) -> list[float]:

@@ -532,12 +532,12 @@ def open(dataset: str = "fashion-mnist", split: str = "train", *, socket: Any = 
          daemon: str | None = None, data: Any = None, timeout: float = 30.0,
          reconnect: float = 60.0, token: bytes | None = None, zero_copy: bool = False,
          indices: bool = False, list: Any = None, list_batches: Any = None,
-         **spec: Unpack[Spec]) -> Stream:
+         list_values: Any = None, **spec: Unpack[Spec]) -> Stream:
     """A Stream that is connected: what cannot be is told here. Keywords and errors are Stream's.
     """
     stream = Stream(dataset, split, socket=socket, daemon=daemon, data=data, timeout=timeout,
                     reconnect=reconnect, token=token, zero_copy=zero_copy, indices=indices,
-                    list=list, list_batches=list_batches, **spec)
+                    list=list, list_batches=list_batches, list_values=list_values, **spec)
     stream._connected()
     return stream
 
