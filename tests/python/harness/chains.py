@@ -78,9 +78,11 @@ class Drawer:
         n = self.random.randint
         return self.one_of(0, 0, n(0, 255), tuple(n(0, 255) for _ in range(self.channels)))
 
-    def resampling(self):
+    def resampling(self, tensor=False):
         from torchvision.transforms import InterpolationMode as mode
 
+        if tensor:
+            return self.one_of(mode.NEAREST, mode.BILINEAR)
         return self.one_of(mode.NEAREST, mode.NEAREST, mode.BILINEAR, mode.BICUBIC)
 
     # Each gives a transform, and what the picture's size is then (None: what it was).
@@ -125,30 +127,26 @@ class Drawer:
         return self.one_of(None, None, (self.number(0, self.width), self.number(0, self.height)))
 
     def rotation(self, tensor=False):
-        from torchvision.transforms import InterpolationMode as mode
-
         return self.api.RandomRotation(
-            self.degrees(360), mode.NEAREST if tensor else self.resampling(),
-            center=self.center(), fill=0 if tensor else self.fill()), None
+            self.degrees(360), self.resampling(tensor), center=self.center(),
+            fill=self.fill()), None
 
-    def expanded(self):
+    def expanded(self, tensor=False):
         """A rotation whose size is drawn, and what makes it one size again."""
         size = (self.height, self.width)
-        made = [self.api.RandomRotation(self.degrees(60), self.resampling(), expand=True,
+        made = [self.api.RandomRotation(self.degrees(60), self.resampling(tensor), expand=True,
                                         fill=self.fill()),
+                self.api.CenterCrop(size) if tensor else
                 self.one_of(self.api.CenterCrop(size), self.api.Resize(size))]
         return self.api.Compose(made), size
 
     def affine(self, tensor=False):
-        from torchvision.transforms import InterpolationMode as mode
-
         shear = self.one_of(None, self.number(0, 30), self.pair(-30, 30),
                             (*self.pair(-20, 20), *self.pair(-20, 20)))
         return self.api.RandomAffine(
             self.degrees(90), self.one_of(None, (self.number(0, 1), self.number(0, 1))),
             self.one_of(None, self.pair(0.3, 3)), shear,
-            mode.NEAREST if tensor else self.resampling(), 0 if tensor else self.fill(),
-            self.center()), None
+            self.resampling(tensor), self.fill(), self.center()), None
 
     def jitter(self):
         def factor():
@@ -211,7 +209,10 @@ class Drawer:
         tensor, floats = self.to_tensor()
         made += tensor
         of_tensors = [self.random_crop, self.center_crop, self.flip,
-                      lambda: self.rotation(True), lambda: self.affine(True), self.erasing]
+                      lambda: self.rotation(True), lambda: self.affine(True),
+                      lambda: self.expanded(True), self.erasing]
+        if not floats and self.name == "v2":
+            of_tensors += [self.resize, self.resized_crop]
         if floats:
             of_tensors += [self.normalize] * 4
         for _ in range(self.random.randint(0, 2)):
