@@ -87,10 +87,10 @@ def torch_loaders(model: torch.nn.Module) -> None:
     loader.set_epoch(1)
     loader.close()
     loader.dataset.transform = None
-    for X, y in Loader("fashion-mnist", transform=lambda image: image, draws="counter", seed=1,
-                       views=2):
+    for X, y in fmnist.torch.Loader(transform=lambda image: image, draws="counter", seed=1,
+                                    views=2):
         print(X.shape, y.shape)
-    Loader(augment="random-crop(28, padding=4)", draws="torch", num_workers=2)
+    fmnist.torch.Loader(augment="random-crop(28, padding=4)", draws="torch", num_workers=2)
     fmnist.open(list=[1, 2], order="list", augment="pad(1)", draws="counter", views=3)
 
     data = fmnist.torch.MapDataset("train", resize=32, label_dtype="int32")
