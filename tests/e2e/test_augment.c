@@ -28,8 +28,7 @@ static const char *const chains[] = {
     "random-crop((17,13),padding=3) random-horizontal-flip to-tensor normalize(0.28,0.35)",
     "random-crop((12,9)) random-vertical-flip(0.3)",
     "random-affine(20,translate=(0.1,0.2),scale=(0.8,1.2),shear=10) to-tensor",
-    "random-apply([random-rotation(30,fill=9) random-horizontal-flip],p=0.5) center-crop((9,20)) "
-    "to-image to-dtype normalize(0.5,0.5)",
+    "random-apply([random-rotation(30,fill=9)],p=0.5) center-crop((9,20)) to-image to-dtype",
     "to-tensor random-horizontal-flip normalize(0.5,0.25) random-erasing(0.7)",
     "random-resized-crop((8,8),scale=(0.3,1)) color-jitter(0.4,0.4) to-tensor",
     "to-tensor normalize(0.1,0.2)",
