@@ -260,8 +260,11 @@ static int rotation(struct walk *w, const struct augment_op *op)
         set_size(b, s.height, s.width);
         return grown(w, op, s.height, s.width);
     }
+    /* About a centre that lies far away, a tensor's size in float32 is out by as much. */
+    uint32_t slack = b->form != AUGMENT_PICTURE && op->has_center ? 2 : 0;
     uint32_t least = b->height[0] < b->width[0] ? b->height[0] : b->width[0];
-    uint32_t most = (uint32_t)ceil(hypot(b->height[1], b->width[1])) + 2;
+    uint32_t most = (uint32_t)ceil(hypot(b->height[1], b->width[1])) + 2 + slack;
+    least = least > slack ? least - slack : 1;
     b->height[0] = b->width[0] = least;
     b->height[1] = b->width[1] = most;
     return grown(w, op, most, most);

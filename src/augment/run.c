@@ -108,14 +108,15 @@ static void pad(struct run *r, const struct augment_op *op, const uint32_t befor
     if (op->padding_mode == AUGMENT_CONSTANT)
         set_fill(r, op);
     want_window(r);
+    r->shape.height += before[0] + behind[0];
+    r->shape.width += before[1] + behind[1];
+    assert(r->shape.height <= r->scratch->max_height && r->shape.width <= r->scratch->max_width);
     static const enum window_border borders[] = {[AUGMENT_CONSTANT] = WINDOW_CONSTANT,
                                                  [AUGMENT_EDGE] = WINDOW_EDGE,
                                                  [AUGMENT_REFLECT] = WINDOW_REFLECT,
                                                  [AUGMENT_SYMMETRIC] = WINDOW_SYMMETRIC};
     window_axis_pad(&r->window.rows, before[0], behind[0], borders[op->padding_mode]);
     window_axis_pad(&r->window.columns, before[1], behind[1], borders[op->padding_mode]);
-    r->shape.height += before[0] + behind[0];
-    r->shape.width += before[1] + behind[1];
 }
 
 static void crop(struct run *r, uint32_t top, uint32_t left, uint32_t height, uint32_t width)

@@ -69,6 +69,7 @@ void run_resize(struct run *r, const struct augment_op *op)
 {
     struct augment_shape to = r->shape;
     augment_shape_after(op, NULL, &to);
+    assert(to.height <= r->scratch->max_height && to.width <= r->scratch->max_width);
     if (to.height == r->shape.height && to.width == r->shape.width)
         return;
     if (op->interpolation == AUGMENT_NEAREST)
@@ -130,6 +131,7 @@ static void leave_sample(struct run *r)
 static void run_warp(struct run *r, const struct augment_op *op, const double m[6], uint32_t out_h,
                      uint32_t out_w)
 {
+    assert(out_h <= r->scratch->max_height && out_w <= r->scratch->max_width);
     struct warp w = {.planes = r->shape.channels,
                      .in_h = r->shape.height,
                      .in_w = r->shape.width,

@@ -88,6 +88,8 @@ struct augment_scratch *augment_scratch_new(const struct augment_plan *plan)
     struct augment_scratch *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
+    s->max_height = plan->max_height;
+    s->max_width = plan->max_width;
     struct layout l = {NULL, 0};
     lay_out(&l, s, plan);
     s->memory = aligned_alloc(ALIGNMENT, l.at);

@@ -135,7 +135,8 @@ static uint32_t tensor_side(float m0, float m1, float m2, float half_w, float ha
         least_v = fminf(least_v, v);
         largest_v = fmaxf(largest_v, v);
     }
-    return (uint32_t)(ceilf(cut_4(largest_v + half, api)) - floorf(cut_4(least_v + half, api)));
+    float side = ceilf(cut_4(largest_v + half, api)) - floorf(cut_4(least_v + half, api));
+    return side >= 1.0f ? (uint32_t)side : 1;
 }
 
 void affine_tensor_expand(const double m[6], uint32_t api, uint32_t *height, uint32_t *width)
