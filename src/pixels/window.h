@@ -12,6 +12,7 @@
 
 #include "pixels/isa_variants.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,23 +31,83 @@ struct window_axis {
     uint32_t room;       /* that the map lies in */
 };
 
+/* The rest of what is below, for maps. Private to window.c and this header. */
+void window_map_flip(struct window_axis *axis);
+void window_map_pad(struct window_axis *axis, int32_t before, int32_t behind,
+                    enum window_border border);
+bool window_map_has_outside(const struct window_axis *axis);
+
 /* All of it, as it is. */
-void window_axis_init(struct window_axis *axis, uint32_t side, int16_t *const rooms[2]);
+static inline void window_axis_init(struct window_axis *axis, uint32_t side,
+                                    int16_t *const rooms[2])
+{
+    assert(side > 0 && side <= WINDOW_SIDE_MAX);
+    int32_t n = (int32_t)side;
+    *axis =
+        (struct window_axis){.in = n, .out = n, .step = 1, .hi = n, .rooms = {rooms[0], rooms[1]}};
+}
+
+static inline int32_t window_clamp(int32_t v, int32_t most)
+{
+    return v < 0 ? 0 : v > most ? most : v;
+}
 
 /* The places first .. first + side - 1 of what was there. */
-void window_axis_crop(struct window_axis *axis, uint32_t first, uint32_t side);
+static inline void window_axis_crop(struct window_axis *axis, uint32_t first, uint32_t side)
+{
+    assert(side > 0 && (uint64_t)first + side <= (uint32_t)axis->out);
+    int32_t from = (int32_t)first;
+    axis->out = (int32_t)side;
+    axis->first += axis->step * from;
+    axis->lo = window_clamp(axis->lo - from, axis->out);
+    axis->hi = window_clamp(axis->hi - from, axis->out);
+    if (axis->map)
+        axis->map += from;
+}
 
-void window_axis_flip(struct window_axis *axis);
+static inline void window_axis_flip(struct window_axis *axis)
+{
+    int32_t n = axis->out, lo = axis->lo;
+    if (axis->map) {
+        window_map_flip(axis);
+        return;
+    }
+    axis->first += axis->step * (n - 1);
+    axis->step = -axis->step;
+    axis->lo = n - axis->hi;
+    axis->hi = n - lo;
+}
 
 /* Borders are as NumPy's: reflect leaves the outermost place out, symmetric repeats it. */
-void window_axis_pad(struct window_axis *axis, uint32_t before, uint32_t behind,
-                     enum window_border border);
+static inline void window_axis_pad(struct window_axis *axis, uint32_t before, uint32_t behind,
+                                   enum window_border border)
+{
+    assert((uint64_t)axis->out + before + behind <= WINDOW_SIDE_MAX);
+    int32_t start = (int32_t)before;
+    if (before == 0 && behind == 0)
+        return;
+    if (border != WINDOW_CONSTANT || axis->map) {
+        window_map_pad(axis, start, (int32_t)behind, border);
+        return;
+    }
+    axis->first -= axis->step * start;
+    axis->lo += start;
+    axis->hi += start;
+    axis->out += start + (int32_t)behind;
+}
 
 /* Whether some place shows nothing. */
-bool window_axis_has_outside(const struct window_axis *axis);
+static inline bool window_axis_has_outside(const struct window_axis *axis)
+{
+    return axis->map ? window_map_has_outside(axis) : axis->lo > 0 || axis->hi < axis->out;
+}
 
-/* Whether the output is the input. */
-bool window_axis_is_identity(const struct window_axis *axis);
+/* Whether the output is the input; false also of a map that is. */
+static inline bool window_axis_is_identity(const struct window_axis *axis)
+{
+    return !axis->map && axis->in == axis->out && axis->first == 0 && axis->step == 1 &&
+           axis->lo == 0 && axis->hi == axis->out;
+}
 
 struct window {
     uint32_t planes;
