@@ -28,14 +28,22 @@ int torch_state_load(struct mt19937 *mt, const uint8_t state[TORCH_STATE_BYTES],
     return 0;
 }
 
+/* Whether nothing was drawn since a seed: torch's own state is left 1, next 0 then, not the 624
+ * that it has behind the last word of a block. */
+static bool is_fresh(const struct mt19937 *mt, const uint8_t *state)
+{
+    if (mt->next != MT19937_WORDS || get_le64(state + NEXT_AT) != 0)
+        return false;
+    for (int i = 0; i < MT19937_WORDS; i++)
+        if (get_le64(state + WORDS_AT + 8 * i) != mt->words[i])
+            return false;
+    return true;
+}
+
 void torch_state_store(const struct mt19937 *mt, uint8_t state[TORCH_STATE_BYTES])
 {
-    /* A twister that nothing was drawn from stays as it was seeded: left 1, next 0. */
-    uint32_t left = MT19937_WORDS + 1 - mt->next;
-    bool fresh = mt->next == MT19937_WORDS && get_le64(state + NEXT_AT) == 0 &&
-                 get_le64(state + WORDS_AT) == mt->words[0];
-    put_le32(state + LEFT_AT, left);
-    put_le64(state + NEXT_AT, fresh ? 0 : mt->next);
+    put_le64(state + NEXT_AT, is_fresh(mt, state) ? 0 : mt->next);
+    put_le32(state + LEFT_AT, MT19937_WORDS + 1 - mt->next);
     for (int i = 0; i < MT19937_WORDS; i++)
         put_le64(state + WORDS_AT + 8 * i, mt->words[i]);
 }
