@@ -23,12 +23,13 @@ if importlib.util.find_spec("torchvision") is None:
 
 
 def _loads():
-    """Whether torchvision's compiled part finds its libraries."""
+    """Whether torchvision's compiled part, one library or several, finds its libraries."""
     where = importlib.util.find_spec("torchvision")
     if where is None:
         raise ImportError("torchvision is not installed: scripts/python-env main")
     try:
-        torch.ops.load_library(str(pathlib.Path(where.origin).parent / "_C.so"))
+        for library in sorted(pathlib.Path(where.origin).parent.glob("_C*.so")):
+            torch.ops.load_library(str(library))
     except OSError:
         return False
     return True
