@@ -439,6 +439,9 @@ static void note_shape(struct augment_shape *s, const struct bounds *b)
 /* Checks the chain from its beginning to its end, and notes what the head's end gives. */
 static int walk(struct augment_plan *p, struct err *e)
 {
+    if (p->in.height > SIDE_MAX || p->in.width > SIDE_MAX)
+        return err_set(e, -EINVAL, "augment: pictures of %u x %u: want at most %u a side",
+                       p->in.height, p->in.width, SIDE_MAX);
     struct walk w = {p->chain, p, .e = e};
     w.at = (struct bounds){.channels = p->in.channels, .form = p->in.form};
     set_size(&w.at, p->in.height, p->in.width);

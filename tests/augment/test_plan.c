@@ -159,6 +159,22 @@ START_TEST(plan__what_cannot_be_done__refused_by_name_and_place)
 }
 END_TEST
 
+/* Windows number a picture's places in 16 bits; a daemon that lies may say any shape. */
+START_TEST(plan__pictures_beyond_the_largest_side__refused)
+{
+    static const uint32_t sides[][2] = {{8193, 1}, {1, 8193}, {40000, 1}, {1, UINT32_MAX}};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        struct augment_plan *plan = NULL;
+        struct err e = {""};
+        int rc = plan_of(&plan, "random-horizontal-flip", 1, sides[i][0], sides[i][1], &e);
+        ck_assert_int_eq(rc, -EINVAL);
+        ck_assert_msg(strstr(e.text, "want at most 8192 a side"), "%s", e.text);
+        ck_assert_ptr_null(plan);
+    }
+    augment_plan_free(must_plan("random-horizontal-flip", 1, 8192, 1));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("augment/plan");
@@ -168,5 +184,6 @@ int main(void)
     tcase_add_test(tc, plan__last_conversion__what_convert_is_to_do);
     tcase_add_loop_test(tc, plan__what_cannot_be_done__refused_by_name_and_place, 0,
                         sizeof wrong / sizeof *wrong);
+    tcase_add_test(tc, plan__pictures_beyond_the_largest_side__refused);
     return support_run(s);
 }
