@@ -277,7 +277,8 @@ static struct key fold_in(struct key k, uint64_t v)
 }
 
 void augment_draw_counter(const struct augment_plan *plan, uint64_t seed, uint64_t epoch,
-                          uint32_t view, const uint32_t *indices, size_t count, uint32_t *values)
+                          uint32_t view, const uint32_t *indices, size_t count, uint32_t *values,
+                          size_t stride)
 {
     const struct augment_chain *chain = plan->chain;
     struct key keys[AUGMENT_OPS_MAX];
@@ -286,6 +287,6 @@ void augment_draw_counter(const struct augment_plan *plan, uint64_t seed, uint64
         if (chain->ops[i].value_count)
             keys[i] = fold_in(fold_in(base, chain->ops[i].kind), chain->ops[i].occurrence);
     struct words w;
-    for (size_t i = 0; i < count; i++, values += chain->value_count)
+    for (size_t i = 0; i < count; i++, values += stride)
         draw_sample(plan, &w, keys, ((uint64_t)view << 40) + ((uint64_t)indices[i] << 8), values);
 }

@@ -32,10 +32,12 @@ void torch_state_seed(uint8_t state[TORCH_STATE_BYTES], uint64_t seed);
 void augment_draw_torch(const struct augment_plan *plan, struct mt19937 *mt, size_t count,
                         uint32_t *values);
 
-/* Values of samples that are known by their numbers. `view`: of several of one sample. Key and
- * counter are stated in draw.c. */
+/* Values of samples that are known by their numbers. `view`: of several of one sample. A
+ * sample's row begins `stride` values behind the one before. Key and counter are stated in draw.c.
+ */
 void augment_draw_counter(const struct augment_plan *plan, uint64_t seed, uint64_t epoch,
-                          uint32_t view, const uint32_t *indices, size_t count, uint32_t *values);
+                          uint32_t view, const uint32_t *indices, size_t count, uint32_t *values,
+                          size_t stride);
 
 /* Whether values that came from elsewhere are such as could have been drawn: augment_run takes no
  * others. Errors: -EINVAL with the row, the operation, the value and what is allowed. */

@@ -13,7 +13,7 @@
 
 /* Of any picture within a chain: what a spec may ask for, with a rotation's corners and padding. */
 #define SIDE_MAX    8192u
-#define NUMBERS_MAX (1u << 26) /* of all its channels */
+#define NUMBERS_MAX (1u << 24) /* of all its channels */
 
 /* All that a picture may be at a place in the chain. */
 struct bounds {
@@ -170,16 +170,17 @@ static int pad(struct walk *w, const struct augment_op *op)
     return rc ? rc : grown(w, op, b->height[1], b->width[1]);
 }
 
-/* A side that is too short grows at both ends by the whole lack. */
+/* A side that is too short grows at both ends by the whole lack; `side` has its padding already.
+ * api 2 borders the picture once, with the sum of both. */
 static int fill_up(struct walk *w, const struct augment_op *op, uint32_t side[2], uint32_t want,
-                   uint32_t outer)
+                   uint32_t before, uint32_t behind)
 {
     if (side[0] >= want)
         return 0;
     uint32_t lack = want - side[0];
-    /* api 2 borders the picture once, with the sum of both paddings. */
-    uint32_t within = op->api == 1 ? side[0] : side[0] - 2 * outer;
-    int rc = check_border(w, op, within, lack + (op->api == 1 ? 0 : outer), 0);
+    int rc = op->api == 1
+                 ? check_border(w, op, side[0], lack, lack)
+                 : check_border(w, op, side[0] - before - behind, before + lack, behind + lack);
     for (int i = 1; i >= 0; i--)
         side[i] += side[i] < want ? 2 * (want - side[i]) : 0;
     if (side[1] < want + lack)
@@ -192,19 +193,17 @@ static int fill_up(struct walk *w, const struct augment_op *op, uint32_t side[2]
 static int random_crop(struct walk *w, const struct augment_op *op)
 {
     struct bounds *b = &w->at;
-    int rc = op->has_padding ? pad(w, op) : 0;
+    const uint32_t *p = op->padding; /* left, top, right, bottom; 0 without one */
     bool fixed = b->height[0] == b->height[1] && b->width[0] == b->width[1];
-    if (!rc && op->pad_if_needed) {
-        uint32_t top = op->has_padding ? op->padding[1] : 0;
-        uint32_t left = op->has_padding ? op->padding[0] : 0;
-        if (!fixed && op->padding_mode != AUGMENT_CONSTANT)
-            return refuse(w, op, "pad_if_needed with this padding_mode wants pictures of one size");
-        rc = fill_up(w, op, b->height, op->size[0], top);
-        if (!rc)
-            rc = fill_up(w, op, b->width, op->size[1], left);
-        if (!rc)
-            rc = grown(w, op, b->height[1], b->width[1]);
-    }
+    int rc = op->has_padding ? pad(w, op) : 0;
+    if (!rc && op->pad_if_needed && !fixed && op->padding_mode != AUGMENT_CONSTANT)
+        return refuse(w, op, "pad_if_needed with this padding_mode wants pictures of one size");
+    if (!rc && op->pad_if_needed)
+        rc = fill_up(w, op, b->height, op->size[0], p[1], p[3]);
+    if (!rc && op->pad_if_needed)
+        rc = fill_up(w, op, b->width, op->size[1], p[0], p[2]);
+    if (!rc)
+        rc = grown(w, op, b->height[1], b->width[1]);
     if (rc)
         return rc;
     if (b->height[0] < op->size[0] || b->width[0] < op->size[1])
@@ -272,14 +271,14 @@ static int rotation(struct walk *w, const struct augment_op *op)
 
 /* ---- the walk ------------------------------------------------------------------------------ */
 
-static int step(struct walk *w, const struct augment_op *op);
+static int check_op(struct walk *w, const struct augment_op *op);
 
 static int random_apply(struct walk *w, const struct augment_op *op)
 {
     struct bounds before = w->at;
     for (const struct augment_op *child = op + 1; child <= op + op->children;
          child += 1 + child->children) {
-        int rc = step(w, child);
+        int rc = check_op(w, child);
         if (rc)
             return rc;
     }
@@ -299,7 +298,7 @@ static int random_apply(struct walk *w, const struct augment_op *op)
     return 0;
 }
 
-static int step(struct walk *w, const struct augment_op *op)
+static int check_op(struct walk *w, const struct augment_op *op)
 {
     struct bounds *b = &w->at;
     int rc = check_form(w, op);
@@ -451,7 +450,7 @@ static int walk(struct augment_plan *p, struct err *e)
     note_shape(&p->out, &w.at);
     const struct augment_op *first = p->chain->ops, *op = first;
     for (; op < first + p->chain->count; op += 1 + op->children) {
-        int rc = step(&w, op);
+        int rc = check_op(&w, op);
         if (rc)
             return rc;
         if (op + 1 + op->children <= first + p->tail.head_count)

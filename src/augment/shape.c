@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* torchvision's arithmetic where one number is given: the shorter side becomes that. */
-static void resize_shape(const struct augment_op *op, struct augment_shape *s)
+static void set_resized(const struct augment_op *op, struct augment_shape *s)
 {
     uint32_t height = op->size[0], width = op->size[1];
     if (width == 0) {
@@ -36,7 +36,7 @@ void augment_shape_after(const struct augment_op *op, const uint32_t *values,
         s->height += op->padding[1] + op->padding[3];
         break;
     case AUGMENT_RESIZE:
-        resize_shape(op, s);
+        set_resized(op, s);
         break;
     case AUGMENT_RANDOM_ROTATION:
         if (op->expand) {

@@ -5,6 +5,7 @@
 #include "client/sized.h"
 #include "fmnist.h"
 #include "pixels/convert.h"
+#include "spec/spec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,12 +31,8 @@ static struct convert_plan *make_convert(const struct augment_plan *p)
         .scale = t->scale,
         .dtype = t->floats ? FMNIST_FLOAT32 : FMNIST_UINT8,
         .layout = FMNIST_NCHW,
-        .normalise = t->mean_count || t->std_count,
     };
-    for (uint32_t c = 0; c < shape.channels; c++) {
-        shape.mean[c] = t->mean_count ? t->mean[t->mean_count == 1 ? 0 : c] : 0;
-        shape.std[c] = t->std_count ? t->std[t->std_count == 1 ? 0 : c] : 1;
-    }
+    convert_statistics(&shape, t->mean_count, t->mean, t->std_count, t->std);
     return convert_plan_new(&shape);
 }
 
@@ -60,12 +57,11 @@ int fmnist_augment_new(const char *text, uint32_t channels, uint32_t height, uin
     if (!text || !augment)
         return fail(FMNIST_EINVAL, "text and augment: want no NULL");
     *augment = NULL;
-    const uint32_t most = 4096;
-    if (!channels || channels > FMNIST_CHANNELS_MAX || !height || height > most || !width ||
-        width > most)
+    if (!channels || channels > FMNIST_CHANNELS_MAX || !height || height > SPEC_SIDE_MAX ||
+        !width || width > SPEC_SIDE_MAX)
         return fail(FMNIST_EINVAL,
                     "images of %u x %u x %u: want 1 to %d channels, sides of 1 to %u", channels,
-                    height, width, FMNIST_CHANNELS_MAX, most);
+                    height, width, FMNIST_CHANNELS_MAX, SPEC_SIDE_MAX);
     struct fmnist_augment *a = calloc(1, sizeof *a);
     if (!a)
         return fail(FMNIST_ENOMEM, "out of memory");
@@ -133,9 +129,9 @@ int fmnist_augment_draw(const struct fmnist_augment *a, uint64_t seed, uint64_t 
     if (!a || (count && (!indices || !values)))
         return fail(FMNIST_EINVAL, "augment, indices and values: want no NULL");
     uint32_t n = a->plan->chain->value_count;
-    for (uint64_t i = 0; i < count; i++)
-        for (uint32_t view = 0; view < views; view++, values += n)
-            augment_draw_counter(a->plan, seed, epoch, view, indices + i, 1, values);
+    for (uint32_t view = 0; view < views; view++)
+        augment_draw_counter(a->plan, seed, epoch, view, indices, count, values + view * n,
+                             (size_t)views * n);
     return FMNIST_OK;
 }
 

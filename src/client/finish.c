@@ -9,24 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Statistics: one value stands for every channel; none for `missing`. */
-static void spread(float *to, const float *from, uint32_t count, uint32_t channels, float missing)
-{
-    for (uint32_t c = 0; c < channels; c++)
-        to[c] = count ? from[count == 1 ? 0 : c] : missing;
-}
-
 static struct convert_plan *make_convert(const struct spec *spec, const struct augment_tail *tail,
                                          const struct convert_shape *image)
 {
     struct convert_shape shape = *image;
     shape.scale = tail ? tail->scale : CONVERT_DIVIDE;
-    bool own = tail && tail->floats;
-    uint32_t mean_count = own ? tail->mean_count : spec->mean_count;
-    uint32_t std_count = own ? tail->std_count : spec->std_count;
-    shape.normalise = mean_count || std_count;
-    spread(shape.mean, own ? tail->mean : spec->mean, mean_count, shape.channels, 0);
-    spread(shape.std, own ? tail->std : spec->std, std_count, shape.channels, 1);
+    if (tail && tail->floats)
+        convert_statistics(&shape, tail->mean_count, tail->mean, tail->std_count, tail->std);
+    else
+        convert_statistics(&shape, spec->mean_count, spec->mean, spec->std_count, spec->std);
     return convert_plan_new(&shape);
 }
 

@@ -22,6 +22,21 @@ static size_t element_bytes(uint32_t dtype)
     }
 }
 
+static float statistic(uint32_t count, const float *values, uint32_t channel, float missing)
+{
+    return count ? values[count == 1 ? 0 : channel] : missing;
+}
+
+void convert_statistics(struct convert_shape *shape, uint32_t mean_count, const float *mean,
+                        uint32_t std_count, const float *std)
+{
+    shape->normalise = mean_count || std_count;
+    for (uint32_t c = 0; c < shape->channels; c++) {
+        shape->mean[c] = statistic(mean_count, mean, c, 0);
+        shape->std[c] = statistic(std_count, std, c, 1);
+    }
+}
+
 static bool same_float(float a, float b)
 {
     return memcmp(&a, &b, sizeof a) == 0; /* +0 and -0 can give different bytes */

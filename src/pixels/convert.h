@@ -41,6 +41,11 @@ struct convert_shape {
     float std[FMNIST_CHANNELS_MAX];
 };
 
+/* Sets normalise, mean and std. A count of 1 stands for every channel, and one of 0 for a mean of
+ * 0, a std of 1; where both are 0 nothing is normalised. */
+void convert_statistics(struct convert_shape *shape, uint32_t mean_count, const float *mean,
+                        uint32_t std_count, const float *std);
+
 struct convert_plan;
 
 /* Returns NULL when out of memory. The shape has been checked by the caller (asserted).

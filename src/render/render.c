@@ -21,6 +21,15 @@
  * queue, and what they push out of memory is little. */
 #define PAGES_AHEAD_BYTES (4u << 20)
 
+/* Scratches of chains that a worker keeps: it goes round streams, and the weights of resampling
+ * that lie in one take longer to make than a turn. */
+#define SCRATCHES 4u
+
+struct kept_scratch {
+    uint8_t of[16]; /* the ring_id of the plan that it is for */
+    struct augment_scratch *scratch;
+};
+
 struct render_scratch {
     uint32_t *indices; /* [capacity] */
     size_t capacity;
@@ -31,9 +40,8 @@ struct render_scratch {
     size_t unkept_bytes;
     void *resize; /* for resize_run */
     size_t resize_bytes;
-    struct augment_scratch *augment; /* owned; NULL: no chain was run yet */
-    uint8_t augment_of[16];          /* the ring_id of the plan that it is for */
-    uint32_t *values;                /* of a group and one view */
+    struct kept_scratch augment[SCRATCHES]; /* owned; the last used first, NULL behind them */
+    uint32_t *values;                       /* of a group and one view */
     size_t values_bytes;
 };
 
@@ -51,7 +59,8 @@ void render_scratch_free(struct render_scratch *scratch)
     free(scratch->unkept);
     free(scratch->resize);
     free(scratch->values);
-    augment_scratch_free(scratch->augment);
+    for (size_t i = 0; i < SCRATCHES; i++)
+        augment_scratch_free(scratch->augment[i].scratch);
     free(scratch);
 }
 
@@ -68,20 +77,31 @@ static bool grow(void **buffer, size_t *have, size_t want)
     return *buffer;
 }
 
-/* A worker goes round streams, but stays at one for some chunks. */
+/* Puts the plan's scratch first: one that is kept, or a new one in the place of the oldest. */
+static bool find_scratch(struct render_scratch *scratch, const struct render_plan *r)
+{
+    struct kept_scratch *kept = scratch->augment, found;
+    size_t i = 0;
+    while (i < SCRATCHES - 1 && kept[i].scratch && memcmp(kept[i].of, r->ring_id, 16) != 0)
+        i++;
+    found = kept[i];
+    if (!found.scratch || memcmp(found.of, r->ring_id, sizeof found.of) != 0) {
+        augment_scratch_free(found.scratch);
+        found.scratch = augment_scratch_new(r->augment);
+        memcpy(found.of, r->ring_id, sizeof found.of);
+    }
+    memmove(kept + 1, kept, i * sizeof *kept);
+    kept[0] = found;
+    return found.scratch;
+}
+
 static bool prepare_augment(struct render_scratch *scratch, const struct render_plan *r)
 {
     if (!r->augment)
         return true;
     size_t bytes = GROUP_SAMPLES * r->augment->chain->value_count * sizeof *scratch->values;
-    if (!grow((void **)&scratch->values, &scratch->values_bytes, bytes ? bytes : 1))
-        return false;
-    if (scratch->augment && !memcmp(scratch->augment_of, r->ring_id, sizeof r->ring_id))
-        return true;
-    augment_scratch_free(scratch->augment);
-    scratch->augment = augment_scratch_new(r->augment);
-    memcpy(scratch->augment_of, r->ring_id, sizeof r->ring_id);
-    return scratch->augment;
+    return grow((void **)&scratch->values, &scratch->values_bytes, bytes ? bytes : 1) &&
+           find_scratch(scratch, r);
 }
 
 static bool scratch_prepare(struct render_scratch *scratch, const struct render_plan *r,
@@ -175,7 +195,7 @@ static const uint32_t *draw(const struct render_plan *r, struct render_scratch *
     uint32_t count = r->augment->chain->value_count;
     if (r->spec.draws == FMNIST_DRAWS_COUNTER) {
         augment_draw_counter(r->augment, r->spec.seed, at->epoch, view, scratch->indices + first, n,
-                             scratch->values);
+                             scratch->values, count);
         return scratch->values;
     }
     const uint32_t *rows = r->list->values + (at->first + first) * r->views * count;
@@ -197,7 +217,7 @@ static void render_group(const struct render_plan *r, struct render_scratch *scr
     }
     for (uint32_t view = 0; view < r->views; view++) {
         const uint32_t *values = draw(r, scratch, at, first, n, view);
-        augment_run(r->augment, scratch->augment, samples, values, n, to);
+        augment_run(r->augment, scratch->augment[0].scratch, samples, values, n, to);
         for (size_t i = 0; i < n; i++)
             to[i] = (uint8_t *)to[i] + r->image_bytes;
     }

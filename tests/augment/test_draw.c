@@ -369,7 +369,7 @@ START_TEST(counter__keys_and_words__those_of_torch_func_random)
         struct augment_plan *plan = plan_of(known[i].chain, 28, 28);
         uint32_t *row = rows_of(plan, 1);
         augment_draw_counter(plan, known[i].seed, known[i].epoch, known[i].view, &known[i].sample,
-                             1, row);
+                             1, row, 0);
         const uint32_t *v = row + plan->chain->ops[known[i].op].first_value;
         for (int k = 0; k < 3; k++) {
             float want = (float)known[i].words[k] * 0x1p-8f;
@@ -384,7 +384,7 @@ END_TEST
 
 static void draw_one(const struct augment_plan *plan, uint32_t sample, uint32_t view, uint32_t *row)
 {
-    augment_draw_counter(plan, 11, 22, view, &sample, 1, row);
+    augment_draw_counter(plan, 11, 22, view, &sample, 1, row, 0);
 }
 
 /* A row belongs to its sample: not to the batch, nor to the place in it. */
@@ -399,7 +399,7 @@ START_TEST(counter__any_batch_and_order__the_samples_own_values)
     uint64_t random = 3;
     for (int i = 0; i < 300; i++)
         indices[i] = dice(&random, 60000);
-    augment_draw_counter(plan, 11, 22, 0, indices, 300, rows);
+    augment_draw_counter(plan, 11, 22, 0, indices, 300, rows, n);
     for (size_t i = 0; i < 300; i++) {
         draw_one(plan, indices[i], 0, one);
         ck_assert_mem_eq(one, rows + i * n, n * sizeof *one);
@@ -462,7 +462,7 @@ static double *numbers(const char *chain, uint32_t op, uint64_t seed, uint64_t e
     double *x = malloc((SAMPLES + 1) * sizeof *x);
     for (uint32_t i = 0; i < SAMPLES; i++)
         indices[i] = i;
-    augment_draw_counter(plan, seed, epoch, view, indices, SAMPLES, rows);
+    augment_draw_counter(plan, seed, epoch, view, indices, SAMPLES, rows, n);
     for (uint32_t i = 0; i < SAMPLES; i++)
         x[i] = (double)float_of(rows[i * n + plan->chain->ops[op].first_value]) / 65536;
     x[SAMPLES] = x[0];
@@ -865,7 +865,7 @@ START_TEST(check__any_chain__takes_what_is_drawn_and_what_can_be_run)
         ck_assert_msg(!augment_check_values(plan, rows, 100, &e), "%s: %s", text.at, e.text);
         for (uint32_t i = 0; i < 100; i++)
             indices[i] = i * 599;
-        augment_draw_counter(plan, (uint64_t)round, 1, 0, indices, 100, rows);
+        augment_draw_counter(plan, (uint64_t)round, 1, 0, indices, 100, rows, n);
         ck_assert_msg(!augment_check_values(plan, rows, 100, &e), "%s: %s", text.at, e.text);
         try_row(plan, rows);
         for (uint32_t i = 0; n && i < 100; i++) {

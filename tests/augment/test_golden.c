@@ -128,12 +128,8 @@ static void check_pixels(const struct record *r, const struct augment_plan *plan
         .scale = t->scale,
         .dtype = t->floats ? FMNIST_FLOAT32 : FMNIST_UINT8,
         .layout = FMNIST_NCHW,
-        .normalise = t->mean_count || t->std_count,
     };
-    for (uint32_t c = 0; c < shape.channels; c++) {
-        shape.mean[c] = t->mean_count ? t->mean[t->mean_count == 1 ? 0 : c] : 0;
-        shape.std[c] = t->std_count ? t->std[t->std_count == 1 ? 0 : c] : 1;
-    }
+    convert_statistics(&shape, t->mean_count, t->mean, t->std_count, t->std);
     struct convert_plan *convert = convert_plan_new(&shape);
     struct augment_scratch *scratch = augment_scratch_new(plan);
     size_t in = (size_t)r->channels * r->height * r->width, head = augment_sample_bytes(plan);

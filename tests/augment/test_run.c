@@ -34,7 +34,7 @@ static uint32_t *draw(const struct augment_plan *plan, uint64_t seed, uint32_t c
     struct err e = {""};
     for (uint32_t i = 0; i < count; i++)
         indices[i] = i;
-    augment_draw_counter(plan, seed, 0, 0, indices, count, values);
+    augment_draw_counter(plan, seed, 0, 0, indices, count, values, plan->chain->value_count);
     ck_assert_msg(!augment_check_values(plan, values, count, &e), "%s", e.text);
     free(indices);
     return values;
