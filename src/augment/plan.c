@@ -143,16 +143,17 @@ static void set_size(struct bounds *b, uint32_t height, uint32_t width)
     b->width[0] = b->width[1] = width;
 }
 
-/* A border is made of the picture's own pixels, each at most once. */
+/* A tensor's border has each of its pixels at most once; a picture's goes on, mirrored again. */
 static int check_border(const struct walk *w, const struct augment_op *op, uint32_t side,
                         uint32_t before, uint32_t behind)
 {
-    uint32_t most = op->padding_mode == AUGMENT_REFLECT     ? side - 1
-                    : op->padding_mode == AUGMENT_SYMMETRIC ? side
-                                                            : UINT32_MAX;
-    if (before <= most && behind <= most)
+    bool mirrored = op->padding_mode == AUGMENT_REFLECT || op->padding_mode == AUGMENT_SYMMETRIC;
+    uint32_t most = op->padding_mode == AUGMENT_REFLECT ? side - 1 : side;
+    if (w->at.form == AUGMENT_PICTURE || !mirrored || (before <= most && behind <= most))
         return 0;
-    return refuse(w, op, "padding %u and %u at a side of %u: this padding_mode takes at most %u",
+    return refuse(w, op,
+                  "padding %u and %u at a side of %u of a tensor: this padding_mode takes at "
+                  "most %u",
                   before, behind, side, most);
 }
 

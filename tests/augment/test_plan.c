@@ -43,6 +43,7 @@ static const struct {
      {1, 51, 28, AUGMENT_PICTURE},
      1,
      false},
+    {"pad(70,padding-mode=symmetric)", 1, 28, 28, {1, 168, 168, AUGMENT_PICTURE}, 1, false},
     {"pad((1,2,3,4)) to-tensor normalize(0.5,0.5)", 3, 8, 9, {3, 14, 13, AUGMENT_PICTURE}, 1, true},
     {"center-crop(40)", 1, 28, 28, {1, 40, 40, AUGMENT_PICTURE}, 1, false},
     {"resize((5,7))", 1, 28, 28, {1, 5, 7, AUGMENT_PICTURE}, 1, false},
@@ -133,7 +134,7 @@ static const struct {
     const char *why;
 } wrong[] = {
     {"random-crop(30)", 1, "augment[0], random-crop: size 30 x 30 is larger"},
-    {"random-horizontal-flip random-crop(28,padding=30,padding-mode=reflect)", 1,
+    {"to-image random-crop(28,padding=30,padding-mode=reflect)", 1,
      "augment[1], random-crop: padding 30"},
     {"to-image random-crop((60,28),padding=(0,0,0,27),pad-if-needed=true,padding-mode=reflect)", 1,
      "augment[1], random-crop: padding 5 and 32 at a side of 28"},

@@ -1,14 +1,17 @@
 """torchvision's transforms as chains: what each becomes, what is refused, and by which words.
 Pixels and draws of random ones are the harness' (harness/chains.py)."""
 
+import random
+
 import pytest
 
+numpy = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision_here", exc_type=ImportError)
 
 from torchvision_here import transforms as T, v2  # noqa: E402
 
-import PIL  # noqa: E402
+import PIL.Image  # noqa: E402
 from fmnist import _torch_transforms as known, errors  # noqa: E402
 from torchvision.transforms import InterpolationMode  # noqa: E402
 
@@ -168,3 +171,25 @@ def test_grid_rule__this_pytorch__is_one_of_two():
     chain = known.chain_of(T.Compose([T.RandomRotation(5), T.ToTensor(), T.RandomRotation(5)]))
     assert [f"grid={known.grid_rule()}" in part for part in chain.text.split(" to-tensor")] == [
         False, True]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge"])
+@pytest.mark.parametrize("kind", [T, v2], ids=["v1", "v2"])
+def test_pictures__borders_wider_than_they_are__as_torchvisions(kind, mode):
+    dice = random.Random(mode)
+    for seed in range(40):
+        shape = dice.randint(1, 9), dice.randint(1, 9), dice.choice([1, 3])
+        padding = [dice.randint(0, 25) for _ in range(4)]
+        transform = kind.Pad(padding, padding_mode=mode) if seed % 2 else kind.RandomCrop(
+            (dice.randint(1, 40), dice.randint(1, 40)), padding, True, padding_mode=mode)
+        image = numpy.random.default_rng(seed).integers(0, 256, shape, numpy.uint8)
+        chain = known.chain_of(T.Compose([transform, T.PILToTensor()])).compiled(
+            shape[2], *shape[:2])
+        count, *made = chain.info()[:4]
+        values, levels = numpy.zeros((1, count), numpy.uint32), numpy.empty(made, numpy.uint8)
+        torch.manual_seed(seed)
+        chain.draw_torch(torch.get_rng_state().numpy(), 0, numpy.ones(1, numpy.uint32), values)
+        chain.run(numpy.ascontiguousarray(image.transpose(2, 0, 1)), values, levels)
+        picture = PIL.Image.fromarray(image[..., 0] if shape[2] == 1 else image)
+        want = numpy.asarray(transform(picture)).reshape(*made[1:], shape[2]).transpose(2, 0, 1)
+        assert numpy.array_equal(levels, want), (transform, shape)
