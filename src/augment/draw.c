@@ -89,42 +89,48 @@ static void middle_box(const struct augment_op *op, const struct augment_shape *
     put_box(v, (s->height - height) / 2, (s->width - width) / 2, height, width);
 }
 
+/* A try at a box of an area and a ratio. Of random-resized-crop the ratio is width to
+ * height, and the box may be the whole picture; of random-erasing height to width, and it may not.
+ */
+static bool draw_box(struct words *w, const struct augment_op *op, const struct augment_shape *s,
+                     uint32_t *v)
+{
+    bool erasing = op->kind == AUGMENT_RANDOM_ERASING;
+    double target = (double)s->height * s->width * words_uniform(w, op->scale[0], op->scale[1]);
+    double ratio = words_exp(words_uniform(w, op->log_ratio[0], op->log_ratio[1]));
+    double a = rint(sqrt(target * ratio)), b = rint(sqrt(target / ratio));
+    double height = erasing ? a : b, width = erasing ? b : a;
+    bool fits = erasing ? height < s->height && width < s->width
+                        : height >= 1 && height <= s->height && width >= 1 && width <= s->width;
+    if (!fits)
+        return false;
+    uint32_t top = words_below(w, s->height - (uint32_t)height + 1);
+    uint32_t left = words_below(w, s->width - (uint32_t)width + 1);
+    put_box(v, top, left, (uint32_t)height, (uint32_t)width);
+    return true;
+}
+
+static bool find_box(struct words *w, const struct augment_op *op, const struct augment_shape *s,
+                     uint32_t *v)
+{
+    for (int i = 0; i < TRIES; i++)
+        if (draw_box(w, op, s, v))
+            return true;
+    return false;
+}
+
 static void draw_resized_crop(struct words *w, const struct augment_op *op,
                               const struct augment_shape *s, uint32_t *v)
 {
-    double area = (double)s->height * s->width;
-    for (int i = 0; i < TRIES; i++) {
-        double target = area * words_uniform(w, op->scale[0], op->scale[1]);
-        double ratio = words_exp(words_uniform(w, op->log_ratio[0], op->log_ratio[1]));
-        double width = rint(sqrt(target * ratio)), height = rint(sqrt(target / ratio));
-        if (width < 1 || width > s->width || height < 1 || height > s->height)
-            continue;
-        uint32_t top = words_below(w, s->height - (uint32_t)height + 1);
-        uint32_t left = words_below(w, s->width - (uint32_t)width + 1);
-        put_box(v, top, left, (uint32_t)height, (uint32_t)width);
-        return;
-    }
-    middle_box(op, s, v);
+    if (!find_box(w, op, s, v))
+        middle_box(op, s, v);
 }
 
 static void draw_erasing(struct words *w, const struct augment_op *op,
                          const struct augment_shape *s, uint32_t *v)
 {
-    double area = (double)s->height * s->width;
-    put_box(v, 0, 0, 0, 0);
-    if (!happens(w, op))
-        return;
-    for (int i = 0; i < TRIES; i++) {
-        double target = area * words_uniform(w, op->scale[0], op->scale[1]);
-        double ratio = words_exp(words_uniform(w, op->log_ratio[0], op->log_ratio[1]));
-        double height = rint(sqrt(target * ratio)), width = rint(sqrt(target / ratio));
-        if (height >= s->height || width >= s->width)
-            continue;
-        uint32_t top = words_below(w, s->height - (uint32_t)height + 1);
-        uint32_t left = words_below(w, s->width - (uint32_t)width + 1);
-        put_box(v, top, left, (uint32_t)height, (uint32_t)width);
-        return;
-    }
+    if (!happens(w, op) || !find_box(w, op, s, v))
+        put_box(v, 0, 0, 0, 0);
 }
 
 static void draw_jitter(struct words *w, const struct augment_op *op, uint32_t *v)

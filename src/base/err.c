@@ -12,7 +12,7 @@ void err_make_line(char *text)
             *text = '?';
 }
 
-static void finish(struct err *e, size_t wanted)
+static void end_text(struct err *e, size_t wanted)
 {
     if (wanted >= sizeof e->text)
         memcpy(e->text + sizeof e->text - 4, "...", 4);
@@ -31,7 +31,7 @@ int err_set(struct err *e, int code, const char *format, ...)
         return code;
     va_list args;
     va_start(args, format);
-    finish(e, format_text(e, format, args));
+    end_text(e, format_text(e, format, args));
     va_end(args);
     return code;
 }
@@ -48,7 +48,7 @@ int err_sys(struct err *e, int code, const char *format, ...)
         int m = snprintf(e->text + n, sizeof e->text - n, ": %s", strerror(-code));
         n += m < 0 ? 0 : (size_t)m;
     }
-    finish(e, n);
+    end_text(e, n);
     return code;
 }
 
@@ -65,6 +65,6 @@ int err_prefix(struct err *e, int code, const char *format, ...)
         int m = snprintf(e->text + n, sizeof e->text - n, ": %s", inner.text);
         n += m < 0 ? 0 : (size_t)m;
     }
-    finish(e, n);
+    end_text(e, n);
     return code;
 }

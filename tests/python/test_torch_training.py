@@ -133,6 +133,36 @@ def crop_flip_erase():
                       T.Normalize((0.2860,), (0.3530,)), T.RandomErasing(p=0.5)])
 
 
+def killed_and_resumed(tmp_path, loader_of, options, saved, killed):
+    """A training of two epochs in a process that ends by SIGKILL behind the batch `killed`, and
+    another's rest of it, from what the first wrote behind the batch `saved`: (epoch, step)."""
+    checkpoint = tmp_path / "checkpoint.pt"
+    program = f"""
+import os, sys, torch
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+from test_torch_training import Training, {loader_of.__name__}
+torch.set_num_threads(1)
+training, loader = Training(42), {loader_of.__name__}(**{options!r})
+for epoch in range(2):
+    for step, (X, y) in enumerate(loader):
+        training.step(X, y)
+        if (epoch, step) == {saved}:
+            torch.save(dict(training.state(), loader=loader.state_dict()), {str(checkpoint)!r})
+        if (epoch, step) == {killed}:
+            os.kill(os.getpid(), 9)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], timeout=120)
+    assert ended.returncode == -9
+    state = torch.load(checkpoint, weights_only=False)
+    training, loader = Training(1), loader_of(**options)
+    training.go_on_from(state)
+    loader.load_state_dict(state["loader"])
+    for _ in range(2):
+        for X, y in loader:
+            training.step(X, y)
+    return training
+
+
 @pytest.mark.parametrize("workers", [
     {}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}],
     ids=["0", "2", "2-persistent"])
@@ -145,62 +175,16 @@ def test_lenet__augmented__same_losses_and_weights_also_resumed(daemon, raw_trai
     assert len(mine.losses) == 2 * 32
     assert mine.losses == theirs.losses and mine.weights() == theirs.weights()
 
-    checkpoint = tmp_path / "checkpoint.pt"
-    program = f"""
-import os, sys, torch
-sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
-from test_torch_training import Training, augmented
-torch.set_num_threads(1)
-training, loader = Training(42), augmented(**{workers!r})
-for epoch in range(2):
-    for step, (X, y) in enumerate(loader):
-        training.step(X, y)
-        if (epoch, step) == (0, 13):
-            torch.save(dict(training.state(), loader=loader.state_dict()), {str(checkpoint)!r})
-        if (epoch, step) == (0, 17):
-            os.kill(os.getpid(), 9)
-"""
-    killed = subprocess.run([sys.executable, "-c", program], timeout=120)
-    assert killed.returncode == -9
-    state = torch.load(checkpoint, weights_only=False)
-    training, loader = Training(1), augmented(**workers)
-    training.go_on_from(state)
-    loader.load_state_dict(state["loader"])
-    for _ in range(2):
-        for X, y in loader:
-            training.step(X, y)
-    assert training.losses == theirs.losses and training.weights() == theirs.weights()
+    resumed = killed_and_resumed(tmp_path, augmented, workers, saved=(0, 13), killed=(0, 17))
+    assert resumed.losses == theirs.losses and resumed.weights() == theirs.weights()
 
 
 @pytest.mark.parametrize("batch_size", [64, 250])
 def test_lenet__killed_and_resumed__as_if_never(daemon, tmp_path, batch_size):
     options = dict(split="test", batch_size=batch_size)
     whole = run(ours(**options))
-    checkpoint = tmp_path / "checkpoint.pt"
-    program = f"""
-import os, sys, torch
-sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
-from test_torch_training import Training, ours
-torch.set_num_threads(1)
-training, loader = Training(42), ours(**{options!r})
-for epoch in range(2):
-    for step, (X, y) in enumerate(loader):
-        training.step(X, y)
-        if (epoch, step) == (1, 20):
-            torch.save(dict(training.state(), loader=loader.state_dict()), {str(checkpoint)!r})
-        if (epoch, step) == (1, 23):
-            os.kill(os.getpid(), 9)
-"""
-    killed = subprocess.run([sys.executable, "-c", program], timeout=120)
-    assert killed.returncode == -9
-    state = torch.load(checkpoint, weights_only=False)
-    training, loader = Training(1), ours(**options)
-    training.go_on_from(state)
-    loader.load_state_dict(state["loader"])
-    for _ in range(2):
-        for X, y in loader:
-            training.step(X, y)
-    assert training.losses == whole.losses and training.weights() == whole.weights()
+    resumed = killed_and_resumed(tmp_path, ours, options, saved=(1, 20), killed=(1, 23))
+    assert resumed.losses == whole.losses and resumed.weights() == whole.weights()
 
 
 # The barrier lets gloo's own threads finish, and os._exit skips torch's teardown: without them
