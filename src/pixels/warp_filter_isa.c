@@ -104,7 +104,7 @@ static inline reals real_floor(reals v)
 #endif
 }
 
-/* Towards 0; any number where it is too large. */
+/* Towards 0. */
 static inline wholes to_wholes(reals v)
 {
 #if LANES == 8
@@ -209,6 +209,13 @@ INLINE struct spots spots_at(const struct warp *w, uint32_t column, uint32_t row
     return s;
 }
 
+/* Pixels that lie outside take the first of the picture, so that no place leaves it. */
+INLINE void bring_inside(struct spots *s)
+{
+    s->x = chosen(s->inside, s->x, (reals){0});
+    s->y = chosen(s->inside, s->y, (reals){0});
+}
+
 INLINE void store_inside(const struct spots *s, reals level, double fill, uint8_t *out)
 {
     store_levels(out, to_wholes(chosen(s->inside, level, (reals){0} + fill)));
@@ -221,6 +228,7 @@ INLINE void filter_pixels(const struct warp *w, const uint8_t *in, const double 
     const int taps = is_cubic ? 4 : 2, before = is_cubic ? 1 : 0;
     size_t in_plane = (size_t)w->in_h * w->in_w, out_plane = (size_t)w->out_h * w->out_w;
     struct spots s = spots_at(w, x, y);
+    bring_inside(&s);
     wholes left = to_wholes(s.x) - before, top = to_wholes(s.y) - before;
     wholes first = cut(left, (int32_t)w->in_w - 1), rows[4], bits[4];
     for (int k = 0; k < taps; k++) {
@@ -291,9 +299,9 @@ INLINE void quad_pixels(const struct warp *w, const uint32_t *quads, const doubl
 {
     const int32_t width = (int32_t)w->in_w + 1, count = width * ((int32_t)w->in_h + 1);
     struct spots s = spots_at(w, x, y);
-    wholes at = to_wholes(s.y * (double)width + s.x) + (width + 1);
     if (!all_inside)
-        at = cut(at, count - 1);
+        bring_inside(&s);
+    wholes at = to_wholes(s.y * (double)width + s.x) + (width + 1);
     out += (size_t)y * w->out_w + x;
     for (uint32_t p = 0; p < w->planes; p++, quads += count, out += (size_t)w->out_h * w->out_w) {
         wholes four = four_bytes((const uint8_t *)quads, at * 4), across = differences(four);
