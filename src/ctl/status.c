@@ -41,6 +41,9 @@ static void print_client(const json_t *client)
            mib(integer(s, "ring_bytes")), json_number_value(json_object_get(s, "render_seconds")),
            json_number_value(json_object_get(s, "waited_seconds")),
            json_number_value(json_object_get(s, "seconds")));
+    if (json_object_get(s, "augment"))
+        printf("  augmented (draws: %s, views: %lld): %s\n", text(s, "draws"),
+               (long long)integer(s, "views"), text(s, "augment"));
 }
 
 static void print_status(const json_t *all)

@@ -40,17 +40,22 @@ static json_t *describe_stream(const struct session *session)
     const struct render_plan *r = consumer->plan;
     const struct spec *s = &r->spec;
     struct progress p = pool_progress(pool, consumer);
-    json_t *all = json_pack(
-        "{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
-        "s:o, s:i, s:o, s:f}",
-        "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size, "resize",
-        spec_name("resize", s->resize), "height", (int)s->height, "width", (int)s->width, "dtype",
-        spec_name("dtype", s->dtype), "order", spec_name("order", s->order), "seed",
-        number(s->seed), "transport", spec_name("transport", s->transport), "epoch",
-        number(p.tail / r->sampler.steps), "step", number(p.tail % r->sampler.steps), "steps",
-        number(r->sampler.steps), "batches_ready", number(p.head - p.tail), "slots", (int)p.window,
-        "ring_bytes", number(stream_bytes(stream)), "consumers", (int)p.consumers,
-        "batches_rendered", number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
+    json_t *all =
+        json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:i, "
+                  "s:o, s:i, s:o, s:f}",
+                  "dataset", s->dataset, "split", s->split, "batch_size", (int)s->batch_size,
+                  "resize", spec_name("resize", s->resize), "height", (int)r->final.height, "width",
+                  (int)r->final.width, "dtype", spec_name("dtype", s->dtype), "order",
+                  spec_name("order", s->order), "seed", number(s->seed), "transport",
+                  spec_name("transport", s->transport), "epoch", number(p.tail / r->sampler.steps),
+                  "step", number(p.tail % r->sampler.steps), "steps", number(r->sampler.steps),
+                  "batches_ready", number(p.head - p.tail), "slots", (int)p.window, "ring_bytes",
+                  number(stream_bytes(stream)), "consumers", (int)p.consumers, "batches_rendered",
+                  number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
+    if (*s->augment)
+        json_object_update_new(all,
+                               json_pack("{s:s, s:s, s:i}", "augment", s->augment, "draws",
+                                         spec_name("draws", s->draws), "views", (int)s->views));
     struct session_stats f;
     session_stats(session, &f);
     json_object_update_new(all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",

@@ -264,6 +264,29 @@ START_TEST(caller__values_before_each_batch__its_images)
 }
 END_TEST
 
+START_TEST(status__an_augmented_stream__says_its_chain_and_size)
+{
+    begin();
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.augment = "random-crop(9) to-tensor";
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    char *text;
+    must(fmnist_status(client, &text));
+    json_t *root = json_loads(text, 0, NULL), *clients = json_object_get(root, "clients");
+    const json_t *told = NULL;
+    for (size_t i = 0; i < json_array_size(clients) && !told; i++)
+        told = json_object_get(json_array_get(clients, i), "stream");
+    ck_assert_str_eq(json_string_value(json_object_get(told, "augment")),
+                     "random-crop(size=9) to-tensor");
+    ck_assert_str_eq(json_string_value(json_object_get(told, "draws")), "counter");
+    ck_assert_int_eq(json_integer_value(json_object_get(told, "height")), 9);
+    json_decref(root);
+    free(text);
+    fmnist_close(stream);
+    end();
+}
+END_TEST
+
 static void refused(const struct fmnist_spec *spec, const char *why)
 {
     struct fmnist_stream *stream = NULL;
@@ -322,6 +345,7 @@ int main(void)
     tcase_add_test(tc, counter__resumed_at_every_batch__the_same_rest);
     tcase_add_loop_test(tc, list__draws_of_its_entries__each_batch_has_its_own, 0, CHAINS);
     tcase_add_loop_test(tc, caller__values_before_each_batch__its_images, 0, CHAINS);
+    tcase_add_test(tc, status__an_augmented_stream__says_its_chain_and_size);
     tcase_add_test(tc, open__what_a_chain_cannot_do__refused_by_name);
     suite_add_tcase(s, tc);
     return support_run(s);

@@ -37,7 +37,7 @@ def check(chain: Chain | None, native: _native.Augment, shape: tuple[int, int, i
             f"torch.get_default_dtype() is {torch.get_default_dtype()}: transforms draw other "
             'numbers then; want torch.float32, or draws="counter"')
     text = native.info()[5]
-    key = text, shape
+    key = text, shape, chain is None
     if key in _checked:
         return
     for what, takes, *how in _TORCH:
