@@ -228,11 +228,12 @@ python-sources:
 	@printf '%s\n' Makefile LICENSE include/fmnist.h \
 	  $(foreach m,$(sort client $(USES_client) server $(USES_server) python/native),$(wildcard src/$(m)/*.[ch]))
 
-# ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e the library alone
+# ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e and tests/faults the
+# ---- library alone
 
 TEST_SUPPORT := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/support/*.c))
 test_bins = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/$(1)/test_*.c))
-TESTS := $(foreach m,$(MODULES) e2e,$(call test_bins,$(m)))
+TESTS := $(foreach m,$(MODULES) e2e faults,$(call test_bins,$(m)))
 CHECK_LIBS = $(call pkg,--libs,check)
 # A test is the one thread that there is, and takes no lock.
 CFLAGS_tests := $(if $(filter __clang__,$(MACROS)),-Wno-thread-safety-analysis)
@@ -251,9 +252,12 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call uses,$
 endef
 $(foreach m,$(MODULES),$(eval $(call test_rule,$(m))))
 
-$(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
-	@mkdir -p $(@D)
-	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
+define program_test_rule
+$(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
+	@mkdir -p $$(@D)
+	$$(link) $$(CHECK_LIBS) -ljansson -lz -lm $$(LDLIBS)
+endef
+$(foreach m,e2e faults,$(eval $(call program_test_rule,$(m))))
 
 # A program with the header of its time, on the shared library of now: found beside it, as installed.
 FIRST_PROGRAM := $(BUILD)/tests/e2e/first/reader
