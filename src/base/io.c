@@ -2,6 +2,7 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -27,6 +28,15 @@ void fd_close(int *fd)
         close(*fd);
     *fd = -1;
     errno = saved;
+}
+
+void fd_open_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* gets the lowest number that is free */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    fd_close(&fd);
 }
 
 ssize_t read_full(int fd, void *buffer, size_t size)

@@ -18,6 +18,10 @@ int fd_error(struct err *e, int code, const char *what);
 /* Closes *fd unless it is -1, and sets it to -1. Keeps errno. */
 void fd_close(int *fd);
 
+/* Opens what a program was started without of its descriptors 0, 1 and 2, to nowhere: a file that
+ * got one of the numbers would be written to as standard error. Before anything else is opened. */
+void fd_open_standard(void);
+
 /* Reads until `size` bytes or end of file. Returns the bytes read, or a negative errno value. */
 ssize_t read_full(int fd, void *buffer, size_t size);
 

@@ -41,7 +41,7 @@ static void accept_one(struct sessions *all, int fd)
     struct session_peer who = {.fd = fd, .uid = peer.uid, .pid = peer.pid};
     rc = session_new(&s, all, &who, &failure);
     if (rc) {
-        log_warning("%s", failure.text);
+        refusals_add(&all->refusals, LOG_LEVEL_WARNING, peer.uid, rc, "%s", failure.text);
         return;
     }
     all->accepted++;
@@ -71,7 +71,8 @@ static void use_spare(struct acceptor *a, int reason)
 {
     struct err e;
     fd_error(&e, reason, "accept");
-    log_warning("a client was turned away: %s", e.text);
+    refusals_add(&a->sessions->refusals, LOG_LEVEL_WARNING, REFUSALS_NOBODY, reason,
+                 "a client was turned away: %s", e.text);
     fd_close(&a->spare_fd);
     int fd = accept4(a->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     turn_away(fd, e.text);

@@ -1,4 +1,5 @@
 /* fmnistd: reads its arguments and its config, and serves. */
+#include "base/io.h"
 #include "base/log.h"
 #include "fmnist.h"
 #include "server/server.h"
@@ -14,6 +15,8 @@
 #include <uv.h>
 #include <xxhash.h>
 #include <zlib.h>
+
+#define LOG_END_MS 300 /* that a standard error which takes nothing may hold the end up */
 
 #define DEFAULT_CONFIG "/etc/fmnistd/fmnistd.yaml"
 
@@ -163,11 +166,13 @@ static int serve(struct config *c, const struct server_options *options)
     /* Until there is something to reload (server.c). */
     signal(SIGHUP, SIG_IGN);
     raise_descriptor_limit();
-    int rc = server_run(c, options, &e);
+    int rc = log_start(&e);
     if (!rc)
-        return 0;
-    log_error("%s", e.text);
-    return exit_status(rc);
+        rc = server_run(c, options, &e);
+    if (rc)
+        log_error("%s", e.text);
+    log_end(LOG_END_MS);
+    return rc ? exit_status(rc) : 0;
 }
 
 int main(int argc, char **argv)
@@ -175,6 +180,7 @@ int main(int argc, char **argv)
     struct arguments a;
     struct config config;
     struct err e;
+    fd_open_standard();
     int status = parse_arguments(&a, argc, argv);
     if (status || a.finished)
         return status;

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define LOOK_MS 2000 /* what nothing tells us is looked at so often */
+
 /* Everything here is the loop thread's, but for what guards itself (session/services.h). */
 struct server {
     const struct server_options *options;
@@ -28,6 +30,7 @@ struct server {
     uv_loop_t loop;
     uv_async_t events; /* from the workers */
     uv_signal_t sigterm, sigint, sighup;
+    uv_timer_t look;
     uv_poll_t input;
     bool watches_input;
     bool stopping;
@@ -59,9 +62,11 @@ static void stop(struct server *server)
             server->services.pool); /* what a client holds stays, whoever is told first */
     while (server->sessions.first)
         session_close(server->sessions.first, FMNIST_EDEAD, "the daemon is shutting down");
+    refusals_tell(&server->sessions.refusals);
     uv_close((uv_handle_t *)&server->sigterm, NULL);
     uv_close((uv_handle_t *)&server->sigint, NULL);
     uv_close((uv_handle_t *)&server->sighup, NULL);
+    uv_close((uv_handle_t *)&server->look, NULL);
     if (server->watches_input)
         uv_close((uv_handle_t *)&server->input, NULL);
     uv_stop(&server->loop);
@@ -78,6 +83,12 @@ static void on_hangup(uv_signal_t *handle, int number)
     struct server *server = handle->data;
     log_info("SIGHUP: reading %s again", server->options->config_path);
     reload_start(&server->requests.reloader, NULL, NULL);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    refusals_tell(&server->sessions.refusals);
 }
 
 /* Whoever has the other end of the pipe ended, however that was, or wants us to end. */
@@ -114,7 +125,8 @@ static int init_loop(struct server *server, struct err *e)
             goto close_loop;
         signals[i]->data = server;
     }
-    server->events.data = server;
+    uv_timer_init(loop, &server->look);
+    server->events.data = server->look.data = server;
     return 0;
 
 close_loop:
@@ -208,6 +220,7 @@ static int start(struct server *server, struct err *e)
     rc = watch_signals(server, e);
     if (rc)
         return rc;
+    uv_timer_start(&server->look, on_look, LOOK_MS, LOOK_MS);
     rc = acceptor_start(&server->acceptor, &server->sessions, e);
     if (rc || !server->options->until_eof)
         return rc;

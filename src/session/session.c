@@ -201,10 +201,11 @@ void session_finish_reply(struct session *s)
         flush(s);
 }
 
-static void log_reason(const struct session *s, const char *why)
+static void log_reason(const struct session *s, int code, const char *why)
 {
-    log_info("client %llu (uid %u, pid %d): %s", (unsigned long long)s->id, (unsigned)s->uid,
-             (int)s->pid, why);
+    refusals_add(&s->all->refusals, LOG_LEVEL_INFO, s->uid, code,
+                 "client %llu (uid %u, pid %d): %s", (unsigned long long)s->id, (unsigned)s->uid,
+                 (int)s->pid, why);
 }
 
 static void reply_reason(struct session *s, uint16_t type, int code, const char *why)
@@ -217,7 +218,7 @@ static void reply_reason(struct session *s, uint16_t type, int code, const char 
 
 void session_refuse(struct session *s, int code, const char *why)
 {
-    log_reason(s, why);
+    log_reason(s, code, why);
     reply_reason(s, WIRE_REFUSED, code, why);
 }
 
@@ -238,7 +239,7 @@ void session_close(struct session *s, int code, const char *why)
     if (s->state == SESSION_CLOSING)
         return;
     if (why) {
-        log_reason(s, why);
+        log_reason(s, code, why);
         reply_error(s, code, why);
     }
     session_end(s);

@@ -27,6 +27,7 @@
 
 #include "session/frames.h"
 #include "session/place.h"
+#include "session/refusals.h"
 #include "session/reply.h"
 #include "session/upload.h"
 
@@ -64,6 +65,7 @@ struct sessions {
     uint32_t count;
     uint64_t last_id;
     uint64_t accepted, refused; /* since the start */
+    struct refusals refusals;   /* in the log */
 };
 
 struct session {

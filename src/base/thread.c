@@ -1,0 +1,14 @@
+/* Starts threads. Does not end them. */
+#include "base/thread.h"
+
+#include <signal.h>
+
+int thread_start(pthread_t *thread, void *(*run)(void *data), void *data)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(thread, NULL, run, data);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -rc;
+}
