@@ -1,9 +1,4 @@
 /* files ─reader─► bytes ─gzip─► IDX header, items ─convert─► sink ─► digest and target
- *
- * The items go to the target by pwrite: a mapping of the target would turn a full disk into a
- * SIGBUS. A huge page's bytes go in one call: where the file system can, the kernel then keeps them
- * in a huge page and maps them as one. In small pages a gather in random order misses the TLB for
- * every image (docs/performance.md says what that costs).
  */
 #include "dataset/build.h"
 
@@ -21,14 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE_BYTES      (2 * 1024 * 1024) /* x86's and arm64's huge page */
-#define STEP_BYTES       (256 * 1024)      /* is inflated and digested while in the CPU's cache */
-#define WRITE_BACK_BYTES (8 * 1024 * 1024)
-
 /* ---- one IDX file, pulled ------------------------------------------------------------------ */
 
 struct input {
     const struct source_file *file;
+    struct pulse *pulse;
     struct file_reader reader;
     struct gzip gzip;
     struct idx_header header;
@@ -36,7 +28,9 @@ struct input {
 
 static int next_bytes(void *data, const uint8_t **bytes, size_t *size, struct err *e)
 {
-    return file_reader_next(data, bytes, size, e);
+    struct input *in = data;
+    int rc = pulse_beat(in->pulse, e);
+    return rc < 0 ? rc : file_reader_next(&in->reader, bytes, size, e);
 }
 
 static int read_header(struct input *in, struct err *e)
@@ -80,12 +74,13 @@ static int check_size(const struct input *in, struct err *e)
 static int input_open(struct input *in, const struct build *b, int which, struct err *e)
 {
     in->file = &b->files[which];
+    in->pulse = b->pulse;
     int rc = file_reader_open(&in->reader, in->file->fd, in->file->id.size, b->use_uring, e);
     if (rc == FILE_READER_NO_URING && b->note)
         b->note(b->note_data, e->text);
     if (rc < 0)
         return rc;
-    struct gzip_source source = {.next = next_bytes, .data = &in->reader};
+    struct gzip_source source = {.next = next_bytes, .data = in};
     rc = gzip_open(&in->gzip, &source, e);
     if (rc == 0)
         rc = read_header(in, e);
@@ -137,16 +132,6 @@ static int take_shapes(const struct input in[SOURCE_FILES], struct shape_rules r
 
 /* ---- the target ---------------------------------------------------------------------------- */
 
-struct sink {
-    int fd;
-    bool on_disk;
-    uint8_t *piece; /* owned, [PIECE_BYTES]: byte n of the target lies at n % PIECE_BYTES */
-    uint64_t at;    /* the target's next byte */
-    uint64_t written;
-    uint64_t written_back; /* up to here the kernel was told to begin */
-    struct XXH3_state_s *digest;
-};
-
 /* With on_disk a full disk shows here, before the work. */
 static int reserve(const struct build *b, uint64_t bytes, struct err *e)
 {
@@ -157,76 +142,6 @@ static int reserve(const struct build *b, uint64_t bytes, struct err *e)
     if (ftruncate(b->target, (off_t)bytes) < 0)
         return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
     return 0;
-}
-
-static int sink_open(struct sink *k, const struct build *b, const struct dataset_split *s,
-                     struct err *e)
-{
-    *k = (struct sink){.fd = b->target, .on_disk = b->on_disk};
-    k->piece = aligned_alloc(PIECE_BYTES, PIECE_BYTES);
-    k->digest = split_digest_begin(s);
-    return k->piece && k->digest ? 0 : err_set(e, -ENOMEM, "no memory to build in");
-}
-
-static void sink_close(struct sink *k, uint8_t digest[16])
-{
-    if (k->digest)
-        split_digest_end(k->digest, digest);
-    free(k->piece);
-}
-
-static int sink_flush(struct sink *k, struct err *e)
-{
-    int rc =
-        pwrite_full(k->fd, k->piece + k->written % PIECE_BYTES, k->at - k->written, k->written);
-    if (rc < 0)
-        return err_set(e, BUILD_NO_TARGET, "writing at byte %" PRIu64 ": %s", k->written,
-                       strerror(-rc));
-    k->written = k->at;
-    /* The disk works while we inflate, so that the fsync at the end finds little to do. */
-    if (k->on_disk && k->at - k->written_back >= WRITE_BACK_BYTES) {
-        sync_file_range(k->fd, (off_t)k->written_back, (off_t)(k->at - k->written_back),
-                        SYNC_FILE_RANGE_WRITE);
-        k->written_back = k->at;
-    }
-    return 0;
-}
-
-/* Goes on at another byte. */
-static int sink_seek(struct sink *k, uint64_t at, struct err *e)
-{
-    int rc = sink_flush(k, e);
-    k->at = k->written = at;
-    return rc;
-}
-
-/* Where the next bytes are to be put, and how many there may be. */
-static uint8_t *sink_space(const struct sink *k, size_t *room)
-{
-    size_t used = k->at % PIECE_BYTES, left = PIECE_BYTES - used;
-    *room = left < STEP_BYTES ? left : STEP_BYTES;
-    return k->piece + used;
-}
-
-/* So many were put there. */
-static int sink_took(struct sink *k, size_t size, struct err *e)
-{
-    split_digest_add(k->digest, k->piece + k->at % PIECE_BYTES, size);
-    k->at += size;
-    return k->at % PIECE_BYTES ? 0 : sink_flush(k, e);
-}
-
-static int put(struct sink *k, const void *bytes, size_t size, struct err *e)
-{
-    const uint8_t *from = bytes;
-    int rc = 0;
-    for (size_t room; size > 0 && rc == 0; size -= room, from += room) {
-        uint8_t *to = sink_space(k, &room);
-        room = size < room ? size : room;
-        memcpy(to, from, room);
-        rc = sink_took(k, room, e);
-    }
-    return rc;
 }
 
 /* ---- conversion ---------------------------------------------------------------------------- */
@@ -244,7 +159,7 @@ static int put_transposed(struct input *in, const struct dataset_split *s, struc
                           struct err *e)
 {
     uint64_t image_bytes = cache_layout(s).image_bytes;
-    uint64_t batch = image_bytes < STEP_BYTES ? STEP_BYTES / image_bytes : 1;
+    uint64_t batch = image_bytes < SINK_STEP_BYTES ? SINK_STEP_BYTES / image_bytes : 1;
     uint8_t *stored = malloc(batch * image_bytes), *upright = malloc(image_bytes);
     int rc = stored && upright ? 0 : err_set(e, -ENOMEM, "no memory for %" PRIu64 " images", batch);
     for (uint64_t done = 0; rc == 0 && done < s->count; done += batch) {
@@ -253,7 +168,7 @@ static int put_transposed(struct input *in, const struct dataset_split *s, struc
         rc = input_read(in, stored, batch * image_bytes, done * image_bytes, e);
         for (uint64_t i = 0; rc == 0 && i < batch; i++) {
             transpose_image(s, stored + i * image_bytes, upright);
-            rc = put(k, upright, image_bytes, e);
+            rc = sink_put(k, upright, image_bytes, e);
         }
     }
     free(stored);
@@ -299,7 +214,7 @@ static void convert_labels(const struct idx_header *h, const uint8_t *stored, ui
 static int put_labels(struct input *in, struct dataset_split *s, struct sink *k, struct err *e)
 {
     uint64_t stride = in->header.data_bytes / s->count;
-    uint64_t batch = stride < STEP_BYTES ? STEP_BYTES / stride : 1;
+    uint64_t batch = stride < SINK_STEP_BYTES ? SINK_STEP_BYTES / stride : 1;
     if (batch > LABEL_BATCH)
         batch = LABEL_BATCH;
     int32_t labels[LABEL_BATCH];
@@ -318,7 +233,7 @@ static int put_labels(struct input *in, struct dataset_split *s, struct sink *k,
             s->label_min = labels[i] < s->label_min ? labels[i] : s->label_min;
             s->label_max = labels[i] > s->label_max ? labels[i] : s->label_max;
         }
-        rc = put(k, labels, batch * sizeof *labels, e);
+        rc = sink_put(k, labels, batch * sizeof *labels, e);
     }
     free(buffer);
     return rc ? rc : input_end(in, e);
@@ -342,8 +257,8 @@ static int put_content(const struct build *b, struct input in[SOURCE_FILES],
     int rc = reserve(b, l.end, e);
     if (rc)
         return rc;
-    struct sink k;
-    rc = sink_open(&k, b, s, e);
+    struct sink k = {.fd = b->target, .on_disk = b->on_disk, .pulse = b->pulse};
+    rc = sink_open(&k, s, e);
     if (rc == 0)
         rc = sink_seek(&k, l.images, e);
     if (rc == 0)

@@ -7,12 +7,15 @@
 #define DATASET_BUILD_H
 
 #include "dataset/cache_format.h"
+#include "dataset/pulse.h"
 #include "dataset/shapes.h"
+#include "dataset/sink.h"
 #include "dataset/source.h"
 
 struct build {
     const struct source_file *files; /* [SOURCE_FILES], open */
     struct shape_rules rules;
+    struct pulse *pulse;
     bool use_uring;
     bool on_disk; /* the target is a file: take the space first, begin to write it back early */
     int target;   /* an empty file or memfd, open for writing */
@@ -21,11 +24,12 @@ struct build {
 };
 
 /* build_split: the files may be right, but the target cannot be written; text says why. */
-enum { BUILD_NO_TARGET = 1 };
+enum { BUILD_NO_TARGET = SINK_NO_TARGET };
 
 /* Builds into the target and describes it in *s (all but map, images and labels).
  * Returns 0 or BUILD_NO_TARGET.
- * Errors: -EINVAL what is in the files is wrong, -ENOMEM, -EIO ...; text names the file. */
+ * Errors: -EINVAL what is in the files is wrong, -ECANCELED, -ENOMEM, -EIO ...; text names the
+ * file. */
 int build_split(const struct build *b, struct dataset_split *s, struct err *e);
 
 /* Reads and checks the headers of the files only, and describes what they state in *s; takes no

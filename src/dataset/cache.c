@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,9 +83,9 @@ void cache_stem(char stem[CACHE_STEM_SIZE], const char *name, const char *split)
             *p = '_';
 }
 
-static void file_name(char name[CACHE_STEM_SIZE + 8], const char *stem, const char *ending)
+void cache_file_name(char name[CACHE_NAME_SIZE], const char *stem, const char *ending)
 {
-    snprintf(name, CACHE_STEM_SIZE + 8, "%s.%s", stem, ending);
+    snprintf(name, CACHE_NAME_SIZE, "%s.%s", stem, ending);
 }
 
 /* ---- finding ------------------------------------------------------------------------------- */
@@ -130,25 +129,47 @@ static int check_file(int fd, const struct cache_origin *origin, struct dataset_
     return same_origin(&found, origin, why);
 }
 
-static int check_content(const struct dataset_split *s, struct err *why)
+static int digest_content(const struct dataset_split *s, struct XXH3_state_s *state,
+                          struct pulse *pulse, struct err *why)
+{
+    const struct {
+        const void *bytes;
+        uint64_t size;
+    } parts[] = {{s->images, s->count * cache_layout(s).image_bytes},
+                 {s->labels, s->count * sizeof *s->labels}};
+    for (int i = 0; i < 2; i++)
+        for (uint64_t at = 0, n; at < parts[i].size; at += n) {
+            const uint8_t *bytes = (const uint8_t *)parts[i].bytes + at;
+            n = parts[i].size - at < CACHE_STEP_BYTES ? parts[i].size - at : CACHE_STEP_BYTES;
+            int rc = pulse_beat(pulse, why);
+            if (rc < 0)
+                return rc;
+            rc = cache_read_in(bytes, n);
+            if (rc < 0)
+                return err_set(why, CACHE_UNFIT, "reading it: %s", strerror(-rc));
+            split_digest_add(state, bytes, n);
+        }
+    return 0;
+}
+
+static int check_content(const struct dataset_split *s, struct pulse *pulse, struct err *why)
 {
     struct XXH3_state_s *state = split_digest_begin(s);
     if (!state)
         return err_set(why, CACHE_UNFIT, "there is no memory to check it");
     uint8_t digest[16];
-    split_digest_add(state, s->images, s->count * cache_layout(s).image_bytes);
-    split_digest_add(state, s->labels, s->count * sizeof *s->labels);
+    int rc = digest_content(s, state, pulse, why);
     split_digest_end(state, digest);
-    if (memcmp(digest, s->digest, sizeof digest) != 0)
-        return err_set(why, CACHE_UNFIT, "its content is damaged");
-    return 0;
+    if (rc == 0 && memcmp(digest, s->digest, sizeof digest) != 0)
+        rc = err_set(why, CACHE_UNFIT, "its content is damaged");
+    return rc;
 }
 
 int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
-               struct dataset_split *s, struct err *why)
+               struct dataset_split *s, struct pulse *pulse, struct err *why)
 {
-    char name[CACHE_STEM_SIZE + 8];
-    file_name(name, stem, "cache");
+    char name[CACHE_NAME_SIZE];
+    cache_file_name(name, stem, "cache");
     memset(s, 0, sizeof *s);
     int fd = openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
@@ -161,7 +182,7 @@ int cache_find(const struct cache *c, const char *stem, const struct cache_origi
     fd_close(&fd);
     if (rc)
         return rc;
-    rc = check_content(s, why);
+    rc = check_content(s, pulse, why);
     if (rc) {
         munmap(s->map, s->map_bytes);
         memset(s, 0, sizeof *s);
@@ -171,28 +192,10 @@ int cache_find(const struct cache *c, const char *stem, const struct cache_origi
 
 /* ---- building ------------------------------------------------------------------------------ */
 
-int cache_lock(const struct cache *c, const char *stem, bool wait, int *lock, struct err *e)
-{
-    char name[CACHE_STEM_SIZE + 8];
-    file_name(name, stem, "lock");
-    *lock = openat(c->dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (*lock < 0)
-        return err_sys(e, -errno, "opening %s", name);
-    int rc;
-    do
-        rc = flock(*lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
-    while (rc < 0 && errno == EINTR);
-    if (rc == 0)
-        return 0;
-    int code = errno;
-    fd_close(lock);
-    return code == EWOULDBLOCK ? CACHE_BUSY : err_sys(e, -code, "locking %s", name);
-}
-
 int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e)
 {
-    char name[CACHE_STEM_SIZE + 8];
-    file_name(name, stem, "tmp");
+    char name[CACHE_NAME_SIZE];
+    cache_file_name(name, stem, "tmp");
     cache_discard(c, stem); /* a killed builder's */
     *fd = openat(c->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     return *fd < 0 ? err_sys(e, -errno, "making %s", name) : 0;
@@ -200,9 +203,9 @@ int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e
 
 int cache_commit(const struct cache *c, const char *stem, int fd, struct err *e)
 {
-    char from[CACHE_STEM_SIZE + 8], to[CACHE_STEM_SIZE + 8];
-    file_name(from, stem, "tmp");
-    file_name(to, stem, "cache");
+    char from[CACHE_NAME_SIZE], to[CACHE_NAME_SIZE];
+    cache_file_name(from, stem, "tmp");
+    cache_file_name(to, stem, "cache");
     /* A failed fsync is final: the kernel may have dropped the pages and say 0 the next time. */
     if (fsync(fd) < 0)
         return err_sys(e, -errno, "syncing %s", from);
@@ -215,7 +218,7 @@ int cache_commit(const struct cache *c, const char *stem, int fd, struct err *e)
 
 void cache_discard(const struct cache *c, const char *stem)
 {
-    char name[CACHE_STEM_SIZE + 8];
-    file_name(name, stem, "tmp");
+    char name[CACHE_NAME_SIZE];
+    cache_file_name(name, stem, "tmp");
     unlinkat(c->dir, name, 0);
 }

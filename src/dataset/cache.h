@@ -2,7 +2,7 @@
  *
  *     STEM.cache   a whole, synced file (cache_format.h), or none: it appears by rename
  *     STEM.tmp     being built, by the holder of the lock; what a killed builder left is replaced
- *     STEM.lock    flock(2); never deleted, or two builders could hold two files of the same name
+ *     STEM.lock    who builds (cache_lock.h)
  *
  * The stem is "DATASET-SPLIT" with everything but letters, digits, '.', '_' and '-' made '_'. Two
  * datasets of one stem take turns and stay right: the origin in the header tells them apart.
@@ -12,6 +12,7 @@
 #define DATASET_CACHE_H
 
 #include "dataset/cache_format.h"
+#include "dataset/pulse.h"
 
 struct cache {
     int dir; /* -1: closed */
@@ -28,21 +29,19 @@ void cache_close(struct cache *c);
 /* `name` is at most DATASET_NAME_SIZE - 1 long. */
 void cache_stem(char stem[CACHE_STEM_SIZE], const char *name, const char *split);
 
+#define CACHE_NAME_SIZE (CACHE_STEM_SIZE + 8)
+
+/* "STEM.ending". */
+void cache_file_name(char name[CACHE_NAME_SIZE], const char *stem, const char *ending);
+
 /* Named outcomes of cache_find. */
 enum { CACHE_NONE = 1, CACHE_UNFIT = 2 };
 
 /* Maps the file of the stem where it is whole, of this origin, and its content has its digest.
- * Returns 0 with *s filled, CACHE_NONE, or CACHE_UNFIT with the reason as text. */
+ * Returns 0 with *s filled, CACHE_NONE, or CACHE_UNFIT with the reason as text.
+ * Errors: -ECANCELED by the pulse. */
 int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
-               struct dataset_split *s, struct err *why);
-
-/* cache_lock: somebody else is building. */
-enum { CACHE_BUSY = 1 };
-
-/* Takes the stem's lock; with `wait` after whoever has it.
- * Returns 0 with *lock to be closed, or CACHE_BUSY without `wait`.
- * Errors: -EACCES, -EROFS, -ENOSPC, -ENOLCK ... */
-int cache_lock(const struct cache *c, const char *stem, bool wait, int *lock, struct err *e);
+               struct dataset_split *s, struct pulse *pulse, struct err *why);
 
 /* Makes the empty STEM.tmp. Under the lock; end with cache_commit or cache_discard. */
 int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e);

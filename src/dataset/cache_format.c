@@ -147,8 +147,7 @@ void split_digest_end(struct XXH3_state_s *state, uint8_t digest[16])
 int cache_map(int fd, struct dataset_split *s, struct err *e)
 {
     struct cache_layout l = cache_layout(s);
-    /* Everything is read at least once, by the digest; one call is cheaper than a fault a page. */
-    void *map = mmap(NULL, l.end, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    void *map = mmap(NULL, l.end, PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED)
         return err_sys(e, -errno, "mapping %" PRIu64 " bytes", l.end);
     s->map = map;
@@ -156,6 +155,14 @@ int cache_map(int fd, struct dataset_split *s, struct err *e)
     s->images = (const uint8_t *)map + l.images;
     s->labels = (const int32_t *)((const uint8_t *)map + l.labels);
     return 0;
+}
+
+int cache_read_in(const void *bytes, size_t size)
+{
+    size_t before = (uintptr_t)bytes % PAGE_BYTES;
+    int rc = madvise((uint8_t *)bytes - before, size + before, MADV_POPULATE_READ);
+    /* Linux before 5.14 does not know it: each page is then read by the fault. */
+    return rc < 0 && (errno == EFAULT || errno == EHWPOISON) ? -EIO : 0;
 }
 
 #define PAGED_SHARE 64 /* one page of so many may be missing */

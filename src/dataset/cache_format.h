@@ -56,6 +56,13 @@ void split_digest_end(struct XXH3_state_s *state, uint8_t digest[16]);
  * Errors: -ENOMEM and what mmap(2) says. */
 int cache_map(int fd, struct dataset_split *s, struct err *e);
 
+/* A step of what goes through a whole split: a few milliseconds, where memory holds it. */
+#define CACHE_STEP_BYTES (4u << 20)
+
+/* Reads mapped bytes in: one call is cheaper than a fault a page.
+ * Returns 0, or -EIO where they cannot be read: the file ends before them, or its disk fails. */
+int cache_read_in(const void *bytes, size_t size);
+
 /* Whether memory does not hold the mapping, which was just read whole: more than 1/64 of its pages
  * are gone again. This sees every limit: the machine's, a cgroup's, what others use; a page that
  * was reclaimed by chance does not count. */

@@ -73,13 +73,17 @@ struct dataset_options {
      * nobody listens. */
     void (*warn)(void *data, const char *text);
     void *note_data;
+    /* Once it is true, from any thread, dataset_open ends with -ECANCELED: within 50 ms, unless a
+     * single read or write of the disk takes longer. NULL: nobody cancels. */
+    const _Atomic bool *cancel;
 };
 
 /* Opens every split of the source. A source without a class list or files of its own takes those
  * that its name is known for. Under a known name, content that was published under another known
  * one is refused; content that was never published is a warning.
  * Returns 0; *out is the caller's, end with dataset_close.
- * Errors: -ENOENT no such file, -EINVAL what is in it is wrong, -ENOMEM, -EIO; always with text.
+ * Errors: -ENOENT no such file, -EINVAL what is in it is wrong, -ECANCELED, -ENOMEM, -EIO; always
+ * with text.
  * A cache folder that cannot be written (-EROFS, -EACCES, -ENOSPC) is a note, not an error: the
  * split is then held in a sealed memfd.
  * Blocks: reads, inflates and writes files. */

@@ -11,7 +11,8 @@ static int look_at_split(const struct dataset_source *source, const struct known
     struct dataset_split s;
     int rc = find_files(source, known, split, files, e);
     if (rc == 0) {
-        struct build b = {.files = files, .rules = find_rules(source, known)};
+        struct pulse pulse = {.lock = -1};
+        struct build b = {.files = files, .rules = find_rules(source, known), .pulse = &pulse};
         rc = build_look(&b, &s, e);
     }
     for (int i = 0; i < SOURCE_FILES; i++)
