@@ -269,6 +269,28 @@ $(FIRST_PROGRAM): $(FIRST_PROGRAM:$(BUILD)/%=$(BUILD)/obj/%.o) $(BUILD)/libfmnis
 	$(link) $(BUILD)/libfmnist.so -Wl,-rpath,'$$ORIGIN/../../..' $(LDLIBS)
 $(BUILD)/tests/e2e/test_versions: | $(FIRST_PROGRAM)
 
+# The client with its fault points (base/fault_point.h), from objects of its own.
+POINTS := $(patsubst src/%.c,$(BUILD)/obj/points/%.o,$(foreach m,client ring,$(call SOURCES,$(m))))
+$(POINTS): $(BUILD)/obj/points/%.o: src/%.c $(call flags,compile)
+	@mkdir -p $(@D)
+	@echo "  CC  $@"
+	@$(CC) $(CFLAGS_ALL) -DFAULT_POINTS -MMD -MP -c -o $@ $<
+
+KILLED := $(BUILD)/tests/faults/test_client_killed
+$(KILLED): $(KILLED:$(BUILD)/%=$(BUILD)/obj/%.o) $(POINTS) $(TEST_SUPPORT) \
+           $(call archive,wire) $(call archive,spec) $(call archive,augment) $(call archive,pixels) \
+           $(call archive,base) $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
+
+# What takes the C library's place in a program under test. A sanitizer takes it itself.
+INJECT := $(if $(SANITIZE),,$(BUILD)/tests/faults/inject.so)
+$(BUILD)/tests/faults/inject.so: $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/faults/inject/*.c)) \
+                                 $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) -shared $(LDLIBS)
+$(call test_bins,faults): | $(INJECT)
+
 # A room links whole with what it may use. (A sanitizer's symbols come with the program.)
 define room_rule
 $(BUILD)/obj/$(1).linked: $(call uses,$(1)) $(call flags,link)

@@ -2,6 +2,7 @@
 #include "client/client.h"
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "client/unreachable.h"
 #include "wire/socket.h"
@@ -120,6 +121,7 @@ static int receive(struct connection *c, struct target *t, uint32_t timeout_ms)
             int rc = wait_for(c, POLLIN, &deadline);
             if (rc)
                 return rc;
+            FAULT_POINT("bytes wait");
             continue;
         }
         if (n == -EPROTO && t->fd_room && is_full(t->fd_room))
@@ -243,6 +245,7 @@ bool connection_kick(struct connection *c)
     struct iovec part = {head, sizeof head};
     /* So few bytes are sent together or not at all. */
     ssize_t n = c->fd < 0 ? 0 : socket_send(c->fd, &part, 1);
+    FAULT_POINT("kicked");
     return n != -ENOBUFS && n != -ENOMEM;
 }
 
@@ -305,6 +308,7 @@ static int dial(struct connection *c, const char *path)
     if (c->fd < 0)
         return fail(FMNIST_ENOMEM, "socket: %s", strerror(errno));
     struct deadline deadline = {c->timeout_ms, 0};
+    FAULT_POINT("before connect");
     while (connect(c->fd, (struct sockaddr *)&a, sizeof a) < 0) {
         if (errno == EINTR)
             continue;
@@ -317,6 +321,7 @@ static int dial(struct connection *c, const char *path)
             return fail(FMNIST_ETIMEDOUT, "%s: the daemon takes no connections", path);
         return unreachable(path, errno);
     }
+    FAULT_POINT("connected");
     return FMNIST_OK;
 }
 
@@ -327,6 +332,7 @@ int connection_greet(struct connection *c, const char *path, uint32_t timeout_ms
     uint8_t version[4] = {WIRE_VERSION};
     if (!rc)
         rc = connection_send(c, WIRE_HELLO, version, sizeof version);
+    FAULT_POINT("hello sent");
     if (rc == FMNIST_EDEAD)
         return FMNIST_OK; /* why it hung up is there to be received */
     if (rc)
@@ -341,6 +347,7 @@ int connection_welcome(struct connection *c)
     if (!rc && r.type != WIRE_WELCOME)
         rc = fail(FMNIST_EPROTO, "reply of type %u, want type %u", r.type, WIRE_WELCOME);
     free(r.body);
+    FAULT_POINT("welcomed");
     if (rc && rc != FMNIST_ETIMEDOUT)
         connection_close(c);
     return rc;
@@ -360,6 +367,7 @@ void connection_hang_up(struct connection *c, const struct fork_guard *g)
 {
     if (c->fd >= 0 && !fork_guard_forked(g))
         shutdown(c->fd, SHUT_RDWR);
+    FAULT_POINT("shut down, not closed");
     connection_close(c);
 }
 

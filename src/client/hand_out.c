@@ -1,5 +1,6 @@
 /* Handing batches out in final form: as views, or in the caller's memory. How they come is not
  * known here. */
+#include "base/fault_point.h"
 #include "client/sized.h"
 #include "client/stream.h"
 
@@ -107,6 +108,7 @@ static int receive_view(struct fmnist_stream *s, struct fmnist_batch *batch, voi
             rc = stream_receive(s, s->in_place ? memory : s->frame, &p);
         if (!rc)
             fill_view(s, &p, memory, batch);
+        FAULT_POINT("batch in hand");
     } while (!rc && stream_was_taken(s));
     return rc;
 }

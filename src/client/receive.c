@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 
 #include <poll.h>
@@ -58,7 +59,9 @@ static int send_leave(struct fmnist_stream *s, enum wire_leave which)
 {
     uint8_t body[4];
     put_le32(body, which);
-    return connection_send(&s->connection, WIRE_LEAVE, body, sizeof body);
+    int rc = connection_send(&s->connection, WIRE_LEAVE, body, sizeof body);
+    FAULT_POINT("leave sent");
+    return rc;
 }
 
 /* Nothing of the ring before is held any more. */
@@ -77,12 +80,14 @@ static int take_offer(struct fmnist_stream *s, uint64_t at, const int fds[2])
         return send_leave(s, WIRE_LEAVE_OFFERED);
     struct ring_view offered;
     struct err e;
+    FAULT_POINT("offer taken");
     int rc = ring_view_init(&offered, fds[0], fds[1], s->slot_count, s->layout.bytes, &e);
     if (rc)
         return fail_from(rc, &e);
     s->left = s->view;
     s->left_at = at;
     s->view = offered;
+    FAULT_POINT("at two rings");
     if (stream_kept(s) == at)
         leave_ring(s);
     return FMNIST_OK;
@@ -190,6 +195,7 @@ static int receive_shm(struct fmnist_stream *s, struct parts *p)
     int rc = await_shm(s, s->timeout_ms);
     if (rc)
         return rc;
+    FAULT_POINT("slot found");
     return take_parts(s, p, ring_view_slot(&s->view, s->number), &s->layout);
 }
 
@@ -202,6 +208,7 @@ static int receive_inline(struct fmnist_stream *s, void *frame, struct parts *p)
     int rc = connection_head(&s->connection, s->timeout_ms, &h, NULL, &none);
     if (rc == FMNIST_ETIMEDOUT)
         return rc;
+    FAULT_POINT("batch's head taken");
     struct slot_layout layout;
     slot_layout_init(&layout, stream_batch_count(s), s->opened.sample_bytes);
     if (!rc && (h.type != WIRE_BATCH || h.body_bytes != layout.bytes))

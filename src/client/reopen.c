@@ -9,6 +9,7 @@
 #include "client/stream.h"
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 
 #include <assert.h>
@@ -77,6 +78,7 @@ static int change_rings(struct fmnist_stream *s, uint32_t slot_count, const int 
     }
     keep(s, &s->left, s->left_at, &nodes[0]);
     keep(s, &s->view, s->number, &nodes[1]);
+    FAULT_POINT("ring kept, no other");
     s->view = view;
     s->slot_count = s->opened.slot_count = slot_count;
     memcpy(idle, s->idle, s->idle_count * sizeof *idle);
@@ -132,6 +134,7 @@ static int settle(struct fmnist_stream *s, const struct reply *reply)
     if (rc)
         return rc;
     s->began = s->number;
+    FAULT_POINT("reopened, two connections");
     s->waits_since_ns = s->untold_ns = 0;
     s->connection = s->reopening.connection;
     s->connection.timeout_ms = s->timeout_ms;
@@ -168,6 +171,7 @@ static int ask(struct fmnist_stream *s)
     uint8_t body[WIRE_OPEN_SIZE];
     wire_put_open(body, &request);
     s->reopening.stage = REOPEN_ANSWER;
+    FAULT_POINT("open again");
     return connection_send(&s->reopening.connection, WIRE_OPEN, body, sizeof body);
 }
 

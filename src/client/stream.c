@@ -1,6 +1,7 @@
 /* Opening a stream, closing it, asking about it. */
 #include "client/stream.h"
 
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "client/sized.h"
 #include "client/spec_public.h"
@@ -202,6 +203,7 @@ void fmnist_close(struct fmnist_stream *s)
     ring_view_close(&s->left);
     stream_reopen_close(s);
     stream_drop_kept(s, UINT64_MAX);
+    FAULT_POINT("rings left, socket open");
     connection_hang_up(&s->connection, &s->guard);
     fork_guard_close(&s->guard);
     finish_close(&s->finish);

@@ -3,6 +3,7 @@
 #include "client/upload.h"
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 
 #include <stdlib.h>
 
@@ -51,6 +52,7 @@ int upload_list(struct connection *c, const struct list *list, struct upload *u,
         if (u->bytes == WIRE_HEAD_SIZE + n * sizeof *numbers) {
             u->numbers += n;
             u->bytes = 0;
+            FAULT_POINT("part of a list sent");
         }
         if (rc)
             return rc;
@@ -64,12 +66,14 @@ static int ask(struct connection *c, const struct wire_open *request, const stru
     uint8_t body[WIRE_OPEN_SIZE];
     wire_put_open(body, request);
     int sent = connection_send(c, WIRE_OPEN, body, sizeof body);
+    FAULT_POINT("open sent");
     int rc = connection_reply(c, sent, reply);
     if (rc || reply->type != WIRE_WANT_LIST || !list->index_count)
         return rc;
     free(reply->body);
     reply->body = NULL;
     struct upload u = {0};
+    FAULT_POINT("list wanted");
     return connection_reply(c, upload_list(c, list, &u, c->timeout_ms), reply);
 }
 
@@ -89,6 +93,7 @@ int upload_open(struct connection *c, const struct wire_open *request, const str
     struct reply reply = {.fds = fds, .fd_room = *fd_count};
     int rc = ask(c, request, list, &reply);
     *fd_count = reply.fd_count;
+    FAULT_POINT("opened");
     if (!rc)
         rc = upload_opened(&reply, opened);
     free(reply.body);

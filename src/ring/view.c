@@ -1,6 +1,7 @@
 /* A reader's side of a ring. Does not trust the sizes it is told: they are checked against the
  * descriptors. Does not know sockets: whoever calls sends the message that a release asks for. */
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "ring/futex.h"
 #include "ring/ring.h"
 
@@ -47,6 +48,7 @@ int ring_view_init(struct ring_view *v, int ring_fd, int seat_fd, uint32_t slot_
     int rc = map_exactly(ring_fd, bytes, PROT_READ, &ring, e);
     if (rc)
         return rc;
+    FAULT_POINT("ring mapped, seat not");
     rc = map_exactly(seat_fd, RING_SEAT_SIZE, PROT_READ | PROT_WRITE, &seat, e);
     if (rc) {
         munmap(ring, bytes);
@@ -58,6 +60,7 @@ int ring_view_init(struct ring_view *v, int ring_fd, int seat_fd, uint32_t slot_
     v->slot_bytes = slot_bytes;
     v->slot_count = slot_count;
     v->kicked_at = SEAT_NOT_PARKED;
+    FAULT_POINT("ring and seat mapped");
     if (v->header->magic == RING_MAGIC && v->header->slot_count == slot_count &&
         v->header->slot_bytes == slot_bytes)
         return 0;
@@ -69,6 +72,7 @@ void ring_view_close(struct ring_view *v)
 {
     if (v->header) {
         munmap((void *)v->header, v->map_bytes);
+        FAULT_POINT("ring unmapped, seat not");
         munmap(v->seat, RING_SEAT_SIZE);
     }
     memset(v, 0, sizeof *v);
@@ -124,6 +128,7 @@ bool ring_view_spin(struct ring_view *v, uint64_t number)
 void ring_view_announce(struct ring_view *v)
 {
     atomic_store(&v->seat->waiting, 1);
+    FAULT_POINT("wait announced");
 }
 
 bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
@@ -131,6 +136,7 @@ bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
     uint32_t signal = atomic_load(&v->header->signal);
     if (!ring_view_ready(v, number) && !ring_view_closed(v))
         futex_wait(futex_word(&v->header->signal), signal, timeout_ms);
+    FAULT_POINT("woken");
     atomic_store(&v->seat->waiting, 0);
     return ring_view_ready(v, number);
 }
@@ -138,12 +144,15 @@ bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
 void ring_view_note_wait(struct ring_view *v, uint64_t ns)
 {
     atomic_fetch_add_explicit(&v->seat->waits, 1, memory_order_relaxed);
+    FAULT_POINT("seat half written");
     atomic_fetch_add_explicit(&v->seat->waited_ns, ns, memory_order_relaxed);
 }
 
 bool ring_view_release(struct ring_view *v, uint64_t tail)
 {
+    FAULT_POINT("tail not moved");
     atomic_store(&v->seat->tail, tail);
+    FAULT_POINT("tail moved");
     uint64_t wake_at = atomic_load(&v->seat->wake_at);
     /* Each park has a wake_at of its own (it only grows), so one message answers it. */
     if (wake_at == SEAT_NOT_PARKED || tail < wake_at || wake_at == v->kicked_at)
