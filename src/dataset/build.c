@@ -20,17 +20,27 @@
 
 struct input {
     const struct source_file *file;
-    struct pulse *pulse;
+    const struct build *build;
     struct file_reader reader;
     struct gzip gzip;
     struct idx_header header;
 };
 
+/* Forwards what the reader returns, but for what is only worth a note. */
+static int tell_uring(const struct input *in, int rc, const struct err *e)
+{
+    if (rc != FILE_READER_NO_URING)
+        return rc;
+    if (in->build->note)
+        in->build->note(in->build->note_data, e->text);
+    return 0;
+}
+
 static int next_bytes(void *data, const uint8_t **bytes, size_t *size, struct err *e)
 {
     struct input *in = data;
-    int rc = pulse_beat(in->pulse, e);
-    return rc < 0 ? rc : file_reader_next(&in->reader, bytes, size, e);
+    int rc = pulse_beat(in->build->pulse, e);
+    return rc < 0 ? rc : tell_uring(in, file_reader_next(&in->reader, bytes, size, e), e);
 }
 
 static int read_header(struct input *in, struct err *e)
@@ -74,10 +84,9 @@ static int check_size(const struct input *in, struct err *e)
 static int input_open(struct input *in, const struct build *b, int which, struct err *e)
 {
     in->file = &b->files[which];
-    in->pulse = b->pulse;
+    in->build = b;
     int rc = file_reader_open(&in->reader, in->file->fd, in->file->id.size, b->use_uring, e);
-    if (rc == FILE_READER_NO_URING && b->note)
-        b->note(b->note_data, e->text);
+    rc = tell_uring(in, rc, e);
     if (rc < 0)
         return rc;
     struct gzip_source source = {.next = next_bytes, .data = in};

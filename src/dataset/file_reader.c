@@ -10,6 +10,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* What passes is waited for a tenth of a second. */
+enum { TRIES = 50, NAP_NS = 2000000 };
 
 /* Containers refuse io_uring by seccomp, old kernels lack it, a memory limit may forbid it: none of
  * this changes while we run, so one refusal is enough. */
@@ -46,23 +50,84 @@ static void arm(struct file_reader *r, uint64_t free_before)
         io_uring_submit(&r->ring);
 }
 
-static void take_completions(struct file_reader *r)
+/* Returns how many there were. */
+static unsigned take_completions(struct file_reader *r)
 {
     struct io_uring_cqe *cqe;
-    while (io_uring_peek_cqe(&r->ring, &cqe) == 0) {
+    unsigned n = 0;
+    for (; io_uring_peek_cqe(&r->ring, &cqe) == 0; n++) {
         assert(cqe->user_data < r->slots && r->slot[cqe->user_data].flying);
         r->slot[cqe->user_data].done = cqe->res > 0 ? (size_t)cqe->res : 0;
         r->slot[cqe->user_data].flying = false;
         r->in_flight--;
         io_uring_cqe_seen(&r->ring, cqe);
     }
+    return n;
 }
 
-static void wait_completion(struct file_reader *r)
+static void nap(void)
 {
-    int rc = io_uring_submit_and_wait(&r->ring, 1);
-    assert(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
-    take_completions(r);
+    nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+}
+
+/* Returns 0 when something has completed, or why the ring is of no use any more. */
+static int wait_completion(struct file_reader *r)
+{
+    int rc = 0;
+    for (int i = 0; i < TRIES; i++) {
+        rc = io_uring_submit_and_wait(&r->ring, 1);
+        if (take_completions(r))
+            return 0;
+        if (rc == -EAGAIN || rc == -EBUSY)
+            nap(); /* the kernel is short of something */
+        else if (rc < 0 && rc != -EINTR)
+            break;
+    }
+    return rc < 0 ? rc : -EINTR;
+}
+
+/* What the kernel has not taken of the queue it will never read. It took the oldest. */
+static void forget_unsent(struct file_reader *r)
+{
+    unsigned unsent = io_uring_sq_ready(&r->ring);
+    for (uint64_t chunk = r->armed; unsent && chunk > r->given; chunk--) {
+        unsigned i = (unsigned)((chunk - 1) % r->slots);
+        if (!r->slot[i].flying)
+            continue;
+        r->slot[i].flying = false;
+        r->in_flight--;
+        unsent--;
+    }
+}
+
+/* Goes on without the ring. Completions come without a call, too; if they do not, the buffers are
+ * the kernel's for good: kept, at most once for each file that is being read. */
+static void close_ring(struct file_reader *r)
+{
+    forget_unsent(r);
+    for (int i = 0; i < TRIES && r->in_flight; i++)
+        if (!take_completions(r))
+            nap();
+    io_uring_queue_exit(&r->ring);
+    r->uring = false;
+    if (!r->in_flight)
+        return;
+    r->buffers = NULL;
+    r->in_flight = 0;
+    memset(r->slot, 0, sizeof r->slot);
+}
+
+static int give_ring_up(struct file_reader *r, int why, struct err *e)
+{
+    close_ring(r);
+    if (!r->buffers)
+        r->buffers = malloc((size_t)r->slots * FILE_READER_CHUNK_BYTES);
+    if (!r->buffers)
+        return err_set(e, -ENOMEM, "no memory for read buffers");
+    if (atomic_exchange(&uring_refused, true))
+        return 0;
+    return err_set(e, FILE_READER_NO_URING, "io_uring failed (%s), going on with pread",
+                   strerror(-why));
 }
 
 static int open_ring(struct file_reader *r, struct err *e)
@@ -123,26 +188,30 @@ int file_reader_next(struct file_reader *r, const uint8_t **bytes, size_t *size,
     if (r->given == r->chunks)
         return 0;
     unsigned i = (unsigned)(r->given % r->slots);
-    while (r->slot[i].flying)
-        wait_completion(r);
-    if (r->slot[i].done < chunk_bytes(r, r->given)) {
-        int rc = read_rest(r, r->given, i, e);
+    int said = 0;
+    while (r->slot[i].flying && said == 0) {
+        int rc = wait_completion(r);
         if (rc < 0)
-            return rc;
+            said = give_ring_up(r, rc, e);
     }
+    int rc = said < 0 ? said : 0;
+    if (rc == 0 && r->slot[i].done < chunk_bytes(r, r->given))
+        rc = read_rest(r, r->given, i, e);
+    if (rc < 0)
+        return rc;
     *bytes = slot_buffer(r, i);
     *size = chunk_bytes(r, r->given);
     r->given++;
-    return 0;
+    return said;
 }
 
 void file_reader_close(struct file_reader *r)
 {
     /* A buffer is freed only when the kernel cannot write into it any more. */
-    while (r->in_flight)
-        wait_completion(r);
+    while (r->in_flight && wait_completion(r) == 0)
+        continue;
     if (r->uring)
-        io_uring_queue_exit(&r->ring);
+        close_ring(r);
     free(r->buffers);
     memset(r, 0, sizeof *r);
 }

@@ -1,7 +1,8 @@
 /* dataset/file_reader.h — a file's bytes in order, with several reads in flight.
  *
  * Through io_uring where the kernel gives one, else through pread: the same bytes. A read that
- * io_uring fails or cuts short is finished by pread, whose word is final.
+ * io_uring fails or cuts short is finished by pread, whose word is final; where io_uring itself
+ * fails, the rest of the file is read by pread.
  *
  * Invariant: chunk k is read into slot k % slots; a slot's buffer is the kernel's while `flying`.
  * Threads: one a reader. Memory: at most FILE_READER_DEPTH x FILE_READER_CHUNK_BYTES.
@@ -35,8 +36,8 @@ struct file_reader {
     } slot[FILE_READER_DEPTH];
 };
 
-/* file_reader_open: it works, through pread; io_uring was refused, for the first time in this
- * process, and the text says why. */
+/* It works, through pread; io_uring was refused or has failed, for the first time in this process,
+ * and the text says why. */
 enum { FILE_READER_NO_URING = 1 };
 
 /* Begins to read the first `size` bytes of `fd`, a regular file. io_uring is tried until it is
@@ -45,7 +46,7 @@ enum { FILE_READER_NO_URING = 1 };
 int file_reader_open(struct file_reader *r, int fd, uint64_t size, bool use_uring, struct err *e);
 
 /* Gives the next bytes, which stay until the next call; *size = 0 at the end.
- * Errors: -EIO, -EINVAL the file has become shorter. */
+ * Returns 0 or FILE_READER_NO_URING. Errors: -EIO, -ENOMEM, -EINVAL the file has become shorter. */
 int file_reader_next(struct file_reader *r, const uint8_t **bytes, size_t *size, struct err *e);
 
 /* Waits for the reads in flight. Accepts a zeroed object. */

@@ -3,6 +3,7 @@
 
 #include "dataset/cache_format.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 #define DEPTH 256 /* ranges handed over at a time */
@@ -13,11 +14,17 @@ static void choose_way(struct prefetcher *f, const struct dataset_split *s)
     f->way = uring ? PREFETCH_URING : PREFETCH_PLAIN;
 }
 
-/* Only failures are reported, and nothing is to be done about one. */
+/* Only failures are reported, and nothing is to be done about one. A kernel that is short of
+ * something takes the ranges the next time. */
 static void hand_over(struct prefetcher *f)
 {
     struct io_uring_cqe *cqe;
-    io_uring_submit(&f->ring);
+    int rc = io_uring_submit(&f->ring);
+    if (rc < 0 && rc != -EAGAIN && rc != -EBUSY && rc != -EINTR) {
+        prefetch_close(f);
+        f->way = PREFETCH_PLAIN;
+        return;
+    }
     while (io_uring_peek_cqe(&f->ring, &cqe) == 0)
         io_uring_cqe_seen(&f->ring, cqe);
 }
@@ -31,7 +38,7 @@ static void begin_reading(struct prefetcher *f, const uint8_t *begin, const uint
         sqe = io_uring_get_sqe(&f->ring);
         if (!sqe) {
             hand_over(f);
-            sqe = io_uring_get_sqe(&f->ring);
+            sqe = f->way == PREFETCH_URING ? io_uring_get_sqe(&f->ring) : NULL;
         }
     }
     if (!sqe) {

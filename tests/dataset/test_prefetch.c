@@ -1,10 +1,22 @@
-/* Which pages are asked for, by either way, of a split that memory does not hold. */
+/* Which pages are asked for, by either way, of a split that memory does not hold.
+ *
+ * io_uring_submit is this program's own, so that a test can make it fail. */
 #include "dataset/paged.h"
 #include "dataset/prefetch.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 
 static struct nonresident_split p;
+
+static int submit_code;
+
+int io_uring_submit(struct io_uring *ring)
+{
+    int (*real)(struct io_uring *) = dlsym(RTLD_NEXT, "io_uring_submit");
+    return submit_code ? -submit_code : real(ring);
+}
 
 /* Asks from a thread of its own, because the kernel's helpers of a ring end with the thread that
  * used it, and holds the ring until the test has looked, because its end takes back what is not
@@ -116,6 +128,26 @@ START_TEST(prefetch_images__image_across_pages__both)
 }
 END_TEST
 
+/* Taken away from a daemon that runs: pages that were in the queue are read by the fault, later
+ * ones asked for in the other way. */
+START_TEST(prefetch_images__io_uring_fails__by_madvise_from_then_on)
+{
+    const uint32_t indices[] = {3, 9};
+    struct prefetcher f = {.way = PREFETCH_NEW};
+    nonresident_split_in_file(&p);
+    p.split.use_uring = true;
+    if (throw_out(&p)) {
+        submit_code = EPERM;
+        prefetch_images(&f, &p.split, &indices[0], 1);
+        ck_assert_int_eq(f.way, PREFETCH_PLAIN);
+        prefetch_images(&f, &p.split, &indices[1], 1);
+        wait_image(&p, 9);
+        prefetch_close(&f);
+    }
+    nonresident_split_free(&p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dataset/prefetch");
@@ -125,6 +157,7 @@ int main(void)
     tcase_add_loop_test(tc, prefetch_images__not_paged__nothing, 0, 2);
     tcase_add_loop_test(tc, prefetch_images__any_indices__exactly_their_pages, 0, 2);
     tcase_add_loop_test(tc, prefetch_images__image_across_pages__both, 0, 2);
+    tcase_add_test(tc, prefetch_images__io_uring_fails__by_madvise_from_then_on);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
