@@ -71,15 +71,17 @@ USES_pixels  := base
 USES_sampler := base
 USES_augment := pixels base
 USES_ring    := base
+USES_ledger  := spec base
 USES_wire    := spec base
 USES_render  := augment spec dataset pixels sampler base
 USES_client  := augment wire ring pixels spec base
-USES_ctl     := client augment wire ring pixels spec base
+USES_ctl     := client augment wire ring ledger sampler pixels spec base
 # the daemon's rooms
 USES_host    := base
 USES_config  := dataset base
-USES_feed    := host render wire ring augment spec dataset pixels sampler base
-USES_session := feed config $(USES_feed)
+USES_feed    := host render wire ring ledger augment spec dataset pixels sampler base
+USES_scribe  := ledger spec base
+USES_session := feed config scribe $(USES_feed)
 USES_requests := session $(USES_session)
 USES_server  := requests $(USES_requests)
 
@@ -96,8 +98,8 @@ LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 
-ROOMS   := host config feed session requests server
-MODULES := base spec dataset pixels augment sampler ring wire render client ctl $(ROOMS)
+ROOMS   := host config feed scribe session requests server
+MODULES := base spec dataset pixels augment sampler ring wire ledger render client ctl $(ROOMS)
 SOURCES = $(wildcard src/$(1)/*.c)
 
 # Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.
@@ -171,8 +173,8 @@ link = $(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end
 $(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server) $(call flags,link)
 	$(link) $(LIBS_server) $(LDLIBS)
 
-$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,spec) $(call archive,augment) \
-                    $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
+$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,ledger) $(call archive,sampler) \
+                    $(call archive,spec) $(call archive,augment) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
 	$(link) $(LIBS_ctl) $(LDLIBS)
 
 CLIENT_ARCHIVES := $(call uses,client)

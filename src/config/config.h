@@ -22,6 +22,12 @@ struct config_limits {
     uint32_t handshake_ms;        /* from accept to a whole first message; default 5,000 */
 };
 
+struct config_ledger {
+    char *path;         /* absolute; NULL: no ledger */
+    uint64_t max_bytes; /* of all its files; default 64 MiB */
+    uint32_t files;     /* default 4 */
+};
+
 struct config {
     char *socket;                /* absolute */
     uint32_t socket_mode;        /* permission bits; default 0600; 0660 opens it to the group */
@@ -31,6 +37,7 @@ struct config {
     uint64_t sample_cache_bytes; /* budget of resized samples kept; default 1 GiB */
     int io_uring;                /* 1 auto (default), 0 off */
     enum log_level log_level;    /* default info */
+    struct config_ledger ledger;
     struct config_limits limits;
     struct dataset_source *datasets; /* [dataset_count], paths absolute */
     uint32_t *dataset_lines;         /* [dataset_count], where in the file each one's path stands */

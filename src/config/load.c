@@ -176,5 +176,6 @@ void config_free(struct config *c)
     free(c->dataset_lines);
     free(c->socket);
     free(c->cache);
+    free(c->ledger.path);
     *c = (struct config){0};
 }

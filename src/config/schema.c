@@ -67,6 +67,13 @@ static const cyaml_schema_field_t limits_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t ledger_fields[] = {
+    TEXT_NEEDED("path", struct raw_ledger, path),
+    TEXT("max_bytes", struct raw_ledger, max_bytes),
+    NUMBER("files", struct raw_ledger, files),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t config_fields[] = {
     TEXT("socket", struct raw_config, socket),
     TEXT("socket_mode", struct raw_config, socket_mode),
@@ -76,6 +83,8 @@ static const cyaml_schema_field_t config_fields[] = {
     TEXT("sample_store", struct raw_config, sample_store),
     WORD("io_uring", struct raw_config, io_uring, io_uring_words),
     WORD("log_level", struct raw_config, log_level, log_level_words),
+    CYAML_FIELD_MAPPING_PTR("ledger", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_config,
+                            ledger, ledger_fields),
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, limits_fields),
     CYAML_FIELD_SEQUENCE("datasets", CYAML_FLAG_POINTER, struct raw_config, datasets,
                          &dataset_entry, 1, DATASETS_MAX),
@@ -99,6 +108,10 @@ static const struct config_key keys[] = {
     {"sample_store", "0 .. 1TiB"},
     {"io_uring", "auto or off"},
     {"log_level", "error, warning, info or debug"},
+    {"ledger", "a mapping with a path"},
+    {"ledger.path", "a file, alone in its folder with PATH.1, PATH.2 and so on"},
+    {"ledger.max_bytes", "64KiB .. 1TiB"},
+    {"ledger.files", "2 .. 64"},
     {"limits", "a mapping"},
     {"limits.clients", "1 .. 65536"},
     {"limits.clients_per_user", "1 .. 65536, at most limits.clients"},

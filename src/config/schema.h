@@ -42,6 +42,12 @@ struct raw_limits {
     uint64_t handshake_ms;
 };
 
+struct raw_ledger {
+    char *path;
+    char *max_bytes;
+    uint64_t files;
+};
+
 struct raw_config {
     char *socket;
     char *socket_mode;
@@ -51,6 +57,7 @@ struct raw_config {
     char *sample_store;
     int io_uring;
     int log_level;
+    struct raw_ledger *ledger;
     struct raw_limits limits;
     struct raw_dataset *datasets;
     uint32_t datasets_count;

@@ -298,13 +298,34 @@ static int take_sample_store(const struct config_loader *l)
     return take_size(l, config_loader_given(l, "sample_store"), rule, &l->c->sample_cache_bytes);
 }
 
+static int take_ledger(const struct config_loader *l)
+{
+    static const struct size_rule bytes = {"ledger.max_bytes", 64 * KIB, TIB};
+    static const struct number_rule files = {"ledger.files", 2, 64};
+    const struct tree_node *n = config_loader_given(l, "ledger");
+    struct config_ledger *ledger = &l->c->ledger;
+    if (!n)
+        return 0;
+    const struct tree_node *path = tree_member(&l->tree, n, "path");
+    if (path->text[0] && path->text[strlen(path->text) - 1] == '/')
+        return config_loader_refuse(l, path, "ledger.path");
+    int rc = config_loader_path(l, path, "ledger.path", &ledger->path);
+    if (!rc)
+        rc = take_size(l, tree_member(&l->tree, n, "max_bytes"), bytes, &ledger->max_bytes);
+    if (!rc)
+        rc = take_number(l, tree_member(&l->tree, n, "files"), files, l->raw->ledger->files,
+                         &ledger->files);
+    return rc;
+}
+
 int config_loader_values(const struct config_loader *l)
 {
     /* In this order: `ring` is held against the limits. */
     static int (*const take[])(const struct config_loader *) = {
-        take_socket,        take_socket_mode,       take_cache, take_workers,
-        take_client_limits, take_ring_limits,       take_ring,  take_list_limit,
-        take_sample_store,  config_loader_datasets,
+        take_socket,  take_socket_mode,       take_cache,
+        take_workers, take_client_limits,     take_ring_limits,
+        take_ring,    take_list_limit,        take_sample_store,
+        take_ledger,  config_loader_datasets,
     };
     *l->c = (struct config){
         .socket_mode = 0600,
@@ -312,6 +333,7 @@ int config_loader_values(const struct config_loader *l)
         .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
         .log_level = config_loader_given(l, "log_level") ? (enum log_level)l->raw->log_level
                                                          : LOG_LEVEL_INFO,
+        .ledger = {.max_bytes = 64 * MIB, .files = 4},
         .limits = {.clients = 256,
                    .clients_per_user = 128,
                    .ring_bytes = GIB,

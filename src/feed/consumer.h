@@ -46,6 +46,8 @@ struct consumer {
     struct consumer *next GUARDED_BY(feed_lock); /* at the stream */
     /* number of the first batch not given back (shm) or not sent (inline) */
     uint64_t tail GUARDED_BY(feed_lock);
+    /* of all batches of the stream before it (stream.h), where the stream is summed */
+    uint64_t sum GUARDED_BY(feed_lock);
     int failed GUARDED_BY(feed_lock); /* negative: why it had to end */
 
     /* when it sat down; one that was moved: at its first place */

@@ -63,6 +63,7 @@ bool inline_sender_is_drained(int fd)
 
 void inline_sender_advance(struct inline_sender *o, struct inline_run *run, uint64_t n)
 {
+    o->all_bytes += n;
     for (o->sent_bytes += n; o->sent_bytes; run->tail++) {
         assert(run->tail < run->head);
         uint64_t bytes = WIRE_HEAD_SIZE + body_bytes(run, ring_slot(run->ring, run->tail));

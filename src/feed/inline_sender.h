@@ -34,6 +34,7 @@ struct inline_sender {
     enum sender_state state GUARDED_BY(feed_lock);
     bool sending GUARDED_BY(feed_lock);        /* a worker is at it */
     uint64_t sent_bytes GUARDED_BY(feed_lock); /* of the frame under way, that of the tail */
+    uint64_t all_bytes GUARDED_BY(feed_lock);  /* of all frames so far */
     /* nobody sends since then, though there is room; 0: somebody does */
     uint64_t idle_since_ns GUARDED_BY(feed_lock);
     /* while idle, with nothing left in the socket either */

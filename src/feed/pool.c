@@ -177,6 +177,23 @@ struct progress pool_progress(struct pool *p, struct consumer *r)
     return progress;
 }
 
+struct taken pool_taken(struct pool *p, struct consumer *r)
+{
+    pool_lock(p);
+    if (!r->is_inline)
+        scheduler_look(&p->scheduler, r->stream);
+    struct taken taken = {
+        .number = r->tail,
+        .sum = r->sum,
+        .head = stream_ready(r->stream, r),
+        .bytes = r->sender.all_bytes - r->sender.sent_bytes,
+        .all_bytes = r->sender.all_bytes,
+        .reset = r->failed == -ECONNRESET,
+    };
+    pool_unlock(p);
+    return taken;
+}
+
 struct seat_waited pool_waited(struct pool *p, struct consumer *r)
 {
     bool drained = inline_sender_is_drained(r->sender.fd);

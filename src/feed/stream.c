@@ -101,6 +101,7 @@ int stream_fork(struct stream **out, const struct stream *from, struct render_pl
     s->plan = render_plan_share(plan);
     s->is_inline = from->is_inline;
     s->fits_cache = from->fits_cache;
+    s->is_summed = from->is_summed;
     s->first = first;
     s->ring.fd = -1;
     s->ring.slot_count = from->ring.slot_count; /* what the consumer is prepared for */
@@ -158,6 +159,11 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
     int rc = slot_bytes(s, &bytes, e);
     if (rc)
         return rc;
+    if (s->is_summed && !s->sums) {
+        s->sums = calloc((size_t)slots + 1, sizeof *s->sums);
+        if (!s->sums)
+            return err_set(e, -ENOMEM, "out of memory");
+    }
     rc = ring_init(&s->ring, slots, bytes, s->first, e);
     if (rc)
         return rc;
@@ -180,6 +186,7 @@ void stream_free(struct stream *s) UNGUARDED
             permutation_cache_put(s->plan->caches->permutations, s->held[i].order);
     ring_close(&s->ring);
     render_plan_free(s->plan);
+    free(s->sums);
     free(s);
 }
 
@@ -206,6 +213,7 @@ void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns)
     assert(!r->stream && !s->closed && s->ring.header);
     assert(r->tail >= s->kept && r->tail <= s->head);
     r->stream = s;
+    stream_note_sum(s, r);
     r->looked_ns = now_ns;
     if (!r->joined_ns)
         r->joined_ns = now_ns;
@@ -243,7 +251,10 @@ uint64_t stream_room(struct stream *s)
     for (struct consumer *r = s->consumers; r; r = r->next) {
         if (!r->is_inline && !r->failed) {
             r->failed = seat_update(&r->seat, stream_ready(s, r));
-            r->tail = r->seat.tail;
+            if (r->tail != r->seat.tail) {
+                r->tail = r->seat.tail;
+                stream_note_sum(s, r);
+            }
         }
         if (!consumer_is_active(r))
             continue;

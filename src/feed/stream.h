@@ -38,6 +38,7 @@ struct stream {
     struct render_plan *plan;
     bool is_inline;
     bool fits_cache;  /* the ring's size was chosen by the number of rings, not by the config */
+    bool is_summed;   /* what its batches had is added up, for the delivery ledger */
     uint64_t first;   /* number of the first batch */
     struct ring ring; /* from stream_make_ring on; its slots' places and window: lock */
 
@@ -59,6 +60,10 @@ struct stream {
     /* oldest first, circular */
     struct chunk chunks[STREAM_CHUNKS_MAX] GUARDED_BY(feed_lock);
     uint32_t chunk_first GUARDED_BY(feed_lock), chunk_count GUARDED_BY(feed_lock);
+    /* Owned, [slot_count + 1], NULL: not summed. For each number n of kept .. head, at n modulo
+     * that: the sum of batches first .. n - 1 (ledger/sum.h). Behind the head: of the batch alone,
+     * by the worker that rendered it. */
+    uint64_t *sums;
     unsigned uses GUARDED_BY(feed_lock);
     bool runnable GUARDED_BY(feed_lock); /* in the scheduler's list */
     bool watched GUARDED_BY(feed_lock);  /* a worker looks for room before it parks */
@@ -140,6 +145,13 @@ static inline uint64_t stream_ready(const struct stream *s, const struct consume
     REQUIRES(feed_lock)
 {
     return s->head < r->limit ? s->head : r->limit;
+}
+
+/* Notes the sum at the consumer's tail, which has its slot or is the head. */
+static inline void stream_note_sum(const struct stream *s, struct consumer *r) REQUIRES(feed_lock)
+{
+    if (s->sums)
+        r->sum = s->sums[r->tail % (s->ring.slot_count + 1)];
 }
 
 /* The active consumer whose tail keeps the others waiting; NULL: none is active. */

@@ -2,6 +2,8 @@
  * say who renders when: that is turn.c's. */
 #include "feed/stream.h"
 
+#include "ledger/sum.h"
+
 #include <assert.h>
 
 /* ---- rendering ----------------------------------------------------------------------------- */
@@ -46,6 +48,15 @@ static struct batch_target open_slot(const struct stream *s, uint64_t number)
     };
 }
 
+/* The batches from number `first` on, which nobody else looks at yet. */
+static void sum_batches(const struct stream *s, uint64_t first, uint32_t count,
+                        const struct batch_target *targets)
+{
+    for (uint32_t i = 0; s->sums && i < count; i++)
+        s->sums[(first + i + 1) % (s->ring.slot_count + 1)] =
+            ledger_batch_sum(first + i, targets[i].indices, targets[i].count);
+}
+
 int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch)
 {
     struct batch_target targets[64];
@@ -60,9 +71,18 @@ int stream_render(const struct stream *s, const struct chunk *c, struct render_s
         int rc = render_batches(s->plan, scratch, at / steps, at % steps, n, targets);
         if (rc)
             return rc;
+        sum_batches(s, at, n, targets);
         done += n;
     }
     return 0;
+}
+
+/* Those before each batch up to the head, which moves to `head`. */
+static void add_sums(struct stream *s, uint64_t head) REQUIRES(feed_lock)
+{
+    uint64_t places = s->ring.slot_count + 1;
+    for (uint64_t n = s->head; s->sums && n < head; n++)
+        s->sums[(n + 1) % places] += s->sums[n % places];
 }
 
 bool stream_finish(struct stream *s, struct chunk *c)
@@ -79,6 +99,7 @@ bool stream_finish(struct stream *s, struct chunk *c)
     }
     if (head == s->head)
         return false;
+    add_sums(s, head);
     s->head = head;
     ring_publish(&s->ring, head);
     for (struct consumer *r = s->consumers; r; r = r->next)

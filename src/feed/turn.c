@@ -116,6 +116,7 @@ static void batches_sent(struct stream *s, const struct step *step, const struct
         struct inline_run run = step->run;
         inline_sender_advance(&r->sender, &run, (uint64_t)o->sent);
         r->tail = run.tail;
+        stream_note_sum(s, r);
     }
     r->sender.state = o->all ? SENDER_OPEN : SENDER_FULL;
     inline_sender_end(&r->sender, r->tail < r->limit, o->end_ns);

@@ -104,6 +104,10 @@ char *changes_tell(const struct config *before, uint32_t workers_before, const s
     tell_restart(out, "socket_mode", before->socket_mode == after->socket_mode);
     tell_restart(out, "cache", same_text(before->cache, after->cache));
     tell_restart(out, "io_uring", before->io_uring == after->io_uring);
+    tell_restart(out, "ledger",
+                 same_text(before->ledger.path, after->ledger.path) &&
+                     before->ledger.max_bytes == after->ledger.max_bytes &&
+                     before->ledger.files == after->ledger.files);
     if (ftell(out) == 0)
         fputs("nothing changed\n", out);
     fclose(out);

@@ -50,6 +50,7 @@ static void offer(struct session *s, struct place *place, uint64_t first)
     struct stream *old = s->place->consumer->stream;
     session_own(s, place);
     s->offered = place;
+    deliveries_sit_down(&s->taker, place);
     log_debug("client %llu is offered a ring of its own", (unsigned long long)s->id);
     put_le64(body, first);
     reply_lend(&s->reply, consumer->stream->ring.fd, consumer->seat.fd);
@@ -172,6 +173,7 @@ bool migrate_leave(struct session *s, const uint8_t *body, size_t size)
         s->place = s->offered;
     }
     s->offered = NULL;
+    deliveries_get_up(&s->taker, left);
     place_leave(session_services(s), left);
     return true;
 }

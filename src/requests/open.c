@@ -188,8 +188,19 @@ static int open_way(struct session *s, struct consumer *consumer, struct err *e)
     return inline_sender_init(&consumer->sender, s->fd, e);
 }
 
-static void begin_stream(struct session *s, struct place *place, uint64_t first)
+static void begin_ledger(struct session *s, const struct open_job *j)
 {
+    s->taker.who = (struct taker_who){.session = s->id,
+                                      .uid = s->uid,
+                                      .pid = s->pid,
+                                      .first = s->first,
+                                      .at_token = j->request.at_token != 0};
+    deliveries_begin(session_services(s)->deliveries, &s->taker, s->place);
+}
+
+static void begin_stream(struct session *s, struct place *place, const struct open_job *j)
+{
+    uint64_t first = j->place.first;
     uint8_t body[WIRE_OPENED_SIZE];
     struct wire_opened m;
     struct consumer *consumer = place->consumer;
@@ -200,6 +211,7 @@ static void begin_stream(struct session *s, struct place *place, uint64_t first)
     s->first = first;
     s->opened_ns = clock_ns();
     session_enter(s, SESSION_STREAMING);
+    begin_ledger(s, j);
     if (!consumer->is_inline)
         reply_lend(&s->reply, consumer->stream->ring.fd, consumer->seat.fd);
     wire_add(session_begin_reply(s, WIRE_OPENED), body, sizeof body);
@@ -217,7 +229,7 @@ static int open_done_for(struct session *s, struct open_job *j)
     if (p->rc)
         place_leave(p->services, place);
     else
-        begin_stream(s, place, p->first);
+        begin_stream(s, place, j);
     return p->rc;
 }
 

@@ -96,6 +96,7 @@ static int put_in_force(struct reload_job *j)
     /* What needs a restart stays. */
     EXCHANGE(r->config->socket, j->config.socket);
     EXCHANGE(r->config->cache, j->config.cache);
+    EXCHANGE(r->config->ledger, j->config.ledger);
     r->config->socket_mode = j->config.socket_mode;
     r->config->io_uring = j->config.io_uring;
     log_set_level(r->config->log_level);

@@ -5,8 +5,8 @@
  *
  * All or nothing: until the last step nothing has changed. Streams of a dataset that was removed
  * or changed go on with what they were opened on, and the last of them ends it. socket,
- * socket_mode, cache and io_uring keep their values until a restart, and the text says so. The
- * files of a dataset whose entry is unchanged are not looked at again.
+ * socket_mode, cache, io_uring and ledger keep their values until a restart, and the text says so.
+ * The files of a dataset whose entry is unchanged are not looked at again.
  *
  * Threads: the loop thread. A worker reads the config and catalog in force, which change only in
  * the last step.

@@ -25,6 +25,7 @@ struct server {
     struct accounts accounts;
     struct services services;
     struct sessions sessions;
+    struct deliveries deliveries;
     struct request_context requests;
     struct acceptor acceptor;
     uv_loop_t loop;
@@ -159,6 +160,18 @@ static void wire_parts(struct server *server)
         (struct sessions){.services = &server->services, .protocol = &server->requests.protocol};
 }
 
+static int start_ledger(struct server *server, struct err *e)
+{
+    const struct config_ledger *c = &server->config->ledger;
+    struct scribe_options o = {.path = c->path, .max_bytes = c->max_bytes, .files = c->files};
+    if (!c->path)
+        return 0;
+    int rc = deliveries_start(&server->deliveries, &server->services, &o, e);
+    if (!rc)
+        server->services.deliveries = &server->deliveries;
+    return rc;
+}
+
 static int start_parts(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
@@ -169,6 +182,9 @@ static int start_parts(struct server *server, struct err *e)
     if (!caches->permutations || !caches->samples || !caches->index_lists)
         return err_set(e, -ENOMEM, "out of memory");
     int rc = catalog_open(&server->catalog, c, NULL, caches, e);
+    if (rc)
+        return rc;
+    rc = start_ledger(server, e);
     if (rc)
         return rc;
     return pool_start(&server->services.pool, pool_workers_for(c->workers), notify_loop,
@@ -236,9 +252,11 @@ static void close_all(struct server *server)
     uv_run(&server->loop, UV_RUN_NOWAIT); /* sessions' handles */
     pool_stop(server->services.pool);
     server->services.pool = NULL;
+    deliveries_close(&server->deliveries);
     uv_close((uv_handle_t *)&server->events, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT); /* until the loop is empty */
     uv_loop_close(&server->loop);
+    deliveries_stop(&server->deliveries);
     catalog_close(&server->catalog, &server->caches);
     sample_cache_free(server->caches.samples);
     permutation_cache_free(server->caches.permutations);

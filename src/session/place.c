@@ -34,6 +34,7 @@ void place_job_close(struct place_job *j)
 int place_choose_slots(struct place_job *j)
 {
     j->stream->fits_cache = j->ring_bytes == 0;
+    j->stream->is_summed = j->services->deliveries != NULL;
     uint64_t target = j->ring_bytes ? j->ring_bytes
                                     : stream_cache_share(pool_stream_count(j->services->pool) + 1);
     return stream_choose_slots(j->stream, target, j->ring_max_bytes, &j->slots, &j->err);

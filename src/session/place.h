@@ -12,11 +12,18 @@
 #include "session/account.h"
 #include "session/services.h"
 
+/* What the ledger has of a consumer (session/deliveries.h). */
+struct delivery {
+    struct taken told; /* of it everything before is in the ledger */
+    struct taken sent; /* inline: an older look, until it is told */
+};
+
 /* One of a session's places. Loop thread. */
 struct place {
     struct consumer *consumer; /* owned, through the pool */
     struct account *account;   /* that is charged */
     struct account_seat seat;
+    struct delivery delivery;
 };
 
 struct place_job {

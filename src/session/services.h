@@ -14,6 +14,7 @@ struct services {
     struct render_caches *caches;
     struct pool *pool;
     struct accounts *accounts;
+    struct deliveries *deliveries; /* NULL: there is no ledger */
 };
 
 #endif

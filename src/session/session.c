@@ -73,6 +73,7 @@ void session_end(struct session *s)
         return;
     session_enter(s, SESSION_CLOSING);
     unlink_session(s);
+    deliveries_end(&s->taker);
     if (is_inline(s))
         shutdown(s->fd, SHUT_RDWR); /* a worker may have it open for a moment more */
     if (s->task)
@@ -322,6 +323,7 @@ static void read_input(struct session *s)
         session_close(s, FMNIST_EPROTO, "the daemon takes no descriptors");
         return;
     }
+    s->taker.reset = n == -ECONNRESET;
     if (n <= 0)
         session_end(s);
     else if (in_list)

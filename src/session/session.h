@@ -25,6 +25,7 @@
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
+#include "session/deliveries.h"
 #include "session/frames.h"
 #include "session/place.h"
 #include "session/refusals.h"
@@ -95,6 +96,8 @@ struct session {
 
     uint64_t opened_ns, first; /* when the stream was opened, and with which batch */
     struct seat_waited waited; /* shm: at seats it has left */
+
+    struct taker taker; /* the ledger's, while there is a stream */
 
     /* requests/migrate.c */
     bool stays;        /* no memory for a ring of its own */

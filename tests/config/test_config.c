@@ -96,7 +96,7 @@ static const struct fault faults[] = {
     {DATASETS "socket-mode: \"0600\"\n", 3, "(is it \"socket_mode\"?)"},
     {DATASETS "colour: red\n", 3,
      "unknown key \"colour\"; allowed: socket, socket_mode, cache, workers, ring, sample_store, "
-     "io_uring, log_level, limits, datasets"},
+     "io_uring, log_level, ledger, limits, datasets"},
     {DATASETS A64 A64 A64 A64 ": 1\n", 3, "...\"; allowed: "},
     {DATASETS "Workers: 1\n", 3, "(is it \"workers\"?)"},
     {DATASETS "limits:\n  client: 1\n", 4, "limits: unknown key \"client\" (is it \"clients\"?)"},
@@ -155,6 +155,14 @@ static const struct fault faults[] = {
      "log_level is \"loud\"; allowed: error, warning, info or debug"},
     {DATASETS "log_level: 2\n", 3, "log_level is \"2\""},
     {DATASETS "log_level: {a: b}\n", 3, "log_level is a mapping"},
+    {DATASETS "ledger: /l\n", 3, "ledger is \"/l\"; allowed: a mapping with a path"},
+    {DATASETS "ledger: {files: 3}\n", 3, "ledger.path is missing"},
+    {DATASETS "ledger: {path: /l/}\n", 3, "ledger.path is \"/l/\"; allowed: a file"},
+    {DATASETS "ledger: {path: ~/l}\n", 3, "'~' is not expanded"},
+    {DATASETS "ledger: {path: /l, max_bytes: 64KB}\n", 3, "ledger.max_bytes is \"64KB\""},
+    {DATASETS "ledger: {path: /l, max_bytes: 63KiB}\n", 3, "allowed: 64KiB .. 1TiB"},
+    {DATASETS "ledger: {path: /l, files: 1}\n", 3, "ledger.files is \"1\"; allowed: 2 .. 64"},
+    {DATASETS "ledger: {path: /l, file: 1}\n", 3, "ledger: unknown key \"file\""},
 
     /* limits */
     {DATASETS "limits: 5\n", 3, "limits is \"5\"; allowed: a mapping"},
@@ -263,6 +271,7 @@ START_TEST(config_load__every_key__every_field)
                                "sample_store: 3 MiB\n"
                                "io_uring: off\n"
                                "log_level: debug\n"
+                               "ledger: {path: /tmp/l, max_bytes: 1MiB, files: 64}\n"
                                "limits:\n"
                                "  clients: 7\n"
                                "  clients_per_user: 5\n"
@@ -289,6 +298,9 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_uint_eq(c.sample_cache_bytes, 3 << 20);
     ck_assert_int_eq(c.io_uring, 0);
     ck_assert_int_eq(c.log_level, LOG_LEVEL_DEBUG);
+    ck_assert_str_eq(c.ledger.path, "/tmp/l");
+    ck_assert_uint_eq(c.ledger.max_bytes, 1 << 20);
+    ck_assert_uint_eq(c.ledger.files, 64);
     ck_assert_uint_eq(c.limits.clients, 7);
     ck_assert_uint_eq(c.limits.clients_per_user, 5);
     ck_assert_uint_eq(c.limits.ring_bytes, 70000);
@@ -325,6 +337,8 @@ static void check_defaults(const struct config *c)
     ck_assert_uint_eq(c->sample_cache_bytes, 1 << 30);
     ck_assert_int_eq(c->io_uring, 1);
     ck_assert_int_eq(c->log_level, LOG_LEVEL_INFO);
+    ck_assert_uint_eq(c->ledger.max_bytes, 64 << 20);
+    ck_assert_uint_eq(c->ledger.files, 4);
     ck_assert_uint_eq(c->limits.clients, 256);
     ck_assert_uint_eq(c->limits.clients_per_user, 128);
     ck_assert_uint_eq(c->limits.ring_bytes, 1 << 30);
@@ -340,6 +354,7 @@ START_TEST(config_load__only_datasets__the_documented_defaults)
     char *socket = config_default_socket(), *cache = config_default_cache();
     ck_assert_msg(load_text(&c, DATASETS) == 0, "%s", e.text);
     check_defaults(&c);
+    ck_assert_ptr_null(c.ledger.path);
     ck_assert_str_eq(c.socket, socket);
     ck_assert_str_eq(c.cache, cache);
     ck_assert_uint_eq(c.dataset_count, 1);
@@ -593,6 +608,7 @@ START_TEST(shipped_file__as_it_is__loads_with_defaults)
     struct config c;
     ck_assert_msg(config_load(&c, "conf/fmnistd.yaml", &e) == 0, "%s", e.text);
     check_defaults(&c);
+    ck_assert_ptr_null(c.ledger.path); /* the one key whose comment shows no default */
     ck_assert_uint_eq(c.dataset_count, 1);
     ck_assert_str_eq(c.datasets[0].name, "fashion-mnist");
     ck_assert_str_eq(c.datasets[0].path, "/usr/share/datasets/fashion-mnist");
