@@ -4,6 +4,7 @@
 #   make lib             the client library alone, which needs no other library
 #   make python          the Python package's extension (PYTHONPATH=src/python finds it)
 #   make test            every C test, on this build
+#   make test-filtered   real daemons under their systemd unit's system-call filter
 #   make bench           the figures of README.md, measured here
 #   make analyze         gcc's analyzer and cppcheck
 #   make fuzz            the parsers' fuzzers, FUZZ_SECONDS each (needs clang)
@@ -119,7 +120,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources test check-rooms bench fuzz analyze install install-lib clean check-format FORCE
+.PHONY: all lib python python-sources test test-filtered check-rooms bench fuzz analyze install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
 
@@ -292,6 +293,17 @@ $(BUILD)/tests/faults/inject.so: $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(w
 	@mkdir -p $(@D)
 	$(link) -shared $(LDLIBS)
 $(call test_bins,faults): | $(INJECT)
+
+# Runs the daemon under its unit's system-call filter: FMNISTD_UNDER of tests/support.
+FILTERED := $(BUILD)/tests/faults/filter/filtered
+# But for the longest, which makes no call that the others do not.
+FILTERED_TESTS := $(filter-out %/test_epochs,$(call test_bins,e2e))
+$(FILTERED): $(FILTERED:$(BUILD)/%=$(BUILD)/obj/%.o) $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) -lseccomp $(LDLIBS)
+
+test-filtered: all $(FILTERED) $(FILTERED_TESTS)
+	BUILD=$(BUILD) scripts/run-filtered $(FILTERED) $(FILTERED_TESTS)
 
 # A room links whole with what it may use. (A sanitizer's symbols come with the program.)
 define room_rule

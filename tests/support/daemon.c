@@ -27,7 +27,7 @@ static int64_t now_ms(void)
 
 static void run_program(struct daemon *d)
 {
-    const char *build = getenv("BUILD");
+    const char *build = getenv("BUILD"), *under = getenv("FMNISTD_UNDER");
     char program[512];
     snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
     int ends[2];
@@ -40,9 +40,11 @@ static void run_program(struct daemon *d)
     if (d->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(ends[1], STDERR_FILENO);
-        if (getppid() == parent)
+        if (getppid() == parent && under)
+            execl(under, under, program, "-c", d->config, (char *)NULL);
+        else if (getppid() == parent)
             execl(program, program, "-c", d->config, (char *)NULL);
-        dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
+        dprintf(STDERR_FILENO, "%s: %s\n", under ? under : program, strerror(errno));
         _exit(127);
     }
     close(ends[1]);
