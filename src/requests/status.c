@@ -8,6 +8,7 @@
 #include "pixels/isa.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static json_t *number(uint64_t v)
@@ -15,21 +16,33 @@ static json_t *number(uint64_t v)
     return json_integer(v < INT64_MAX ? (json_int_t)v : INT64_MAX); /* a client may say anything */
 }
 
+/* What is described of something is there whole, or NULL: without memory for a part of it there is
+ * no description. */
+static json_t *whole(json_t *all, int failed)
+{
+    if (!failed)
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
 static json_t *describe_datasets(const struct catalog *catalog)
 {
     json_t *all = json_array();
+    int failed = 0;
     for (uint32_t i = 0; i < catalog->count; i++) {
         const struct dataset *d = catalog->datasets[i];
         for (int k = 0; k < DATASET_SPLITS; k++) {
             const struct dataset_split *s = &d->splits[k];
             if (!s->count)
                 continue;
-            json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name, "split",
-                                                 dataset_split_names[k], "images", number(s->count),
-                                                 "bytes", number(s->map_bytes)));
+            failed |= json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name,
+                                                           "split", dataset_split_names[k],
+                                                           "images", number(s->count), "bytes",
+                                                           number(s->map_bytes)));
         }
     }
-    return all;
+    return whole(all, failed);
 }
 
 static json_t *describe_stream(const struct session *session)
@@ -52,31 +65,33 @@ static json_t *describe_stream(const struct session *session)
                   "batches_ready", number(p.head - p.tail), "slots", (int)p.window, "ring_bytes",
                   number(stream_bytes(stream)), "consumers", (int)p.consumers, "batches_rendered",
                   number(p.rendered), "render_seconds", (double)p.render_ns / 1e9);
+    int failed = 0;
     if (*s->augment)
-        json_object_update_new(all,
-                               json_pack("{s:s, s:s, s:i}", "augment", s->augment, "draws",
-                                         spec_name("draws", s->draws), "views", (int)s->views));
+        failed |= json_object_update_new(all, json_pack("{s:s, s:s, s:i}", "augment", s->augment,
+                                                        "draws", spec_name("draws", s->draws),
+                                                        "views", (int)s->views));
     struct session_stats f;
     session_stats(session, &f);
-    json_object_update_new(all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
-                                          number(p.tail - session->first), "epoch_samples",
-                                          number(r->sampler.shard_count), "seconds",
-                                          (double)f.stream_ns / 1e9, "waited_seconds",
-                                          (double)f.waited_ns / 1e9, "waits", number(f.waits)));
-    return all;
+    failed |= json_object_update_new(
+        all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
+                       number(p.tail - session->first), "epoch_samples",
+                       number(r->sampler.shard_count), "seconds", (double)f.stream_ns / 1e9,
+                       "waited_seconds", (double)f.waited_ns / 1e9, "waits", number(f.waits)));
+    return whole(all, failed);
 }
 
 static json_t *describe_clients(const struct sessions *sessions)
 {
     json_t *all = json_array();
+    int failed = 0;
     for (const struct session *s = sessions->first; s; s = s->next) {
         json_t *client = json_pack("{s:o, s:i, s:i}", "id", number(s->id), "uid", (int)s->uid,
                                    "pid", (int)s->pid);
         if (s->place)
-            json_object_set_new(client, "stream", describe_stream(s));
-        json_array_append_new(all, client);
+            failed |= json_object_set_new(client, "stream", describe_stream(s));
+        failed |= json_array_append_new(all, client);
     }
-    return all;
+    return whole(all, failed);
 }
 
 /* Dataset pages and samples are resident once they are touched, so the sum may be more than what is
@@ -91,6 +106,21 @@ static json_t *describe_memory(const struct services *services)
                      "permutations_bytes",
                      number(permutation_cache_bytes(services->caches->permutations)),
                      "resident_bytes", number(usage_resident_bytes()));
+}
+
+/* Into memory made beforehand: json_dumps() leaves keys out where it finds no more of it. */
+static char *print(const json_t *all)
+{
+    size_t bytes = json_dumpb(all, NULL, 0, JSON_COMPACT);
+    char *text = bytes ? malloc(bytes + 1) : NULL;
+    if (!text)
+        return NULL;
+    if (json_dumpb(all, text, bytes, JSON_COMPACT) != bytes) {
+        free(text);
+        return NULL;
+    }
+    text[bytes] = 0;
+    return text;
 }
 
 char *status_text(const struct request_context *context)
@@ -112,11 +142,10 @@ char *status_text(const struct request_context *context)
         "entries", (int)u.entries, "lists", "kept", (int)lists.count, "bytes", number(lists.bytes),
         "received", number(lists.added), "datasets", describe_datasets(services->catalog),
         "clients", describe_clients(context->sessions));
-    if (!all)
-        return NULL;
-    json_object_set_new(all, "memory", describe_memory(services));
-    json_object_set_new(all, "cpu_seconds", json_real(usage_cpu_seconds()));
-    char *text = json_dumps(all, JSON_COMPACT);
+    int failed = json_object_set_new(all, "memory", describe_memory(services));
+    failed |= json_object_set_new(all, "cpu_seconds", json_real(usage_cpu_seconds()));
+    all = whole(all, failed);
+    char *text = all ? print(all) : NULL;
     json_decref(all);
     return text;
 }

@@ -58,17 +58,25 @@ static inline void inject_teardown(struct inject_page *page)
     support_teardown();
 }
 
-/* Has calls number first .. last from now on fail. */
-static inline void inject_arm(struct inject_page *page, enum inject_call call, int error,
-                              uint64_t first, uint64_t last)
+/* Has calls number first .. last, and number `again`, fail from now on. */
+static inline void inject_arm_pair(struct inject_page *page, enum inject_call call, int error,
+                                   uint64_t first, uint64_t last, uint64_t again)
 {
-    atomic_store(&page->call, CALL_NONE);
+    atomic_store(&page->call, CALL_none);
     atomic_store(&page->calls, 0);
     atomic_store(&page->failed, 0);
+    atomic_store(&page->cut, 0);
     atomic_store(&page->error, error);
     atomic_store(&page->first, first);
     atomic_store(&page->last, last);
+    atomic_store(&page->again, again);
     atomic_store_explicit(&page->call, call, memory_order_release);
+}
+
+static inline void inject_arm(struct inject_page *page, enum inject_call call, int error,
+                              uint64_t first, uint64_t last)
+{
+    inject_arm_pair(page, call, error, first, last, UINT64_MAX);
 }
 
 /* Counts calls, and fails none. */
@@ -80,7 +88,7 @@ static inline void inject_count(struct inject_page *page, enum inject_call call)
 /* Returns how many calls failed. */
 static inline uint64_t inject_disarm(struct inject_page *page)
 {
-    atomic_store(&page->call, CALL_NONE);
+    atomic_store(&page->call, CALL_none);
     return atomic_load(&page->failed);
 }
 

@@ -323,7 +323,7 @@ static int64_t lose_client(const struct place *place, enum fate fate, struct wit
     witness_await(&witnesses[1], 20);
     if (fate == STOPPED)
         end_client(pid);
-    int64_t took = usage_await(&d, page, bound);
+    int64_t took = usage_await(&d, page, bound, place->name);
     if (fate == HUNG_UP)
         end_client(pid);
     return took;

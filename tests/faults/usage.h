@@ -90,16 +90,18 @@ static inline bool usage_is_back(void *data)
     return usage_is_within(&w->last, &w->bound);
 }
 
-/* Waits until it has no more than `bound`. Returns how many milliseconds that took. */
+/* Waits until it has no more than `bound`, after a fault of that name. Returns how many
+ * milliseconds that took. */
 static inline int64_t usage_await(const struct daemon *d, struct inject_page *page,
-                                  const struct usage *bound)
+                                  const struct usage *bound, const char *after)
 {
     struct usage_wait w = {.d = d, .page = page, .bound = *bound};
     int64_t start = milliseconds();
     ck_assert_msg(daemon_wait_until(usage_is_back, &w),
-                  "not given back: %u descriptors, want %u; %u mappings, want %u; %u threads, want "
+                  "not given back after \"%s\": %u descriptors, want %u; %u mappings, want %u; %u "
+                  "threads, want "
                   "%u; %lld bytes in %lld blocks, want %lld in %lld",
-                  w.last.descriptors, bound->descriptors, w.last.mappings, bound->mappings,
+                  after, w.last.descriptors, bound->descriptors, w.last.mappings, bound->mappings,
                   w.last.threads, bound->threads, (long long)w.last.bytes, (long long)w.last.blocks,
                   (long long)bound->bytes, (long long)bound->blocks);
     return milliseconds() - start;

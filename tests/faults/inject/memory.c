@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define SHOWN __attribute__((visibility("default")))
-
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
@@ -18,7 +16,7 @@ void __libc_free(void *memory);
 
 static bool refuses(void)
 {
-    int error = page_fails(CALL_MEMORY);
+    int error = page_fails(CALL_memory);
     if (error)
         errno = error;
     return error != 0;
@@ -28,8 +26,8 @@ static void count(void *memory, int sign)
 {
     if (!memory)
         return;
-    atomic_fetch_add(&page()->live_bytes, sign * (int64_t)malloc_usable_size(memory));
-    atomic_fetch_add(&page()->live_blocks, sign);
+    atomic_fetch_add(&inject_page()->live_bytes, sign * (int64_t)malloc_usable_size(memory));
+    atomic_fetch_add(&inject_page()->live_blocks, sign);
 }
 
 static void *counted(void *memory)

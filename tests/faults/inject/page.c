@@ -23,19 +23,24 @@ __attribute__((constructor)) static void map_page(void)
         atomic_store(&mapped, p);
 }
 
-struct inject_page *page(void)
+struct inject_page *inject_page(void)
 {
     return atomic_load_explicit(&mapped, memory_order_relaxed);
 }
 
+bool page_hits(enum inject_call call)
+{
+    struct inject_page *p = inject_page();
+    if (atomic_load_explicit(&p->call, memory_order_acquire) != call)
+        return false;
+    uint64_t n = atomic_fetch_add(&p->calls, 1);
+    if ((n < atomic_load(&p->first) || n > atomic_load(&p->last)) && n != atomic_load(&p->again))
+        return false;
+    atomic_fetch_add(&p->failed, 1);
+    return true;
+}
+
 int page_fails(enum inject_call call)
 {
-    struct inject_page *p = page();
-    if (atomic_load_explicit(&p->call, memory_order_acquire) != call)
-        return 0;
-    uint64_t n = atomic_fetch_add(&p->calls, 1);
-    if (n < atomic_load(&p->first) || n > atomic_load(&p->last))
-        return 0;
-    atomic_fetch_add(&p->failed, 1);
-    return atomic_load(&p->error);
+    return page_hits(call) ? atomic_load(&inject_page()->error) : 0;
 }

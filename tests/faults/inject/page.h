@@ -1,4 +1,4 @@
-/* tests/faults/inject/page.h — inside inject.so: the page, and whether a call is to fail.
+/* tests/faults/inject/page.h — inside the library: the page, and whether a call is to fail.
  *
  * Threads: any. Memory: none, and no call that the library itself takes the place of.
  */
@@ -9,10 +9,16 @@
 
 #include <stdbool.h>
 
-/* The page; one of our own where there is no test. Never NULL. */
-struct inject_page *page(void);
+/* Seen by the programs that it is linked or loaded into. */
+#define SHOWN __attribute__((visibility("default")))
 
-/* Counts a call. Returns 0, or the errno that it is to fail with. */
+/* The page; one of our own where there is no test in another process. Never NULL. */
+struct inject_page *inject_page(void);
+
+/* Counts a call. Returns whether it is to fail, or to be cut. */
+bool page_hits(enum inject_call call);
+
+/* The same for a call that cannot be cut. Returns 0, or the errno that it is to fail with. */
 int page_fails(enum inject_call call);
 
 #endif
