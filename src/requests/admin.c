@@ -4,11 +4,7 @@
 #include "config/config.h"
 #include "fmnist.h"
 #include "requests/context.h"
-#include "requests/status.h"
-#include "session/catalog.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 bool admin_hello(struct session *s, const uint8_t *body, size_t size)
@@ -27,54 +23,6 @@ bool admin_hello(struct session *s, const uint8_t *body, size_t size)
     struct wire_buffer *reply = session_begin_reply(s, WIRE_WELCOME);
     wire_add_u32(reply, WIRE_VERSION);
     wire_add_text(reply, FMNIST_VERSION);
-    session_finish_reply(s);
-    return true;
-}
-
-static void add_splits(struct wire_buffer *reply, const struct dataset *d)
-{
-    for (int k = 0; k < DATASET_SPLITS; k++) {
-        const struct dataset_split *split = &d->splits[k];
-        struct wire_dataset m = {
-            .name = d->name,
-            .split = dataset_split_names[k],
-            .count = split->count,
-            .height = split->height,
-            .width = split->width,
-            .channels = split->channels,
-            .class_count = d->class_count,
-            .class_names = d->classes,
-        };
-        memcpy(m.digest, split->digest, sizeof m.digest);
-        if (split->count)
-            wire_add_dataset(reply, &m);
-    }
-}
-
-bool admin_datasets(struct session *s, const uint8_t *body, size_t size)
-{
-    const struct catalog *catalog = session_services(s)->catalog;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < catalog->count; i++)
-        for (int k = 0; k < DATASET_SPLITS; k++)
-            count += catalog->datasets[i]->splits[k].count > 0;
-    struct wire_buffer *reply = session_begin_reply(s, WIRE_DATASETS_REPLY);
-    wire_add_u32(reply, count);
-    for (uint32_t i = 0; i < catalog->count; i++)
-        add_splits(reply, catalog->datasets[i]);
-    session_finish_reply(s);
-    return true;
-}
-
-bool admin_status(struct session *s, const uint8_t *body, size_t size)
-{
-    char *json = status_text(request_context(s));
-    if (!json) {
-        session_close(s, FMNIST_ENOMEM, "out of memory");
-        return true;
-    }
-    wire_add_text(session_begin_reply(s, WIRE_STATUS_REPLY), json);
-    free(json);
     session_finish_reply(s);
     return true;
 }

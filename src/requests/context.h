@@ -12,6 +12,10 @@ struct request_context {
     const struct services *services;
     struct sessions *sessions;
     struct reloader reloader;
+    struct {
+        uv_timer_t timer;
+        uint64_t next_ns; /* nobody is answered before */
+    } inquiries;          /* inquiries.c's */
     struct cpu_load load; /* of the CPUs */
     uint64_t started_ns;  /* the daemon */
 };

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "feed/stream.h"
 #include "fmnist.h"
+#include "session/admission.h"
 #include "session/catalog.h"
 #include "wire/socket.h"
 
@@ -275,6 +276,11 @@ static int take_request(struct open_job *j, const uint8_t *body, size_t size)
 bool open_request(struct session *s, const uint8_t *body, size_t size)
 {
     const struct services *services = session_services(s);
+    struct err e;
+    if (admission_find_for_stream(s, &e)) {
+        session_close(s, FMNIST_ELIMIT, e.text);
+        return true;
+    }
     struct open_job *j = calloc(1, sizeof *j);
     if (!j || place_job_init(&j->place, services, run, done)) {
         free(j);

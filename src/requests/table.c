@@ -4,6 +4,7 @@
 
 #include "fmnist.h"
 #include "requests/admin.h"
+#include "requests/inquiries.h"
 #include "requests/migrate.h"
 #include "requests/open.h"
 
@@ -24,8 +25,8 @@ static const struct rule rules[SESSION_STATES][WIRE_RELOAD + 1] = {
         },
     [SESSION_IDLE] =
         {
-            [WIRE_DATASETS] = {admin_datasets, 0},
-            [WIRE_STATUS] = {admin_status, 0},
+            [WIRE_DATASETS] = {inquiries_datasets, 0},
+            [WIRE_STATUS] = {inquiries_status, 0},
             [WIRE_RELOAD] = {admin_reload, 0},
             [WIRE_OPEN] = {open_request, ANY_SIZE},
         },
@@ -42,6 +43,7 @@ static const char *const state_names[SESSION_STATES] = {
     [SESSION_OPENING] = "while opening a stream",
     [SESSION_UPLOADING] = "in a list's place",
     [SESSION_RELOADING] = "while reloading",
+    [SESSION_ASKING] = "behind a question",
     [SESSION_STREAMING] = "with a stream",
 };
 

@@ -2,8 +2,8 @@
 #include "server/acceptor.h"
 
 #include "base/io.h"
-#include "config/config.h"
 #include "fmnist.h"
+#include "session/admission.h"
 #include "wire/socket.h"
 
 #include <errno.h>
@@ -14,34 +14,38 @@
 /* user_namespaces(7): what an unmapped uid looks like from here. */
 #define OVERFLOW_UID 65534u
 
-/* Why this peer may not come in; 0 where it may. */
-static int refuse(const struct sessions *all, const struct ucred *peer, struct err *e)
+/* Connections taken in at a time: the loop has others to look after, and is called again for what
+ * is left. */
+#define ACCEPTS_MAX 16
+
+/* Why this peer may not come in; 0 where it may, and has a place. */
+static int refuse(struct sessions *all, struct session_peer *peer, struct err *e)
 {
-    const struct config_limits *limits = &all->services->config->limits;
     if (peer->uid == OVERFLOW_UID && peer->pid == 0)
         return err_set(e, FMNIST_EPERM, "a peer of an unknown user namespace is not served");
-    if (all->count >= limits->clients)
-        return err_set(e, FMNIST_ELIMIT, "limits.clients: %u are connected", limits->clients);
-    if (accounts_clients(all->services->accounts, peer->uid) >= limits->clients_per_user)
-        return err_set(e, FMNIST_ELIMIT, "limits.clients_per_user: %u of uid %u are connected",
-                       limits->clients_per_user, (unsigned)peer->uid);
-    return 0;
+    return admission_find(all, peer->uid, &peer->reserved, e) ? FMNIST_ELIMIT : 0;
+}
+
+static int who_is(int fd, struct session_peer *peer, struct err *e)
+{
+    struct ucred cred = {.uid = OVERFLOW_UID};
+    socklen_t size = sizeof cred;
+    int rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ? -errno : 0;
+    *peer = (struct session_peer){.fd = fd, .uid = cred.uid, .pid = cred.pid};
+    return rc ? err_set(e, FMNIST_EIO, "SO_PEERCRED: %s", strerror(-rc)) : 0;
 }
 
 static void accept_one(struct sessions *all, int fd)
 {
-    struct ucred peer = {.uid = OVERFLOW_UID};
-    socklen_t size = sizeof peer;
-    struct err e;
-    int rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-    int refused = rc < 0 ? err_set(&e, FMNIST_EIO, "SO_PEERCRED: %s", strerror(errno))
-                         : refuse(all, &peer, &e);
-    struct err failure;
+    struct err e, failure;
+    struct session_peer peer;
     struct session *s;
-    struct session_peer who = {.fd = fd, .uid = peer.uid, .pid = peer.pid};
-    rc = session_new(&s, all, &who, &failure);
-    if (rc) {
-        refusals_add(&all->refusals, LOG_LEVEL_WARNING, peer.uid, rc, "%s", failure.text);
+    int refused = who_is(fd, &peer, &e);
+    if (!refused)
+        refused = refuse(all, &peer, &e);
+    if (session_new(&s, all, &peer, &failure)) {
+        refusals_add(&all->refusals, LOG_LEVEL_WARNING, peer.uid, FMNIST_ENOMEM, "%s",
+                     failure.text);
         return;
     }
     all->accepted++;
@@ -65,16 +69,28 @@ static void turn_away(int fd, const char *text)
     wire_buffer_free(&body);
 }
 
+/* An idle connection may end for this one, which gives its descriptors back. */
+static bool make_room(struct acceptor *a, int fd, const char *why)
+{
+    struct session_peer peer;
+    return fd >= 0 && !who_is(fd, &peer, NULL) && admission_make_room(a->sessions, peer.uid, why);
+}
+
 /* The connection stays in the backlog, which would call us again at once, for ever: gives the spare
- * descriptor for it, says why, and closes. */
+ * descriptor for it. Where nobody's place can be had it says why, and closes. */
 static void use_spare(struct acceptor *a, int reason)
 {
     struct err e;
     fd_error(&e, reason, "accept");
-    refusals_add(&a->sessions->refusals, LOG_LEVEL_WARNING, REFUSALS_NOBODY, reason,
-                 "a client was turned away: %s", e.text);
     fd_close(&a->spare_fd);
     int fd = accept4(a->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (make_room(a, fd, e.text)) {
+        a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        accept_one(a->sessions, fd);
+        return;
+    }
+    refusals_add(&a->sessions->refusals, LOG_LEVEL_WARNING, REFUSALS_NOBODY, reason,
+                 "a client was turned away: %s", e.text);
     turn_away(fd, e.text);
     fd_close(&fd);
     a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -84,7 +100,7 @@ static void use_spare(struct acceptor *a, int reason)
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct acceptor *a = poll->data;
-    for (;;) {
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
         int fd = accept4(a->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             accept_one(a->sessions, fd);

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "pixels/isa.h"
-#include "requests/context.h"
+#include "requests/inquiries.h"
 #include "requests/open.h"
 #include "requests/table.h"
 #include "server/acceptor.h"
@@ -68,6 +68,7 @@ static void stop(struct server *server)
     uv_close((uv_handle_t *)&server->sigint, NULL);
     uv_close((uv_handle_t *)&server->sighup, NULL);
     uv_close((uv_handle_t *)&server->look, NULL);
+    inquiries_close(&server->requests);
     if (server->watches_input)
         uv_close((uv_handle_t *)&server->input, NULL);
     uv_stop(&server->loop);
@@ -127,6 +128,7 @@ static int init_loop(struct server *server, struct err *e)
         signals[i]->data = server;
     }
     uv_timer_init(loop, &server->look);
+    inquiries_init(&server->requests, loop);
     server->events.data = server->look.data = server;
     return 0;
 

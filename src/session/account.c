@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static struct account *find(const struct accounts *all, uid_t uid)
+struct account *accounts_find(const struct accounts *all, uid_t uid)
 {
     struct account *a = all->first;
     while (a && a->uid != uid)
@@ -16,13 +16,13 @@ static struct account *find(const struct accounts *all, uid_t uid)
 
 uint32_t accounts_clients(const struct accounts *all, uid_t uid)
 {
-    const struct account *a = find(all, uid);
+    const struct account *a = accounts_find(all, uid);
     return a ? a->clients : 0;
 }
 
 struct account *account_open(struct accounts *all, uid_t uid)
 {
-    struct account *a = find(all, uid);
+    struct account *a = accounts_find(all, uid);
     if (!a) {
         a = calloc(1, sizeof *a);
         if (!a)

@@ -30,6 +30,7 @@ struct account {
     struct accounts *all;
     uid_t uid;
     uint32_t clients;
+    uint32_t reserved;     /* of them, at places that are kept for administrators (admission.h) */
     uint64_t upload_bytes; /* lists on their way */
     uint64_t read_bytes;   /* lists that are read, and their permutations */
     struct account_seat *seats;
@@ -38,6 +39,9 @@ struct account {
 struct accounts {
     struct account *first;
 };
+
+/* NULL: the user has no clients. */
+struct account *accounts_find(const struct accounts *all, uid_t uid);
 
 /* How many clients the user has. */
 uint32_t accounts_clients(const struct accounts *all, uid_t uid);

@@ -38,7 +38,9 @@ void session_enter(struct session *s, enum session_state state)
 {
     static const bool may[SESSION_STATES][SESSION_STATES] = {
         [SESSION_HELLO] = {[SESSION_IDLE] = true},
-        [SESSION_IDLE] = {[SESSION_OPENING] = true, [SESSION_RELOADING] = true},
+        [SESSION_IDLE] =
+            {[SESSION_OPENING] = true, [SESSION_RELOADING] = true, [SESSION_ASKING] = true},
+        [SESSION_ASKING] = {[SESSION_IDLE] = true},
         [SESSION_OPENING] = {[SESSION_UPLOADING] = true, [SESSION_STREAMING] = true},
         [SESSION_UPLOADING] = {[SESSION_OPENING] = true},
         [SESSION_RELOADING] = {[SESSION_IDLE] = true},
@@ -65,6 +67,8 @@ static void unlink_session(struct session *s)
         at = &(*at)->next;
     *at = s->next;
     s->all->count--;
+    s->all->reserved -= s->reserved;
+    s->account->reserved -= s->reserved;
 }
 
 void session_end(struct session *s)
@@ -142,6 +146,8 @@ int session_new(struct session **out, struct sessions *all, const struct session
     s->fd = fd;
     s->uid = peer->uid;
     s->pid = peer->pid;
+    s->reserved = peer->reserved;
+    s->asked_ns = clock_ns();
     s->id = ++all->last_id;
     s->handles = 2;
     s->poll.data = s->timer.data = s;
@@ -149,6 +155,8 @@ int session_new(struct session **out, struct sessions *all, const struct session
     s->next = all->first;
     all->first = s;
     all->count++;
+    all->reserved += s->reserved;
+    s->account->reserved += s->reserved;
     uv_timer_start(&s->timer, on_handshake_timeout, services->config->limits.handshake_ms, 0);
     *out = s;
     flush(s);
@@ -202,6 +210,14 @@ void session_finish_reply(struct session *s)
         flush(s);
 }
 
+void session_reply_with(struct session *s, uint16_t type, struct reply_body *body)
+{
+    if (reply_share(&s->reply, type, body))
+        session_end(s);
+    else
+        flush(s);
+}
+
 static void log_reason(const struct session *s, int code, const char *why)
 {
     refusals_add(&s->all->refusals, LOG_LEVEL_INFO, s->uid, code,
@@ -249,7 +265,8 @@ void session_close(struct session *s, int code, const char *why)
 /* Nothing is read while a request is worked on. */
 static bool is_waiting(const struct session *s)
 {
-    return s->state == SESSION_OPENING || s->state == SESSION_RELOADING;
+    return s->state == SESSION_OPENING || s->state == SESSION_RELOADING ||
+           s->state == SESSION_ASKING;
 }
 
 /* Sends what there is to send, and asks the loop for what is to be waited for. */
@@ -308,6 +325,7 @@ static void handle_input(struct session *s)
         const uint8_t *body = frames_take(&s->in, &h);
         if (!body)
             break;
+        s->asked_ns = clock_ns();
         s->all->protocol->frame(s, h.type, body, h.body_bytes);
     }
     frames_compact(&s->in);

@@ -4,9 +4,9 @@
  *                        list unknown ▲ │ whole list
  *                                     │ ▼
  *     HELLO ──hello──► IDLE ──open──► OPENING ──job done──► STREAMING
- *       │ handshake_ms  │ ▲ datasets, status                   │ kicks, offers (shm),
- *       │        reload ▼ │ job done                           │ batches (inline)
- *       │             RELOADING                                │
+ *       │ handshake_ms  │ ▲ job done,                          │ kicks, offers (shm),
+ *       │  reload, asks ▼ │ answered                           │ batches (inline)
+ *       │     RELOADING, ASKING (datasets, status)             │
  *       └────────── anything wrong: one error frame, then the end: CLOSING ─┘
  *
  * A session has at most one reply under way and reads nothing more until that is sent, so a client
@@ -38,6 +38,7 @@ enum session_state {
     SESSION_OPENING,
     SESSION_UPLOADING,
     SESSION_RELOADING,
+    SESSION_ASKING,
     SESSION_STREAMING,
     SESSION_CLOSING,
     SESSION_STATES
@@ -64,6 +65,7 @@ struct sessions {
     struct session_protocol *protocol;
     struct session *first;
     uint32_t count;
+    uint32_t reserved; /* of them, at places that are kept for administrators (admission.h) */
     uint64_t last_id;
     uint64_t accepted, refused; /* since the start */
     struct refusals refusals;   /* in the log */
@@ -76,13 +78,16 @@ struct session {
     uint64_t id;
     uid_t uid;
     pid_t pid;
-    int fd;     /* owned */
-    int pid_fd; /* owned; -1: the process cannot be watched */
+    bool reserved;     /* admission.h */
+    uint64_t asked_ns; /* when it came, or sent its last request */
+    int fd;            /* owned */
+    int pid_fd;        /* owned; -1: the process cannot be watched */
     uv_poll_t poll;
     uv_poll_t pid_poll;
     uv_timer_t timer;         /* the state's: of the handshake, the list, the stall */
     int handles;              /* that libuv has not closed yet */
     enum session_state state; /* session_enter writes it */
+    uint16_t question;        /* ASKING: the type of the frame (requests/inquiries.h) */
 
     struct frames in;
     struct reply reply;
@@ -109,6 +114,7 @@ struct session_peer {
     int fd;
     uid_t uid;
     pid_t pid;
+    bool reserved; /* at a place of the reserve (admission.h) */
 };
 
 /* Takes over the peer's descriptor. Errors: -ENOMEM, -EMFILE; the descriptor is closed then. */
@@ -137,6 +143,9 @@ int session_code(int rc);
  * now; the session may be CLOSING afterwards. */
 struct wire_buffer *session_begin_reply(struct session *s, uint16_t type);
 void session_finish_reply(struct session *s);
+
+/* A reply whose body others are sent, too. The session may be CLOSING afterwards. */
+void session_reply_with(struct session *s, uint16_t type, struct reply_body *body);
 
 /* The request alone is refused, and the session goes on; it may be CLOSING afterwards. */
 void session_refuse(struct session *s, int code, const char *why);

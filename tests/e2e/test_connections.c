@@ -126,7 +126,10 @@ START_TEST(trainers__as_many_as_the_default_limit__fit)
     streams[127] = open_stream(watcher, &spec);
     for (size_t i = 0; i < 128; i++)
         read_one(streams[i]);
-    must_be(fmnist_connect(&o, &client), FMNIST_ELIMIT, "connect", __FILE__, __LINE__);
+    must(fmnist_connect(&o, &client));
+    struct fmnist_stream *none;
+    must_be(fmnist_open(client, &spec, NULL, &none), FMNIST_ELIMIT, "open", __FILE__, __LINE__);
+    fmnist_disconnect(client);
     for (size_t i = 0; i < 128; i++)
         fmnist_close(streams[i]);
     wait_for_clients(watcher, 1);

@@ -17,7 +17,9 @@ static struct catalog catalog; /* of nothing */
 static void setup(void)
 {
     context =
-        (struct request_context){.protocol = {.frame = table_handle, .list_came = open_list_came}};
+        (struct request_context){.protocol = {.frame = table_handle, .list_came = open_list_came},
+                                 .services = &services,
+                                 .sessions = &sessions};
     session_setup(&context.protocol);
     services.catalog = &catalog;
 }
