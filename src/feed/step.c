@@ -43,10 +43,11 @@ void step_run(const struct step *step, struct render_scratch *scratch, struct ou
     o->start_ns = clock_ns();
     switch (step->kind) {
     case STEP_RENDER:
-        o->rc = stream_render(step->stream, &step->chunk, scratch);
+        o->chunk = step->chunk;
+        o->rc = stream_render(step->stream, &o->chunk, scratch, o->start_ns + STREAM_PART_NS);
         break;
     case STEP_ORDER:
-        stream_make_order(step->stream, step->epoch);
+        o->rc = stream_make_order(step->stream, step->epoch, step->wait);
         break;
     case STEP_WAKE:
         ring_wake(&step->stream->ring);

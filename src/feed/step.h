@@ -5,7 +5,7 @@
 
 #include "feed/turn.h"
 
-/* Blocks: for a chunk or an order; 200 µs for a socket. */
+/* Blocks: for a part of a chunk or of an order; 200 µs for a socket. */
 void step_run(const struct step *step, struct render_scratch *scratch, struct outcome *o)
     EXCLUDES(feed_lock);
 

@@ -27,11 +27,18 @@
 #define STREAM_CHUNKS_MAX  64u /* being rendered at a time; no more workers than that per stream */
 #define STREAM_CHUNK_BYTES (256u << 10)
 
+/* Rendered in parts of STREAM_PART_NS, so that no batch keeps a worker from others for long. */
+#define STREAM_PART_NS 2000000u
+
 struct chunk {
     uint64_t first; /* number of the first batch */
     uint32_t count;
+    uint32_t rendered; /* batches, in runs of STREAM_RUN_BATCHES */
+    uint64_t samples;  /* of the run behind them */
+    bool paused;       /* not whole, and no worker is at it */
     bool done;
 };
+#define STREAM_RUN_BATCHES 64u
 
 struct stream {
     /* immutable */
@@ -64,6 +71,7 @@ struct stream {
      * that: the sum of batches first .. n - 1 (ledger/sum.h). Behind the head: of the batch alone,
      * by the worker that rendered it. */
     uint64_t *sums;
+    uint32_t paused_count GUARDED_BY(feed_lock); /* of them */
     unsigned uses GUARDED_BY(feed_lock);
     bool runnable GUARDED_BY(feed_lock); /* in the scheduler's list */
     bool watched GUARDED_BY(feed_lock);  /* a worker looks for room before it parks */
@@ -79,13 +87,16 @@ struct stream {
     uint64_t render_ns GUARDED_BY(feed_lock);
     uint64_t chunk_ns GUARDED_BY(feed_lock); /* of the last one */
     struct stream *next_runnable GUARDED_BY(feed_lock);
-    bool ordering GUARDED_BY(feed_lock); /* a worker makes an order, and has `held` */
+    bool ordering GUARDED_BY(feed_lock); /* a worker makes an order, and has its place in `held` */
+    /* at epoch % 2: epoch + 1 where that order is held, and whole; 0: none is */
+    uint64_t ordered[2] GUARDED_BY(feed_lock);
 
-    /* the worker that orders; lock while none does */
+    /* Orders that need one: the head's epoch's and the next one's, at epoch % 2. The worker that
+     * makes it; once it is whole whoever renders of that epoch. */
     struct {
         struct permutation *order;
-        uint64_t end; /* its epoch + 1; 0: none */
-    } held[2];        /* at epoch % 2: this epoch's and the next one's, for orders that need one */
+        uint64_t epoch;
+    } held[2];
 };
 
 /* What to open. */
@@ -162,24 +173,40 @@ struct consumer *stream_slowest(const struct stream *s) REQUIRES(feed_lock);
 uint64_t stream_wait(struct stream *s, struct consumer *r, bool busy, uint64_t now_ns)
     REQUIRES(feed_lock);
 
-/* Claims up to `room` batches of one epoch. Returns the chunk's place. */
+/* Whether a claim needs no order, or has it, or goes on with a chunk. */
+bool stream_is_ordered(const struct stream *s) REQUIRES(feed_lock);
+
+/* Whether what it needs next is another worker's: an order, or a chunk that holds an older one. */
+bool stream_is_stuck(const struct stream *s) REQUIRES(feed_lock);
+
+/* The oldest chunk that was paused; else claims up to `room` batches of one epoch, whose order
+ * there is. Returns the chunk's place. */
 struct chunk *stream_claim(struct stream *s, uint64_t room) REQUIRES(feed_lock);
 
-/* Renders a claimed chunk. No lock. Errors: -ENOMEM. */
-int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch);
+/* Goes on with a claimed chunk until it is whole, or until end_ns; `c` is the caller's copy, which
+ * then says how far it came. No lock. Returns whether it is whole. Errors: -ENOMEM. */
+int stream_render(const struct stream *s, struct chunk *c, struct render_scratch *scratch,
+                  uint64_t end_ns);
 
-/* Marks the chunk done and publishes what is now in order. Returns whether the head moved.
- * */
+/* Leaves the chunk, which came as far as `now` says, to whoever claims next. */
+void stream_pause(struct stream *s, struct chunk *c, const struct chunk *now) REQUIRES(feed_lock);
+
+/* Marks the chunk, which is whole, done and publishes what is now in order. Returns whether the
+ * head moved. */
 bool stream_finish(struct stream *s, struct chunk *c) REQUIRES(feed_lock);
 
-/* Whether the order of the epoch that the head is in, or from three quarters of it on of the next,
- * is not held yet; *epoch then is its epoch, and the caller the one that orders: it calls
- * stream_make_order and then clears `ordering`. */
+/* Whether an order is to be made: of the epoch that the head is in; of the next one from three
+ * quarters on, or where the claims are there. *epoch then is its epoch, and the caller the one that
+ * orders: it calls stream_make_order and then stream_end_order. */
 bool stream_order_due(struct stream *s, uint64_t *epoch) REQUIRES(feed_lock);
 
-/* Builds and holds that order, so that no batch has to wait for it. No lock.
- * Blocks: as permutation_cache_hold. */
-void stream_make_order(struct stream *s, uint64_t epoch);
+/* A step towards holding that order. No lock. Returns whether it is whole; where another stream's
+ * worker is at it, that one's step is waited for if `wait`. Errors: -ENOMEM.
+ * Blocks: as permutation_cache_step. */
+int stream_make_order(struct stream *s, uint64_t epoch, bool wait);
+
+/* `rc` is what stream_make_order returned. */
+void stream_end_order(struct stream *s, uint64_t epoch, int rc) REQUIRES(feed_lock);
 
 /* Asserts the invariant, and that the parts fit together. Costs as much as a turn: for tests, and
  * for builds with INVARIANTS. */

@@ -16,14 +16,17 @@ static void check_positions(const struct stream *s) REQUIRES(feed_lock)
 static void check_chunks(const struct stream *s) REQUIRES(feed_lock)
 {
     uint64_t next = s->head;
+    uint32_t paused = 0;
     assert(s->chunk_count <= STREAM_CHUNKS_MAX);
     for (uint32_t i = 0; i < s->chunk_count; i++) {
         const struct chunk *c = &s->chunks[(s->chunk_first + i) % STREAM_CHUNKS_MAX];
         assert(c->first == next && c->count > 0);
         assert(i > 0 || !c->done);
+        assert(!c->paused || !c->done);
+        paused += c->paused;
         next += c->count;
     }
-    assert(next == s->claimed);
+    assert(next == s->claimed && paused == s->paused_count);
 }
 
 static void check_consumers(const struct stream *s) REQUIRES(feed_lock)

@@ -2,15 +2,36 @@
  * say who renders when: that is turn.c's. */
 #include "feed/stream.h"
 
+#include "base/clock.h"
 #include "ledger/sum.h"
 
 #include <assert.h>
+#include <errno.h>
 
 /* ---- rendering ----------------------------------------------------------------------------- */
 
+/* The one that keeps the others from being published first. */
+static struct chunk *oldest_paused(struct stream *s) REQUIRES(feed_lock)
+{
+    struct chunk *c = NULL;
+    for (uint32_t i = 0; !c && i < s->chunk_count; i++) {
+        struct chunk *at = &s->chunks[(s->chunk_first + i) % STREAM_CHUNKS_MAX];
+        c = at->paused ? at : NULL;
+    }
+    return c;
+}
+
 struct chunk *stream_claim(struct stream *s, uint64_t room)
 {
-    assert(s->chunk_count < STREAM_CHUNKS_MAX && room > 0 && !s->closed && !s->failed);
+    assert(!s->closed && !s->failed);
+    if (s->paused_count) {
+        struct chunk *c = oldest_paused(s);
+        assert(c);
+        c->paused = false;
+        s->paused_count--;
+        return c;
+    }
+    assert(s->chunk_count < STREAM_CHUNKS_MAX && room > 0 && stream_is_ordered(s));
     uint64_t steps = s->plan->sampler.steps;
     uint64_t count = steps - s->claimed % steps; /* a chunk has one epoch */
     if (count > room)
@@ -57,24 +78,50 @@ static void sum_batches(const struct stream *s, uint64_t first, uint32_t count,
             ledger_batch_sum(first + i, targets[i].indices, targets[i].count);
 }
 
-int stream_render(const struct stream *s, const struct chunk *c, struct render_scratch *scratch)
+/* Of an epoch that has a chunk, whose order stays until that is published. */
+static const uint32_t *permutation_of(const struct stream *s, uint64_t epoch)
 {
-    struct batch_target targets[64];
-    uint64_t steps = s->plan->sampler.steps;
-    for (uint32_t done = 0; done < c->count;) {
-        uint32_t n = c->count - done;
-        if (n > sizeof targets / sizeof *targets)
-            n = sizeof targets / sizeof *targets;
-        for (uint32_t i = 0; i < n; i++)
-            targets[i] = open_slot(s, c->first + done + i);
-        uint64_t at = c->first + done;
-        int rc = render_batches(s->plan, scratch, at / steps, at % steps, n, targets);
-        if (rc)
+    const struct permutation *p = s->held[epoch % 2].order;
+    if (!sampler_needs_permutation(&s->plan->sampler))
+        return NULL;
+    assert(p && s->held[epoch % 2].epoch == epoch);
+    return permutation_indices(p);
+}
+
+int stream_render(const struct stream *s, struct chunk *c, struct render_scratch *scratch,
+                  uint64_t end_ns)
+{
+    struct batch_target targets[STREAM_RUN_BATCHES];
+    uint64_t steps = s->plan->sampler.steps, epoch = c->first / steps;
+    do {
+        uint64_t first = c->first + c->rendered;
+        uint32_t left = c->count - c->rendered;
+        struct render_run run = {
+            .epoch = epoch,
+            .step = first % steps,
+            .batches = left < STREAM_RUN_BATCHES ? left : STREAM_RUN_BATCHES,
+            .permutation = permutation_of(s, epoch),
+            .targets = targets,
+        };
+        for (size_t i = 0; i < run.batches; i++)
+            targets[i] = open_slot(s, first + i);
+        int rc = render_part(s->plan, scratch, &run, &c->samples, end_ns);
+        if (rc <= 0)
             return rc;
-        sum_batches(s, at, n, targets);
-        done += n;
-    }
-    return 0;
+        sum_batches(s, first, (uint32_t)run.batches, targets);
+        c->rendered += (uint32_t)run.batches;
+        c->samples = 0;
+    } while (c->rendered < c->count && clock_ns() < end_ns);
+    return c->rendered == c->count;
+}
+
+void stream_pause(struct stream *s, struct chunk *c, const struct chunk *now)
+{
+    assert(!c->done && !c->paused && c->first == now->first && now->rendered < c->count);
+    c->rendered = now->rendered;
+    c->samples = now->samples;
+    c->paused = true;
+    s->paused_count++;
 }
 
 /* Those before each batch up to the head, which moves to `head`. */
@@ -87,7 +134,7 @@ static void add_sums(struct stream *s, uint64_t head) REQUIRES(feed_lock)
 
 bool stream_finish(struct stream *s, struct chunk *c)
 {
-    assert(!c->done && c->first >= s->head && c->first + c->count <= s->claimed);
+    assert(!c->done && !c->paused && c->first >= s->head && c->first + c->count <= s->claimed);
     c->done = true;
     uint64_t head = s->head;
     while (s->chunk_count && s->chunks[s->chunk_first].done) {
@@ -107,34 +154,61 @@ bool stream_finish(struct stream *s, struct chunk *c)
     return true;
 }
 
-/* ---- orders ahead -------------------------------------------------------------------------- */
+/* ---- orders -------------------------------------------------------------------------------- */
 
-/* Nobody orders now. */
-static bool holds_order(const struct stream *s, uint64_t epoch)
+/* Whether the order of the epoch, the head's or the next, is there. */
+static bool has_order(const struct stream *s, uint64_t epoch) REQUIRES(feed_lock)
 {
-    return s->held[epoch % 2].end == epoch + 1;
+    return !sampler_needs_permutation(&s->plan->sampler) || s->ordered[epoch % 2] == epoch + 1;
+}
+
+bool stream_is_ordered(const struct stream *s)
+{
+    return s->paused_count > 0 || has_order(s, s->claimed / s->plan->sampler.steps);
+}
+
+bool stream_is_stuck(const struct stream *s)
+{
+    uint64_t steps = s->plan->sampler.steps;
+    return !stream_is_ordered(s) && (s->ordering || s->claimed / steps > s->head / steps + 1);
 }
 
 bool stream_order_due(struct stream *s, uint64_t *due)
 {
-    const struct sampler *sampler = &s->plan->sampler;
-    if (s->ordering || !sampler_needs_permutation(sampler))
+    uint64_t steps = s->plan->sampler.steps;
+    uint64_t epoch = s->head / steps, step = s->head % steps;
+    if (s->ordering || s->closed || s->failed)
         return false;
-    uint64_t epoch = s->head / sampler->steps, step = s->head % sampler->steps;
-    if (holds_order(s, epoch) && step >= sampler->steps - sampler->steps / 4)
+    bool ahead = step >= steps - steps / 4 || s->claimed / steps > epoch;
+    if (has_order(s, epoch) && ahead)
         epoch++;
-    if (holds_order(s, epoch) || epoch * sampler->steps >= s->limit)
+    if (has_order(s, epoch) || epoch * steps >= s->limit)
         return false;
     s->ordering = true;
+    s->ordered[epoch % 2] = 0; /* that of two epochs before, of which there is no chunk any more */
     *due = epoch;
     return true;
 }
 
-void stream_make_order(struct stream *s, uint64_t epoch)
+int stream_make_order(struct stream *s, uint64_t epoch, bool wait)
 {
     struct permutation_cache *orders = s->plan->caches->permutations;
-    permutation_cache_put(orders, s->held[epoch % 2].order);
-    /* Without memory for it now, whoever renders tries again. */
-    s->held[epoch % 2].order = permutation_cache_hold(orders, &s->plan->sampler, epoch);
-    s->held[epoch % 2].end = epoch + 1;
+    const struct sampler *sampler = &s->plan->sampler;
+    struct permutation **order = &s->held[epoch % 2].order;
+    if (!*order || s->held[epoch % 2].epoch != epoch) {
+        permutation_cache_put(orders, *order);
+        *order = permutation_cache_get(orders, sampler, epoch);
+        s->held[epoch % 2].epoch = epoch;
+    }
+    if (!*order)
+        return -ENOMEM;
+    return permutation_cache_step(orders, *order, sampler, wait);
+}
+
+void stream_end_order(struct stream *s, uint64_t epoch, int rc)
+{
+    assert(s->ordering);
+    s->ordering = false;
+    if (rc > 0)
+        s->ordered[epoch % 2] = epoch + 1;
 }

@@ -10,12 +10,18 @@ static uint32_t sharers(const struct stream *s) REQUIRES(feed_lock)
     return s->consumer_count ? s->consumer_count : 1;
 }
 
+/* Whether a worker would find something to do at it that no other one is at. */
+static bool can_begin(const struct stream *s) REQUIRES(feed_lock)
+{
+    return !s->watched && !stream_is_stuck(s) &&
+           (s->paused_count || s->chunk_count < STREAM_CHUNKS_MAX);
+}
+
 bool turn_begin(struct turn *t, struct scheduler *k, uint64_t now_ns)
 {
     struct stream *best = NULL;
     for (struct stream *s = k->runnable; s; s = s->next_runnable)
-        if (!s->watched && s->chunk_count < STREAM_CHUNKS_MAX &&
-            (!best || s->vtime_ns < best->vtime_ns))
+        if (can_begin(s) && (!best || s->vtime_ns < best->vtime_ns))
             best = s;
     if (!best)
         return false;
@@ -49,7 +55,7 @@ static struct step claim(struct scheduler *k, struct stream *s, uint64_t room) R
     struct chunk *c = stream_claim(s, room);
     s->starved = false;
     /* The client is faster than we are: let another worker help. */
-    if (room - c->count >= s->wake_room && is_help_worth(k, s))
+    if (room >= c->count + s->wake_room && is_help_worth(k, s))
         scheduler_wake_worker(k);
     return (struct step){.kind = STEP_RENDER, .stream = s, .claimed = c, .chunk = *c};
 }
@@ -62,8 +68,14 @@ static void rendered(struct turn *t, struct scheduler *k, const struct step *ste
     s->vtime_ns += took_ns / sharers(s);
     s->render_ns += took_ns;
     s->chunk_ns = took_ns;
-    if (o->rc) {
+    if (o->rc < 0) {
         scheduler_fail(k, s, o->rc);
+        return;
+    }
+    if (!o->rc) {
+        stream_pause(s, step->claimed, &o->chunk);
+        scheduler_unpark(s); /* by another worker, for which the ring was full */
+        scheduler_enlist(k, s);
         return;
     }
     t->published |= stream_finish(s, step->claimed);
@@ -142,7 +154,7 @@ static struct step hand_over(struct turn *t) REQUIRES(feed_lock)
 static bool others_wait(const struct scheduler *k, const struct stream *but) REQUIRES(feed_lock)
 {
     const struct stream *s = k->runnable;
-    while (s && (s == but || s->watched))
+    while (s && (s == but || s->watched || stream_is_stuck(s)))
         s = s->next_runnable;
     return s || k->jobs_wait;
 }
@@ -183,6 +195,45 @@ static void watched(struct stream *s, const struct step *step, bool room) REQUIR
         step->consumer->sender.state = SENDER_OPEN;
 }
 
+/* ---- orders -------------------------------------------------------------------------------- */
+
+/* Before the order: whoever sleeps need not wait for it, and another worker goes on meanwhile. */
+static struct step order(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
+{
+    if (t->published) {
+        struct step step = hand_over(t);
+        if (step.kind != STEP_NONE)
+            return step;
+    }
+    t->order_due = false;
+    scheduler_wake_worker(k);
+    return (struct step){.kind = STEP_ORDER,
+                         .stream = t->stream,
+                         .epoch = t->order_epoch,
+                         .wait = !stream_is_ordered(t->stream)};
+}
+
+/* Nothing can be claimed before the order is there. STEP_NONE: others see to that. */
+static struct step await_order(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
+{
+    t->order_due = stream_order_due(t->stream, &t->order_epoch);
+    if (t->order_due)
+        return order(t, k);
+    t->left = true;
+    return (struct step){.kind = STEP_NONE};
+}
+
+static void ordered(struct scheduler *k, const struct step *step, const struct outcome *o)
+    REQUIRES(feed_lock)
+{
+    struct stream *s = step->stream;
+    stream_end_order(s, step->epoch, o->rc);
+    s->vtime_ns += (o->end_ns - o->start_ns) / sharers(s);
+    /* One that is only made ahead is tried again when it is needed. */
+    if (o->rc < 0 && step->wait && !s->failed)
+        scheduler_fail(k, s, o->rc);
+}
+
 /* ---- a turn -------------------------------------------------------------------------------- */
 
 /* The next thing that is worth doing; STEP_NONE: look again. */
@@ -195,8 +246,8 @@ static struct step look(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
     uint64_t room = scheduler_look(k, s);
     if (may_send(s))
         return send_batches(s);
-    if (!s->closed && !s->failed && scheduler_is_worth(s, room))
-        return claim(k, s, room);
+    if (!s->closed && !s->failed && (s->paused_count || scheduler_is_worth(s, room)))
+        return stream_is_ordered(s) ? claim(k, s, room) : await_order(t, k);
     if (t->published)
         return hand_over(t);
     t->left = s->watched; /* to the worker that looks for room already */
@@ -214,19 +265,6 @@ static bool is_over(const struct turn *t, const struct scheduler *k, uint64_t no
 {
     return t->left || (t->begun && (k->jobs_wait || t->stream->chunk_count == STREAM_CHUNKS_MAX ||
                                     now_ns >= t->end_ns));
-}
-
-/* Before the order: whoever sleeps need not wait for it, and another worker goes on meanwhile. */
-static struct step order(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
-{
-    if (t->published) {
-        struct step step = hand_over(t);
-        if (step.kind != STEP_NONE)
-            return step;
-    }
-    t->order_due = false;
-    scheduler_wake_worker(k);
-    return (struct step){.kind = STEP_ORDER, .stream = t->stream, .epoch = t->order_epoch};
 }
 
 struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
@@ -264,8 +302,7 @@ void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
         rendered(t, k, step, o);
         break;
     case STEP_ORDER:
-        s->ordering = false;
-        s->vtime_ns += (o->end_ns - o->start_ns) / sharers(s);
+        ordered(k, step, o);
         break;
     case STEP_SEND:
         batches_sent(s, step, o);

@@ -38,8 +38,8 @@ struct step {
     enum step_kind {
         STEP_END,          /* nothing: the turn is over */
         STEP_NONE,         /* nothing; only within turn.c */
-        STEP_RENDER,       /* a chunk */
-        STEP_ORDER,        /* makes the order of an epoch: tens of milliseconds for millions */
+        STEP_RENDER,       /* a chunk, or a part of it */
+        STEP_ORDER,        /* makes the order of an epoch, or a part of it */
         STEP_WAKE,         /* the ring's readers */
         STEP_SEND,         /* published batches, inline */
         STEP_WATCH_TAIL,   /* looks at a tail until it lets a chunk be claimed */
@@ -49,7 +49,8 @@ struct step {
     struct consumer *consumer; /* STEP_SEND, STEP_WATCH_* */
     struct chunk *claimed;     /* STEP_RENDER: its place, which is the lock's, */
     struct chunk chunk;        /* and what was claimed */
-    uint64_t epoch;            /* STEP_ORDER */
+    uint64_t epoch;            /* STEP_ORDER, */
+    bool wait;                 /* and whether nothing can be done before */
     struct inline_run run;     /* STEP_SEND */
     bool ask_drained;          /* STEP_SEND: whether the client has taken all before it */
     uint64_t enough;           /* STEP_WATCH_TAIL: the tail that does */
@@ -58,11 +59,12 @@ struct step {
 /* What came of it. */
 struct outcome {
     uint64_t start_ns, end_ns;
-    int rc;       /* STEP_RENDER */
-    ssize_t sent; /* STEP_SEND: bytes, or a negative errno value */
-    bool all;     /* STEP_SEND: it took all that it was given */
-    bool drained; /* STEP_SEND: the answer */
-    bool room;    /* STEP_WATCH_*: there is */
+    int rc; /* STEP_RENDER, STEP_ORDER: whether it is whole, or a negative errno value */
+    struct chunk chunk; /* STEP_RENDER: how far it came */
+    ssize_t sent;       /* STEP_SEND: bytes, or a negative errno value */
+    bool all;           /* STEP_SEND: it took all that it was given */
+    bool drained;       /* STEP_SEND: the answer */
+    bool room;          /* STEP_WATCH_*: there is */
 };
 
 /* The runnable stream with the least rendering time that has a place for another chunk gets a turn.

@@ -1,13 +1,21 @@
-/* render/permutation_cache.h — permutations of epochs, built once and shared by every stream that
+/* render/permutation_cache.h — permutations of epochs, made once and shared by every stream that
  * needs them.
  *
  * An order such as torch needs the whole permutation of an epoch. Streams of the same (order, seed,
  * count) use one; the last ones used stay, so that ranks and neighbours find them. A stream holds
  * that of its epoch, and that of the next from three quarters on (stream.h).
  *
- * Threads: any; a builder holds no lock while it builds, others that want the same permutation
- * wait for it. Memory: 4 bytes an image for each permutation in use, and at most
- * PERMUTATION_CACHE_IDLE_BYTES of permutations that nobody uses.
+ * Making one may take seconds (a far epoch of an order whose generator runs on, a list of 100
+ * million), so it is made in steps, by whoever wants it next: nobody has to wait for all of it, and
+ * it ends where nobody wants it any more. How far the generator came is kept, so that the next one
+ * who goes there does not walk it again.
+ *
+ *     permutation_cache_get ─► permutation_cache_step, until it is whole ─► permutation_indices
+ *                                                                       ─► permutation_cache_put
+ *
+ * Threads: any; a step holds no lock. Memory: 4 bytes an image for each permutation in use; at most
+ * PERMUTATION_CACHE_IDLE_BYTES, in PERMUTATION_CACHE_IDLE_COUNT, of those that nobody uses; and
+ * PERMUTATION_CACHE_WALKS generators of 2.5 KB.
  */
 #ifndef RENDER_PERMUTATION_CACHE_H
 #define RENDER_PERMUTATION_CACHE_H
@@ -15,6 +23,11 @@
 #include "sampler/sampler.h"
 
 #define PERMUTATION_CACHE_IDLE_BYTES (UINT64_C(64) << 20)
+#define PERMUTATION_CACHE_IDLE_COUNT 256u
+#define PERMUTATION_CACHE_WALKS      64u
+
+/* How long a step is. */
+#define PERMUTATION_STEP_NS 1000000u
 
 struct permutation_cache;
 struct permutation;
@@ -26,15 +39,15 @@ void permutation_cache_free(struct permutation_cache *o);
  * one's. 0 for orders that need none. */
 uint64_t permutation_cache_stream_bytes(uint32_t order, uint64_t count);
 
-/* The permutation of the epoch; give it back with permutation_cache_put. NULL when out of memory.
- * Blocks: while it is built (0.4 ms for 60,000 images, 45 ms for 8 million). */
+/* The permutation of the epoch, whole or not; give it back with permutation_cache_put. NULL when
+ * out of memory. */
 struct permutation *permutation_cache_get(struct permutation_cache *o, const struct sampler *s,
                                           uint64_t epoch);
 
-/* The same for one who only wants it to be there when others get it: builds it, but does not wait
- * for another who builds it. Its indices are not for the holder. */
-struct permutation *permutation_cache_hold(struct permutation_cache *o, const struct sampler *s,
-                                           uint64_t epoch);
+/* Goes on making it, for PERMUTATION_STEP_NS. Returns whether it is whole; where another thread is
+ * at it, that one's step counts, which is waited for if `wait`. `s` is such as it was got with. */
+bool permutation_cache_step(struct permutation_cache *o, struct permutation *p,
+                            const struct sampler *s, bool wait);
 
 /* Accepts NULL. */
 void permutation_cache_put(struct permutation_cache *o, struct permutation *p);
@@ -42,6 +55,7 @@ void permutation_cache_put(struct permutation_cache *o, struct permutation *p);
 /* Bytes of all permutations that are kept or in use. */
 uint64_t permutation_cache_bytes(struct permutation_cache *o);
 
+/* Of one that is whole. */
 const uint32_t *permutation_indices(const struct permutation *p);
 
 #endif

@@ -4,6 +4,7 @@
 #include "augment/draw.h"
 #include "augment/run.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "dataset/cache_format.h"
 #include "pixels/gather.h"
 
@@ -16,6 +17,13 @@
  * samples that are not kept, to stay in the cache. */
 #define GROUP_SAMPLES 512u
 #define UNKEPT_BYTES  (256u << 10)
+
+/* What a group does at most, in pixels that are made: a millisecond or two. A worker that renders
+ * looks at the clock between groups. */
+#define GROUP_PIXELS (UINT64_C(1) << 20)
+
+/* Samples whose indices are found at once. */
+#define PART_SAMPLES 8192u
 
 /* Images whose pages are asked for ahead of the one that is rendered: enough to fill a disk's
  * queue, and what they push out of memory is little. */
@@ -31,9 +39,8 @@ struct kept_scratch {
 };
 
 struct render_scratch {
-    uint32_t *indices; /* [capacity] */
-    size_t capacity;
-    size_t count; /* samples of the chunk being rendered */
+    uint32_t indices[PART_SAMPLES];
+    size_t count; /* samples of the part being rendered */
     size_t asked; /* so many of them have been asked for */
     struct prefetcher prefetcher;
     uint8_t *unkept; /* samples that the store does not keep */
@@ -55,7 +62,6 @@ void render_scratch_free(struct render_scratch *scratch)
     if (!scratch)
         return;
     prefetch_close(&scratch->prefetcher);
-    free(scratch->indices);
     free(scratch->unkept);
     free(scratch->resize);
     free(scratch->values);
@@ -104,14 +110,10 @@ static bool prepare_augment(struct render_scratch *scratch, const struct render_
            find_scratch(scratch, r);
 }
 
-static bool scratch_prepare(struct render_scratch *scratch, const struct render_plan *r,
-                            size_t samples)
+static bool scratch_prepare(struct render_scratch *scratch, const struct render_plan *r)
 {
     size_t sample_bytes = sample_entry_bytes(r->entry);
-    size_t have = scratch->capacity * sizeof *scratch->indices;
-    bool ok = grow((void **)&scratch->indices, &have, samples * sizeof *scratch->indices);
-    scratch->capacity = have / sizeof *scratch->indices;
-    return ok && prepare_augment(scratch, r) &&
+    return prepare_augment(scratch, r) &&
            grow((void **)&scratch->unkept, &scratch->unkept_bytes,
                 sample_bytes > UNKEPT_BYTES ? sample_bytes : UNKEPT_BYTES) &&
            grow(&scratch->resize, &scratch->resize_bytes, sample_entry_scratch_bytes(r->entry));
@@ -129,7 +131,7 @@ static void load_translations(const void *const *samples, size_t count, size_t s
     }
 }
 
-/* A chunk's reads go to the disk together, and those of a long one keep running ahead. */
+/* A part's reads go to the disk together, and those of a long one keep running ahead. */
 static void ask_for_pages(const struct render_plan *r, struct render_scratch *scratch, size_t at)
 {
     const struct dataset_split *s = r->split;
@@ -142,7 +144,14 @@ static void ask_for_pages(const struct render_plan *r, struct render_scratch *sc
     scratch->asked = end;
 }
 
-/* Where the samples from `first` of the chunk on lie, whose pages have been asked for. Returns how
+/* Samples of a group, at most. */
+static size_t group_samples(const struct render_plan *r)
+{
+    uint64_t most = GROUP_PIXELS / r->work_pixels;
+    return most < 1 ? 1 : most < GROUP_SAMPLES ? (size_t)most : GROUP_SAMPLES;
+}
+
+/* Where the samples from `first` of the part on lie, whose pages have been asked for. Returns how
  * many were found, at least one. */
 static size_t find_group(const struct render_plan *r, struct render_scratch *scratch, size_t first,
                          const void *samples[GROUP_SAMPLES])
@@ -152,7 +161,7 @@ static size_t find_group(const struct render_plan *r, struct render_scratch *scr
     size_t n = 0, unkept = 0;
     ask_for_pages(r, scratch, first);
     size_t end = first < scratch->asked ? scratch->asked : first + 1;
-    for (; n < GROUP_SAMPLES && first + n < end; n++) {
+    for (size_t most = group_samples(r); n < most && first + n < end; n++) {
         uint32_t index = scratch->indices[first + n];
         samples[n] = sample_entry_get(r->entry, index, scratch->resize);
         if (samples[n])
@@ -168,27 +177,36 @@ static size_t find_group(const struct render_plan *r, struct render_scratch *scr
     return n;
 }
 
-/* Where the chunk's samples go, one after the other. */
+/* Where the run's samples go, one after the other. */
 struct places {
     const struct batch_target *target;
-    size_t in_batch; /* samples of *target that have had their place */
+    uint64_t in_batch; /* samples of *target that have had their place */
 };
 
-static uint8_t *next_place(struct places *p, size_t sample_bytes)
+static struct places places_from(const struct batch_target *targets, uint64_t done)
+{
+    struct places p = {targets, done};
+    while (p.in_batch > p.target->count)
+        p.in_batch -= p.target++->count;
+    return p;
+}
+
+/* The next sample's batch; its place there is in_batch. */
+static const struct batch_target *next_batch(struct places *p)
 {
     while (p->in_batch == p->target->count) {
         p->target++;
         p->in_batch = 0;
     }
-    return (uint8_t *)p->target->samples + p->in_batch++ * sample_bytes;
+    return p->target;
 }
 
-/* Where in an epoch the samples of a chunk are. */
+/* Where in an epoch the samples of a part are. */
 struct position {
     uint64_t epoch, first;
 };
 
-/* The draws of n samples, from the chunk's `first` on, for one view. */
+/* The draws of n samples, from the part's `first` on, for one view. */
 static const uint32_t *draw(const struct render_plan *r, struct render_scratch *scratch,
                             const struct position *at, size_t first, size_t n, uint32_t view)
 {
@@ -223,51 +241,62 @@ static void render_group(const struct render_plan *r, struct render_scratch *scr
     }
 }
 
-static void render_samples(const struct render_plan *r, struct render_scratch *scratch,
-                           const struct position *at, const struct batch_target *targets)
+/* The group's n samples, from the part's `first` on: their labels and indices, and where their
+ * pixels go. */
+static void place_group(const struct render_plan *r, const uint32_t *indices, size_t n,
+                        struct places *places, void **to)
 {
-    const void *samples[GROUP_SAMPLES];
-    void *to[GROUP_SAMPLES];
-    struct places places = {.target = targets};
-    for (size_t first = 0, n; first < scratch->count; first += n) {
-        n = find_group(r, scratch, first, samples);
-        for (size_t i = 0; i < n; i++)
-            to[i] = next_place(&places, r->sample_bytes);
-        render_group(r, scratch, at, first, n, samples, to);
+    for (size_t i = 0; i < n; i++) {
+        const struct batch_target *t = next_batch(places);
+        uint64_t at = places->in_batch++;
+        to[i] = (uint8_t *)t->samples + at * r->sample_bytes;
+        t->labels[at] = r->split->labels[indices[i]];
+        t->indices[at] = indices[i];
     }
 }
 
-int render_batches(const struct render_plan *r, struct render_scratch *scratch, uint64_t epoch,
-                   uint64_t step, size_t batches, struct batch_target *targets)
+/* Samples of the scratch, until end_ns is past. Returns how many. */
+static size_t render_samples(const struct render_plan *r, struct render_scratch *scratch,
+                             const struct position *at, struct places *places, uint64_t end_ns)
+{
+    const void *samples[GROUP_SAMPLES];
+    void *to[GROUP_SAMPLES];
+    size_t first = 0;
+    do {
+        size_t n = find_group(r, scratch, first, samples);
+        place_group(r, scratch->indices + first, n, places, to);
+        render_group(r, scratch, at, first, n, samples, to);
+        first += n;
+    } while (first < scratch->count && clock_ns() < end_ns);
+    return first;
+}
+
+/* How many samples the run has; targets learn theirs. */
+static uint64_t count_samples(const struct sampler *s, const struct render_run *run)
+{
+    uint64_t samples = 0;
+    for (size_t b = 0; b < run->batches; b++) {
+        run->targets[b].count = sampler_batch_count(s, run->step + b);
+        samples += run->targets[b].count;
+    }
+    return samples;
+}
+
+int render_part(const struct render_plan *r, struct render_scratch *scratch,
+                const struct render_run *run, uint64_t *done, uint64_t end_ns)
 {
     const struct sampler *s = &r->sampler;
-    uint64_t first = sampler_batch_first(s, step);
-    size_t samples = 0;
-    for (size_t b = 0; b < batches; b++) {
-        targets[b].count = sampler_batch_count(s, step + b);
-        samples += targets[b].count;
-    }
-    if (!scratch_prepare(scratch, r, samples))
+    uint64_t first = sampler_batch_first(s, run->step), samples = count_samples(s, run);
+    if (!scratch_prepare(scratch, r))
         return -ENOMEM;
-    struct permutation *p = NULL;
-    if (sampler_needs_permutation(s)) {
-        p = permutation_cache_get(r->caches->permutations, s, epoch);
-        if (!p)
-            return -ENOMEM;
-    }
-    sampler_indices(s, epoch, p ? permutation_indices(p) : NULL, first, samples, scratch->indices);
-    permutation_cache_put(r->caches->permutations, p);
-
-    scratch->count = samples;
-    scratch->asked = 0;
-    render_samples(r, scratch, &(struct position){epoch, first}, targets);
-    const uint32_t *indices = scratch->indices;
-    for (size_t b = 0; b < batches; b++) {
-        size_t count = targets[b].count;
-        for (size_t i = 0; i < count; i++)
-            targets[b].labels[i] = r->split->labels[indices[i]];
-        memcpy(targets[b].indices, indices, count * sizeof *indices);
-        indices += count;
-    }
-    return 0;
+    struct places places = places_from(run->targets, *done);
+    do {
+        uint64_t left = samples - *done;
+        struct position at = {run->epoch, first + *done};
+        scratch->count = left < PART_SAMPLES ? left : PART_SAMPLES;
+        scratch->asked = 0;
+        sampler_indices(s, at.epoch, run->permutation, at.first, scratch->count, scratch->indices);
+        *done += render_samples(r, scratch, &at, &places, end_ns);
+    } while (*done < samples && clock_ns() < end_ns);
+    return *done == samples;
 }

@@ -1,19 +1,15 @@
-/* Resolves specs. Does not render: that is render.c. */
+/* Resolves specs. Their digests are plan_hash.c's, and rendering is render.c's. */
 #include "render/render_plan.h"
 
 #include "augment/draw.h"
-#include "base/bytes.h"
 #include "base/near.h"
+#include "render/plan_hash.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
-
-/* Part of every digest: raised when an order or a pixel rule changes its result. */
-#define RENDER_VERSION 1u
 
 static const struct dataset_split *find_split(const struct dataset *d, const char *name)
 {
@@ -228,68 +224,6 @@ static int check_labels(const struct spec *s, const struct dataset_split *split,
     return 0;
 }
 
-static void hash_spec(const struct spec *s, const struct dataset_split *split, uint8_t out[16])
-{
-    uint8_t bytes[SPEC_BYTES + 16 + 4];
-    size_t size = *s->augment ? SPEC_BYTES : SPEC_PLAIN_BYTES;
-    struct spec named = *s;
-    /* The content's digest stands for the dataset, whatever it is called. */
-    memset(named.dataset, 0, sizeof named.dataset);
-    memset(named.split, 0, sizeof named.split);
-    named.epoch = named.epochs = 0;
-    named.transport = 0;
-    spec_encode(&named, bytes);
-    memcpy(bytes + size, split->digest, 16);
-    put_le32(bytes + size + 16, RENDER_VERSION);
-    XXH128_hash_t h = XXH3_128bits(bytes, size + 16 + 4);
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, h);
-    memcpy(out, canonical.digest, 16);
-}
-
-/* What is done of a chain before the ring: its head, or nothing. */
-static void cut_augment(struct render_plan *r, struct spec *s)
-{
-    memset(s->augment, 0, sizeof s->augment);
-    if (!r->augment) {
-        s->draws = s->views = 0;
-        return;
-    }
-    struct augment_chain *chain = r->augment->chain;
-    uint32_t count = chain->count;
-    chain->count = r->augment->tail.head_count;
-    augment_print(chain, s->augment, NULL); /* shorter than the whole, which had room */
-    chain->count = count;
-}
-
-/* Every stream of these samples in this order, whatever is made of them behind the ring. */
-static void hash_ring(struct render_plan *r)
-{
-    struct spec s = r->spec;
-    cut_augment(r, &s);
-    s.dtype = FMNIST_UINT8;
-    s.layout = FMNIST_NCHW;
-    s.channels = r->split->channels;
-    s.mean_count = s.std_count = 0;
-    memset(s.mean, 0, sizeof s.mean);
-    memset(s.std, 0, sizeof s.std);
-    s.label_dtype = FMNIST_INT32;
-    hash_spec(&s, r->split, r->ring_id);
-}
-
-static void hash_plan(struct render_plan *r)
-{
-    hash_spec(&r->spec, r->split, r->digest);
-    hash_ring(r);
-    struct spec whole = r->spec;
-    uint64_t global_batch = (uint64_t)whole.batch_size * whole.world_size; /* at most 2^40 */
-    whole.batch_size = (uint32_t)global_batch;
-    whole.rank = (uint32_t)(global_batch >> 32); /* a whole has no rank: room for the rest */
-    whole.world_size = 1;
-    whole.pad = FMNIST_PAD_NONE;
-    hash_spec(&whole, r->split, r->identity);
-}
-
 _Static_assert(SPEC_LIST_MAX <= SAMPLER_COUNT_MAX, "every list can be sampled");
 
 static int make_sampler(struct render_plan *r, struct err *e)
@@ -317,6 +251,12 @@ static int make_sampler(struct render_plan *r, struct err *e)
  * off. */
 #define EXCEEDS_CACHE_BYTES (UINT64_C(256) << 20)
 
+/* A bound, with every picture of the chain as large as the largest. */
+static uint64_t chain_pixels(const struct augment_plan *p)
+{
+    return (uint64_t)p->max_height * p->max_width * p->max_channels * (p->tail.head_count + 1);
+}
+
 static int find_samples(struct render_plan *r, struct err *e)
 {
     const struct spec *s = &r->spec;
@@ -326,6 +266,9 @@ static int find_samples(struct render_plan *r, struct err *e)
         return rc;
     r->image_bytes = r->augment ? augment_sample_bytes(r->augment) : sample_entry_bytes(r->entry);
     r->sample_bytes = r->image_bytes * r->views;
+    r->work_pixels = (uint64_t)s->height * s->width * r->split->channels;
+    if (r->augment)
+        r->work_pixels += r->views * chain_pixels(r->augment);
     r->exceeds_cache = r->split->count * sample_entry_bytes(r->entry) > EXCEEDS_CACHE_BYTES;
     r->slot_samples =
         r->sampler.shard_count < s->batch_size ? (uint32_t)r->sampler.shard_count : s->batch_size;
@@ -364,7 +307,7 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
         render_plan_free(r);
         return rc;
     }
-    hash_plan(r);
+    render_plan_hash(r);
     *out = r;
     return 0;
 }

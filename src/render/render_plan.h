@@ -2,10 +2,10 @@
  * batches.
  *
  * render_plan_new resolves a spec against a dataset: sizes, channels, shards, plans, digests. From
- * then on render_batches is the pure function of this project: (plan, epoch, step) to bytes, in
- * wire form (ring/slot.h): samples as they are kept, or what the head of the spec's chain makes of
- * them, whatever the spec wants made of those. Plans that differ only in that have one `ring_id`,
- * and their streams can share a ring.
+ * then on render_part is the pure function of this project: (plan, epoch, step) to bytes, in wire
+ * form (ring/slot.h): samples as they are kept, or what the head of the spec's chain makes of them,
+ * whatever the spec wants made of those. Plans that differ only in that have one `ring_id`, and
+ * their streams can share a ring.
  *
  * Threads: a plan is immutable but for the count of its owners; rendering threads bring a scratch
  * each.
@@ -49,10 +49,11 @@ struct render_plan {
     uint32_t views;             /* images of a sample in a slot: 1 without a chain */
     uint64_t image_bytes;       /* of one in a slot */
     uint64_t sample_bytes;      /* of all views */
-    uint32_t slot_samples;      /* samples of the fullest batch */
-    uint8_t digest[16];         /* of the canonical spec and the dataset: of what is delivered */
-    uint8_t identity[16];       /* the same with the shards taken together: the token's */
-    uint8_t ring_id[16]; /* the same as digest, without what the client library makes of it */
+    uint64_t work_pixels;  /* of a sample: what resizing, and each operation of the chain, makes */
+    uint32_t slot_samples; /* samples of the fullest batch */
+    uint8_t digest[16];    /* of the canonical spec and the dataset: of what is delivered */
+    uint8_t identity[16];  /* the same with the shards taken together: the token's */
+    uint8_t ring_id[16];   /* the same as digest, without what the client library makes of it */
 };
 
 /* The plan keeps a use of the dataset.
@@ -80,9 +81,19 @@ struct render_scratch;
 struct render_scratch *render_scratch_new(void);
 void render_scratch_free(struct render_scratch *scratch);
 
-/* Renders `batches` consecutive batches of one epoch, step .. step + batches - 1 < steps.
- * Errors: -ENOMEM; then nothing of the targets counts. */
-int render_batches(const struct render_plan *r, struct render_scratch *scratch, uint64_t epoch,
-                   uint64_t step, size_t batches, struct batch_target *targets);
+/* Consecutive batches of one epoch. */
+struct render_run {
+    uint64_t epoch, step; /* of the first; step + batches <= steps */
+    size_t batches;
+    const uint32_t *permutation; /* of the epoch; NULL where the order needs none */
+    struct batch_target *targets;
+};
+
+/* Renders samples of the run from its `*done`-th on, until all are there or end_ns is past and some
+ * are; *done then counts those that are. Returns whether all are, or a negative errno value.
+ * Whatever the parts, the bytes are the same. Blocks: until end_ns, and for as much as takes about
+ * a millisecond, or one sample. Errors: -ENOMEM. */
+int render_part(const struct render_plan *r, struct render_scratch *scratch,
+                const struct render_run *run, uint64_t *done, uint64_t end_ns);
 
 #endif

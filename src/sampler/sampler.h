@@ -2,8 +2,9 @@
  *
  * Two kinds of order. Computed ones (sequential, shuffle) know the index at any position at once.
  * Permuted ones (torch, torch-loader, numpy) need the whole permutation of an epoch, which the
- * caller keeps: permutation_build fills it, and for the orders whose generator runs on from epoch
- * to epoch a permutation_state saves walking the epochs before it again.
+ * caller keeps: a permutation_walk fills it, step by step, and for the orders whose generator runs
+ * on from epoch to epoch one that was left at an earlier epoch saves walking the epochs before it
+ * again.
  *
  * With a list of the caller's own an order runs over the list's places, 0 .. count - 1, and an
  * index is what stands there. The order list is the list as it is, the same in every epoch; it may
@@ -53,27 +54,39 @@ struct sampler {
  * numbers; -EINVAL where count is out of range. */
 int sampler_init(struct sampler *s, struct err *e);
 
-/* Whether the order needs a permutation from permutation_build. */
+/* Whether the order needs a permutation from a permutation_walk. */
 bool sampler_needs_permutation(const struct sampler *s);
 
-/* Where the generator of a running order (torch-loader, numpy) stands: before epoch `epoch`. */
-struct permutation_state {
-    struct mt19937 mt;
-    uint64_t epoch;
-    bool valid;
-};
-
-/* The most draws of a walk to an epoch that has no state at hand: epoch * count. */
+/* The most draws of a walk to an epoch that has no walk at hand: epoch * count. */
 #define SAMPLER_WALK_MAX (UINT64_C(1) << 31)
 
 /* Errors: -EINVAL where a running order (torch-loader, numpy) would have to be walked further than
  * SAMPLER_WALK_MAX to reach the epoch; the text names the last epoch in reach. */
 int sampler_check_epoch(const struct sampler *s, uint64_t epoch, struct err *e);
 
-/* Fills permutation[count] for the epoch. `state` (may be NULL) is used where it stands at or
- * before the epoch, and stands behind it afterwards. Depends on order, seed and count only. */
-void permutation_build(const struct sampler *s, uint64_t epoch, uint32_t *permutation,
-                       struct permutation_state *state);
+/* One epoch's permutation on its way, which may be left and gone on with anywhere: the generator,
+ * and where it stands. Depends on order, seed and count only. */
+struct permutation_walk {
+    struct mt19937 mt;
+    uint64_t target; /* the epoch that is wanted */
+    uint64_t epoch;  /* that the generator is in: before the target's its words are only skipped */
+    uint64_t at;     /* in there: words (torch, torch-loader) or partners (numpy) */
+    uint32_t filled; /* of the permutation, as the identity */
+};
+
+/* Whether a walk, left anywhere, shortens the one to the epoch of the same order. */
+bool permutation_walk_leads(const struct permutation_walk *from, const struct sampler *s,
+                            uint64_t epoch);
+
+/* Begins at `from`, which leads there; NULL: at the seed. */
+void permutation_walk_begin(struct permutation_walk *w, const struct sampler *s, uint64_t epoch,
+                            const struct permutation_walk *from);
+
+/* Goes on for about `words` words of the generator (at most 4 ns each where memory is near), into
+ * permutation[count], which is the same one in every step. Returns whether it is whole; the walk
+ * then leads to the epochs behind it. The result is the same for every split into steps. */
+bool permutation_walk_step(struct permutation_walk *w, const struct sampler *s,
+                           uint32_t *permutation, uint64_t words);
 
 /* The dataset indices of samples [first, first + count) of this rank's epoch, first + count <=
  * shard_count. `permutation` is that of the epoch, or NULL where none is needed. */

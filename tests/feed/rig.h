@@ -26,7 +26,9 @@ static struct rig {
     struct scheduler k;
     uint64_t now_ns;
     uint64_t cost_ns[STEP_WATCH_SOCKET + 1]; /* what a step of each kind takes */
-    int render_rc;                           /* what rendering comes to */
+    int render_rc;                           /* what rendering comes to; 0: what it does */
+    bool order_again;                        /* steps of orders are never enough */
+    uint64_t end_ns;                         /* when it stops in the midst of a chunk */
     uint32_t woken, notified, freed, ended;  /* effects so far */
     char trace[RIG_TRACE];                   /* a letter a step, since rig_forget */
     /* Called in every step, without the lock; NULL: nothing happens meanwhile. */
@@ -41,6 +43,7 @@ static inline void rig_setup(void)
     caches_init(&rig.caches, 1 << 20);
     rig.scratch = render_scratch_new();
     rig.now_ns = 1000 * MS;
+    rig.end_ns = UINT64_MAX;
     rig.k.workers = 1;
     rig.k.cpus = 1;
 }
@@ -171,11 +174,12 @@ static inline struct outcome rig_do(const struct step *step)
         rig.meanwhile(step);
     switch (step->kind) {
     case STEP_RENDER:
-        o.rc =
-            rig.render_rc ? rig.render_rc : stream_render(step->stream, &step->chunk, rig.scratch);
+        o.chunk = step->chunk;
+        o.rc = rig.render_rc ? rig.render_rc
+                             : stream_render(step->stream, &o.chunk, rig.scratch, rig.end_ns);
         break;
     case STEP_ORDER:
-        stream_make_order(step->stream, step->epoch);
+        o.rc = rig.order_again ? 0 : stream_make_order(step->stream, step->epoch, step->wait);
         break;
     case STEP_SEND:
         o.sent = inline_sender_send(step->consumer->sender.fd, &step->run, &o.all);

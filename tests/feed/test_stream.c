@@ -4,6 +4,7 @@
 #include "render/caches.h"
 #include "support/support.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { COUNT = 40, EPOCHS = 2 };
@@ -58,8 +59,9 @@ static void check_order_made(uint64_t epoch)
     ck_assert(stream_order_due(s, &due));
     ck_assert_uint_eq(due, epoch);
     ck_assert_msg(!stream_order_due(s, &due), "a second worker would make it too");
-    stream_make_order(s, due);
-    s->ordering = false;
+    ck_assert(!stream_is_ordered(s) == (s->claimed / COUNT == epoch));
+    ck_assert_int_eq(stream_make_order(s, due, true), 1);
+    stream_end_order(s, due, 1);
     struct permutation *p = permutation_cache_get(caches.permutations, &s->plan->sampler, epoch);
     ck_assert_ptr_eq(s->held[epoch % 2].order, p);
     permutation_cache_put(caches.permutations, p);
@@ -89,6 +91,42 @@ START_TEST(stream_order_due__head_jumps_an_epoch__its_order)
 }
 END_TEST
 
+/* A step that did not finish it leaves it due, and nothing can be claimed. */
+START_TEST(stream_order_due__step_was_not_enough__again)
+{
+    uint64_t due;
+    open_stream(FMNIST_ORDER_TORCH);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(stream_order_due(s, &due));
+        ck_assert_uint_eq(due, 0);
+        stream_end_order(s, due, i < 2 ? 0 : -ENOMEM);
+        ck_assert(!stream_is_ordered(s));
+    }
+    check_order_made(0);
+    ck_assert(stream_is_ordered(s));
+}
+END_TEST
+
+/* An order goes only when no chunk needs it: claims wait until the head is in the epoch before. */
+START_TEST(stream_order_due__claims_run_ahead__not_beyond_the_next_epoch)
+{
+    open_stream(FMNIST_ORDER_TORCH);
+    check_order_made(0);
+    s->claimed = COUNT;
+    ck_assert(!stream_is_ordered(s) && !stream_is_stuck(s));
+    check_order_made(1);
+    ck_assert(stream_is_ordered(s));
+    s->limit = 5 * COUNT;
+    s->claimed = 2 * COUNT;
+    ck_assert(!stream_is_ordered(s) && stream_is_stuck(s) && !is_due());
+    s->head = COUNT - 1;
+    ck_assert(stream_is_stuck(s) && !is_due());
+    s->head = COUNT;
+    ck_assert(!stream_is_stuck(s));
+    check_order_made(2);
+}
+END_TEST
+
 START_TEST(stream_order_due__order_without_permutation__never)
 {
     open_stream(FMNIST_ORDER_SHUFFLE);
@@ -104,6 +142,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, stream_order_due__epochs__each_order_once_and_ahead);
     tcase_add_test(tc, stream_order_due__head_jumps_an_epoch__its_order);
+    tcase_add_test(tc, stream_order_due__step_was_not_enough__again);
+    tcase_add_test(tc, stream_order_due__claims_run_ahead__not_beyond_the_next_epoch);
     tcase_add_test(tc, stream_order_due__order_without_permutation__never);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -159,41 +159,6 @@ START_TEST(turn__end_of_an_epoch__ends_the_chunk)
 }
 END_TEST
 
-/* ---- orders -------------------------------------------------------------------------------- */
-
-/* The first batch is out before the order is built ahead, and others go on meanwhile. */
-START_TEST(order__first_turn__built_while_another_worker_renders)
-{
-    struct consumer *r = rig_open(FMNIST_ORDER_TORCH, SLOTS);
-    struct turn a, b;
-    r->stream->chunk_max = 8;
-    rig.k.sleeping = 1;
-    rig_sleeps(r, true);
-    ck_assert(turn_begin(&a, &rig.k, rig.now_ns));
-    struct step step;
-    while ((step = rig_next(&a)).kind != STEP_ORDER)
-        rig_finish(&a, &step);
-    ck_assert_str_eq(rig.trace, "RWO");
-    ck_assert_uint_ge(rig.woken, 1);
-    ck_assert_uint_eq(step.epoch, 0);
-    ck_assert(turn_begin(&b, &rig.k, rig.now_ns));
-    struct step other = rig_next(&b);
-    ck_assert_int_eq(other.kind, STEP_RENDER);
-    ck_assert(r->stream->ordering);
-    rig.cost_ns[STEP_ORDER] = 5 * MS;
-    uint64_t before = r->stream->vtime_ns;
-    rig_finish(&a, &step);
-    ck_assert(!r->stream->ordering);
-    ck_assert_uint_eq(r->stream->vtime_ns - before, 5 * MS);
-    rig_finish(&b, &other);
-    rig.k.jobs_wait = true;
-    while ((step = rig_next(&a)).kind != STEP_END)
-        rig_finish(&a, &step);
-    while ((step = rig_next(&b)).kind != STEP_END)
-        rig_finish(&b, &step);
-}
-END_TEST
-
 /* ---- failure ------------------------------------------------------------------------------- */
 
 /* Everybody at the stream is told, once, and nobody is served any more. */
@@ -342,7 +307,6 @@ int main(void)
     tcase_add_test(tc, turn__ring_full__wakes_before_it_watches);
     tcase_add_test(tc, turn__parked_by_another_worker__unparked);
     tcase_add_test(tc, turn__end_of_an_epoch__ends_the_chunk);
-    tcase_add_test(tc, order__first_turn__built_while_another_worker_renders);
     tcase_add_test(tc, failure__rendering_fails__consumers_are_told);
     tcase_add_test(tc, inline__socket_fills__watched_and_then_the_loops);
     tcase_add_test(tc, inline__socket_takes_more_while_watched__goes_on);

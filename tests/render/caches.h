@@ -70,4 +70,27 @@ static inline struct render_plan *must_make(const struct spec *spec, struct data
     return r;
 }
 
+/* Renders batches in calls that end at end_ns: 0 has each make a group of samples at most. Returns
+ * how many calls it took. */
+static inline int render_all(const struct render_plan *r, struct render_scratch *scratch,
+                             struct render_run run, uint64_t end_ns)
+{
+    struct permutation_cache *orders = r->caches->permutations;
+    struct permutation *p = NULL;
+    if (sampler_needs_permutation(&r->sampler)) {
+        p = permutation_cache_get(orders, &r->sampler, run.epoch);
+        while (!permutation_cache_step(orders, p, &r->sampler, true))
+            ;
+        run.permutation = permutation_indices(p);
+    }
+    uint64_t done = 0, before = 0;
+    int rc = 0, calls = 0;
+    for (; rc == 0; calls++, before = done) {
+        rc = render_part(r, scratch, &run, &done, end_ns);
+        ck_assert(rc >= 0 && done > before);
+    }
+    permutation_cache_put(orders, p);
+    return calls;
+}
+
 #endif

@@ -66,7 +66,8 @@ static uint8_t *render_epoch(const struct spec *spec, struct dataset *dataset)
             .labels = labels + i * spec->batch_size,
             .indices = indices + i * spec->batch_size,
         };
-    ck_assert_int_eq(render_batches(r, scratch, 0, 0, r->sampler.steps, targets), 0);
+    render_all(r, scratch, (struct render_run){.batches = r->sampler.steps, .targets = targets},
+               UINT64_MAX);
     render_plan_free(r);
     render_scratch_free(scratch);
     caches_free(&caches);

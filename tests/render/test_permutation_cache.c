@@ -2,7 +2,7 @@
  * from wherever the generator stood. */
 #include "fmnist.h"
 #include "render/permutation_cache.h"
-#include "support/support.h"
+#include "sampler/permutations.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -21,6 +21,16 @@ static struct sampler make_sampler(uint32_t order, uint64_t seed, uint64_t count
     return s;
 }
 
+/* Got, and whole. */
+static struct permutation *get(struct permutation_cache *o, const struct sampler *s, uint64_t epoch)
+{
+    struct permutation *p = permutation_cache_get(o, s, epoch);
+    ck_assert_ptr_nonnull(p);
+    while (!permutation_cache_step(o, p, s, true))
+        ;
+    return p;
+}
+
 static void expect_built(const struct permutation *p, const struct sampler *s, uint64_t epoch)
 {
     uint32_t *want = malloc(s->count * sizeof *want);
@@ -33,7 +43,7 @@ START_TEST(permutation_cache_get__same_order_seed_count_epoch__one_permutation)
 {
     struct permutation_cache *o = permutation_cache_new();
     struct sampler s = make_sampler(FMNIST_ORDER_TORCH, 1, 1000);
-    struct permutation *p = permutation_cache_get(o, &s, 5);
+    struct permutation *p = get(o, &s, 5);
     struct sampler other_shard = s;
     other_shard.rank = 1;
     other_shard.world_size = 2;
@@ -47,7 +57,7 @@ START_TEST(permutation_cache_get__same_order_seed_count_epoch__one_permutation)
                                make_sampler(FMNIST_ORDER_TORCH, 2, 1000),
                                make_sampler(FMNIST_ORDER_TORCH, 1, 1001), s};
     for (int i = 0; i < 4; i++) {
-        struct permutation *q = permutation_cache_get(o, &others[i], i == 3 ? 6 : 5);
+        struct permutation *q = get(o, &others[i], i == 3 ? 6 : 5);
         ck_assert_ptr_ne(q, p);
         expect_built(q, &others[i], i == 3 ? 6 : 5);
         permutation_cache_put(o, q);
@@ -70,7 +80,7 @@ START_TEST(permutation_cache_get__running_orders_in_any_epoch_order__same_as_alo
         for (size_t k = 0; k < 3; k++)
             for (uint64_t seed = 7; seed <= 8; seed++) {
                 struct sampler s = make_sampler(orders[k], seed, 333);
-                struct permutation *p = permutation_cache_get(o, &s, epochs[e]);
+                struct permutation *p = get(o, &s, epochs[e]);
                 expect_built(p, &s, epochs[e]);
                 permutation_cache_put(o, p);
             }
@@ -84,12 +94,12 @@ START_TEST(permutation_cache_put__many_epochs__idle_ones_are_bounded)
     enum { COUNT = 2 << 20 }; /* 8 MiB each: eight stay */
     struct permutation_cache *o = permutation_cache_new();
     struct sampler s = make_sampler(FMNIST_ORDER_TORCH, 1, COUNT);
-    struct permutation *held = permutation_cache_get(o, &s, 0);
+    struct permutation *held = get(o, &s, 0);
     const uint32_t *first = permutation_indices(held);
     uint32_t sample = first[COUNT / 2];
     size_t before = mallinfo2().hblkhd;
     for (uint64_t epoch = 1; epoch <= 12; epoch++)
-        permutation_cache_put(o, permutation_cache_get(o, &s, epoch));
+        permutation_cache_put(o, get(o, &s, epoch));
     size_t grown = mallinfo2().hblkhd - before;
     ck_assert_uint_le(grown, PERMUTATION_CACHE_IDLE_BYTES + (1 << 20));
     /* The one in use stays, though it is the oldest. */
@@ -113,11 +123,11 @@ static void *get_eight(void *index)
 {
     pthread_barrier_wait(&race.start);
     for (uint64_t e = 0; e < 8; e++)
-        race.got[(uintptr_t)index][e] = permutation_cache_get(race.orders, &race.sampler, e);
+        race.got[(uintptr_t)index][e] = get(race.orders, &race.sampler, e);
     return NULL;
 }
 
-/* Several workers that come to a new epoch at once: one builds, the others wait for that one. */
+/* Several workers that come to a new epoch at once make one, a step here and a step there. */
 START_TEST(permutation_cache_get__eight_threads_at_once__one_built_permutation)
 {
     pthread_t threads[THREADS];
@@ -140,20 +150,93 @@ START_TEST(permutation_cache_get__eight_threads_at_once__one_built_permutation)
 }
 END_TEST
 
-/* Who only holds gets the same object, whole, and keeps it from being dropped. */
-START_TEST(permutation_cache_hold__then_get__the_one_that_is_held)
+/* Small ones are many before they are large: a client of short lists leaves no more than these. */
+START_TEST(permutation_cache_put__many_small_ones__idle_ones_are_counted)
 {
     struct permutation_cache *o = permutation_cache_new();
-    struct sampler s = make_sampler(FMNIST_ORDER_TORCH, 3, PERMUTATION_CACHE_IDLE_BYTES / 4 + 1);
-    struct permutation *held = permutation_cache_hold(o, &s, 2);
-    for (int i = 0; i < 2; i++) {
-        struct permutation *p = permutation_cache_get(o, &s, 2);
-        ck_assert_ptr_eq(p, held);
-        if (i == 0)
-            expect_built(p, &s, 2);
-        permutation_cache_put(o, p);
+    uint64_t most = 0;
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        struct sampler s =
+            make_sampler(seed % 2 ? FMNIST_ORDER_TORCH : FMNIST_ORDER_NUMPY, seed, 3);
+        permutation_cache_put(o, get(o, &s, seed % 5));
+        uint64_t bytes = permutation_cache_bytes(o);
+        most = bytes > most ? bytes : most;
     }
-    permutation_cache_put(o, held);
+    ck_assert_uint_le(most, PERMUTATION_CACHE_IDLE_COUNT * 3000);
+    permutation_cache_free(o);
+}
+END_TEST
+
+/* ---- far epochs ---------------------------------------------------------------------------- */
+
+/* Walks so many steps towards the epoch and gives up. */
+static void walk_a_little(struct permutation_cache *o, const struct sampler *s, uint64_t epoch,
+                          int steps)
+{
+    struct permutation *p = permutation_cache_get(o, s, epoch);
+    for (int i = 0; i < steps; i++)
+        ck_assert(!permutation_cache_step(o, p, s, true));
+    permutation_cache_put(o, p);
+}
+
+static int steps_to(struct permutation_cache *o, const struct sampler *s, uint64_t epoch)
+{
+    struct permutation *p = permutation_cache_get(o, s, epoch);
+    int steps = 1;
+    while (!permutation_cache_step(o, p, s, true))
+        steps++;
+    permutation_cache_put(o, p);
+    return steps;
+}
+
+/* A walk that was given up is gone on with, and what it leads to is what it always was. */
+START_TEST(permutation_cache_step__walk_given_up__goes_on_from_there)
+{
+    enum { FAR = 200 };
+    struct permutation_cache *o = permutation_cache_new();
+    struct sampler s = make_sampler(FMNIST_ORDER_NUMPY, 4, 60000);
+    uint32_t *want = malloc(s.count * sizeof *want);
+    permutation_build(&s, FAR, want, NULL);
+    for (int i = 0; i < 4; i++)
+        walk_a_little(o, &s, FAR, 2);
+    ck_assert_uint_eq(permutation_cache_bytes(o), 0);
+    struct permutation *p = get(o, &s, FAR);
+    ck_assert_mem_eq(permutation_indices(p), want, s.count * sizeof *want);
+    permutation_cache_put(o, p);
+    free(want);
+    permutation_cache_free(o);
+}
+END_TEST
+
+/* Whoever comes behind, even where the permutations of the way are no more, need not walk. */
+START_TEST(permutation_cache_step__epoch_before_was_made__few_steps)
+{
+    enum { FAR = 1500 };
+    struct permutation_cache *o = permutation_cache_new();
+    struct sampler s = make_sampler(FMNIST_ORDER_NUMPY, 4, 60000);
+    int far = steps_to(o, &s, FAR);
+    ck_assert_int_ge(far, 20);
+    ck_assert_int_le(steps_to(o, &s, FAR + 1), far / 4);
+    for (uint64_t seed = 100; seed < 100 + PERMUTATION_CACHE_IDLE_COUNT + 1; seed++) {
+        struct sampler other = make_sampler(FMNIST_ORDER_TORCH, seed, 8);
+        steps_to(o, &other, 0);
+    }
+    ck_assert_int_le(steps_to(o, &s, FAR + 2), far / 4);
+    permutation_cache_free(o);
+}
+END_TEST
+
+/* Clients that walk with ever new seeds leave PERMUTATION_CACHE_WALKS generators, and no more. */
+START_TEST(permutation_cache_put__many_walks_given_up__nothing_stays)
+{
+    struct permutation_cache *o = permutation_cache_new();
+    size_t before = mallinfo2().uordblks;
+    for (uint64_t seed = 0; seed < 3 * PERMUTATION_CACHE_WALKS; seed++) {
+        struct sampler s = make_sampler(FMNIST_ORDER_NUMPY, seed, 60000);
+        walk_a_little(o, &s, 30000, 1);
+    }
+    ck_assert_uint_eq(permutation_cache_bytes(o), 0);
+    ck_assert_uint_le(mallinfo2().uordblks, before + 4096);
     permutation_cache_free(o);
 }
 END_TEST
@@ -168,7 +251,10 @@ int main(void)
     tcase_add_test(tc, permutation_cache_get__running_orders_in_any_epoch_order__same_as_alone);
     tcase_add_test(tc, permutation_cache_put__many_epochs__idle_ones_are_bounded);
     tcase_add_test(tc, permutation_cache_get__eight_threads_at_once__one_built_permutation);
-    tcase_add_test(tc, permutation_cache_hold__then_get__the_one_that_is_held);
+    tcase_add_test(tc, permutation_cache_put__many_small_ones__idle_ones_are_counted);
+    tcase_add_test(tc, permutation_cache_step__walk_given_up__goes_on_from_there);
+    tcase_add_test(tc, permutation_cache_step__epoch_before_was_made__few_steps);
+    tcase_add_test(tc, permutation_cache_put__many_walks_given_up__nothing_stays);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -1,7 +1,6 @@
 /* The frameworks' orders against vectors that the frameworks themselves made (tests/golden). */
 #include "fmnist.h"
-#include "sampler/sampler.h"
-#include "support/support.h"
+#include "sampler/permutations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,10 +61,10 @@ static struct sampler make_sampler(uint32_t order, uint64_t count, uint64_t seed
     return s;
 }
 
-static uint32_t *build(const struct sampler *s, uint64_t epoch, struct permutation_state *state)
+static uint32_t *build(const struct sampler *s, uint64_t epoch, struct permutation_walk *walk)
 {
     uint32_t *p = malloc(s->count * sizeof *p);
-    permutation_build(s, epoch, p, state);
+    permutation_build(s, epoch, p, walk);
     return p;
 }
 
@@ -93,10 +92,10 @@ static void check_running(struct reader *r, uint32_t order)
 {
     uint64_t n = read_number(r), seed = read_number(r), epochs = read_number(r);
     struct sampler s = make_sampler(order, n, seed);
-    struct permutation_state state = {.valid = false};
+    struct permutation_walk walk = {.epoch = UINT64_MAX}; /* leads nowhere */
     for (uint64_t e = 0; e < epochs; e++) {
-        uint32_t *p = build(&s, e, &state);
-        ck_assert_uint_eq(state.epoch, e + 1);
+        uint32_t *p = build(&s, e, &walk);
+        ck_assert_uint_eq(walk.epoch, e);
         expect_indices(r, p, n);
         free(p);
     }
@@ -161,9 +160,9 @@ static void check_numpy_sums(struct reader *r)
 {
     uint64_t n = read_number(r), seed = read_number(r), epochs = read_number(r);
     struct sampler s = make_sampler(FMNIST_ORDER_NUMPY, n, seed);
-    struct permutation_state state = {.valid = false};
+    struct permutation_walk walk = {.epoch = UINT64_MAX}; /* leads nowhere */
     for (uint64_t e = 0; e < epochs; e++) {
-        uint32_t *p = build(&s, e, &state);
+        uint32_t *p = build(&s, e, &walk);
         expect_indices(r, p, 5);
         expect_indices(r, p + n - 5, 5);
         ck_assert_uint_eq(weighted_sum(p, n), read_number(r));
@@ -274,13 +273,13 @@ static void naive_epoch(uint32_t order, struct mt19937 *mt, uint32_t *p, uint32_
 static void compare_with_naive(uint32_t order, uint32_t n)
 {
     struct sampler s = make_sampler(order, n, 7);
-    struct permutation_state state = {.valid = false};
+    struct permutation_walk walk = {.epoch = UINT64_MAX}; /* leads nowhere */
     struct mt19937 mt;
     uint32_t *want = malloc(n * sizeof *want);
     mt19937_seed(&mt, 7);
     for (uint64_t e = 0; e < 3; e++) {
         naive_epoch(order, &mt, want, n);
-        uint32_t *p = build(&s, e, &state);
+        uint32_t *p = build(&s, e, &walk);
         ck_assert_mem_eq(p, want, n * sizeof *want);
         free(p);
     }
@@ -306,19 +305,108 @@ END_TEST
 /* ---- running on ---- */
 
 /* An epoch that depends on how it was reached: in turn, by a walk, or backwards. */
-START_TEST(permutation_build__any_state__same_epoch)
+START_TEST(permutation_build__any_walk__same_epoch)
 {
     static const uint32_t orders[] = {FMNIST_ORDER_TORCH, FMNIST_ORDER_TORCH_LOADER,
                                       FMNIST_ORDER_NUMPY};
     static const uint64_t visits[] = {0, 1, 2, 5, 5, 3, 6, 0, 7};
     for (int o = 0; o < 3; o++) {
         struct sampler s = make_sampler(orders[o], 1000, 11);
-        struct permutation_state state = {.valid = false};
+        struct permutation_walk walk = {.epoch = UINT64_MAX}; /* leads nowhere */
         for (size_t i = 0; i < sizeof visits / sizeof *visits; i++) {
-            uint32_t *by_state = build(&s, visits[i], &state), *fresh = build(&s, visits[i], NULL);
-            ck_assert_mem_eq(by_state, fresh, 1000 * sizeof *fresh);
-            free(by_state);
+            uint32_t *by_walk = build(&s, visits[i], &walk), *fresh = build(&s, visits[i], NULL);
+            ck_assert_mem_eq(by_walk, fresh, 1000 * sizeof *fresh);
+            free(by_walk);
             free(fresh);
+        }
+    }
+}
+END_TEST
+
+/* ---- in steps ------------------------------------------------------------------------------ */
+
+/* Steps of `words`, or of 1 .. 2 * -words at random. */
+static uint32_t *build_in_steps(const struct sampler *s, uint64_t epoch, int words)
+{
+    uint32_t *p = malloc(s->count * sizeof *p);
+    struct permutation_walk w, moved;
+    permutation_walk_begin(&w, s, epoch, NULL);
+    unsigned random = 1, most = 2 * (unsigned)-words;
+    bool whole = false;
+    while (!whole) {
+        moved = w; /* nothing of it may point into itself */
+        random = random * 1103515245 + 12345;
+        uint64_t step = words > 0 ? (unsigned)words : 1 + (random >> 8) % most;
+        whole = permutation_walk_step(&moved, s, p, step);
+        w = moved;
+    }
+    ck_assert(permutation_walk_step(&w, s, p, 100)); /* and stays so */
+    return p;
+}
+
+/* A walk that loses its place, or a word, where it is left and gone on with. */
+START_TEST(permutation_walk_step__every_split__as_at_once)
+{
+    static const uint32_t orders[] = {FMNIST_ORDER_TORCH, FMNIST_ORDER_TORCH_LOADER,
+                                      FMNIST_ORDER_NUMPY};
+    static const uint64_t sizes[] = {1, 2, 3, 31, 32, 33, 63, 64, 65, 130, 511, 513, 2500};
+    static const int splits[] = {1, 2, 3, 7, 31, 32, 33, 511, 512, 513, 700, -1, -50, -600};
+    for (int o = 0; o < 3; o++)
+        for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++)
+            for (uint64_t epoch = 0; epoch < 4; epoch++) {
+                struct sampler s = make_sampler(orders[o], sizes[n], 9 + n);
+                uint32_t *want = build(&s, epoch, NULL);
+                for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
+                    uint32_t *p = build_in_steps(&s, epoch, splits[i]);
+                    ck_assert_mem_eq(p, want, s.count * sizeof *p);
+                    free(p);
+                }
+                free(want);
+            }
+}
+END_TEST
+
+/* A generator that was left on its way, wherever, leads on as one that was seeded. */
+START_TEST(permutation_walk_begin__at_one_left_anywhere__as_from_the_seed)
+{
+    static const uint32_t orders[] = {FMNIST_ORDER_TORCH_LOADER, FMNIST_ORDER_NUMPY};
+    static const uint64_t sizes[] = {1, 2, 100, 700};
+    for (int o = 0; o < 2; o++)
+        for (size_t n = 0; n < 4; n++) {
+            struct sampler s = make_sampler(orders[o], sizes[n], 77);
+            uint32_t *p = malloc(s.count * sizeof *p);
+            uint32_t *near = build(&s, 6, NULL), *far = build(&s, 40, NULL);
+            for (uint64_t words = 0; words < 14 * s.count; words += 1 + words / 9) {
+                struct permutation_walk left, w;
+                permutation_walk_begin(&left, &s, 5, NULL);
+                permutation_walk_step(&left, &s, p, words);
+                permutation_walk_begin(&w, &s, 6, &left);
+                ck_assert(permutation_walk_step(&w, &s, p, UINT64_MAX));
+                ck_assert_mem_eq(p, near, s.count * sizeof *p);
+                ck_assert(permutation_walk_leads(&w, &s, 40) && !permutation_walk_leads(&w, &s, 5));
+                permutation_walk_begin(&w, &s, 40, &w);
+                ck_assert(permutation_walk_step(&w, &s, p, UINT64_MAX));
+                ck_assert_mem_eq(p, far, s.count * sizeof *p);
+            }
+            free(near);
+            free(far);
+            free(p);
+        }
+}
+END_TEST
+
+/* An epoch that was skipped to, without its partners, begins where one begins that was drawn. */
+START_TEST(permutation_walk_step__epochs_skipped__as_drawn_one_by_one)
+{
+    static const uint64_t sizes[] = {1, 2, 5, 40, 1000, 2049, 70000};
+    for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++) {
+        struct sampler s = make_sampler(FMNIST_ORDER_NUMPY, sizes[n], 123);
+        struct permutation_walk walk = {.epoch = UINT64_MAX};
+        for (uint64_t e = 0; e <= 20; e++) {
+            uint32_t *drawn = build(&s, e, &walk), *skipped = build(&s, e, NULL);
+            ck_assert_mem_eq(drawn, skipped, s.count * sizeof *drawn);
+            free(drawn);
+            free(skipped);
         }
     }
 }
@@ -346,7 +434,10 @@ int main(void)
     tcase_add_test(tc, permutation_build__numpy_vectors__equal);
     tcase_add_test(tc, permutation_build__numpy_seed_0__begins_as_published);
     tcase_add_test(tc, permutation_build__sizes_around_blocks__as_the_textbook);
-    tcase_add_test(tc, permutation_build__any_state__same_epoch);
+    tcase_add_test(tc, permutation_build__any_walk__same_epoch);
+    tcase_add_test(tc, permutation_walk_step__every_split__as_at_once);
+    tcase_add_test(tc, permutation_walk_begin__at_one_left_anywhere__as_from_the_seed);
+    tcase_add_test(tc, permutation_walk_step__epochs_skipped__as_drawn_one_by_one);
     tcase_add_test(tc, permutation_build__torch_seed_plus_epoch__same_order);
     suite_add_tcase(suite, tc);
     return support_run(suite);

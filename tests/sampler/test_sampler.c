@@ -1,6 +1,6 @@
 /* Shards, batches, slices and refusals, against a reference that lists the whole epoch. */
 #include "fmnist.h"
-#include "sampler/sampler.h"
+#include "sampler/permutations.h"
 #include "support/support.h"
 
 #include <errno.h>
