@@ -65,7 +65,7 @@ static int read_text(const char *path, char **text, size_t *size, struct err *e)
 {
     int rc;
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         rc = -errno;
         return err_sys(e, rc, "config %s", path);
@@ -75,8 +75,11 @@ static int read_text(const char *path, char **text, size_t *size, struct err *e)
         rc = err_set(e, -ENOMEM, "%s: out of memory", path);
         goto close_file;
     }
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        rc = err_set(e, -EINVAL, "%s:1: a folder; allowed: a YAML file", path);
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+        rc = err_set(e, -EINVAL, "%s:1: %s; allowed: a YAML file", path,
+                     S_ISDIR(st.st_mode)    ? "a folder"
+                     : S_ISFIFO(st.st_mode) ? "a pipe"
+                                            : "a device or socket");
         goto free_buffer;
     }
     ssize_t n = read_full(fd, buffer, FILE_MAX + 1);

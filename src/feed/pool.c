@@ -28,6 +28,16 @@ int pool_resize(struct pool *p, uint32_t workers, struct err *e)
     return workers_resize(p, workers, e);
 }
 
+void pool_dismiss_workers(struct pool *p)
+{
+    workers_dismiss(p);
+}
+
+uint32_t pool_workers_left(struct pool *p)
+{
+    return workers_left(p);
+}
+
 void pool_end_workers(struct pool *p)
 {
     workers_end(p);

@@ -33,6 +33,11 @@ uint32_t pool_workers_for(uint32_t configured);
 /* How many there are to be. Any thread. */
 uint32_t pool_worker_count(struct pool *p);
 
+/* Asks the workers to end after what they are at: a chunk or a job. Each that has ended is told by
+ * `notify`, and joined by pool_dispatch; how many are left then. */
+void pool_dismiss_workers(struct pool *p);
+uint32_t pool_workers_left(struct pool *p);
+
 /* Ends the workers after what they are at: nothing is rendered from then on, so that a consumer
  * that leaves has what it holds for ever. Only pool_leave, pool_dispatch and pool_stop may follow.
  * Blocks: for a chunk or a job. */

@@ -116,6 +116,19 @@ void workers_join_ended(struct pool *p)
             join_worker(p, &p->workers[i]);
 }
 
+void workers_dismiss(struct pool *p)
+{
+    want_workers(p, 0);
+}
+
+uint32_t workers_left(struct pool *p)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        left += state_of(p, &p->workers[i]) != WORKER_NONE;
+    return left;
+}
+
 void workers_end(struct pool *p)
 {
     want_workers(p, 0);

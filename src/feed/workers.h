@@ -11,7 +11,13 @@ uint32_t workers_wanted(struct pool *p);
 int workers_resize(struct pool *p, uint32_t workers, struct err *e);
 void workers_end(struct pool *p);
 
+/* pool_dismiss_workers. */
+void workers_dismiss(struct pool *p);
+
 /* Joins those that were too many. */
 void workers_join_ended(struct pool *p);
+
+/* How many run, or have not been joined. */
+uint32_t workers_left(struct pool *p);
 
 #endif

@@ -42,10 +42,12 @@ static void on_reloaded(struct session *s, int rc, const char *text)
 /* The config is the daemon's own user's and root's. */
 bool admin_reload(struct session *s, const uint8_t *body, size_t size)
 {
+    struct err e;
+    int rc;
     if (s->uid != 0 && s->uid != geteuid())
         session_refuse(s, FMNIST_EPERM, "only root and the daemon's own user may reload");
-    else if (reload_start(&request_context(s)->reloader, s, on_reloaded))
-        session_refuse(s, FMNIST_ENOMEM, "out of memory");
+    else if ((rc = reload_start(&request_context(s)->reloader, s, on_reloaded, &e)))
+        session_refuse(s, session_code(rc), e.text);
     else
         session_enter(s, SESSION_RELOADING);
     return true;

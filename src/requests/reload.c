@@ -1,5 +1,5 @@
-/* Reloading: a worker reads the file and opens what is new, the loop puts it in force. Does not
- * decide who may ask (admin.c). */
+/* Reloading: the opener's thread reads the file and opens what is new, the loop puts it in force.
+ * Does not decide who may ask (admin.c). */
 #include "requests/reload.h"
 
 #include "base/container.h"
@@ -11,12 +11,10 @@
 #include <string.h>
 
 struct reload_job {
-    struct pool_job job;
     struct session_task task;
     struct reloader *reloader;
     reload_told *told;
-    /* the worker's, then the loop's */
-    bool busy; /* only there to say no */
+    /* the opener's thread, then the loop's */
     struct config config;
     struct catalog catalog;
     int rc;
@@ -24,7 +22,7 @@ struct reload_job {
     char *text; /* malloc'd: what changed */
 };
 
-/* ---- a worker's part ----------------------------------------------------------------------- */
+/* ---- the opener's thread ------------------------------------------------------------------- */
 
 /* The dataset in force whose entry is the same. */
 static struct dataset *same(void *data, const struct dataset_source *source)
@@ -38,17 +36,17 @@ static struct dataset *same(void *data, const struct dataset_source *source)
 }
 
 /* The cache folder and io_uring are those in force. */
-static int open_datasets(struct reload_job *j)
+static int open_datasets(struct reload_job *j, const _Atomic bool *cancel)
 {
     struct reloader *r = j->reloader;
     struct config config = j->config;
     config.cache = r->config->cache;
     config.io_uring = r->config->io_uring;
-    struct catalog_known known = {.find = same, .data = r};
-    return catalog_open(&j->catalog, &config, &known, r->services->caches, &j->err);
+    struct catalog_opening opening = {.find = same, .data = r, .cancel = cancel};
+    return catalog_open(&j->catalog, &config, &opening, r->services->caches, &j->err);
 }
 
-static int prepare(struct reload_job *j)
+static int prepare(struct reload_job *j, const _Atomic bool *cancel)
 {
     struct reloader *r = j->reloader;
     int rc = config_load(&j->config, r->config_path, &j->err);
@@ -59,7 +57,7 @@ static int prepare(struct reload_job *j)
         if (rc)
             return rc;
     }
-    rc = open_datasets(j);
+    rc = open_datasets(j, cancel);
     if (rc)
         return rc;
     j->text = changes_tell(r->config, pool_worker_count(r->services->pool), &j->config,
@@ -67,11 +65,18 @@ static int prepare(struct reload_job *j)
     return j->text ? 0 : err_set(&j->err, -ENOMEM, "out of memory");
 }
 
-static void run(struct pool_job *job)
+static void run(void *data, const _Atomic bool *cancel)
 {
-    struct reload_job *j = (struct reload_job *)job;
-    if (!j->busy)
-        j->rc = prepare(j);
+    struct reload_job *j = data;
+    j->rc = prepare(j, cancel);
+}
+
+/* What is not in force any more, or never was: taking a large mapping apart takes a while. */
+static void run_close(void *data, const _Atomic bool *cancel)
+{
+    struct reload_job *j = data;
+    catalog_close(&j->catalog, j->reloader->services->caches);
+    config_free(&j->config);
 }
 
 /* ---- the loop's part ----------------------------------------------------------------------- */
@@ -114,26 +119,15 @@ static void log_lines(const char *text)
     }
 }
 
-static void free_job(struct reload_job *j)
-{
-    catalog_close(&j->catalog, j->reloader->services->caches);
-    config_free(&j->config);
-    free(j->text);
-    free(j);
-}
-
 static void abandon(struct session_task *t)
 {
     t->session->task = NULL;
     t->session = NULL;
 }
 
-static void finish(struct reload_job *j)
+static void tell(struct reload_job *j)
 {
-    struct reloader *r = j->reloader;
     struct session *s = j->task.session;
-    if (!j->rc)
-        j->rc = put_in_force(j);
     if (j->rc)
         log_warning("reload refused, the old config stays: %s", j->err.text);
     else
@@ -142,47 +136,69 @@ static void finish(struct reload_job *j)
         abandon(&j->task);
         j->told(s, j->rc, j->rc ? j->err.text : j->text);
     }
-    if (!r->job && r->again) {
-        r->again = false;
-        reload_start(r, NULL, NULL);
-    }
 }
 
-static void done(struct pool_job *job)
+/* Whoever is told may ask for the next at once. */
+static void closed(void *data)
 {
-    struct reload_job *j = (struct reload_job *)job;
+    struct reload_job *j = data;
+    if (!j->reloader->stopping)
+        tell(j);
+    free(j->text);
+    free(j);
+}
+
+static void done(void *data)
+{
+    struct reload_job *j = data;
     struct reloader *r = j->reloader;
-    if (j == r->job)
-        r->job = NULL;
-    if (!r->stopping)
-        finish(j);
-    free_job(j);
+    const struct opener_work work = {.run = run_close, .done = closed, .data = j};
+    if (!j->rc && !r->stopping)
+        j->rc = put_in_force(j);
+    if (opener_run(r->services->opener, &work, NULL)) {
+        run_close(j, NULL);
+        closed(j);
+    }
 }
 
-int reload_start(struct reloader *r, struct session *s, reload_told *told)
+int reload_start(struct reloader *r, struct session *s, reload_told *told, struct err *e)
 {
-    if (r->job && !s) {
-        r->again = true;
-        return 0;
-    }
+    struct opener *opener = r->services->opener;
+    if (r->stopping)
+        return err_set(e, -EBUSY, "the daemon is shutting down");
+    if (opener->busy)
+        return err_set(e, -EBUSY, "another reload is under way: try again");
     struct reload_job *j = calloc(1, sizeof *j);
-    if (!j) {
-        log_warning("reload: out of memory");
-        return -ENOMEM;
-    }
-    j->job = (struct pool_job){.run = run, .done = done};
+    if (!j)
+        return err_set(e, -ENOMEM, "out of memory");
     j->task = (struct session_task){.session = s, .abandon = abandon};
     j->reloader = r;
     j->told = told;
-    j->busy = r->job != NULL;
-    if (j->busy)
-        j->rc = err_set(&j->err, -EBUSY, "another reload is under way: try again");
-    else
-        r->job = j;
+    const struct opener_work work = {.run = run, .done = done, .data = j};
+    int rc = opener_run(opener, &work, e);
+    if (rc) {
+        free(j);
+        return rc;
+    }
     if (s) {
         assert(!s->task && told);
         s->task = &j->task;
     }
-    pool_run(r->services->pool, &j->job);
     return 0;
+}
+
+void reload_go_on(struct reloader *r)
+{
+    struct err e;
+    if (!r->again || r->stopping || r->services->opener->busy)
+        return;
+    r->again = false;
+    if (reload_start(r, NULL, NULL, &e))
+        log_warning("reload refused, the old config stays: %s", e.text);
+}
+
+void reload_later(struct reloader *r)
+{
+    r->again = true;
+    reload_go_on(r);
 }

@@ -76,16 +76,31 @@ static bool make_room(struct acceptor *a, int fd, const char *why)
     return fd >= 0 && !who_is(fd, &peer, NULL) && admission_make_room(a->sessions, peer.uid, why);
 }
 
-/* The connection stays in the backlog, which would call us again at once, for ever: gives the spare
- * descriptor for it. Where nobody's place can be had it says why, and closes. */
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* A connection that cannot be taken out of the backlog would call us again at once, for ever. */
+static void pause_accepting(struct acceptor *a, const char *why)
+{
+    log_warning("nobody is accepted for a few seconds: %s", why);
+    listener_pause(&a->listener);
+    a->paused = true;
+}
+
+/* The connection stays in the backlog: gives the spare descriptor for it. Where nobody's place can
+ * be had it says why, and closes. */
 static void use_spare(struct acceptor *a, int reason)
 {
     struct err e;
     fd_error(&e, reason, "accept");
     fd_close(&a->spare_fd);
     int fd = accept4(a->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && errno != EAGAIN)
+        pause_accepting(a, e.text);
     if (make_room(a, fd, e.text)) {
-        a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        a->spare_fd = open_spare();
         accept_one(a->sessions, fd);
         return;
     }
@@ -93,7 +108,7 @@ static void use_spare(struct acceptor *a, int reason)
                  "a client was turned away: %s", e.text);
     turn_away(fd, e.text);
     fd_close(&fd);
-    a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    a->spare_fd = open_spare();
     a->sessions->refused++;
 }
 
@@ -114,11 +129,33 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void go_on(struct acceptor *a)
+{
+    if (a->spare_fd < 0)
+        a->spare_fd = open_spare();
+    if (!a->paused || a->spare_fd < 0 || listener_resume(&a->listener))
+        return;
+    a->paused = false;
+    log_info("clients are accepted again");
+}
+
+void acceptor_look(struct acceptor *a)
+{
+    struct err e;
+    go_on(a);
+    int rc = listener_look(&a->listener, &e);
+    if (rc == LISTENER_RENEWED)
+        log_warning("%s", e.text);
+    if (rc < 0 && !a->disabled)
+        log_error("%s", e.text);
+    a->disabled = rc < 0;
+}
+
 int acceptor_start(struct acceptor *a, struct sessions *sessions, struct err *e)
 {
     a->sessions = sessions;
     a->listener.poll.data = a;
-    a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    a->spare_fd = open_spare();
     return listener_start(&a->listener, sessions->services->loop, on_connection, e);
 }
 

@@ -13,7 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG        128
+#define LOCK_PATH_SIZE (sizeof((struct listener *)0)->path + 8)
 
 static int make_folder(const char *socket_path, struct err *e)
 {
@@ -25,21 +26,41 @@ static int make_folder(const char *socket_path, struct err *e)
     return 0;
 }
 
+static void lock_path(const struct listener *l, char path[LOCK_PATH_SIZE])
+{
+    snprintf(path, LOCK_PATH_SIZE, "%s.lock", l->path);
+}
+
+/* Whether the lock that we hold is that of the file at its path. */
+static bool lock_is_there(const struct listener *l)
+{
+    char path[LOCK_PATH_SIZE];
+    struct stat ours, there;
+    lock_path(l, path);
+    return fstat(l->lock_fd, &ours) == 0 && lstat(path, &there) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+/* Somebody may delete the file between our open and our lock: then it is made once more. */
 static int take_lock(struct listener *l, struct err *e)
 {
-    char path[sizeof l->path + 8];
-    snprintf(path, sizeof path, "%s.lock", l->path);
-    l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (l->lock_fd < 0)
-        return err_sys(e, -errno, "opening %s", path);
-    if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno == EWOULDBLOCK)
-        return err_set(e, -EADDRINUSE,
-                       "another fmnistd serves %s (it holds %s): stop it, or give this one another "
-                       "socket",
-                       l->path, path);
-    return err_sys(e, -errno, "locking %s", path);
+    char path[LOCK_PATH_SIZE];
+    lock_path(l, path);
+    do {
+        fd_close(&l->lock_fd);
+        l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        if (l->lock_fd < 0)
+            return err_sys(e, -errno, "opening %s", path);
+        if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
+            continue;
+        if (errno == EWOULDBLOCK)
+            return err_set(e, -EADDRINUSE,
+                           "another fmnistd serves %s (it holds %s): stop it, or give this one "
+                           "another socket",
+                           l->path, path);
+        return err_sys(e, -errno, "locking %s", path);
+    } while (!lock_is_there(l));
+    return 0;
 }
 
 /* Somebody else's file at the socket's place is not ours to replace. */
@@ -53,25 +74,48 @@ static int check_place(const struct listener *l, struct err *e)
     return 0;
 }
 
-static int bind_renamed(struct listener *l, uint32_t mode, struct err *e)
+/* Left by a daemon that was killed between bind and rename; the lock says it is gone. */
+static int clear_place(const char *path, struct err *e)
+{
+    struct stat st;
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    int rc = -errno;
+    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(e, -EEXIST, "%s exists and is a folder: remove it, the socket is made there",
+                       path);
+    return err_sys(e, rc, "removing %s", path);
+}
+
+static int bind_there(const struct listener *l, int fd, const char *path, struct err *e)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int n = snprintf(a.sun_path, sizeof a.sun_path, "%s.new", l->path);
-    if (n < 0 || (size_t)n >= sizeof a.sun_path)
-        return err_set(e, -ENAMETOOLONG, "socket path %s: want at most %zu characters", l->path,
-                       sizeof a.sun_path - 5);
-    /* Left by a daemon that was killed between bind and rename; the lock says it is gone. */
-    unlink(a.sun_path);
-    mode_t before = umask(0777 & ~(mode_t)mode);
-    int rc = bind(l->fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : 0;
+    strcpy(a.sun_path, path);
+    mode_t before = umask(0777 & ~(mode_t)l->mode);
+    int rc = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : 0;
     umask(before);
-    if (rc)
-        return err_sys(e, rc, "binding %s", a.sun_path);
+    /* Nobody's lock is meant (exit status 69): somebody made a file there this moment. */
+    return rc == -EADDRINUSE ? err_set(e, -EEXIST, "%s exists, and was not there just now", path)
+           : rc              ? err_sys(e, rc, "binding %s", path)
+                             : 0;
+}
+
+static int bind_renamed(struct listener *l, int fd, struct err *e)
+{
+    char path[sizeof l->path + 8];
     struct stat st;
-    if (listen(l->fd, BACKLOG) < 0 || lstat(a.sun_path, &st) < 0 ||
-        rename(a.sun_path, l->path) < 0) {
+    int n = snprintf(path, sizeof path, "%s.new", l->path);
+    if (n < 0 || (size_t)n >= sizeof((struct sockaddr_un *)0)->sun_path)
+        return err_set(e, -ENAMETOOLONG, "socket path %s: want at most %zu characters", l->path,
+                       sizeof((struct sockaddr_un *)0)->sun_path - 5);
+    int rc = clear_place(path, e);
+    if (rc == 0)
+        rc = bind_there(l, fd, path, e);
+    if (rc)
+        return rc;
+    if (listen(fd, BACKLOG) < 0 || lstat(path, &st) < 0 || rename(path, l->path) < 0) {
         rc = err_sys(e, -errno, "listening on %s", l->path);
-        unlink(a.sun_path);
+        unlink(path);
         return rc;
     }
     l->dev = st.st_dev;
@@ -79,34 +123,34 @@ static int bind_renamed(struct listener *l, uint32_t mode, struct err *e)
     return 0;
 }
 
+/* A socket at the path, which is not polled yet. */
+static int make_socket(struct listener *l, int *fd, struct err *e)
+{
+    int rc = check_place(l, e);
+    if (rc)
+        return rc;
+    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd < 0)
+        return err_sys(e, -errno, "socket");
+    rc = bind_renamed(l, *fd, e);
+    if (rc)
+        fd_close(fd);
+    return rc;
+}
+
 int listener_open(struct listener *l, const char *path, uint32_t mode, struct err *e)
 {
     memset(l, 0, sizeof *l);
     l->fd = l->lock_fd = -1;
+    l->mode = mode;
     snprintf(l->path, sizeof l->path, "%s", path);
     int rc = make_folder(l->path, e);
+    if (rc == 0)
+        rc = take_lock(l, e);
+    if (rc == 0)
+        rc = make_socket(l, &l->fd, e);
     if (rc)
-        return rc;
-    rc = take_lock(l, e);
-    if (rc)
-        goto close_lock;
-    rc = check_place(l, e);
-    if (rc)
-        goto close_lock;
-    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (l->fd < 0) {
-        rc = err_sys(e, -errno, "socket");
-        goto close_lock;
-    }
-    rc = bind_renamed(l, mode, e);
-    if (rc)
-        goto close_socket;
-    return 0;
-
-close_socket:
-    fd_close(&l->fd);
-close_lock:
-    fd_close(&l->lock_fd);
+        fd_close(&l->lock_fd);
     return rc;
 }
 
@@ -116,9 +160,80 @@ int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct
     if (rc)
         return err_set(e, rc, "polling the socket: %s", uv_strerror(rc));
     l->polling = true;
-    rc = uv_poll_start(&l->poll, UV_READABLE, ready);
+    l->ready = ready;
+    rc = listener_resume(l);
     return rc ? err_set(e, rc, "polling the socket: %s", uv_strerror(rc)) : 0;
 }
+
+void listener_pause(struct listener *l)
+{
+    uv_poll_stop(&l->poll);
+}
+
+int listener_resume(struct listener *l)
+{
+    return uv_poll_start(&l->poll, UV_READABLE, l->ready);
+}
+
+/* ---- while it serves ----------------------------------------------------------------------- */
+
+/* The lock first: whoever has the new file's has the path. */
+static int renew_lock(struct listener *l, struct err *e)
+{
+    struct listener again = *l;
+    again.lock_fd = -1;
+    int rc = make_folder(l->path, e);
+    if (rc == 0)
+        rc = take_lock(&again, e);
+    if (rc) {
+        fd_close(&again.lock_fd);
+        return rc;
+    }
+    fd_close(&l->lock_fd);
+    l->lock_fd = again.lock_fd;
+    return 0;
+}
+
+/* The new socket gets the old one's number, which libuv knows. Whoever had connected to the old one
+ * is taken in before. */
+static int renew_socket(struct listener *l, struct err *e)
+{
+    int fd;
+    int rc = make_socket(l, &fd, e);
+    if (rc)
+        return rc;
+    l->ready(&l->poll, 0, UV_READABLE);
+    listener_pause(l);
+    if (dup3(fd, l->fd, O_CLOEXEC) < 0)
+        rc = err_sys(e, -errno, "dup3");
+    fd_close(&fd);
+    int resumed = listener_resume(l);
+    return resumed ? err_set(e, resumed, "polling the socket: %s", uv_strerror(resumed)) : rc;
+}
+
+static bool socket_is_there(const struct listener *l)
+{
+    struct stat st;
+    return lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
+}
+
+int listener_look(struct listener *l, struct err *e)
+{
+    bool lock = lock_is_there(l), socket = socket_is_there(l);
+    int rc = lock ? 0 : renew_lock(l, e);
+    if (rc == 0 && !socket)
+        rc = renew_socket(l, e);
+    if (rc)
+        return err_prefix(e, rc, "nobody can connect to %s", l->path);
+    if (lock && socket)
+        return 0;
+    return err_set(e, LISTENER_RENEWED, "%s: its %s gone, and is made again", l->path,
+                   lock     ? "socket file was"
+                   : socket ? "lock file was"
+                            : "lock file was gone, its socket file was");
+}
+
+/* ---- end ----------------------------------------------------------------------------------- */
 
 void listener_close(struct listener *l)
 {
@@ -127,8 +242,7 @@ void listener_close(struct listener *l)
     if (l->polling)
         uv_close((uv_handle_t *)&l->poll, NULL);
     l->polling = false;
-    struct stat st;
-    if (lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+    if (socket_is_there(l))
         unlink(l->path);
     fd_close(&l->fd);
     fd_close(&l->lock_fd);

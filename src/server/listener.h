@@ -1,9 +1,12 @@
 /* server/listener.h — the socket that clients connect to: made safely, removed at the end.
  *
- * A lock file beside the socket (never deleted) says whether a daemon lives: the lock, not the
- * socket file, is the truth, so two daemons never serve one path and a socket that a killed daemon
- * left is replaced without a race. The socket is bound under a temporary name with its final mode
- * and then renamed, so nobody ever connects to one with wider permissions.
+ * A lock file beside the socket (never deleted by us) says whether a daemon lives: the lock, not
+ * the socket file, is the truth, so two daemons never serve one path and a socket that a killed
+ * daemon left is replaced without a race. The socket is bound under a temporary name with its final
+ * mode and then renamed, so nobody ever connects to one with wider permissions.
+ *
+ * Whoever cleans a folder may take both files from a daemon that serves: nobody could connect any
+ * more, or a second daemon would take the path. listener_look makes them again.
  *
  * Threads: the loop thread. Source: unix(7), flock(2).
  */
@@ -22,8 +25,10 @@ struct listener {
     int lock_fd; /* owned */
     dev_t dev;   /* of our socket file, so that the end removes only our own */
     ino_t ino;
+    uint32_t mode;
     char path[108];
     uv_poll_t poll;
+    uv_poll_cb ready;
     bool polling;
 };
 
@@ -33,6 +38,17 @@ int listener_open(struct listener *l, const char *path, uint32_t mode, struct er
 
 /* Begins to accept: `ready` is called with a new connection waiting. poll.data is the caller's. */
 int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e);
+
+/* Accepts nobody for a while, and goes on. Errors: those of uv_poll_start. */
+void listener_pause(struct listener *l);
+int listener_resume(struct listener *l);
+
+/* Looks whether the lock file and the socket file are there still. Returns 0, or LISTENER_RENEWED
+ * with text saying what was gone and is there again.
+ * Errors: -EADDRINUSE another daemon has taken the path, -EEXIST somebody's file is at it, and
+ * those of the system calls; with text. Clients that are connected are not touched by any of it. */
+enum { LISTENER_RENEWED = 1 };
+int listener_look(struct listener *l, struct err *e);
 
 /* Stops accepting and removes the socket file if it is still ours. The poll handle closes with the
  * loop. Accepts a closed listener. */

@@ -9,14 +9,14 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
+#include <unistd.h>
 #include <uv.h>
 #include <xxhash.h>
 #include <zlib.h>
-
-#define LOG_END_MS 300 /* that a standard error which takes nothing may hold the end up */
 
 #define DEFAULT_CONFIG "/etc/fmnistd/fmnistd.yaml"
 
@@ -156,15 +156,32 @@ free_config:
     return rc;
 }
 
+static void end_early(int number)
+{
+    _exit(EXIT_SUCCESS);
+}
+
+/* Until the loop watches them (server.c): there is nothing yet to put in order, and a reload waits.
+ * The first process of a container gets no signal without a handler; what is blocked or ignored is
+ * inherited. */
+static void take_signals(void)
+{
+    sigset_t hangup;
+    signal(SIGTERM, end_early);
+    signal(SIGINT, end_early);
+    signal(SIGHUP, SIG_DFL);
+    /* A peer that went away, and a file that may not grow, are errors of the calls. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_SETMASK, &hangup, NULL);
+}
+
 /* Returns the exit status. */
 static int serve(struct config *c, const struct server_options *options)
 {
     struct err e;
-    /* A peer that went away, and a file that may not grow, are errors of the calls. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    /* Until there is something to reload (server.c). */
-    signal(SIGHUP, SIG_IGN);
     raise_descriptor_limit();
     int rc = log_start(&e);
     if (!rc)
@@ -184,6 +201,8 @@ int main(int argc, char **argv)
     int status = parse_arguments(&a, argc, argv);
     if (status || a.finished)
         return status;
+    if (!a.check_only)
+        take_signals();
     if (load(&config, &a, &e)) {
         fprintf(stderr, "fmnistd: %s\n", e.text);
         return EX_CONFIG;

@@ -12,9 +12,11 @@
 #include "server/notify.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define LOOK_MS 2000 /* what nothing tells us is looked at so often */
+#define END_MS  600  /* that the end waits for workers and the opener */
 
 /* Everything here is the loop thread's, but for what guards itself (session/services.h). */
 struct server {
@@ -24,6 +26,7 @@ struct server {
     struct render_caches caches;
     struct accounts accounts;
     struct services services;
+    struct opener opener;
     struct sessions sessions;
     struct deliveries deliveries;
     struct request_context requests;
@@ -32,10 +35,46 @@ struct server {
     uv_async_t events; /* from the workers */
     uv_signal_t sigterm, sigint, sighup;
     uv_timer_t look;
+    uv_timer_t patience; /* at the end */
     uv_poll_t input;
     bool watches_input;
     bool stopping;
+    int opened; /* what the datasets' opening came to */
+    int rc;     /* why it could not start */
+    struct err *e;
 };
+
+/* ---- the end begins ------------------------------------------------------------------------ */
+
+/* The loop ends once nobody works any more. */
+static void look_at_end(struct server *server)
+{
+    struct pool *pool = server->services.pool;
+    if (server->stopping && !server->opener.busy && !(pool && pool_workers_left(pool)))
+        uv_stop(&server->loop);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    uv_stop(&server->loop);
+}
+
+/* Nothing is rendered from when the workers have ended: what a client holds then stays, whoever is
+ * told first. */
+static void stop(struct server *server)
+{
+    if (server->stopping)
+        return;
+    server->stopping = server->requests.reloader.stopping = true;
+    notify_stopping();
+    acceptor_close(&server->acceptor);
+    opener_cancel(&server->opener);
+    if (server->services.pool)
+        pool_dismiss_workers(server->services.pool);
+    uv_timer_start(&server->patience, on_patience, END_MS, 0);
+    look_at_end(server);
+}
 
 /* ---- loop callbacks ------------------------------------------------------------------------ */
 
@@ -44,34 +83,19 @@ static void on_events(uv_async_t *async)
     struct server *server = async->data;
     if (server->services.pool)
         pool_dispatch(server->services.pool, session_event);
+    look_at_end(server);
+}
+
+static void on_idle(void *data)
+{
+    struct server *server = data;
+    reload_go_on(&server->requests.reloader);
+    look_at_end(server);
 }
 
 static void notify_loop(void *data)
 {
     uv_async_send(data);
-}
-
-static void stop(struct server *server)
-{
-    if (server->stopping)
-        return;
-    server->stopping = server->requests.reloader.stopping = true;
-    notify_stopping();
-    acceptor_close(&server->acceptor);
-    if (server->services.pool)
-        pool_end_workers(
-            server->services.pool); /* what a client holds stays, whoever is told first */
-    while (server->sessions.first)
-        session_close(server->sessions.first, FMNIST_EDEAD, "the daemon is shutting down");
-    refusals_tell(&server->sessions.refusals);
-    uv_close((uv_handle_t *)&server->sigterm, NULL);
-    uv_close((uv_handle_t *)&server->sigint, NULL);
-    uv_close((uv_handle_t *)&server->sighup, NULL);
-    uv_close((uv_handle_t *)&server->look, NULL);
-    inquiries_close(&server->requests);
-    if (server->watches_input)
-        uv_close((uv_handle_t *)&server->input, NULL);
-    uv_stop(&server->loop);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -84,13 +108,14 @@ static void on_hangup(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
     log_info("SIGHUP: reading %s again", server->options->config_path);
-    reload_start(&server->requests.reloader, NULL, NULL);
+    reload_later(&server->requests.reloader);
 }
 
 static void on_look(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     refusals_tell(&server->sessions.refusals);
+    acceptor_look(&server->acceptor);
 }
 
 /* Whoever has the other end of the pipe ended, however that was, or wants us to end. */
@@ -127,9 +152,13 @@ static int init_loop(struct server *server, struct err *e)
             goto close_loop;
         signals[i]->data = server;
     }
+    rc = opener_init(&server->opener, loop, on_idle, server);
+    if (rc)
+        goto close_loop;
     uv_timer_init(loop, &server->look);
     inquiries_init(&server->requests, loop);
-    server->events.data = server->look.data = server;
+    uv_timer_init(loop, &server->patience);
+    server->events.data = server->look.data = server->patience.data = server;
     return 0;
 
 close_loop:
@@ -143,6 +172,7 @@ close_loop:
 static void wire_parts(struct server *server)
 {
     server->services = (struct services){.loop = &server->loop,
+                                         .opener = &server->opener,
                                          .config = server->config,
                                          .catalog = &server->catalog,
                                          .caches = &server->caches,
@@ -174,7 +204,7 @@ static int start_ledger(struct server *server, struct err *e)
     return rc;
 }
 
-static int start_parts(struct server *server, struct err *e)
+static int make_caches(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
     struct render_caches *caches = &server->caches;
@@ -183,14 +213,42 @@ static int start_parts(struct server *server, struct err *e)
     caches->index_lists = index_list_cache_new(c->limits.list_bytes);
     if (!caches->permutations || !caches->samples || !caches->index_lists)
         return err_set(e, -ENOMEM, "out of memory");
-    int rc = catalog_open(&server->catalog, c, NULL, caches, e);
+    return 0;
+}
+
+static void open_datasets(void *data, const _Atomic bool *cancel)
+{
+    struct server *server = data;
+    struct catalog_opening opening = {.cancel = cancel};
+    server->opened =
+        catalog_open(&server->catalog, server->config, &opening, &server->caches, server->e);
+}
+
+static int serve(struct server *server, struct err *e)
+{
+    const struct config *c = server->config;
+    int rc = pool_start(&server->services.pool, pool_workers_for(c->workers), notify_loop,
+                        &server->events, e);
     if (rc)
         return rc;
-    rc = start_ledger(server, e);
+    rc = acceptor_start(&server->acceptor, &server->sessions, e);
     if (rc)
         return rc;
-    return pool_start(&server->services.pool, pool_workers_for(c->workers), notify_loop,
-                      &server->events, e);
+    uv_timer_start(&server->look, on_look, LOOK_MS, LOOK_MS);
+    log_info("ready: %s, %u workers, %s pixels", c->socket,
+             pool_worker_count(server->services.pool), isa_names[isa_level()]);
+    notify_ready();
+    return 0;
+}
+
+static void on_opened(void *data)
+{
+    struct server *server = data;
+    if (server->stopping)
+        return;
+    server->rc = server->opened ? server->opened : serve(server, server->e);
+    if (server->rc)
+        stop(server);
 }
 
 static int watch_signals(struct server *server, struct err *e)
@@ -209,6 +267,9 @@ static int watch_signals(struct server *server, struct err *e)
         if (rc)
             return err_set(e, rc, "watching signals: %s", uv_strerror(rc));
     }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* a reload that was asked for since (main.c) */
     return 0;
 }
 
@@ -228,29 +289,61 @@ static int watch_input(struct server *server, struct err *e)
 static int start(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
+    const struct opener_work work = {.run = open_datasets, .done = on_opened, .data = server};
+    int rc = watch_signals(server, e);
+    if (rc)
+        return rc;
     /* The path first: a second daemon should say so before it inflates anything. */
-    int rc = listener_open(&server->acceptor.listener, c->socket, c->socket_mode, e);
+    rc = listener_open(&server->acceptor.listener, c->socket, c->socket_mode, e);
     if (rc)
         return rc;
-    rc = start_parts(server, e);
+    rc = server->options->until_eof ? watch_input(server, e) : 0;
     if (rc)
         return rc;
-    rc = watch_signals(server, e);
+    rc = make_caches(server, e);
     if (rc)
         return rc;
-    uv_timer_start(&server->look, on_look, LOOK_MS, LOOK_MS);
-    rc = acceptor_start(&server->acceptor, &server->sessions, e);
-    if (rc || !server->options->until_eof)
-        return rc;
-    return watch_input(server, e);
+    rc = start_ledger(server, e);
+    return rc ? rc : opener_run(&server->opener, &work, e);
 }
 
 /* ---- end ----------------------------------------------------------------------------------- */
+
+static void close_sessions(struct server *server)
+{
+    while (server->sessions.first)
+        session_close(server->sessions.first, FMNIST_EDEAD, "the daemon is shutting down");
+    refusals_tell(&server->sessions.refusals);
+}
+
+/* Somebody works who does not look whether he is wanted: in a job, or in a file system that does
+ * not answer. The clients are told, and the process's end is his. */
+static void end_at_once(struct server *server)
+{
+    log_warning("ending without waiting for %s any longer",
+                server->opener.busy ? "the thread that opens datasets" : "a worker");
+    close_sessions(server);
+    deliveries_stop(&server->deliveries);
+    log_end(LOG_END_MS);
+    _exit(server->rc ? EXIT_FAILURE : EXIT_SUCCESS);
+}
 
 /* Everything that was made, in reverse; each part accepts that it was never made. */
 static void close_all(struct server *server)
 {
     stop(server);
+    if (server->opener.busy || (server->services.pool && pool_workers_left(server->services.pool)))
+        end_at_once(server);
+    close_sessions(server);
+    uv_handle_t *handles[] = {(uv_handle_t *)&server->sigterm, (uv_handle_t *)&server->sigint,
+                              (uv_handle_t *)&server->sighup, (uv_handle_t *)&server->look,
+                              (uv_handle_t *)&server->patience};
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
+        uv_close(handles[i], NULL);
+    if (server->watches_input)
+        uv_close((uv_handle_t *)&server->input, NULL);
+    opener_close(&server->opener);
+    inquiries_close(&server->requests);
     uv_run(&server->loop, UV_RUN_NOWAIT); /* sessions' handles */
     pool_stop(server->services.pool);
     server->services.pool = NULL;
@@ -271,6 +364,7 @@ int server_run(struct config *config, const struct server_options *options, stru
         .options = options,
         .config = config,
         .acceptor = {.listener = {.fd = -1, .lock_fd = -1}, .spare_fd = -1},
+        .e = e,
     };
     struct err isa;
     if (isa_choose(&isa))
@@ -279,15 +373,9 @@ int server_run(struct config *config, const struct server_options *options, stru
     int rc = init_loop(&server, e);
     if (rc)
         return rc;
-    rc = start(&server, e);
-    if (rc)
-        goto close_all;
-    log_info("ready: %s, %u workers, %s pixels", config->socket,
-             pool_worker_count(server.services.pool), isa_names[isa_level()]);
-    notify_ready();
-    uv_run(&server.loop, UV_RUN_DEFAULT);
-
-close_all:
+    server.rc = start(&server, e);
+    if (!server.rc)
+        uv_run(&server.loop, UV_RUN_DEFAULT);
     close_all(&server);
-    return rc;
+    return server.rc;
 }

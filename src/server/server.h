@@ -1,12 +1,16 @@
 /* server/server.h — the daemon: made, run and ended.
  *
- * The order of the end is written once, in server.c: stop listening, end the workers, close the
- * sessions, run the loop until it is empty, free.
+ * The order of the end is written once, in server.c: stop listening, end the workers and the
+ * opener, close the sessions, run the loop until it is empty, free. Whoever does not end in
+ * 600 ms is left to the process's end.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
 #include "config/config.h"
+
+/* That a standard error which takes nothing may hold the end up. */
+#define LOG_END_MS 300
 
 /* What the command line says beside the config. */
 struct server_options {
@@ -17,7 +21,8 @@ struct server_options {
 
 /* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.
  * SIGHUP reads the config file again, whose contents `config` has (requests/reload.h).
- * Returns 0 after an orderly end. Errors: negative errno values, with text. */
+ * Returns 0 after an orderly end, also where that comes before it serves; ends the process where
+ * somebody works on in spite of it. Errors: negative errno values, with text. */
 int server_run(struct config *config, const struct server_options *options, struct err *e);
 
 #endif

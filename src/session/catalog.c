@@ -23,10 +23,10 @@ static void warn(void *data, const char *text)
 }
 
 static int open_one(const struct config *c, const struct dataset_source *source,
-                    struct dataset **out, struct err *e)
+                    const _Atomic bool *cancel, struct dataset **out, struct err *e)
 {
     struct dataset_options o = {
-        .cache = c->cache, .use_uring = c->io_uring, .note = note, .warn = warn};
+        .cache = c->cache, .use_uring = c->io_uring, .note = note, .warn = warn, .cancel = cancel};
     uint64_t start = clock_ns();
     int rc = dataset_open(source, &o, out, e);
     if (rc)
@@ -38,8 +38,8 @@ static int open_one(const struct config *c, const struct dataset_source *source,
     return 0;
 }
 
-int catalog_open(struct catalog *c, const struct config *config, const struct catalog_known *known,
-                 struct render_caches *caches, struct err *e)
+int catalog_open(struct catalog *c, const struct config *config,
+                 const struct catalog_opening *opening, struct render_caches *caches, struct err *e)
 {
     int rc;
     *c = (struct catalog){.datasets = calloc(config->dataset_count, sizeof(struct dataset *))};
@@ -47,12 +47,12 @@ int catalog_open(struct catalog *c, const struct config *config, const struct ca
         return err_set(e, -ENOMEM, "out of memory");
     for (; c->count < config->dataset_count; c->count++) {
         const struct dataset_source *source = &config->datasets[c->count];
-        struct dataset *same = known ? known->find(known->data, source) : NULL;
+        struct dataset *same = opening->find ? opening->find(opening->data, source) : NULL;
         if (same) {
             c->datasets[c->count] = dataset_get(same);
             continue;
         }
-        rc = open_one(config, source, &c->datasets[c->count], e);
+        rc = open_one(config, source, opening->cancel, &c->datasets[c->count], e);
         if (rc)
             goto close_datasets;
     }

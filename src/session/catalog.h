@@ -1,7 +1,7 @@
 /* session/catalog.h — the datasets that are served, by name.
  *
  * Invariant: datasets[0 .. count) are all open, in the order of the config.
- * Threads: the loop thread, and a worker that builds a catalog nobody else sees yet.
+ * Threads: the loop thread, and the opener's, which builds and closes those that nobody else sees.
  * Memory: a use of each dataset. Streams have uses of their own, so a dataset outlives its entry.
  */
 #ifndef SESSION_CATALOG_H
@@ -15,18 +15,19 @@ struct catalog {
     uint32_t count;
 };
 
-/* Datasets that are open already. */
-struct catalog_known {
-    /* The one that the entry names, or NULL. */
+struct catalog_opening {
+    /* The dataset that is open already and that the entry names, or NULL. NULL: none are open. */
     struct dataset *(*find)(void *data, const struct dataset_source *source);
     void *data;
+    const _Atomic bool *cancel; /* true: nobody wants it any more */
 };
 
-/* Opens what the config names, and logs how long each took; entries that are `known` (may be NULL)
- * are taken over. On an error nothing is open.
- * Errors: -ENOMEM, and those of dataset_open, with text. Blocks. */
-int catalog_open(struct catalog *c, const struct config *config, const struct catalog_known *known,
-                 struct render_caches *caches, struct err *e);
+/* Opens what the config names, and logs how long each took; what is open already is taken over.
+ * On an error nothing is open.
+ * Errors: -ENOMEM, -ECANCELED, and those of dataset_open, with text. Blocks. */
+int catalog_open(struct catalog *c, const struct config *config,
+                 const struct catalog_opening *opening, struct render_caches *caches,
+                 struct err *e);
 
 /* Gives every use back. Accepts a zeroed struct. */
 void catalog_close(struct catalog *c, struct render_caches *caches);

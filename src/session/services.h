@@ -9,6 +9,7 @@
 
 struct services {
     uv_loop_t *loop;
+    struct opener *opener;
     const struct config *config; /* in force; a reload exchanges what is in it */
     struct catalog *catalog;     /* likewise */
     struct render_caches *caches;

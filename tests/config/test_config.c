@@ -486,12 +486,26 @@ START_TEST(config_load__unreadable_file__eacces)
 }
 END_TEST
 
-/* An endless file must not eat memory: /dev/zero never ends. */
 START_TEST(config_load__more_than_1_mib__refused)
 {
     struct config c;
+    support_write(support_path("c.yaml"), "", 0);
+    ck_assert_int_eq(truncate(support_path("c.yaml"), (1 << 20) + 1), 0);
+    ck_assert_int_eq(config_load(&c, support_path("c.yaml"), &e), -EINVAL);
+    ck_assert_ptr_nonnull(
+        strstr(e.text, "c.yaml:1: a file of more than 1MiB; allowed: up to 1MiB"));
+}
+END_TEST
+
+/* Nothing is waited for that may never come, or never end. */
+START_TEST(config_load__pipe_or_device__refused_at_once)
+{
+    struct config c;
+    ck_assert_int_eq(mkfifo(support_path("c.yaml"), 0600), 0);
+    ck_assert_int_eq(config_load(&c, support_path("c.yaml"), &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.text, "c.yaml:1: a pipe; allowed: a YAML file"));
     ck_assert_int_eq(config_load(&c, "/dev/zero", &e), -EINVAL);
-    ck_assert_str_eq(e.text, "/dev/zero:1: a file of more than 1MiB; allowed: up to 1MiB");
+    ck_assert_str_eq(e.text, "/dev/zero:1: a device or socket; allowed: a YAML file");
 }
 END_TEST
 
@@ -735,6 +749,7 @@ int main(void)
     tcase_add_test(tc, config_load__folder__refused);
     tcase_add_test(tc, config_load__unreadable_file__eacces);
     tcase_add_test(tc, config_load__more_than_1_mib__refused);
+    tcase_add_test(tc, config_load__pipe_or_device__refused_at_once);
     tcase_add_test(tc, config_load__large_files__refused_soon);
     tcase_add_test(tc, config_load__every_truncation__no_leak);
     tcase_add_test(tc, config_load__no_err__only_the_code);

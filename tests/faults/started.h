@@ -1,0 +1,76 @@
+/* tests/faults/started.h — a daemon that nobody waits for: as it starts, with a standard error of
+ * the test's choice. */
+#ifndef TESTS_FAULTS_STARTED_H
+#define TESTS_FAULTS_STARTED_H
+
+#include "support/daemon.h"
+#include "support/support.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The end has to come within this, on a machine that has other things to do. */
+#define END_MS 8000
+
+/* In the child: becomes the daemon. */
+static inline void become_daemon(const char *config, int error_fd)
+{
+    const char *build = getenv("BUILD");
+    char program[512];
+    snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
+    sigset_t until_it_takes_it;
+    sigemptyset(&until_it_takes_it);
+    sigaddset(&until_it_takes_it, SIGTERM);
+    sigprocmask(SIG_BLOCK, &until_it_takes_it, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (error_fd >= 0)
+        dup2(error_fd, STDERR_FILENO);
+    else
+        close(STDERR_FILENO);
+    execl(program, program, "-c", config, (char *)NULL);
+    _exit(127);
+}
+
+static inline pid_t start_daemon(const char *config, int error_fd)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        become_daemon(config, error_fd);
+    return pid;
+}
+
+/* Its wait status; fails the test where it does not end within END_MS. */
+static inline int end_of(pid_t pid)
+{
+    int status, pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p = {.fd = pid_fd, .events = POLLIN};
+    ck_assert_int_ge(pid_fd, 0);
+    int ended = poll(&p, 1, END_MS);
+    close(pid_fd);
+    if (ended != 1)
+        kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(ended == 1, "process %d did not end within %d ms", (int)pid, END_MS);
+    return status;
+}
+
+/* It is told to end, and does: in order. */
+static inline void end_daemon(pid_t pid)
+{
+    ck_assert_int_eq(kill(pid, SIGTERM), 0);
+    int status = end_of(pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status %#x",
+                  (unsigned)status);
+}
+
+#endif
