@@ -7,7 +7,7 @@
 #   make test-filtered   real daemons under their systemd unit's system-call filter
 #   make bench           the figures of README.md, measured here
 #   make analyze         gcc's analyzer and cppcheck
-#   make fuzz            the parsers' fuzzers, FUZZ_SECONDS each (needs clang)
+#   make fuzz            the fuzzers, FUZZ_SECONDS each (needs clang)
 #   make install         PREFIX=/usr/local DESTDIR= (install-lib: the client library alone)
 #
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
@@ -317,24 +317,34 @@ $(foreach m,$(ROOMS),$(eval $(call room_rule,$(m))))
 check-rooms: $(foreach m,$(ROOMS),$(BUILD)/obj/$(m).linked)
 	scripts/check-rooms $(foreach m,$(ROOMS),'$(m): $(USES_$(m))')
 
-test: all check-rooms $(TESTS)
-	BUILD=$(BUILD) scripts/run-tests $(TESTS)
+# A fuzzer's corpus is run through as a test.
+REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 
-# ---- fuzzers: tests/fuzz/fuzz_*.c
+test: all check-rooms $(TESTS) $(REPLAYS)
+	BUILD=$(BUILD) scripts/run-tests $(TESTS) $(REPLAYS)
+
+# ---- fuzzers: tests/fuzz/fuzz_*.c, each with files that it begins with in tests/fuzz/corpus/
 
 FUZZ_BUILD := $(BUILD)/fuzz
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz:
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(FUZZ_BUILD) SANITIZE=address,undefined \
+	  CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' $(FUZZERS:%=$(FUZZ_BUILD)/fuzz/fuzz_%)
 	@for f in $(FUZZERS); do \
-	  $(MAKE) --no-print-directory CC=clang BUILD=$(FUZZ_BUILD) SANITIZE=address,undefined \
-	    CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' $(FUZZ_BUILD)/fuzz/$$f && mkdir -p $(FUZZ_BUILD)/corpus/$$f && \
-	  $(FUZZ_BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 \
-	    $(FUZZ_BUILD)/corpus/$$f || exit 1; \
+	  mkdir -p $(FUZZ_BUILD)/corpus/$$f && echo "fuzz_$$f" && \
+	  $(FUZZ_BUILD)/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -timeout=20 \
+	    -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/ $(FUZZ_BUILD)/corpus/$$f \
+	    tests/fuzz/corpus/$$f || exit 1; \
 	done
 
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call uses,server) $(call flags,link)
+FUZZED = $(call uses,server) $(call archive,client) $(call flags,link)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZED)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer $(LIBS_server) $(LDLIBS)
+
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(FUZZED)
+	@mkdir -p $(@D)
+	$(link) $(LIBS_server) $(LDLIBS)
 
 # ---- measuring: tests/bench
 

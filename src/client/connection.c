@@ -217,7 +217,7 @@ int connection_send_rest(struct connection *c, uint16_t type, const void *body, 
         size_t of_head = *sent < sizeof head ? *sent : sizeof head;
         size_t of_body = *sent - of_head;
         struct iovec parts[] = {{head + of_head, sizeof head - of_head},
-                                {(char *)body + of_body, size - of_body}};
+                                {size ? (char *)body + of_body : NULL, size - of_body}};
         ssize_t n = socket_send(c->fd, parts, 2);
         if (n == -EAGAIN) {
             int rc = wait_for(c, POLLOUT, &deadline);

@@ -1,14 +1,11 @@
 /* Fuzzes augment_parse: any text is refused with its place, or is a chain that is written as a text
  * of the same chain. */
 #include "augment/chain.h"
+#include "fuzz/fuzz.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_same(const struct augment_chain *a, const struct augment_chain *b)
 {

@@ -1,11 +1,9 @@
 /* A chain, an image's shape and a row of values from anywhere: what is checked can be run. */
 #include "augment/draw.h"
 #include "augment/run.h"
+#include "fuzz/fuzz.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Input: channels, height, width, a byte each; the text and a 0; the values. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

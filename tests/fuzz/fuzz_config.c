@@ -1,15 +1,12 @@
 /* Fuzzes config_load: any bytes are a config, or are refused in one line that names its place. */
 #include "config/config.h"
+#include "fuzz/fuzz.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_refused(int rc, const struct err *e, const char *path)
 {

@@ -1,9 +1,8 @@
 /* The IDX header parser over any bytes: it must answer, and what it accepts must add up. */
 #include "dataset/idx.h"
+#include "fuzz/fuzz.h"
 
 #include <assert.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

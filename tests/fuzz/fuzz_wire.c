@@ -1,12 +1,10 @@
 /* Messages over any bytes: what is accepted says the same when it is written again, and no reader
  * goes beyond its bytes (the sanitizer sees to that). The first byte chooses the reader. */
+#include "fuzz/fuzz.h"
 #include "wire/message.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_open(const uint8_t *data, size_t size)
 {
