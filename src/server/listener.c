@@ -2,6 +2,7 @@
 #include "server/listener.h"
 
 #include "base/io.h"
+#include "session/polls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,7 +157,7 @@ int listener_open(struct listener *l, const char *path, uint32_t mode, struct er
 
 int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e)
 {
-    int rc = uv_poll_init(loop, &l->poll, l->fd);
+    int rc = polls_init(loop, &l->poll, l->fd);
     if (rc)
         return err_set(e, rc, "polling the socket: %s", uv_strerror(rc));
     l->polling = true;

@@ -10,6 +10,7 @@
 #include "requests/table.h"
 #include "server/acceptor.h"
 #include "server/notify.h"
+#include "session/polls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -275,7 +276,7 @@ static int watch_signals(struct server *server, struct err *e)
 
 static int watch_input(struct server *server, struct err *e)
 {
-    int rc = uv_poll_init(&server->loop, &server->input, STDIN_FILENO);
+    int rc = polls_init(&server->loop, &server->input, STDIN_FILENO);
     if (rc)
         return err_set(e, rc, "--until-eof: standard input cannot be watched (%s): want a pipe",
                        uv_strerror(rc));
@@ -283,6 +284,12 @@ static int watch_input(struct server *server, struct err *e)
     server->input.data = server;
     rc = uv_poll_start(&server->input, UV_READABLE | UV_DISCONNECT, on_input);
     return rc ? err_set(e, rc, "watching standard input: %s", uv_strerror(rc)) : 0;
+}
+
+/* Two for a client and four for each of its streams, and what there is besides. */
+static uint64_t descriptors_for(const struct config *c)
+{
+    return 64 + UINT64_C(6) * c->limits.clients;
 }
 
 /* What was made until an error is close_all's. */
@@ -297,6 +304,9 @@ static int start(struct server *server, struct err *e)
     rc = listener_open(&server->acceptor.listener, c->socket, c->socket_mode, e);
     if (rc)
         return rc;
+    rc = polls_reserve(&server->loop, server->acceptor.listener.fd, descriptors_for(c));
+    if (rc)
+        return err_sys(e, rc, "growing the event loop");
     rc = server->options->until_eof ? watch_input(server, e) : 0;
     if (rc)
         return rc;

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "config/config.h"
 #include "fmnist.h"
+#include "session/polls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -109,7 +110,7 @@ static void watch_process(struct session *s)
     s->pid_fd = s->pid > 0 ? (int)syscall(SYS_pidfd_open, s->pid, 0) : -1;
     if (s->pid_fd < 0)
         return;
-    if (uv_poll_init(session_services(s)->loop, &s->pid_poll, s->pid_fd)) {
+    if (polls_init(session_services(s)->loop, &s->pid_poll, s->pid_fd)) {
         fd_close(&s->pid_fd);
         return;
     }
@@ -138,7 +139,7 @@ int session_new(struct session **out, struct sessions *all, const struct session
     s->account = account_open(services->accounts, peer->uid);
     if (!s->account)
         goto free_session;
-    rc = uv_poll_init(services->loop, &s->poll, fd);
+    rc = polls_init(services->loop, &s->poll, fd);
     if (rc)
         goto close_account;
     uv_timer_init(services->loop, &s->timer);
@@ -281,6 +282,9 @@ static void flush(struct session *s)
     if (empty && is_inline(s))
         empty = !pool_progress(session_services(s)->pool, s->place->consumer).blocked;
     int events = UV_DISCONNECT | (reading ? UV_READABLE : 0) | (empty ? 0 : UV_WRITABLE);
+    if (events == s->events)
+        return;
+    s->events = events;
     rc = uv_poll_start(&s->poll, events, on_poll);
     if (rc)
         session_end(s);

@@ -83,6 +83,7 @@ struct session {
     int fd;            /* owned */
     int pid_fd;        /* owned; -1: the process cannot be watched */
     uv_poll_t poll;
+    int events; /* that the loop watches its socket for */
     uv_poll_t pid_poll;
     uv_timer_t timer;         /* the state's: of the handshake, the list, the stall */
     int handles;              /* that libuv has not closed yet */
