@@ -12,6 +12,14 @@ static inline uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* What this thread has used of a CPU. */
+static inline uint64_t clock_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* Milliseconds until then, begun ones whole: 0 where it is past, INT32_MAX at most. */
 static inline uint32_t clock_ms_until(uint64_t when_ns)
 {

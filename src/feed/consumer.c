@@ -16,6 +16,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *options,
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");
     r->plan = render_plan_share(options->plan);
+    r->user = options->user;
     r->is_inline = options->is_inline;
     r->tail = options->first;
     r->limit = options->limit;

@@ -29,13 +29,15 @@
 
 struct render_plan;
 struct stream;
+struct user;
 
 struct consumer {
     /* immutable */
     bool is_inline;
     struct render_plan
-        *plan;      /* owned share: what it asked for; the stream's has the same ring_id */
-    uint64_t limit; /* number behind its last batch; tail == limit: it wants nothing more */
+        *plan;         /* owned share: what it asked for; the stream's has the same ring_id */
+    uint64_t limit;    /* number behind its last batch; tail == limit: it wants nothing more */
+    struct user *user; /* whose it is; a use, from its seat on until it is freed */
     /* loop thread; set where it sits down and gets up, with the lock */
     struct stream *stream; /* where it sits */
     void *owner;           /* the session */
@@ -44,6 +46,9 @@ struct consumer {
     struct inline_sender sender; /* inline */
     /* lock */
     struct consumer *next GUARDED_BY(feed_lock); /* at the stream */
+    struct consumer *next_of_user GUARDED_BY(feed_lock);
+    /* its part of the workers' time for its stream: which of its user's consumers is next */
+    uint64_t vtime_ns GUARDED_BY(feed_lock);
     /* number of the first batch not given back (shm) or not sent (inline) */
     uint64_t tail GUARDED_BY(feed_lock);
     /* of all batches of the stream before it (stream.h), where the stream is summed */
@@ -68,6 +73,7 @@ struct consumer {
 /* What a consumer wants, and what it brings along from another place. */
 struct consumer_options {
     struct render_plan *plan; /* the consumer shares it */
+    struct user *user;        /* the caller has a use of it */
     bool is_inline;
     uint64_t first, limit;      /* the number of its first batch, and the one behind its last */
     uint64_t since_ns, lost_ns; /* since when it reads; 0: not yet; and what neighbours cost it */

@@ -8,11 +8,23 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+struct user;
+
+/* What came of a step of a job. Steps are to be short, a few milliseconds at most: workers serve
+ * others between them. */
+enum job_result {
+    JOB_DONE,
+    JOB_AGAIN, /* there is more to do */
+    JOB_WAITS, /* the same, but not before a ring of the job's user is freed that is about to be */
+};
 
 /* Owns: the caller; it must live until `done`. */
 struct pool_job {
-    void (*run)(struct pool_job *job);  /* worker thread */
-    void (*done)(struct pool_job *job); /* loop thread, from pool_dispatch */
+    enum job_result (*run)(struct pool_job *job); /* worker thread: one step */
+    void (*done)(struct pool_job *job);           /* loop thread, from pool_dispatch */
+    struct user *user;                            /* who pays for it; set by pool_run */
     struct pool_job *next;
 };
 
@@ -34,6 +46,14 @@ static inline void jobs_put(struct job_queue *q, struct pool_job *job)
     else
         q->first = job;
     q->last = job;
+}
+
+static inline uint32_t jobs_count(const struct job_queue *q)
+{
+    uint32_t count = 0;
+    for (const struct pool_job *job = q->first; job; job = job->next)
+        count++;
+    return count;
 }
 
 /* The queue is not empty. */

@@ -3,6 +3,7 @@
 #include "feed/pool.h"
 
 #include "base/clock.h"
+#include "feed/reaper.h"
 #include "feed/workers.h"
 #include "host/cpus.h"
 
@@ -45,6 +46,7 @@ void pool_end_workers(struct pool *p)
 
 static void pool_free(struct pool *p)
 {
+    pthread_cond_destroy(&p->ended);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->mutex);
     free(p);
@@ -58,26 +60,49 @@ int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), 
         return err_set(e, -ENOMEM, "out of memory");
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
+    pthread_cond_init(&p->ended, NULL);
     p->notify = notify;
     p->notify_data = data;
-    int rc = pool_resize(p, workers, e);
+    int rc = reaper_start(p);
+    if (rc) {
+        err_sys(e, rc, "starting a thread");
+        goto free_pool;
+    }
+    rc = pool_resize(p, workers, e);
     if (rc)
-        goto end_workers;
+        goto end_threads;
     *out = p;
     return 0;
 
-end_workers:
+end_threads:
     pool_end_workers(p);
+    reaper_end(p);
+free_pool:
     pool_free(p);
     return rc;
 }
 
-/* No worker is left, and no session: nobody takes the lock any more. */
-static void finish_all(struct pool *p) UNGUARDED
+/* No worker is left, and no session. */
+static void finish_all(struct pool *p)
 {
-    jobs_finish(&p->finished);
-    jobs_finish(&p->waiting);
+    pool_lock(p);
+    struct job_queue finished = p->finished, waiting = users_take_all_jobs(&p->scheduler.users);
+    p->finished = (struct job_queue){0};
+    pool_unlock(p);
+    jobs_finish(&finished);
+    jobs_finish(&waiting);
+}
+
+/* No thread is left: nobody takes the lock any more. */
+static void free_users(struct pool *p) UNGUARDED
+{
     assert(!p->scheduler.streams && !p->scheduler.events);
+    while (p->scheduler.users.first) {
+        struct user *u = p->scheduler.users.first;
+        p->scheduler.users.first = u->next;
+        assert(u->uses == 0);
+        free(u);
+    }
 }
 
 void pool_stop(struct pool *p)
@@ -86,27 +111,105 @@ void pool_stop(struct pool *p)
         return;
     pool_end_workers(p);
     finish_all(p);
+    reaper_end(p);
+    free_users(p);
     pool_free(p);
+}
+
+/* ---- users --------------------------------------------------------------------------------- */
+
+struct user *pool_user_get(struct pool *p, uid_t uid)
+{
+    struct user *spare = calloc(1, sizeof *spare);
+    if (!spare)
+        return NULL;
+    pool_lock(p);
+    struct user *u = users_get(&p->scheduler.users, uid, &spare);
+    pool_unlock(p);
+    free(spare);
+    return u;
+}
+
+void pool_user_hold(struct pool *p, struct user *u)
+{
+    pool_lock(p);
+    users_hold(u);
+    pool_unlock(p);
+}
+
+void pool_user_put(struct pool *p, struct user *u)
+{
+    if (!u)
+        return;
+    pool_lock(p);
+    users_drop(&p->scheduler.users, u);
+    pool_unlock(p);
+}
+
+struct user_holds pool_user_holds(struct pool *p, const struct user *u)
+{
+    pool_lock(p);
+    struct user_holds holds = {.ring_bytes = user_ring_bytes(u, NULL) + u->freeing_bytes,
+                               .list_bytes = user_list_bytes(u, NULL)};
+    pool_unlock(p);
+    return holds;
+}
+
+bool pool_charge_upload(struct pool *p, struct user *u, uint64_t bytes, uint64_t beside_bytes,
+                        uint64_t limit_bytes)
+{
+    pool_lock(p);
+    bool fits = user_list_bytes(u, NULL) + bytes + beside_bytes <= limit_bytes;
+    if (fits)
+        u->upload_bytes += bytes;
+    pool_unlock(p);
+    return fits;
+}
+
+void pool_discharge_upload(struct pool *p, struct user *u, uint64_t bytes)
+{
+    pool_lock(p);
+    assert(bytes <= u->upload_bytes);
+    u->upload_bytes -= bytes;
+    pool_unlock(p);
 }
 
 /* ---- from the loop, and from jobs ----------------------------------------------------------- */
 
-void pool_run(struct pool *p, struct pool_job *job)
+void pool_run(struct pool *p, struct user *u, struct pool_job *job)
 {
     pool_lock(p);
-    jobs_put(&p->waiting, job);
-    p->scheduler.jobs_wait = true;
+    users_put_job(&p->scheduler.users, u, job);
     scheduler_wake_worker(&p->scheduler);
     pool_unlock(p);
 }
 
-struct stream *pool_seat(struct pool *p, struct stream *s, struct consumer *r,
-                         const struct stream *except)
+enum seat_result pool_seat(struct pool *p, const struct seat_wish *wish)
 {
     pool_lock(p);
-    struct stream *at = scheduler_seat(&p->scheduler, s, r, except, clock_ns());
+    enum seat_result result = scheduler_seat(&p->scheduler, wish, clock_ns());
     pool_unlock(p);
-    return at;
+    return result;
+}
+
+enum seat_result pool_claim_ring(struct pool *p, const struct seat_wish *wish, uint64_t bytes)
+{
+    pool_lock(p);
+    enum seat_result result = scheduler_claim_ring(&p->scheduler, wish, bytes);
+    pool_unlock(p);
+    return result;
+}
+
+/* Nobody else has the stream. */
+void pool_drop_stream(struct pool *p, struct stream *s) UNGUARDED
+{
+    if (!s || !s->user) {
+        stream_free(s);
+        return;
+    }
+    pool_lock(p);
+    scheduler_drop(&p->scheduler, s);
+    pool_unlock(p);
 }
 
 uint32_t pool_stream_count(struct pool *p)
@@ -125,15 +228,6 @@ uint64_t pool_ring_bytes(struct pool *p)
         bytes += stream_bytes(s);
     pool_unlock(p);
     return bytes;
-}
-
-uint64_t pool_ring_share(struct pool *p, const struct stream *s)
-{
-    pool_lock(p);
-    assert(s->consumer_count > 0);
-    uint64_t share = stream_bytes(s) / s->consumer_count;
-    pool_unlock(p);
-    return share;
 }
 
 void pool_leave(struct pool *p, struct consumer *r)

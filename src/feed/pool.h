@@ -1,8 +1,8 @@
 /* feed/pool.h — the worker threads, and what the loop asks of them.
  *
- * A worker takes, in this order: a job (something that the loop must not block on), or a turn with
- * the runnable stream that has had the least rendering time for each of its consumers
- * (feed/turn.h). With nothing to do it sleeps, so an idle daemon uses no CPU.
+ * A worker takes a step of a job (something that the loop must not block on) or a turn with a
+ * stream (feed/turn.h), whichever is next of the user that has had the least of the workers' time
+ * (feed/user.h). With nothing to do it sleeps, so an idle daemon uses no CPU.
  *
  * One lock guards streams, consumers and jobs. Nothing foreign happens under it: no system call, no
  * callback. Waking, telling the loop and freeing are collected under it, and done after it.
@@ -14,7 +14,7 @@
 #define FEED_POOL_H
 
 #include "feed/jobs.h"
-#include "feed/stream.h"
+#include "feed/seating.h"
 
 struct pool;
 
@@ -47,23 +47,48 @@ void pool_end_workers(struct pool *p);
  * every job is handed to `done` first, whether somebody ran it or not. */
 void pool_stop(struct pool *p);
 
-void pool_run(struct pool *p, struct pool_job *job);
+/* The user of that id: one use of it, to be put back. NULL: out of memory. */
+struct user *pool_user_get(struct pool *p, uid_t uid);
 
-/* Seats the consumer, whose first batch is s->first: at another stream of the same bytes that is
- * near enough, but not at `except` (may be NULL); else at `s`, once it has a ring. From then on
- * workers render for it. Returns where it sits; NULL: nowhere, `s` needs a ring first. `s` stays
- * the caller's where the consumer sits elsewhere. Any thread. */
-struct stream *pool_seat(struct pool *p, struct stream *s, struct consumer *r,
-                         const struct stream *except);
+/* One more use of it. */
+void pool_user_hold(struct pool *p, struct user *u);
+
+/* Accepts NULL. */
+void pool_user_put(struct pool *p, struct user *u);
+
+/* What a user holds now. */
+struct user_holds {
+    uint64_t ring_bytes; /* those that are being made or freed, too */
+    uint64_t list_bytes;
+};
+struct user_holds pool_user_holds(struct pool *p, const struct user *u);
+
+/* Charges the user for a list of so many bytes that is to come. Returns false where that, with
+ * beside_bytes that will follow, would be more than the limit. */
+bool pool_charge_upload(struct pool *p, struct user *u, uint64_t bytes, uint64_t beside_bytes,
+                        uint64_t limit_bytes);
+void pool_discharge_upload(struct pool *p, struct user *u, uint64_t bytes);
+
+/* A worker runs the job, step by step, at the cost of the user. */
+void pool_run(struct pool *p, struct user *u, struct pool_job *job);
+
+/* Seats the consumer, whose first batch is w->stream->first: at another stream of the same bytes
+ * that is near enough; else at w->stream, once it has a ring. From then on workers render for it.
+ * w->stream is the pool's where the consumer sits there, else the caller's still. Any thread. */
+enum seat_result pool_seat(struct pool *p, const struct seat_wish *w);
+
+/* Charges the user for the ring that w->stream is to have, before it is made. Any thread. */
+enum seat_result pool_claim_ring(struct pool *p, const struct seat_wish *w, uint64_t bytes);
+
+/* Gives a stream back that nobody sits at, and what was claimed for it. Accepts NULL. Any thread.
+ */
+void pool_drop_stream(struct pool *p, struct stream *s);
 
 /* How many streams there are that somebody reads. Any thread. */
 uint32_t pool_stream_count(struct pool *p);
 
 /* Bytes of all rings. Any thread. */
 uint64_t pool_ring_bytes(struct pool *p);
-
-/* What each consumer at the stream has of its ring. Any thread. */
-uint64_t pool_ring_share(struct pool *p, const struct stream *s);
 
 /* The consumer leaves its stream. It is freed, and with the last one its stream, once no worker is
  * at them. Accepts NULL. */

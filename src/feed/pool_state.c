@@ -1,6 +1,8 @@
 /* The lock, and what is done as soon as it is given up. */
 #include "feed/pool_state.h"
 
+#include <stdlib.h>
+
 /* It is a pthread's mutex, which the compiler knows nothing of. */
 void pool_lock(struct pool *p) UNGUARDED
 {
@@ -18,10 +20,12 @@ static void carry_out(struct pool *p, struct effects *e) UNGUARDED
         e->left = r->next;
         consumer_free(r);
     }
-    while (e->ended) {
-        struct stream *s = e->ended;
-        e->ended = s->next;
-        stream_free(s);
+    if (e->reap)
+        pthread_cond_signal(&p->ended);
+    while (e->forgotten) {
+        struct user *u = e->forgotten;
+        e->forgotten = u->next;
+        free(u);
     }
 }
 
@@ -38,7 +42,7 @@ void pool_unlock(struct pool *p) UNGUARDED
 void pool_sleep(struct pool *p)
 {
     const struct effects *e = &p->scheduler.effects;
-    if (e->wake || e->notify || e->left || e->ended) {
+    if (e->wake || e->notify || e->left || e->reap) {
         pool_unlock(p);
         pool_lock(p);
         return;

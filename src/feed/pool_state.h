@@ -1,11 +1,11 @@
 /* feed/pool_state.h — the pool's insides, for the files that make it up: pool_state.c (the lock,
- * and what is done after it), workers.c (threads), pool.c (what others call).
+ * and what is done after it), workers.c and reaper.c (threads), pool.c (what others call).
  */
 #ifndef FEED_POOL_STATE_H
 #define FEED_POOL_STATE_H
 
 #include "feed/jobs.h"
-#include "feed/scheduler.h"
+#include "feed/seating.h"
 
 #include <pthread.h>
 
@@ -29,11 +29,13 @@ struct pool {
     void *notify_data;
     pthread_mutex_t mutex; /* what feed_lock stands for */
     pthread_cond_t work;
+    pthread_cond_t ended; /* streams */
+    pthread_t reaper;
     struct worker workers[WORKERS_MAX];
     /* lock */
     struct scheduler scheduler;           /* knows how many workers there are to be */
     bool any_ended GUARDED_BY(feed_lock); /* to be joined */
-    struct job_queue waiting GUARDED_BY(feed_lock);
+    bool reaper_ends GUARDED_BY(feed_lock);
     struct job_queue finished GUARDED_BY(feed_lock);
 };
 

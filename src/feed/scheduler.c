@@ -22,7 +22,7 @@ static void tell_loop(struct scheduler *k, struct consumer *r) REQUIRES(feed_loc
     k->effects.notify = true;
 }
 
-static void forget_event(struct scheduler *k, struct consumer *r) REQUIRES(feed_lock)
+void scheduler_forget_event(struct scheduler *k, struct consumer *r)
 {
     if (!r->has_event)
         return;
@@ -48,25 +48,35 @@ struct effects scheduler_take_effects(struct scheduler *k)
 {
     struct effects taken = k->effects;
     k->effects = (struct effects){0};
+    taken.forgotten = k->users.forgotten;
+    k->users.forgotten = NULL;
     return taken;
 }
 
 /* ---- who can be served --------------------------------------------------------------------- */
 
+/* One that is new or slept long does not get to make up for it at the others' cost. */
+void scheduler_wake_consumer(const struct scheduler *k, struct consumer *r)
+{
+    struct user *u = r->user;
+    users_wake(&k->users, u);
+    if (r->vtime_ns + USER_CREDIT_NS < u->turn_vtime_ns)
+        r->vtime_ns = u->turn_vtime_ns - USER_CREDIT_NS;
+}
+
 bool scheduler_enlist(struct scheduler *k, struct stream *s)
 {
     if (s->runnable || s->closed || s->failed)
         return false;
-    /* A stream that is new or slept long does not get to make up for it at the others' cost. */
-    if (s->vtime_ns + SCHEDULER_CREDIT_NS < k->vtime_ns)
-        s->vtime_ns = k->vtime_ns - SCHEDULER_CREDIT_NS;
+    for (struct consumer *r = s->consumers; r; r = r->next)
+        scheduler_wake_consumer(k, r);
     s->runnable = true;
     s->next_runnable = k->runnable;
     k->runnable = s;
     return true;
 }
 
-static void make_runnable(struct scheduler *k, struct stream *s) REQUIRES(feed_lock)
+void scheduler_make_runnable(struct scheduler *k, struct stream *s)
 {
     if (scheduler_enlist(k, s))
         scheduler_wake_worker(k);
@@ -81,6 +91,33 @@ static void make_unrunnable(struct scheduler *k, struct stream *s) REQUIRES(feed
         at = &(*at)->next_runnable;
     *at = s->next_runnable;
     s->runnable = false;
+}
+
+static bool comes_before(const struct consumer *a, const struct consumer *b) REQUIRES(feed_lock)
+{
+    return a->user == b->user ? a->vtime_ns < b->vtime_ns : a->user->vtime_ns < b->user->vtime_ns;
+}
+
+/* Whether a worker would find something to do at it that no other one is at. */
+static bool can_begin(const struct stream *s) REQUIRES(feed_lock)
+{
+    return !s->watched && !stream_is_stuck(s) &&
+           (s->paused_count || s->chunk_count < STREAM_CHUNKS_MAX);
+}
+
+struct consumer *scheduler_next(struct scheduler *k)
+{
+    struct consumer *best = NULL;
+    for (const struct stream *s = k->runnable; s; s = s->next_runnable)
+        for (struct consumer *r = s->consumers; r; r = r->next)
+            if (can_begin(s) && (!best || comes_before(r, best)))
+                best = r;
+    return best;
+}
+
+struct pool_job *scheduler_take_job(struct scheduler *k)
+{
+    return k->users.waiting ? users_take_job(&k->users, scheduler_next(k)) : NULL;
 }
 
 void scheduler_fail(struct scheduler *k, struct stream *s, int rc)
@@ -133,7 +170,7 @@ static void ask_slowest(struct scheduler *k, struct stream *s) REQUIRES(feed_loc
         scheduler_look(k, s);
     }
     if (s->claimed < s->limit)
-        make_runnable(k, s);
+        scheduler_make_runnable(k, s);
 }
 
 void scheduler_park(struct scheduler *k, struct stream *s)
@@ -146,27 +183,25 @@ void scheduler_park(struct scheduler *k, struct stream *s)
         tell_loop(k, s->consumers);
 }
 
-/* Looks whether there is room, after something that may have moved the tail. */
-static void look_again(struct scheduler *k, struct stream *s) REQUIRES(feed_lock)
+void scheduler_look_again(struct scheduler *k, struct stream *s)
 {
     if (scheduler_is_worth(s, scheduler_look(k, s)))
-        make_runnable(k, s);
+        scheduler_make_runnable(k, s);
     else if (!s->runnable && !s->is_inline)
         ask_slowest(k, s);
 }
 
-/* ---- streams and consumers ------------------------------------------------------------------ */
+/* ---- streams ------------------------------------------------------------------------------- */
 
-/* There is one stream more, or less. */
 static void share_cache(struct scheduler *k) REQUIRES(feed_lock)
 {
     for (struct stream *s = k->streams; s; s = s->next) {
         stream_set_window(s, k->stream_count);
-        look_again(k, s);
+        scheduler_look_again(k, s);
     }
 }
 
-static void add_stream(struct scheduler *k, struct stream *s) REQUIRES(feed_lock)
+void scheduler_add_stream(struct scheduler *k, struct stream *s)
 {
     s->next = k->streams;
     k->streams = s;
@@ -174,7 +209,7 @@ static void add_stream(struct scheduler *k, struct stream *s) REQUIRES(feed_lock
     share_cache(k);
 }
 
-static void remove_stream(struct scheduler *k, struct stream *s) REQUIRES(feed_lock)
+void scheduler_remove_stream(struct scheduler *k, struct stream *s)
 {
     make_unrunnable(k, s);
     struct stream **at = &k->streams;
@@ -186,71 +221,13 @@ static void remove_stream(struct scheduler *k, struct stream *s) REQUIRES(feed_l
     share_cache(k);
 }
 
-struct stream *scheduler_seat(struct scheduler *k, struct stream *s, struct consumer *r,
-                              const struct stream *except, uint64_t now_ns)
-{
-    struct stream *at = k->streams;
-    while (at && (at == except || !stream_can_seat(at, s)))
-        at = at->next;
-    if (!at && !s->ring.header)
-        return NULL;
-    if (at) {
-        stream_seat(at, r, now_ns);
-    } else {
-        at = s;
-        stream_seat(s, r, now_ns);
-        add_stream(k, s);
-    }
-    make_runnable(k, at);
-    return at;
-}
-
-/* Nobody is at the stream: those that left meanwhile can be freed, and it too where it has ended.
- */
-static void reap(struct scheduler *k, struct stream *s) REQUIRES(feed_lock)
-{
-    assert(s->uses == 0);
-    while (s->departed) {
-        struct consumer *r = s->departed;
-        s->departed = r->next;
-        r->next = k->effects.left;
-        k->effects.left = r;
-    }
-    if (s->closed) {
-        s->next = k->effects.ended;
-        k->effects.ended = s;
-    }
-}
-
-void scheduler_leave(struct scheduler *k, struct consumer *r)
-{
-    struct stream *s = r->stream;
-    forget_event(k, r);
-    stream_unseat(s, r);
-    if (s->closed)
-        remove_stream(k, s);
-    else
-        look_again(k, s);
-    r->next = s->departed;
-    s->departed = r;
-    if (s->uses == 0)
-        reap(k, s);
-}
-
-void scheduler_drop_use(struct scheduler *k, struct stream *s)
-{
-    assert(s->uses > 0);
-    if (--s->uses == 0)
-        reap(k, s);
-}
-
 uint64_t scheduler_kick(struct scheduler *k, struct consumer *r, bool starved, bool busy,
                         uint64_t now_ns)
 {
     struct stream *s = r->stream;
     assert(!r->is_inline);
     s->starved = s->starved || starved;
-    look_again(k, s);
+    scheduler_look_again(k, s);
     return stream_wait(s, r, busy, now_ns);
 }
 
@@ -260,10 +237,25 @@ void scheduler_writable(struct scheduler *k, struct consumer *r, uint64_t now_ns
     r->sender.state = SENDER_OPEN;
     if (!r->sender.sending)
         inline_sender_end(&r->sender, r->tail < r->limit, now_ns);
-    make_runnable(k, r->stream);
+    scheduler_make_runnable(k, r->stream);
 }
 
 /* ---- what holds ---------------------------------------------------------------------------- */
+
+/* Everybody that sits is its user's, and what waits for a worker is counted. */
+static void check_users(const struct scheduler *k) REQUIRES(feed_lock)
+{
+    uint32_t sitting = 0, listed = 0, waiting = 0;
+    for (const struct stream *s = k->streams; s; s = s->next)
+        sitting += s->consumer_count;
+    for (const struct user *u = k->users.first; u; u = u->next) {
+        for (const struct consumer *r = u->consumers; r; r = r->next_of_user, listed++)
+            assert(r->user == u && r->stream);
+        waiting += jobs_count(&u->jobs);
+        assert(jobs_are_empty(&u->blocked) || u->freeing_bytes);
+    }
+    assert(sitting == listed && waiting == k->users.waiting);
+}
 
 void scheduler_check(const struct scheduler *k)
 {
@@ -282,4 +274,5 @@ void scheduler_check(const struct scheduler *k)
     for (const struct consumer *r = k->events; r; r = r->next_event)
         assert(r->has_event && r->stream);
     assert(k->effects.wake <= k->sleeping);
+    check_users(k);
 }

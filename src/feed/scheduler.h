@@ -1,8 +1,8 @@
-/* feed/scheduler.h — the streams and who of them can be served: half of the pool's core.
+/* feed/scheduler.h — the streams and who of them can be served: a third of the pool's core.
  *
- * The other half is feed/turn.h, what a worker does for one of them. Both are pure: they have no
- * thread, clock or lock of their own and make no system call. Time comes in as an argument, and
- * what is to be done for others goes out as struct effects.
+ * The others are feed/seating.h, who sits where, and feed/turn.h, what a worker does for one of
+ * them. All are pure: they have no thread, clock or lock of their own and make no system call. Time
+ * comes in as an argument, and what is to be done for others goes out as struct effects.
  *
  * A stream whose ring is full parks: it leaves the list of those that can be served, and asks its
  * slowest consumer for a message (seat_park), or the loop to watch the socket (inline).
@@ -15,17 +15,15 @@
 #define FEED_SCHEDULER_H
 
 #include "feed/stream.h"
-
-/* What a stream that slept may make up for: its consumer's sleep, and the way there and back.
- * Without it, one whose ring is never full gets the share of two that are woken for each turn. */
-#define SCHEDULER_CREDIT_NS 1000000u
+#include "feed/user.h"
 
 /* What is to be done as soon as the lock is given up. */
 struct effects {
-    uint32_t wake;         /* workers that sleep */
-    bool notify;           /* the loop: there are events, or jobs have finished */
-    struct consumer *left; /* by `next`: nobody is at them any more; to be freed */
-    struct stream *ended;  /* by `next`: likewise */
+    uint32_t wake;          /* workers that sleep */
+    bool notify;            /* the loop: there are events, or jobs have finished */
+    bool reap;              /* streams have ended */
+    struct consumer *left;  /* by `next`: nobody is at them any more; to be freed */
+    struct user *forgotten; /* by `next`: likewise */
 };
 
 struct scheduler {
@@ -33,24 +31,17 @@ struct scheduler {
     uint32_t workers GUARDED_BY(feed_lock);
     uint32_t sleeping GUARDED_BY(feed_lock); /* of them */
     uint32_t cpus GUARDED_BY(feed_lock);     /* that this process may use */
-    bool jobs_wait GUARDED_BY(feed_lock);    /* a turn ends early for them */
 
+    struct users users GUARDED_BY(feed_lock);
     struct stream *streams GUARDED_BY(feed_lock); /* all that have consumers */
     uint32_t stream_count GUARDED_BY(feed_lock);
     struct stream *runnable GUARDED_BY(feed_lock);
+    struct stream *ended GUARDED_BY(feed_lock);    /* by `next`: to be freed */
     struct consumer *events GUARDED_BY(feed_lock); /* those that the loop is to look at */
-    /* of the stream that was served last: where a newcomer begins */
-    uint64_t vtime_ns GUARDED_BY(feed_lock);
     struct effects effects GUARDED_BY(feed_lock);
 };
 
 /* ---- for the pool: pool.h says what each is for -------------------------------------------- */
-
-struct stream *scheduler_seat(struct scheduler *k, struct stream *s, struct consumer *r,
-                              const struct stream *except, uint64_t now_ns) REQUIRES(feed_lock);
-
-/* Its seat must have been shut. */
-void scheduler_leave(struct scheduler *k, struct consumer *r) REQUIRES(feed_lock);
 
 /* The client gave slots back, or waits (`starved`). Returns its stall budget, by the rule for busy
  * CPUs or the other. */
@@ -63,6 +54,14 @@ void scheduler_writable(struct scheduler *k, struct consumer *r, uint64_t now_ns
 
 /* The next one that the loop is to look at; NULL: none. */
 struct consumer *scheduler_take_event(struct scheduler *k) REQUIRES(feed_lock);
+
+/* The job that a worker does next; NULL: there is none, or a stream comes before it. */
+struct pool_job *scheduler_take_job(struct scheduler *k) REQUIRES(feed_lock);
+
+/* The consumer for whose sake a stream is served next: one of a runnable stream that has a place
+ * for another chunk, the user that has had the least time, and its consumer that has. NULL: none.
+ */
+struct consumer *scheduler_next(struct scheduler *k) REQUIRES(feed_lock);
 
 /* Takes the effects so far. */
 struct effects scheduler_take_effects(struct scheduler *k) REQUIRES(feed_lock);
@@ -94,7 +93,22 @@ void scheduler_unpark(struct stream *s) REQUIRES(feed_lock);
 /* The stream has ended: its consumers are told. */
 void scheduler_fail(struct scheduler *k, struct stream *s, int rc) REQUIRES(feed_lock);
 
-/* Gives a use up. */
-void scheduler_drop_use(struct scheduler *k, struct stream *s) REQUIRES(feed_lock);
+/* ---- for seating.c ------------------------------------------------------------------------- */
+
+/* There is one stream more, or less: rings that share the cache go round as much of it. */
+void scheduler_add_stream(struct scheduler *k, struct stream *s) REQUIRES(feed_lock);
+void scheduler_remove_stream(struct scheduler *k, struct stream *s) REQUIRES(feed_lock);
+
+/* A worker is to serve it, unless it has ended. */
+void scheduler_make_runnable(struct scheduler *k, struct stream *s) REQUIRES(feed_lock);
+
+/* It wants something, now. */
+void scheduler_wake_consumer(const struct scheduler *k, struct consumer *r) REQUIRES(feed_lock);
+
+/* Looks whether there is room, after something that may have moved the tail. */
+void scheduler_look_again(struct scheduler *k, struct stream *s) REQUIRES(feed_lock);
+
+/* The loop is not to look at it. */
+void scheduler_forget_event(struct scheduler *k, struct consumer *r) REQUIRES(feed_lock);
 
 #endif

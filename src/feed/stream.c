@@ -152,6 +152,17 @@ void stream_set_window(struct stream *s, uint32_t rings)
     set_window(s, slots < s->ring.slot_count ? slots : s->ring.slot_count);
 }
 
+int stream_ring_size(const struct stream *s, uint32_t slots, uint64_t *bytes, struct err *e)
+{
+    uint64_t slot;
+    int rc = slot_bytes(s, &slot, e);
+    if (rc)
+        return rc;
+    return ring_size(slots, slot, bytes)
+               ? 0
+               : err_set(e, -ENOMEM, "%u slots of %llu bytes", slots, (unsigned long long)slot);
+}
+
 /* Nobody else has the stream yet. */
 int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
 {
@@ -164,7 +175,7 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
         if (!s->sums)
             return err_set(e, -ENOMEM, "out of memory");
     }
-    rc = ring_init(&s->ring, slots, bytes, s->first, e);
+    rc = s->ring.header ? ring_grow(&s->ring, e) : ring_init(&s->ring, slots, bytes, s->first, e);
     if (rc)
         return rc;
     if (s->is_inline)
@@ -195,6 +206,17 @@ uint64_t stream_bytes(const struct stream *s)
     return s->ring.map_bytes;
 }
 
+uint64_t stream_list_bytes(const struct spec *spec)
+{
+    return list_numbers(spec->list_count, spec->list_batch_count, spec->list_value_count) *
+           sizeof(uint32_t);
+}
+
+uint64_t stream_order_bytes(const struct spec *spec)
+{
+    return permutation_cache_stream_bytes(spec->order, spec->list_count);
+}
+
 /* ---- consumers ------------------------------------------------------------------------------- */
 
 bool stream_can_seat(struct stream *s, const struct stream *like)
@@ -210,7 +232,7 @@ bool stream_can_seat(struct stream *s, const struct stream *like)
 
 void stream_seat(struct stream *s, struct consumer *r, uint64_t now_ns)
 {
-    assert(!r->stream && !s->closed && s->ring.header);
+    assert(!r->stream && !s->closed && ring_is_whole(&s->ring));
     assert(r->tail >= s->kept && r->tail <= s->head);
     r->stream = s;
     stream_note_sum(s, r);

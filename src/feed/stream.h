@@ -51,6 +51,9 @@ struct stream {
 
     /* lock */
     struct stream *next GUARDED_BY(feed_lock); /* in the scheduler */
+    /* a use: who is charged for the ring while nobody sits at it; NULL: none, or they are */
+    struct user *user GUARDED_BY(feed_lock);
+    uint64_t claimed_bytes GUARDED_BY(feed_lock); /* charged to it */
     /* batches of a chunk, at least STREAM_CHUNK_BYTES of slots */
     uint32_t chunk_max GUARDED_BY(feed_lock);
     uint32_t wake_room GUARDED_BY(feed_lock); /* free slots worth a wake-up */
@@ -80,12 +83,10 @@ struct stream {
     struct consumer *parked GUARDED_BY(feed_lock);
     /* a consumer said that it waits: any room is worth rendering */
     bool starved GUARDED_BY(feed_lock);
-    bool closed GUARDED_BY(feed_lock); /* no consumer any more */
-    int failed GUARDED_BY(feed_lock);  /* negative: why the stream had to end */
-    /* rendering time so far by consumer, for fairness */
-    uint64_t vtime_ns GUARDED_BY(feed_lock);
-    uint64_t render_ns GUARDED_BY(feed_lock);
-    uint64_t chunk_ns GUARDED_BY(feed_lock); /* of the last one */
+    bool closed GUARDED_BY(feed_lock);        /* no consumer any more */
+    int failed GUARDED_BY(feed_lock);         /* negative: why the stream had to end */
+    uint64_t render_ns GUARDED_BY(feed_lock); /* so far */
+    uint64_t chunk_ns GUARDED_BY(feed_lock);  /* of the last one */
     struct stream *next_runnable GUARDED_BY(feed_lock);
     bool ordering GUARDED_BY(feed_lock); /* a worker makes an order, and has its place in `held` */
     /* at epoch % 2: epoch + 1 where that order is held, and whole; 0: none is */
@@ -126,7 +127,11 @@ uint64_t stream_cache_share(uint32_t rings);
 int stream_choose_slots(const struct stream *s, uint64_t target_bytes, uint64_t max_bytes,
                         uint32_t *slots, struct err *e);
 
-/* Errors: -ENOMEM, -EMFILE. Blocks: makes memory. */
+/* The bytes of a ring of so many slots. Errors: -E2BIG, -ENOMEM. */
+int stream_ring_size(const struct stream *s, uint32_t slots, uint64_t *bytes, struct err *e);
+
+/* Makes a piece of the ring: returns RING_GROWS until it is whole, and then 0.
+ * Errors: -ENOMEM, -EMFILE. Blocks: as ring_grow. */
 int stream_make_ring(struct stream *s, uint32_t slots, struct err *e);
 
 /* Accepts NULL. */
@@ -138,6 +143,11 @@ void stream_set_window(struct stream *s, uint32_t rings) REQUIRES(feed_lock);
 
 /* Bytes of the ring: what counts against a user's limit. */
 uint64_t stream_bytes(const struct stream *s);
+
+/* Bytes of a spec's list, 4 an index and a length, and the most that a stream takes of permutations
+ * of it. Those of a split are bounded by it. */
+uint64_t stream_list_bytes(const struct spec *spec);
+uint64_t stream_order_bytes(const struct spec *spec);
 
 /* Whether a consumer that wants what `like` begins with may sit here instead. */
 bool stream_can_seat(struct stream *s, const struct stream *like) REQUIRES(feed_lock);

@@ -5,32 +5,35 @@
 #include <assert.h>
 #include <errno.h>
 
-static uint32_t sharers(const struct stream *s) REQUIRES(feed_lock)
-{
-    return s->consumer_count ? s->consumer_count : 1;
-}
-
-/* Whether a worker would find something to do at it that no other one is at. */
-static bool can_begin(const struct stream *s) REQUIRES(feed_lock)
-{
-    return !s->watched && !stream_is_stuck(s) &&
-           (s->paused_count || s->chunk_count < STREAM_CHUNKS_MAX);
-}
-
 bool turn_begin(struct turn *t, struct scheduler *k, uint64_t now_ns)
 {
-    struct stream *best = NULL;
-    for (struct stream *s = k->runnable; s; s = s->next_runnable)
-        if (can_begin(s) && (!best || s->vtime_ns < best->vtime_ns))
-            best = s;
-    if (!best)
+    struct consumer *r = scheduler_next(k);
+    if (!r)
         return false;
-    assert(!best->closed && !best->failed);
-    if (best->vtime_ns > k->vtime_ns)
-        k->vtime_ns = best->vtime_ns;
-    best->uses++;
-    *t = (struct turn){.stream = best, .end_ns = now_ns + TURN_QUANTUM_NS};
+    struct stream *s = r->stream;
+    assert(!s->closed && !s->failed);
+    users_serve(&k->users, r->user);
+    if (r->vtime_ns > r->user->turn_vtime_ns)
+        r->user->turn_vtime_ns = r->vtime_ns;
+    s->uses++;
+    *t = (struct turn){.stream = s, .user = r->user, .end_ns = now_ns + TURN_QUANTUM_NS};
     return true;
+}
+
+/* Those that sit at the stream pay; where all have left meanwhile, those that left. */
+static void bill(struct stream *s, const struct step *step, const struct outcome *o)
+    REQUIRES(feed_lock)
+{
+    bool watches = step->kind == STEP_WATCH_TAIL || step->kind == STEP_WATCH_SOCKET;
+    struct consumer *payers = s->consumers ? s->consumers : s->departed;
+    uint64_t count = 0;
+    for (struct consumer *r = payers; r; r = r->next)
+        count++;
+    for (struct consumer *r = payers; r; r = r->next) {
+        uint64_t part_ns = (o->end_ns - o->start_ns) / count;
+        user_bill(r->user, part_ns);
+        r->vtime_ns += watches ? 0 : part_ns;
+    }
 }
 
 /* ---- rendering ----------------------------------------------------------------------------- */
@@ -65,7 +68,6 @@ static void rendered(struct turn *t, struct scheduler *k, const struct step *ste
 {
     struct stream *s = t->stream;
     uint64_t took_ns = o->end_ns - o->start_ns;
-    s->vtime_ns += took_ns / sharers(s);
     s->render_ns += took_ns;
     s->chunk_ns = took_ns;
     if (o->rc < 0) {
@@ -120,7 +122,6 @@ static void batches_sent(struct stream *s, const struct step *step, const struct
     struct consumer *r = step->consumer;
     inline_sender_begin(&r->sender, o->drained, o->start_ns);
     r->sender.sending = false;
-    s->vtime_ns += o->end_ns - o->start_ns;
     s->render_ns += o->end_ns - o->start_ns;
     if (o->sent < 0 && o->sent != -EAGAIN && !r->failed)
         r->failed = (int)o->sent;
@@ -156,7 +157,7 @@ static bool others_wait(const struct scheduler *k, const struct stream *but) REQ
     const struct stream *s = k->runnable;
     while (s && (s == but || s->watched || stream_is_stuck(s)))
         s = s->next_runnable;
-    return s || k->jobs_wait;
+    return s || k->users.waiting;
 }
 
 /* Whether there is a consumer to be watched who makes room. */
@@ -228,7 +229,6 @@ static void ordered(struct scheduler *k, const struct step *step, const struct o
 {
     struct stream *s = step->stream;
     stream_end_order(s, step->epoch, o->rc);
-    s->vtime_ns += (o->end_ns - o->start_ns) / sharers(s);
     /* One that is only made ahead is tried again when it is needed. */
     if (o->rc < 0 && step->wait && !s->failed)
         scheduler_fail(k, s, o->rc);
@@ -263,8 +263,9 @@ static struct step look(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
 static bool is_over(const struct turn *t, const struct scheduler *k, uint64_t now_ns)
     REQUIRES(feed_lock)
 {
-    return t->left || (t->begun && (k->jobs_wait || t->stream->chunk_count == STREAM_CHUNKS_MAX ||
-                                    now_ns >= t->end_ns));
+    return t->left ||
+           (t->begun && (user_has_job_due(t->user) || t->stream->chunk_count == STREAM_CHUNKS_MAX ||
+                         now_ns >= t->end_ns));
 }
 
 struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
@@ -297,6 +298,7 @@ void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
 {
     struct stream *s = t->stream;
     assert(step->stream == s && o->end_ns >= o->start_ns);
+    bill(s, step, o);
     switch (step->kind) {
     case STEP_RENDER:
         rendered(t, k, step, o);

@@ -1,7 +1,7 @@
-/* feed/turn.h — what a worker does for one stream before it looks at the others again: the other
- * half of the pool's core, beside feed/scheduler.h, and as pure.
+/* feed/turn.h — what a worker does for one stream before it looks at the others again: a third of
+ * the pool's core, beside feed/scheduler.h and feed/seating.h, and as pure.
  *
- *     turn_begin ───────► the runnable stream with the least rendering time
+ *     turn_begin ───────► the stream that is next (scheduler_next)
  *     ┌► turn_next ─────► one step (STEP_END: the turn is over)
  *     │  step_run, without the lock
  *     └─ turn_done ◄───── what came of it
@@ -10,12 +10,15 @@
  * woken once, for all of them; those that look see each. A stream whose ring is full is watched for
  * a moment before it parks.
  *
+ * Who pays: all that sit at the stream, each consumer the same part, whoever of them it was served
+ * for. So a user that sits at another's ring saves it some, whatever it does beside.
+ *
  * Threads: all of it is the feed's lock's, but a struct step is its worker's.
  */
 #ifndef FEED_TURN_H
 #define FEED_TURN_H
 
-#include "feed/scheduler.h"
+#include "feed/seating.h"
 
 /* How long a worker stays with a stream. Waking a consumer costs both sides as much as rendering a
  * batch; so much later it finds several. */
@@ -24,6 +27,7 @@
 /* One worker at one stream, of which it holds a use. */
 struct turn {
     struct stream *stream;
+    const struct user *user; /* for whose sake */
     uint64_t end_ns;
     bool begun;     /* it has had its first step */
     bool published; /* batches that nobody has been woken for */
@@ -67,8 +71,7 @@ struct outcome {
     bool room;          /* STEP_WATCH_*: there is */
 };
 
-/* The runnable stream with the least rendering time that has a place for another chunk gets a turn.
- * Returns false where there is none. */
+/* The stream of scheduler_next gets a turn. Returns false where there is none. */
 bool turn_begin(struct turn *t, struct scheduler *k, uint64_t now_ns) REQUIRES(feed_lock);
 
 struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns) REQUIRES(feed_lock);

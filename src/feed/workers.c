@@ -12,13 +12,14 @@
 
 /* ---- a worker ------------------------------------------------------------------------------ */
 
-static void run_job(struct pool *p) REQUIRES(feed_lock)
+static void run_job(struct pool *p, struct pool_job *job, uint64_t now_ns) REQUIRES(feed_lock)
 {
-    struct pool_job *job = jobs_take(&p->waiting);
-    p->scheduler.jobs_wait = !jobs_are_empty(&p->waiting);
     pool_unlock(p);
-    job->run(job);
+    enum job_result result = job->run(job);
+    uint64_t took_ns = clock_ns() - now_ns;
     pool_lock(p);
+    if (!users_end_step(&p->scheduler.users, job, result, took_ns))
+        return;
     jobs_put(&p->finished, job);
     p->scheduler.effects.notify = true;
 }
@@ -47,8 +48,9 @@ static void *work(void *data)
     while (self->index < p->scheduler.workers) {
         struct turn turn;
         uint64_t now_ns = clock_ns();
-        if (!jobs_are_empty(&p->waiting))
-            run_job(p);
+        struct pool_job *job = scheduler_take_job(&p->scheduler);
+        if (job)
+            run_job(p, job, now_ns);
         else if (turn_begin(&turn, &p->scheduler, now_ns))
             serve(p, &turn, self->scratch, now_ns);
         else

@@ -19,18 +19,21 @@ struct migrate_job {
 
 static void await_stall_end(struct session *s, uint64_t budget_ns);
 
-static void abandon(struct session_task *t)
+static void detach(struct session_task *t)
 {
     t->session->task = NULL;
     t->session = NULL;
 }
 
-static void run(struct pool_job *job)
+static void abandon(struct session_task *t)
 {
-    struct place_job *p = (struct place_job *)job;
-    p->rc = place_find(p);
-    stream_free(p->stream); /* unless the consumer sits at it */
-    p->stream = NULL;
+    detach(t);
+    place_job_abandon(&container_of(t, struct migrate_job, task)->place);
+}
+
+static enum job_result run(struct pool_job *job)
+{
+    return place_find((struct place_job *)job);
 }
 
 /* The consumer waits where its new place begins, and for a neighbour still. */
@@ -64,7 +67,7 @@ static void offer(struct session *s, struct place *place, uint64_t first)
 static void done_for(struct session *s, struct place_job *p)
 {
     struct pool *pool = p->services->pool;
-    struct place *place = place_admit(p, s->account);
+    struct place *place = place_take(p);
     if (!place) {
         log_info("client %llu stays with slower neighbours: %s", (unsigned long long)s->id,
                  p->err.text);
@@ -82,7 +85,7 @@ static void done(struct pool_job *job)
     struct migrate_job *j = (struct migrate_job *)job;
     struct session *s = j->task.session;
     if (s) {
-        abandon(&j->task);
+        detach(&j->task);
         done_for(s, &j->place);
     } else {
         place_drop(&j->place);
@@ -99,7 +102,7 @@ static void move(struct session *s)
     struct progress p = pool_progress(services->pool, s->place->consumer);
     s->moved_ns = clock_ns();
     struct migrate_job *j = calloc(1, sizeof *j);
-    if (!j || place_job_init(&j->place, services, run, done))
+    if (!j || place_job_init(&j->place, services, s->account, run, done))
         goto free_job;
     if (stream_fork(&j->place.stream, stream, consumer->plan, p.head, &j->place.err))
         goto close_place;
@@ -110,7 +113,7 @@ static void move(struct session *s)
     j->place.slots = stream->ring.slot_count;
     j->task = (struct session_task){.session = s, .abandon = abandon};
     s->task = &j->task;
-    pool_run(services->pool, &j->place.job);
+    place_job_start(&j->place);
     return;
 
 close_place:

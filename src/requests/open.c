@@ -39,12 +39,10 @@ static void free_job(struct open_job *j)
     free(j);
 }
 
-/* The session goes without the job: what the list on its way took is discharged. */
+/* The session goes without the job. */
 static void detach(struct open_job *j)
 {
     struct session *s = j->task.session;
-    if (j->upload)
-        account_discharge_upload(s->account, j->upload->bytes);
     s->task = NULL;
     s->upload = NULL;
     j->task.session = NULL;
@@ -55,6 +53,7 @@ static void abandon(struct session_task *t)
     struct open_job *j = job_of(t);
     bool waits = t->session->upload != NULL; /* for the rest of the list: no worker has it */
     detach(j);
+    place_job_abandon(&j->place);
     if (waits)
         free_job(j);
 }
@@ -83,23 +82,16 @@ static int resolve(struct open_job *j)
     return rc;
 }
 
-static int find_place(struct open_job *j)
-{
-    int rc = resolve(j);
-    if (rc)
-        return rc;
-    rc = place_choose_slots(&j->place);
-    if (rc)
-        return rc;
-    return place_find(&j->place);
-}
-
-static void run(struct pool_job *job)
+static enum job_result run(struct pool_job *job)
 {
     struct open_job *j = (struct open_job *)job;
-    j->place.rc = find_place(j);
-    stream_free(j->place.stream); /* unless the consumer sits at it */
-    j->place.stream = NULL;
+    struct place_job *p = &j->place;
+    if (p->stream)
+        return place_find(p);
+    p->rc = resolve(j);
+    if (!p->rc)
+        p->rc = place_choose_slots(p);
+    return p->rc ? JOB_DONE : place_find(p);
 }
 
 /* ---- a list that is not known -------------------------------------------------------------- */
@@ -122,16 +114,12 @@ static void expect_list(struct session *s)
 /* The job then waits with the session until the list has come. */
 static int want_list(struct session *s, struct open_job *j)
 {
-    const struct spec *spec = &j->request.spec;
-    uint64_t bytes = account_list_cost(spec);
-    uint64_t total = account_list_bytes(s->account) + bytes + account_permutation_cost(spec);
-    int rc = place_check_list(session_services(s), s->account, spec, total, &j->place.err);
+    int rc = place_charge_list(&j->place, &j->request.spec);
     if (rc)
         return rc;
-    rc = upload_new(&j->upload, bytes, &j->place.err);
+    rc = upload_new(&j->upload, j->place.upload_bytes, &j->place.err);
     if (rc)
         return rc;
-    account_charge_upload(s->account, bytes);
     s->upload = j->upload;
     session_enter(s, SESSION_UPLOADING);
     expect_list(s);
@@ -150,7 +138,7 @@ void open_list_came(struct session *s)
     uv_timer_stop(&s->timer);
     s->upload = NULL;
     session_enter(s, SESSION_OPENING);
-    pool_run(session_services(s)->pool, &job_of(s->task)->place.job);
+    place_job_start(&job_of(s->task)->place);
 }
 
 /* ---- the loop's part ----------------------------------------------------------------------- */
@@ -223,7 +211,7 @@ static void begin_stream(struct session *s, struct place *place, const struct op
 static int open_done_for(struct session *s, struct open_job *j)
 {
     struct place_job *p = &j->place;
-    struct place *place = place_admit(p, s->account);
+    struct place *place = place_take(p);
     if (!place)
         return p->rc;
     p->rc = open_way(s, place->consumer, &p->err);
@@ -282,7 +270,7 @@ bool open_request(struct session *s, const uint8_t *body, size_t size)
         return true;
     }
     struct open_job *j = calloc(1, sizeof *j);
-    if (!j || place_job_init(&j->place, services, run, done)) {
+    if (!j || place_job_init(&j->place, services, s->account, run, done)) {
         free(j);
         session_close(s, FMNIST_ENOMEM, "out of memory");
         return true;
@@ -296,6 +284,6 @@ bool open_request(struct session *s, const uint8_t *body, size_t size)
     j->task = (struct session_task){.session = s, .abandon = abandon};
     s->task = &j->task;
     session_enter(s, SESSION_OPENING);
-    pool_run(services->pool, &j->place.job);
+    place_job_start(&j->place);
     return true;
 }

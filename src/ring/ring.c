@@ -13,40 +13,82 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A memfd of `bytes` with all its pages, mapped writable, mode 0600; still without seals. */
-static int make_memory(const char *name, uint64_t bytes, int *fd_out, void **map_out, struct err *e)
+/* A memfd of no size yet, mode 0600; still without seals. */
+static int make_memfd(const char *name, int *out, struct err *e)
 {
-    int rc;
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return fd_error(e, -errno, "memfd_create");
     /* A memfd is 0777 by default, and any peer that holds it reopens it through /proc. */
     if (fchmod(fd, 0600) < 0) {
-        rc = err_sys(e, -errno, "fchmod of a memfd");
-        goto close_fd;
+        int rc = err_sys(e, -errno, "fchmod of a memfd");
+        close(fd);
+        return rc;
     }
-    /* Pages now, with an error, and not later with a SIGBUS. */
+    *out = fd;
+    return 0;
+}
+
+/* Pages now, with an error, and not later with a SIGBUS. */
+static int make_pages(int fd, uint64_t from, uint64_t bytes, struct err *e)
+{
     int failed;
     do
-        failed = posix_fallocate(fd, 0, (off_t)bytes);
+        failed = posix_fallocate(fd, (off_t)from, (off_t)bytes);
     while (failed == EINTR);
-    if (failed) {
-        rc = err_sys(e, failed == ENOSPC ? -ENOMEM : -failed, "%llu bytes of shared memory",
-                     (unsigned long long)bytes);
-        goto close_fd;
-    }
-    void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (map == MAP_FAILED) {
-        rc = err_sys(e, -errno, "mapping %llu bytes", (unsigned long long)bytes);
-        goto close_fd;
-    }
-    *fd_out = fd;
-    *map_out = map;
+    if (failed)
+        return err_sys(e, failed == ENOSPC ? -ENOMEM : -failed, "%llu bytes of shared memory",
+                       (unsigned long long)(from + bytes));
     return 0;
+}
 
-close_fd:
-    close(fd);
-    return rc;
+static int map_memory(int fd, uint64_t bytes, void **out, struct err *e)
+{
+    void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return err_sys(e, -errno, "mapping %llu bytes", (unsigned long long)bytes);
+    *out = map;
+    return 0;
+}
+
+/* ---- the ring ------------------------------------------------------------------------------ */
+
+bool ring_size(uint32_t slot_count, uint64_t slot_bytes, uint64_t *bytes)
+{
+    if (!size_mul(slot_bytes, slot_count, bytes) || *bytes > INT64_MAX - RING_HEADER_SIZE)
+        return false;
+    *bytes += RING_HEADER_SIZE;
+    return true;
+}
+
+/* The first piece is there. */
+static void write_header(struct ring *r, uint64_t first)
+{
+    r->header->magic = RING_MAGIC;
+    r->header->slot_count = r->slot_count;
+    r->header->slot_bytes = r->slot_bytes;
+    atomic_init(&r->header->head, first);
+    atomic_init(&r->header->signal, 0);
+    atomic_init(&r->header->readers, 0);
+    for (uint32_t i = r->slot_count; i-- > 0;)
+        r->spare[r->spare_count++] = (uint16_t)i;
+}
+
+static int seal(const struct ring *r, struct err *e)
+{
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+    return fcntl(r->fd, F_ADD_SEALS, seals) < 0 ? err_sys(e, -errno, "sealing a ring") : 0;
+}
+
+static int add_piece(struct ring *r, struct err *e)
+{
+    uint64_t left = r->map_bytes - r->made_bytes;
+    uint64_t bytes = left < RING_PIECE_BYTES ? left : RING_PIECE_BYTES;
+    int rc = make_pages(r->fd, r->made_bytes, bytes, e);
+    if (rc)
+        return rc;
+    r->made_bytes += bytes;
+    return ring_is_whole(r) ? seal(r, e) : RING_GROWS;
 }
 
 int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t first,
@@ -55,44 +97,50 @@ int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t
     assert(slot_count > 0 && slot_count <= RING_SLOTS_MAX && slot_bytes % 64 == 0);
     memset(r, 0, sizeof *r);
     r->fd = -1;
+    r->slot_bytes = slot_bytes;
+    r->slot_count = r->window = slot_count;
     uint64_t bytes;
-    if (!size_mul(slot_bytes, slot_count, &bytes) || bytes > INT64_MAX - RING_HEADER_SIZE)
+    if (!ring_size(slot_count, slot_bytes, &bytes))
         return err_set(e, -ENOMEM, "%u slots of %llu bytes", slot_count,
                        (unsigned long long)slot_bytes);
-    bytes += RING_HEADER_SIZE;
-    void *map = NULL;
-    int rc = make_memory("fmnist-ring", bytes, &r->fd, &map, e);
+    int rc = make_memfd("fmnist-ring", &r->fd, e);
     if (rc)
         return rc;
+    void *map = NULL;
+    rc = map_memory(r->fd, bytes, &map, e);
+    if (rc) {
+        fd_close(&r->fd);
+        return rc;
+    }
     assert(map);
     r->header = map;
     r->map_bytes = bytes;
-    r->slot_bytes = slot_bytes;
-    r->slot_count = r->window = slot_count;
-    r->header->magic = RING_MAGIC;
-    r->header->slot_count = slot_count;
-    r->header->slot_bytes = slot_bytes;
-    atomic_init(&r->header->head, first);
-    atomic_init(&r->header->signal, 0);
-    atomic_init(&r->header->readers, 0);
-    for (uint32_t i = slot_count; i-- > 0;)
-        r->spare[r->spare_count++] = (uint16_t)i;
-    if (fcntl(r->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) <
-        0) {
-        rc = err_sys(e, -errno, "sealing a ring");
-        goto close_ring;
-    }
-    return 0;
-
-close_ring:
-    ring_close(r);
+    rc = add_piece(r, e);
+    if (rc < 0)
+        ring_close(r);
+    else
+        write_header(r, first);
     return rc;
+}
+
+int ring_grow(struct ring *r, struct err *e)
+{
+    assert(r->header && !ring_is_whole(r));
+    return add_piece(r, e);
+}
+
+/* In pieces, because whoever maps or unmaps meanwhile waits. */
+static void unmap(char *map, uint64_t bytes)
+{
+    for (; bytes > RING_PIECE_BYTES; bytes -= RING_PIECE_BYTES, map += RING_PIECE_BYTES)
+        munmap(map, RING_PIECE_BYTES);
+    munmap(map, bytes);
 }
 
 void ring_close(struct ring *r)
 {
     if (r->header) {
-        munmap(r->header, r->map_bytes);
+        unmap((char *)r->header, r->map_bytes);
         fd_close(&r->fd);
     }
     memset(r, 0, sizeof *r);
@@ -195,9 +243,16 @@ int seat_init(struct seat *s, uint64_t tail, struct err *e)
     memset(s, 0, sizeof *s);
     s->fd = -1;
     void *map = NULL;
-    int rc = make_memory("fmnist-seat", RING_SEAT_SIZE, &s->fd, &map, e);
+    int rc = make_memfd("fmnist-seat", &s->fd, e);
     if (rc)
         return rc;
+    rc = make_pages(s->fd, 0, RING_SEAT_SIZE, e);
+    if (!rc)
+        rc = map_memory(s->fd, RING_SEAT_SIZE, &map, e);
+    if (rc) {
+        fd_close(&s->fd);
+        return rc;
+    }
     assert(map);
     s->page = map;
     s->tail = tail;

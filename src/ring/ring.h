@@ -1,7 +1,7 @@
 /* ring/ring.h — batches in shared memory: one writer (the daemon), readers with a page each.
  *
- * Two kinds of memory, both memfds that the daemon makes, sizes, fills with pages, chmods to 0600
- * and seals, so that no peer can resize, reopen or write them:
+ * Two kinds of memory, both memfds that the daemon makes, sizes, gives pages, chmods to 0600 and
+ * seals, so that no peer can resize, reopen or write them:
  *
  *   ring    header page, then slot_count slots. The daemon writes, readers map it read-only.
  *           (F_SEAL_SHRINK|GROW|FUTURE_WRITE|SEAL, after the daemon's own writable mapping.)
@@ -47,6 +47,7 @@
 #define RING_HEADER_SIZE 4096u
 #define RING_SEAT_SIZE   4096u
 #define RING_SLOTS_MAX   1024u
+#define RING_PIECE_BYTES (UINT64_C(1) << 20)
 #define SEAT_NOT_PARKED  UINT64_MAX
 
 struct ring_header {
@@ -79,6 +80,7 @@ struct ring_seat_page {
 struct ring {
     struct ring_header *header; /* owned mapping of map_bytes */
     uint64_t map_bytes;
+    uint64_t made_bytes; /* that have their pages */
     uint64_t slot_bytes;
     uint32_t slot_count;
     int fd; /* owned */
@@ -89,12 +91,28 @@ struct ring {
     uint16_t spare[RING_SLOTS_MAX]; /* of no round yet, or not any more */
 };
 
-/* Makes a ring with all its pages, whose first batch will be number `first`. Errors: -ENOMEM,
- * -EMFILE, with text. Blocks: as long as the kernel needs to clear the pages. */
+/* The bytes of such a ring; false where no memory has so many. */
+bool ring_size(uint32_t slot_count, uint64_t slot_bytes, uint64_t *bytes);
+
+/* Makes a ring, whose first batch will be number `first`, and the first piece of its pages. Returns
+ * RING_GROWS where there are more: it can be used once ring_grow has returned 0. The kernel clears
+ * a page when it is used first. Errors: -ENOMEM, -EMFILE, with text; nothing is left then.
+ * Blocks: as long as the kernel needs to find a piece's pages (some 0.5 ms). */
+#define RING_GROWS 1
 int ring_init(struct ring *r, uint32_t slot_count, uint64_t slot_bytes, uint64_t first,
               struct err *e);
 
-/* Unmaps; readers keep their mapping. Accepts a zeroed ring. */
+/* One more piece. Returns 0 where the ring is whole now, RING_GROWS where it is not.
+ * Errors: -ENOMEM, with text. Blocks: likewise. */
+int ring_grow(struct ring *r, struct err *e);
+
+static inline bool ring_is_whole(const struct ring *r)
+{
+    return r->header && r->made_bytes == r->map_bytes;
+}
+
+/* Unmaps; readers keep their mapping. Accepts a zeroed ring. Blocks: as long as the kernel needs to
+ * free the pages, where no reader has them: 100 ms for 512 MB. */
 void ring_close(struct ring *r);
 
 /* Gives batch `number` a slot: one is idle, because fewer than slot_count batches have one. */

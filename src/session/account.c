@@ -1,7 +1,5 @@
-/* Sums for each user. Does not know the limits: whoever asks compares. */
+/* Counts for each user. Does not know the limits: whoever asks compares. */
 #include "session/account.h"
-
-#include "feed/stream.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -43,7 +41,8 @@ void account_close(struct account *a)
     assert(a->clients > 0);
     if (--a->clients)
         return;
-    assert(!a->seats && a->upload_bytes == 0 && a->read_bytes == 0);
+    if (a->user)
+        pool_user_put(a->pool, a->user);
     struct account **at = &a->all->first;
     while (*at != a)
         at = &(*at)->next;
@@ -51,70 +50,11 @@ void account_close(struct account *a)
     free(a);
 }
 
-uint64_t account_list_cost(const struct spec *spec)
+struct user *account_user(struct account *a, struct pool *pool)
 {
-    return list_numbers(spec->list_count, spec->list_batch_count, spec->list_value_count) *
-           sizeof(uint32_t);
-}
-
-uint64_t account_permutation_cost(const struct spec *spec)
-{
-    return permutation_cache_stream_bytes(spec->order, spec->list_count);
-}
-
-/* What the stream's list takes beside what the other seats read. */
-static uint64_t read_cost(const struct account *a, const struct stream *stream)
-{
-    const struct spec *spec = &stream->plan->spec;
-    bool has_list = false, has_order = false;
-    if (!stream->plan->list)
-        return 0;
-    for (const struct account_seat *o = a->seats; o; o = o->next) {
-        has_list |= o->stream->plan->list == stream->plan->list;
-        has_order |= o->stream == stream;
+    if (!a->user) {
+        a->user = pool_user_get(pool, a->uid);
+        a->pool = pool;
     }
-    return (has_list ? 0 : account_list_cost(spec)) +
-           (has_order ? 0 : account_permutation_cost(spec));
-}
-
-void account_charge(struct account *a, struct account_seat *seat, const struct stream *stream)
-{
-    assert(stream && !seat->stream);
-    a->read_bytes += read_cost(a, stream);
-    seat->stream = stream;
-    seat->next = a->seats;
-    a->seats = seat;
-}
-
-void account_discharge(struct account *a, struct account_seat *seat)
-{
-    if (!seat->stream)
-        return;
-    struct account_seat **at = &a->seats;
-    while (*at != seat)
-        at = &(*at)->next;
-    *at = seat->next;
-    uint64_t cost = read_cost(a, seat->stream);
-    assert(cost <= a->read_bytes);
-    a->read_bytes -= cost;
-    *seat = (struct account_seat){0};
-}
-
-void account_charge_upload(struct account *a, uint64_t bytes)
-{
-    a->upload_bytes += bytes;
-}
-
-void account_discharge_upload(struct account *a, uint64_t bytes)
-{
-    assert(bytes <= a->upload_bytes);
-    a->upload_bytes -= bytes;
-}
-
-uint64_t account_ring_bytes(const struct account *a, struct pool *pool)
-{
-    uint64_t bytes = 0;
-    for (const struct account_seat *o = a->seats; o; o = o->next)
-        bytes += pool_ring_share(pool, o->stream);
-    return bytes;
+    return a->user;
 }

@@ -2,31 +2,92 @@
 #include "session/place.h"
 
 #include "config/config.h"
-#include "feed/stream.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-int place_job_init(struct place_job *j, const struct services *services,
-                   void (*run)(struct pool_job *job), void (*done)(struct pool_job *job))
+int place_job_init(struct place_job *j, const struct services *services, struct account *account,
+                   enum job_result (*run)(struct pool_job *job), void (*done)(struct pool_job *job))
 {
+    const struct config *config = services->config;
+    struct user *user = account_user(account, services->pool);
+    if (!user)
+        return -ENOMEM;
     *j = (struct place_job){
         .job = {.run = run, .done = done},
         .services = services,
-        .ring_bytes = services->config->ring_bytes,
-        .ring_max_bytes = services->config->limits.ring_bytes,
+        .user = user,
+        .ring_bytes = config->ring_bytes,
+        .ring_max_bytes = config->limits.ring_bytes,
+        .limits = {.ring_bytes = config->limits.ring_bytes_per_user,
+                   .list_bytes = config->limits.list_bytes},
         .place = calloc(1, sizeof *j->place),
     };
-    return j->place ? 0 : -ENOMEM;
+    if (!j->place)
+        return -ENOMEM;
+    pool_user_hold(services->pool, user);
+    return 0;
 }
 
 void place_job_close(struct place_job *j)
 {
+    struct pool *pool = j->services->pool;
     assert(!j->consumer);
-    stream_free(j->stream);
+    pool_drop_stream(pool, j->stream);
+    pool_discharge_upload(pool, j->user, j->upload_bytes);
+    pool_user_put(pool, j->user);
     free(j->place);
+}
+
+void place_job_start(struct place_job *j)
+{
+    pool_run(j->services->pool, j->user, &j->job);
+}
+
+void place_job_abandon(struct place_job *j)
+{
+    atomic_store(&j->abandoned, true);
+}
+
+/* ---- what is refused ----------------------------------------------------------------------- */
+
+static int refuse_ring(struct place_job *j)
+{
+    uint64_t bytes = 0;
+    struct err e;
+    stream_ring_size(j->stream, j->slots, &bytes, &e);
+    return err_set(&j->err, -E2BIG,
+                   "a ring of %llu bytes: limits.ring_bytes_per_user is %llu bytes for all rings "
+                   "of uid %u",
+                   (unsigned long long)bytes, (unsigned long long)j->limits.ring_bytes,
+                   (unsigned)j->user->uid);
+}
+
+static int refuse_list(struct place_job *j, const struct spec *spec)
+{
+    char beside[96] = "";
+    uint64_t order = stream_order_bytes(spec);
+    if (order)
+        snprintf(beside, sizeof beside, " and %llu of its order (shuffle takes none)",
+                 (unsigned long long)order);
+    return err_set(
+        &j->err, -E2BIG,
+        "a list of %llu bytes%s: limits.list_bytes is %llu bytes for all lists of uid %u",
+        (unsigned long long)stream_list_bytes(spec), beside,
+        (unsigned long long)j->limits.list_bytes, (unsigned)j->user->uid);
+}
+
+int place_charge_list(struct place_job *j, const struct spec *spec)
+{
+    uint64_t bytes = stream_list_bytes(spec);
+    assert(!j->upload_bytes);
+    if (!pool_charge_upload(j->services->pool, j->user, bytes, stream_order_bytes(spec),
+                            j->limits.list_bytes))
+        return refuse_list(j, spec);
+    j->upload_bytes = bytes;
+    return 0;
 }
 
 /* ---- a worker's part ----------------------------------------------------------------------- */
@@ -40,94 +101,140 @@ int place_choose_slots(struct place_job *j)
     return stream_choose_slots(j->stream, target, j->ring_max_bytes, &j->slots, &j->err);
 }
 
-int place_find(struct place_job *j)
+static int make_consumer(struct place_job *j)
 {
-    struct pool *pool = j->services->pool;
-    assert(j->stream && !j->consumer);
     j->first = j->stream->first;
     struct consumer_options o = {.plan = j->stream->plan,
+                                 .user = j->user,
                                  .is_inline = j->stream->is_inline,
                                  .first = j->first,
                                  .limit = j->limit,
                                  .since_ns = j->since_ns,
                                  .lost_ns = j->lost_ns};
-    int rc = consumer_new(&j->consumer, &o, &j->err);
-    if (rc)
-        return rc;
-    if (pool_seat(pool, j->stream, j->consumer, j->except))
-        return 0;
-    rc = stream_make_ring(j->stream, j->slots, &j->err);
-    if (rc)
-        goto free_consumer;
-    if (pool_seat(pool, j->stream, j->consumer, j->except) == j->stream)
-        j->stream = NULL; /* the pool's */
-    return 0;
+    return consumer_new(&j->consumer, &o, &j->err);
+}
 
-free_consumer:
-    consumer_free(j->consumer);
-    j->consumer = NULL;
-    return rc;
+/* Outcomes of a step that are no errors. */
+enum { FOUND, MAKES_RING = RING_GROWS, WANTS_RING, MUST_WAIT };
+
+static int outcome_of(struct place_job *j, enum seat_result result)
+{
+    switch (result) {
+    case SEAT_TAKEN:
+        return FOUND;
+    case SEAT_WANTS_RING:
+        return WANTS_RING;
+    case SEAT_MUST_WAIT:
+        return MUST_WAIT;
+    case SEAT_NO_RINGS:
+        return refuse_ring(j);
+    case SEAT_NO_LISTS:
+        return refuse_list(j, &j->stream->plan->spec);
+    }
+    return -EIO;
+}
+
+static struct seat_wish wish_of(const struct place_job *j)
+{
+    return (struct seat_wish){.stream = j->stream,
+                              .consumer = j->consumer,
+                              .except = j->except,
+                              .limits = j->limits,
+                              .upload_bytes = j->upload_bytes};
+}
+
+static int sit_down(struct place_job *j)
+{
+    struct seat_wish wish = wish_of(j);
+    int rc = outcome_of(j, pool_seat(j->services->pool, &wish));
+    if (rc != FOUND)
+        return rc;
+    j->upload_bytes = 0; /* it reads the list now */
+    if (j->consumer->stream == j->stream)
+        j->stream = NULL; /* the pool's */
+    return FOUND;
+}
+
+static int claim_ring(struct place_job *j)
+{
+    struct seat_wish wish = wish_of(j);
+    uint64_t bytes;
+    int rc = stream_ring_size(j->stream, j->slots, &bytes, &j->err);
+    return rc ? rc : outcome_of(j, pool_claim_ring(j->services->pool, &wish, bytes));
+}
+
+/* Whether the user is charged for the stream's ring, which is being made. Nobody else has it. */
+static bool has_claim(const struct place_job *j) UNGUARDED
+{
+    return j->stream->user != NULL;
+}
+
+/* Somebody else's place is taken where there is one; else a ring is claimed, and made. */
+static int step(struct place_job *j)
+{
+    int rc = 0;
+    if (atomic_load(&j->abandoned))
+        return -ECANCELED;
+    if (!j->consumer)
+        rc = make_consumer(j);
+    if (!rc && !has_claim(j)) {
+        rc = sit_down(j);
+        if (rc != WANTS_RING)
+            return rc;
+        rc = claim_ring(j);
+    }
+    if (!rc)
+        rc = stream_make_ring(j->stream, j->slots, &j->err);
+    return rc ? rc : sit_down(j);
+}
+
+enum job_result place_find(struct place_job *j)
+{
+    assert(j->stream);
+    int rc = step(j);
+    if (rc == MAKES_RING)
+        return JOB_AGAIN;
+    if (rc == MUST_WAIT)
+        return JOB_WAITS;
+    j->rc = rc;
+    if (rc) {
+        consumer_free(j->consumer);
+        j->consumer = NULL;
+    }
+    pool_drop_stream(j->services->pool, j->stream); /* unless the consumer sits at it */
+    j->stream = NULL;
+    return JOB_DONE;
 }
 
 /* ---- the loop's part ----------------------------------------------------------------------- */
 
-int place_check_list(const struct services *services, const struct account *account,
-                     const struct spec *spec, uint64_t total_bytes, struct err *e)
+/* It has sat down: its stream is set. The loop is told so by the pool. */
+static bool is_seated(const struct place_job *j)
 {
-    uint64_t limit = services->config->limits.list_bytes;
-    if (total_bytes <= limit)
-        return 0;
-    char beside[96] = "";
-    uint64_t order = account_permutation_cost(spec);
-    if (order)
-        snprintf(beside, sizeof beside, " and %llu of its order (shuffle takes none)",
-                 (unsigned long long)order);
-    return err_set(
-        e, -E2BIG,
-        "a list of %llu bytes%s: limits.list_bytes is %llu bytes for all lists of uid %u",
-        (unsigned long long)account_list_cost(spec), beside, (unsigned long long)limit,
-        (unsigned)account->uid);
+    return j->consumer && j->consumer->stream;
 }
 
-/* The place is charged already, so it is in the sums. */
-static int check_limits(const struct place_job *j, const struct place *p, struct err *e)
+struct place *place_take(struct place_job *j)
 {
-    const struct account *a = p->account;
-    const struct stream *stream = p->seat.stream;
-    uint64_t allowed = j->services->config->limits.ring_bytes_per_user;
-    if (account_ring_bytes(a, j->services->pool) > allowed)
-        return err_set(e, -E2BIG,
-                       "a ring of %llu bytes: limits.ring_bytes_per_user is %llu bytes for all "
-                       "rings of uid %u",
-                       (unsigned long long)stream_bytes(stream), (unsigned long long)allowed,
-                       (unsigned)a->uid);
-    if (!stream->plan->list)
-        return 0;
-    return place_check_list(j->services, a, &stream->plan->spec, account_list_bytes(a), e);
-}
-
-struct place *place_admit(struct place_job *j, struct account *account)
-{
-    if (!j->rc && !j->consumer) /* the job never ran */
+    if (!j->rc && !is_seated(j)) /* the job never ran to its end */
         j->rc = err_set(&j->err, -EIO, "the daemon is shutting down");
-    if (j->rc)
+    if (j->rc) {
+        place_drop(j);
         return NULL;
+    }
     struct place *p = j->place;
     p->consumer = j->consumer;
-    p->account = account;
     j->place = NULL;
     j->consumer = NULL;
-    account_charge(account, &p->seat, p->consumer->stream);
-    j->rc = check_limits(j, p, &j->err);
-    if (!j->rc)
-        return p;
-    place_leave(j->services, p);
-    return NULL;
+    return p;
 }
 
 void place_drop(struct place_job *j)
 {
-    pool_leave(j->services->pool, j->consumer);
+    if (is_seated(j))
+        pool_leave(j->services->pool, j->consumer);
+    else
+        consumer_free(j->consumer);
     j->consumer = NULL;
 }
 
@@ -135,8 +242,7 @@ void place_leave(const struct services *services, struct place *p)
 {
     if (!p)
         return;
-    assert(p->consumer && p->seat.stream == p->consumer->stream);
-    account_discharge(p->account, &p->seat);
+    assert(p->consumer);
     pool_leave(services->pool, p->consumer);
     free(p);
 }

@@ -24,16 +24,30 @@ static struct rig {
     struct render_caches caches;
     struct render_scratch *scratch;
     struct scheduler k;
+    struct user *user;         /* whose consumers are made; a use */
+    struct user_limits limits; /* of everybody */
+    struct pool_job job;       /* rig_put_job's */
     uint64_t now_ns;
+    uint64_t free_ns;                        /* what freeing a stream takes */
     uint64_t cost_ns[STEP_WATCH_SOCKET + 1]; /* what a step of each kind takes */
     int render_rc;                           /* what rendering comes to; 0: what it does */
     bool order_again;                        /* steps of orders are never enough */
     uint64_t end_ns;                         /* when it stops in the midst of a chunk */
+    enum seat_result seated;                 /* what rig_seat came to */
     uint32_t woken, notified, freed, ended;  /* effects so far */
     char trace[RIG_TRACE];                   /* a letter a step, since rig_forget */
     /* Called in every step, without the lock; NULL: nothing happens meanwhile. */
     void (*meanwhile)(const struct step *step);
 } rig;
+
+/* One use of the user of that id. */
+static inline struct user *rig_user(uid_t uid)
+{
+    struct user *spare = calloc(1, sizeof *spare);
+    struct user *u = users_get(&rig.k.users, uid, &spare);
+    free(spare);
+    return u;
+}
 
 static inline void rig_setup(void)
 {
@@ -46,6 +60,8 @@ static inline void rig_setup(void)
     rig.end_ns = UINT64_MAX;
     rig.k.workers = 1;
     rig.k.cpus = 1;
+    rig.limits = (struct user_limits){UINT64_MAX, UINT64_MAX};
+    rig.user = rig_user(1);
 }
 
 /* What a pool does at every unlock. */
@@ -61,12 +77,30 @@ static inline void rig_unlock(void)
         consumer_free(r);
         rig.freed++;
     }
-    while (e.ended) {
-        struct stream *s = e.ended;
-        e.ended = s->next;
-        stream_free(s);
-        rig.ended++;
+    while (e.forgotten) {
+        struct user *u = e.forgotten;
+        e.forgotten = u->next;
+        free(u);
     }
+    for (struct stream *s; e.reap && (s = scheduler_take_ended(&rig.k)); rig.ended++) {
+        struct user *u = s->user;
+        uint64_t bytes = s->claimed_bytes;
+        stream_free(s);
+        scheduler_end_freeing(&rig.k, u, bytes, rig.free_ns);
+    }
+}
+
+/* A job of the user's waits for a worker, and another one takes it. */
+static inline void rig_put_job(struct user *u)
+{
+    users_put_job(&rig.k.users, u, &rig.job);
+}
+
+static inline void rig_take_jobs(void)
+{
+    struct job_queue jobs = users_take_all_jobs(&rig.k.users);
+    while (!jobs_are_empty(&jobs))
+        users_drop(&rig.k.users, jobs_take(&jobs)->user);
 }
 
 static inline void rig_leave(struct consumer *r)
@@ -80,6 +114,10 @@ static inline void rig_teardown(void)
 {
     while (rig.k.streams)
         rig_leave(rig.k.streams->consumers);
+    rig_take_jobs();
+    users_drop(&rig.k.users, rig.user);
+    rig_unlock();
+    ck_assert_ptr_null(rig.k.users.first);
     render_scratch_free(rig.scratch);
     caches_free(&rig.caches);
     fake_set_free(&rig.set);
@@ -111,7 +149,8 @@ static inline struct consumer *rig_consumer(bool is_inline, uint64_t first, uint
 {
     struct consumer *r;
     struct err e;
-    struct consumer_options o = {.is_inline = is_inline, .first = first, .limit = limit};
+    struct consumer_options o = {
+        .user = rig.user, .is_inline = is_inline, .first = first, .limit = limit};
     ck_assert_int_eq(consumer_new(&r, &o, &e), 0);
     return r;
 }
@@ -119,9 +158,10 @@ static inline struct consumer *rig_consumer(bool is_inline, uint64_t first, uint
 static inline struct stream *rig_seat(struct stream *s, struct consumer *r,
                                       const struct stream *except)
 {
-    struct stream *at = scheduler_seat(&rig.k, s, r, except, rig.now_ns);
+    struct seat_wish wish = {.stream = s, .consumer = r, .except = except, .limits = rig.limits};
+    rig.seated = scheduler_seat(&rig.k, &wish, rig.now_ns);
     rig_unlock();
-    return at;
+    return r->stream;
 }
 
 /* A consumer that wants everything, at a stream of its own. */

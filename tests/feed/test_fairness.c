@@ -69,11 +69,11 @@ START_TEST(fairness__long_sleeper__makes_up_for_a_moment)
     uint64_t before = b->stream->render_ns, others = a->stream->render_ns;
     rig_release(b, b->stream->head);
     scheduler_kick(&rig.k, b, true, false, rig.now_ns);
-    ck_assert_uint_eq(b->stream->vtime_ns, rig.k.vtime_ns - SCHEDULER_CREDIT_NS);
+    ck_assert_uint_eq(b->vtime_ns, rig.user->turn_vtime_ns - USER_CREDIT_NS);
     serve_both(a, b, rig.now_ns + 20 * MS);
     uint64_t got = b->stream->render_ns - before, had = a->stream->render_ns - others;
     ck_assert_uint_ge(got, had);
-    ck_assert_uint_le(got, had + SCHEDULER_CREDIT_NS + 3 * TURN_QUANTUM_NS);
+    ck_assert_uint_le(got, had + USER_CREDIT_NS + 3 * TURN_QUANTUM_NS);
 }
 END_TEST
 

@@ -131,10 +131,10 @@ START_TEST(window__another_stream_comes_and_goes__shrinks_and_grows)
     ck_assert_int_eq(stream_make_ring(a, SLOTS, &e), 0);
     a->ring.slot_bytes = stream_cache_share(2) / 16; /* as if batches were large */
     uint64_t bytes = a->ring.slot_bytes;
-    scheduler_seat(&rig.k, a, r, NULL, rig.now_ns);
+    rig_seat(a, r, NULL);
     ck_assert_uint_eq(a->ring.window, stream_cache_share(1) / bytes);
     b = rig_stream(FMNIST_ORDER_SHUFFLE, FMNIST_SHM, 64);
-    scheduler_seat(&rig.k, b, other, NULL, rig.now_ns);
+    rig_seat(b, other, NULL);
     ck_assert_uint_eq(a->ring.window, stream_cache_share(2) / bytes);
     rig_leave(other);
     ck_assert_uint_eq(a->ring.window, stream_cache_share(1) / bytes);

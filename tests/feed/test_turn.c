@@ -48,7 +48,7 @@ START_TEST(turn__job_waits__ends_after_its_step)
 {
     struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
     r->stream->chunk_max = 8;
-    rig.k.jobs_wait = true;
+    rig_put_job(rig.user);
     rig_turn();
     ck_assert_str_eq(rig.trace, "R");
     ck_assert_uint_eq(r->stream->uses, 0);
@@ -72,7 +72,7 @@ START_TEST(turn__chunks_finish_out_of_order__published_in_order)
     rig_finish(&a, &first);
     ck_assert_uint_eq(s->head, 16);
     ck_assert(a.published);
-    rig.k.jobs_wait = true; /* both turns end */
+    rig_put_job(rig.user); /* both turns end */
     ck_assert_int_eq(rig_next(&a).kind, STEP_END);
     ck_assert_uint_eq(s->uses, 1);
     ck_assert_int_eq(rig_next(&b).kind, STEP_END);
@@ -94,7 +94,7 @@ START_TEST(turn__later_chunk_waits__reader_is_woken_for_the_first)
     ck_assert_int_eq(third.kind, STEP_RENDER);
     rig_finish(&a, &third);
     ck_assert_uint_eq(r->stream->head, 8);
-    rig.k.jobs_wait = true;
+    rig_put_job(rig.user);
     struct step step = rig_next(&a);
     ck_assert_int_eq(step.kind, STEP_WAKE);
     rig_finish(&a, &step);
@@ -271,7 +271,7 @@ START_TEST(inline__parked_by_another_worker__back_after_sending)
     ck_assert_int_eq(rig_next(&b).kind, STEP_END);
     ck_assert(!s->runnable);
     rig_finish(&a, &first);
-    rig.k.jobs_wait = true;
+    rig_put_job(rig.user);
     struct step step = rig_next(&a);
     ck_assert_int_eq(step.kind, STEP_SEND);
     rig_finish(&a, &step);

@@ -3,7 +3,7 @@
  * nobody is forgotten: when nothing moves any more, everybody has had everything. */
 #include "feed/rig.h"
 
-enum { WORKERS = 3, CLIENTS = 6, SLOTS = 24, WALK = 4000 };
+enum { WORKERS = 3, CLIENTS = 6, USERS = 3, SLOTS = 24, WALK = 4000 };
 
 struct worker {
     bool asleep; /* on the pool's condition */
@@ -22,6 +22,7 @@ struct client {
 
 static struct worker workers[WORKERS];
 static struct client clients[CLIENTS];
+static struct user *users[USERS];
 static uint64_t seed;
 
 static uint32_t random_below(uint32_t n)
@@ -92,15 +93,21 @@ static void open_client(struct client *c)
     struct stream *s = rig_stream(order, FMNIST_SHM, 0);
     struct err e;
     *c = (struct client){.r = rig_consumer(false, 0, 1 + random_below(300))};
-    if (!scheduler_seat(&rig.k, s, c->r, NULL, rig.now_ns)) {
+    c->r->user = users[random_below(USERS)];
+    struct seat_wish wish = {.stream = s, .consumer = c->r, .limits = rig.limits};
+    if (scheduler_seat(&rig.k, &wish, rig.now_ns) == SEAT_TAKEN) {
         unlock();
-        ck_assert_int_eq(stream_make_ring(s, SLOTS, &e), 0);
-        s->chunk_max = 1 + random_below(8);
-        if (scheduler_seat(&rig.k, s, c->r, NULL, rig.now_ns) == s)
-            s = NULL;
+        stream_free(s);
+        return;
     }
+    uint64_t bytes;
+    ck_assert_int_eq(stream_ring_size(s, SLOTS, &bytes, &e), 0);
+    ck_assert_int_eq(scheduler_claim_ring(&rig.k, &wish, bytes), SEAT_TAKEN);
     unlock();
-    stream_free(s);
+    ck_assert_int_eq(stream_make_ring(s, SLOTS, &e), 0);
+    s->chunk_max = 1 + random_below(8);
+    ck_assert_int_eq(scheduler_seat(&rig.k, &wish, rig.now_ns), SEAT_TAKEN);
+    unlock();
 }
 
 static void leave(struct client *c)
@@ -197,6 +204,8 @@ START_TEST(walk__any_order__nobody_is_forgotten)
     seed = (uint64_t)_i;
     memset(workers, 0, sizeof workers);
     memset(clients, 0, sizeof clients);
+    for (uid_t i = 0; i < USERS; i++)
+        users[i] = rig_user(10 + i);
     rig.k.workers = WORKERS;
     rig.k.cpus = 1 + random_below(8);
     for (int n = 0; n < WALK; n++) {
@@ -218,6 +227,10 @@ START_TEST(walk__any_order__nobody_is_forgotten)
             leave(&clients[i]);
     ck_assert_uint_eq(rig.k.stream_count, 0);
     ck_assert_uint_gt(rig.ended, 3);
+    for (int i = 0; i < USERS; i++) {
+        ck_assert_uint_eq(user_ring_bytes(users[i], NULL) + users[i]->freeing_bytes, 0);
+        users_drop(&rig.k.users, users[i]);
+    }
 }
 END_TEST
 

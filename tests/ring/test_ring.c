@@ -168,6 +168,45 @@ START_TEST(ring_init__impossible_size__enomem_and_nothing_left)
 }
 END_TEST
 
+/* Whoever makes it does something else between two pieces; it is sealed, and a reader takes it,
+ * once it is whole. */
+START_TEST(ring_grow__several_pieces__whole_after_the_last)
+{
+    struct ring r;
+    struct err e;
+    uint64_t slot_bytes = RING_PIECE_BYTES / 2 + 64, bytes;
+    ck_assert(ring_size(SLOTS, slot_bytes, &bytes));
+    uint64_t pieces = (bytes + RING_PIECE_BYTES - 1) / RING_PIECE_BYTES;
+    ck_assert_int_eq(ring_init(&r, SLOTS, slot_bytes, 7, &e), RING_GROWS);
+    for (uint64_t i = 2; i < pieces; i++)
+        ck_assert_int_eq(ring_grow(&r, &e), RING_GROWS);
+    ck_assert(!ring_is_whole(&r));
+    ck_assert_int_eq(fcntl(r.fd, F_GET_SEALS), 0);
+    ck_assert_int_eq(ring_grow(&r, &e), 0);
+    ck_assert(ring_is_whole(&r));
+    struct stat st;
+    ck_assert_int_eq(fstat(r.fd, &st), 0);
+    ck_assert_uint_eq((uint64_t)st.st_size, bytes);
+    ck_assert_uint_ge((uint64_t)st.st_blocks * 512, bytes);
+    ck_assert_int_eq(fcntl(r.fd, F_GET_SEALS),
+                     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
+    ck_assert_uint_eq(ring_head(&r), 7);
+    ring_take(&r, 7);
+    memset(ring_slot(&r, 7), 1, slot_bytes);
+    ring_close(&r);
+}
+END_TEST
+
+START_TEST(ring_close__half_made__nothing_left)
+{
+    struct ring r;
+    struct err e;
+    ck_assert_int_eq(ring_init(&r, SLOTS, RING_PIECE_BYTES, 0, &e), RING_GROWS);
+    ring_close(&r);
+    ring_close(&r);
+}
+END_TEST
+
 /* ---- what a reader refuses ----------------------------------------------------------------- */
 
 static int try_view(int ring_fd, int seat_fd, uint32_t slots, uint64_t bytes)
@@ -348,6 +387,8 @@ int main(void)
     tcase_add_test(tc, ring_set_window__narrower_and_wide_again__goes_round_that_many);
     tcase_add_test(tc, ring_view_slot__absurd_place__inside_the_ring);
     tcase_add_test(tc, ring_init__impossible_size__enomem_and_nothing_left);
+    tcase_add_test(tc, ring_grow__several_pieces__whole_after_the_last);
+    tcase_add_test(tc, ring_close__half_made__nothing_left);
     tcase_add_test(tc, ring_view_init__sizes_that_are_not_the_memorys__eproto);
     tcase_add_test(tc, seat_update__tail_back_or_beyond__eproto_and_not_taken_over);
     tcase_add_test(tc, ring_view_ready__around_the_head__published_ones_only);
