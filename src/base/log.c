@@ -203,7 +203,7 @@ int log_start(struct err *e)
     pthread_condattr_destroy(&monotonic);
     queue.ending = false;
     queue.writer = WRITER_RUNS;
-    int rc = thread_start(&queue.thread, write_lines, NULL);
+    int rc = thread_start(&queue.thread, "log", write_lines, NULL);
     if (!rc)
         return 0;
     queue.writer = WRITER_NONE;

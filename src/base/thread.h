@@ -4,7 +4,8 @@
 
 #include <pthread.h>
 
-/* Errors: -EAGAIN where the system has no more threads. */
-int thread_start(pthread_t *thread, void *(*run)(void *data), void *data);
+/* `name` is what top -H and a debugger call it, at most 15 characters. Errors: -EAGAIN where the
+ * system has no more threads. */
+int thread_start(pthread_t *thread, const char *name, void *(*run)(void *data), void *data);
 
 #endif

@@ -36,7 +36,7 @@ int opener_run(struct opener *o, const struct opener_work *w, struct err *e)
 {
     assert(!o->busy);
     o->work = *w;
-    int rc = thread_start(&o->thread, work, o);
+    int rc = thread_start(&o->thread, "opener", work, o);
     if (rc)
         return err_sys(e, rc, "starting a thread");
     o->busy = true;

@@ -292,7 +292,7 @@ static void wait_for_one_thread(void)
     struct stat st; /* a process's task folder has two links more than threads */
     for (int64_t start = milliseconds(); milliseconds() - start < 30000; poll(NULL, 0, 1))
         if (stat("/proc/self/task", &st) == 0 && st.st_nlink == 3) {
-            ck_assert_int_eq(thread_start(&thread, end_at_once, NULL), 0);
+            ck_assert_int_eq(thread_start(&thread, "short", end_at_once, NULL), 0);
             pthread_join(thread, NULL);
             return;
         }

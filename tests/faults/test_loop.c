@@ -4,8 +4,10 @@
 #include "faults/faults.h"
 #include "faults/started.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 
 static struct images images;
@@ -182,6 +184,65 @@ START_TEST(reload__cache_lock_is_held__streams_go_on_and_sigterm_ends)
 }
 END_TEST
 
+/* The daemon's thread of that name. */
+static pid_t find_thread(const char *name)
+{
+    char path[64], got[32];
+    pid_t found = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)d.pid);
+    DIR *folder = opendir(path);
+    for (struct dirent *e; folder && !found && (e = readdir(folder));) {
+        snprintf(path, sizeof path, "/proc/%d/task/%.16s/comm", (int)d.pid, e->d_name);
+        FILE *f = *e->d_name == '.' ? NULL : fopen(path, "re");
+        if (f && fgets(got, sizeof got, f) && !strncmp(got, name, strlen(name)))
+            found = atoi(e->d_name);
+        if (f)
+            fclose(f);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+static bool opener_works(void *unused)
+{
+    return find_thread("opener") != 0;
+}
+
+/* As in a file system that does not answer: the thread stands still, and hears of nothing. */
+START_TEST(sigterm__opener_does_not_get_on__ends_and_tells)
+{
+    write_config("cache: cache\n", 1);
+    daemon_restart(&d);
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_stream *stream = open_small(client);
+    int lock = open(support_path("cache/other-train.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert(lock >= 0 && flock(lock, LOCK_EX) == 0);
+    write_config("cache: cache\n", 2);
+    ck_assert_int_eq(kill(d.pid, SIGHUP), 0);
+    ck_assert(daemon_wait_until(opener_works, NULL));
+    pid_t opener = find_thread("opener");
+    if (ptrace(PTRACE_SEIZE, opener, 0, 0) || ptrace(PTRACE_INTERRUPT, opener, 0, 0)) {
+        fputs("skipped: a thread cannot be stopped here\n", stderr);
+        daemon_stop(&d);
+    } else {
+        ck_assert_int_eq(waitpid(opener, NULL, __WALL), opener); /* it stands */
+        read_batches(stream, 1000);
+        ck_assert_int_eq(kill(d.pid, SIGTERM), 0);
+        ck_assert_int_eq(waitpid(opener, NULL, __WALL), opener); /* it ends with the process */
+        int status = daemon_reap(&d);
+        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%#x", (unsigned)status);
+        ck_assert_msg(strstr(d.log, "ending without waiting for the thread that opens datasets"),
+                      "%s", d.log);
+        ck_assert_int_ne(access(d.socket, F_OK), 0);
+        hear_the_end(stream);
+    }
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+    close(lock);
+}
+END_TEST
+
 static unsigned count_lines(const char *text, const char *word)
 {
     unsigned n = 0;
@@ -221,6 +282,7 @@ int main(void)
     tcase_add_test(tc, stderr_is_a_full_pipe__serves_reloads_and_ends);
     tcase_add_test(tc, reload__config_is_a_pipe__refused_while_streams_go_on);
     tcase_add_test(tc, reload__cache_lock_is_held__streams_go_on_and_sigterm_ends);
+    tcase_add_test(tc, sigterm__opener_does_not_get_on__ends_and_tells);
     tcase_add_test(tc, clients__refused_again_and_again__few_lines);
     suite_add_tcase(suite, tc);
     return support_run(suite);

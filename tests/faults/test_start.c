@@ -73,12 +73,12 @@ static unsigned cache_files(const char *ending, bool remove)
 /* 51 of 100 left a file half built, and ended by the signal. */
 START_TEST(sigterm__any_moment_of_the_start__in_order_and_nothing_half_is_left)
 {
-    unsigned times = fault_times(40, 3000), built = 0;
+    unsigned times = fault_times(25, 3000), built = 0;
     make_dataset(60000);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     for (unsigned i = 0; i < times; i++) {
         pid_t pid = start_daemon(d.config, nowhere);
-        struct timespec moment = {.tv_nsec = (long)(next_random(&randomness) % 120000000)};
+        struct timespec moment = {.tv_nsec = (long)(next_random(&randomness) % 500000000)};
         nanosleep(&moment, NULL);
         kill(pid, SIGTERM);
         int status = end_of(pid);
