@@ -239,7 +239,9 @@ python-sources:
 
 TEST_SUPPORT := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/support/*.c))
 test_bins = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/$(1)/test_*.c))
-TESTS := $(foreach m,$(MODULES) e2e faults,$(call test_bins,$(m)))
+# Calls that fail: a sanitizer takes the C library's place itself.
+INJECTED := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/faults/test_memory_*.c tests/faults/test_calls_*.c))
+TESTS := $(filter-out $(if $(SANITIZE),$(INJECTED)),$(foreach m,$(MODULES) e2e faults,$(call test_bins,$(m))))
 CHECK_LIBS = $(call pkg,--libs,check)
 # A test is the one thread that there is, and takes no lock.
 CFLAGS_tests := $(if $(filter __clang__,$(MACROS)),-Wno-thread-safety-analysis)
@@ -286,24 +288,14 @@ $(KILLED): $(KILLED:$(BUILD)/%=$(BUILD)/obj/%.o) $(POINTS) $(TEST_SUPPORT) \
 	@mkdir -p $(@D)
 	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
 
-# What takes the C library's place in a program under test. A sanitizer takes it itself.
+# What takes the C library's place in a program under test, and in tests of the client.
 INJECT := $(if $(SANITIZE),,$(BUILD)/tests/faults/inject.so)
-$(BUILD)/tests/faults/inject.so: $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/faults/inject/*.c)) \
-                                 $(call flags,link)
+INJECT_OBJECTS := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/faults/inject/*.c))
+$(BUILD)/tests/faults/inject.so: $(INJECT_OBJECTS) $(call flags,link)
 	@mkdir -p $(@D)
 	$(link) -shared $(LDLIBS)
 $(call test_bins,faults): | $(INJECT)
-
-# Runs the daemon under its unit's system-call filter: FMNISTD_UNDER of tests/support.
-FILTERED := $(BUILD)/tests/faults/filter/filtered
-# But for the longest, which makes no call that the others do not.
-FILTERED_TESTS := $(filter-out %/test_epochs,$(call test_bins,e2e))
-$(FILTERED): $(FILTERED:$(BUILD)/%=$(BUILD)/obj/%.o) $(call flags,link)
-	@mkdir -p $(@D)
-	$(link) -lseccomp $(LDLIBS)
-
-test-filtered: all $(FILTERED) $(FILTERED_TESTS)
-	BUILD=$(BUILD) scripts/run-filtered $(FILTERED) $(FILTERED_TESTS)
+$(filter %_client,$(INJECTED)): $(INJECT_OBJECTS)
 
 # A room links whole with what it may use. (A sanitizer's symbols come with the program.)
 define room_rule

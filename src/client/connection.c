@@ -163,11 +163,11 @@ static int told(const uint8_t *body, size_t size)
 {
     struct wire_cursor cursor = {.at = body, .left = size};
     int code = (int)wire_take_u32(&cursor);
-    char *text = wire_take_text(&cursor, size);
-    int rc = !text || code >= 0 ? fail(FMNIST_EPROTO, "error frame that cannot be read")
-                                : fail(code < FMNIST_EPERM ? FMNIST_EIO : code, "%s", text);
-    free(text);
-    return rc;
+    uint32_t length = wire_take_u32(&cursor);
+    const char *text = wire_take(&cursor, length);
+    if (!text || code >= 0)
+        return fail(FMNIST_EPROTO, "error frame that cannot be read");
+    return fail(code < FMNIST_EPERM ? FMNIST_EIO : code, "%.*s", (int)length, text);
 }
 
 static int take_error(struct connection *c, uint32_t size)

@@ -26,8 +26,9 @@ static int init_augment(struct finish *f, struct augment_chain *chain, const str
 {
     struct augment_shape in = {o->in_channels, o->in_height, o->in_width, AUGMENT_PICTURE};
     struct err e;
-    if (augment_plan_new(&f->augment, chain, &in, &e))
-        return fail(FMNIST_EINVAL, "%s", e.text);
+    int rc = augment_plan_new(&f->augment, chain, &in, &e);
+    if (rc)
+        return fail_from(rc, &e);
     const struct augment_shape *out = &f->augment->out;
     if (out->height != o->height || out->width != o->width || o->views != 1 || o->float_samples)
         return fail(FMNIST_EPROTO,

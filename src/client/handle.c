@@ -147,6 +147,13 @@ void fmnist_datasets_free(struct fmnist_datasets *datasets)
     free(datasets);
 }
 
+/* Why an answer was not taken. */
+static int untaken(const struct wire_cursor *c, bool out_of_memory, const char *what)
+{
+    return out_of_memory || c->no_memory ? fail(FMNIST_ENOMEM, "out of memory")
+                                         : fail(FMNIST_EPROTO, "%s cannot be read", what);
+}
+
 static void take_dataset(struct wire_cursor *c, struct fmnist_dataset *d)
 {
     d->size = sizeof *d;
@@ -166,7 +173,7 @@ static void take_dataset(struct wire_cursor *c, struct fmnist_dataset *d)
         return;
     const char **names = calloc(classes, sizeof *names);
     if (!names) {
-        c->failed = true;
+        c->failed = c->no_memory = true;
         return;
     }
     d->class_names = names;
@@ -189,7 +196,8 @@ int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datas
     uint32_t count = wire_take_u32(&c);
     struct fmnist_datasets *d = NULL;
     struct fmnist_dataset *items = NULL;
-    if (count <= c.left / 4) {
+    bool fits = count <= c.left / 4;
+    if (fits) {
         d = calloc(1, sizeof *d);
         items = calloc(count ? count : 1, sizeof *items);
     }
@@ -205,7 +213,7 @@ int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datas
     if (items)
         free_items(items, count);
     free(d);
-    return fail(FMNIST_EPROTO, "the list of datasets cannot be read");
+    return untaken(&c, fits && (!d || !items), "the list of datasets");
 }
 
 /* Programs of the first header step through `items` by themselves. Whoever adds a field gives those
@@ -245,7 +253,7 @@ static int ask_text(struct fmnist_client *client, uint16_t type, uint16_t reply_
     struct wire_cursor c = {.at = reply, .left = size};
     *text = wire_take_text(&c, WIRE_REPLY_MAX);
     free(reply);
-    return *text ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's reply cannot be read");
+    return *text ? FMNIST_OK : untaken(&c, false, "the daemon's reply");
 }
 
 int fmnist_status(struct fmnist_client *client, char **json)

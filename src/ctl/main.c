@@ -3,8 +3,10 @@
 #include "ctl/verbs.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define VERBS_MAX 16
@@ -44,8 +46,19 @@ static int run(int argc, char **argv)
     return rc ? rc - 1 : verb->run(&in);
 }
 
+/* jansson, that is, which without memory leaves out parts of a text, and writes behind a buffer
+ * where that could not grow. */
+static void *need_memory(size_t size)
+{
+    void *memory = malloc(size);
+    if (!memory)
+        exit(ctl_error("out of memory"));
+    return memory;
+}
+
 int main(int argc, char **argv)
 {
+    json_set_alloc_funcs(need_memory, free);
     /* A reader that left and a file that may not grow are errors of write, told where they happen.
      */
     signal(SIGPIPE, SIG_IGN);

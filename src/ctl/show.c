@@ -34,6 +34,7 @@ struct collection {
     struct cell *cells; /* [count] */
     uint32_t longest;   /* characters of a line */
     uint32_t lines;     /* of the longest text */
+    bool lacks_text;    /* for want of memory */
 };
 
 static size_t rgb_bytes(const struct collection *c)
@@ -69,7 +70,7 @@ struct writing {
     struct cell *cell;
 };
 
-/* Another line of the cell's text. Without memory it is left out. */
+/* Another line of the cell's text. */
 static void add_line(void *to, const char *line)
 {
     struct writing *w = to;
@@ -78,13 +79,20 @@ static void add_line(void *to, const char *line)
     size_t used = cell->text ? strlen(cell->text) : 0, more = strlen(line);
     char *text = realloc(cell->text, used + more + 2);
 
-    if (!text)
+    if (!text) {
+        c->lacks_text = true;
         return;
+    }
     cell->text = text;
     sprintf(text + used, "%s%s", used ? "\n" : "", line);
     cell->lines++;
     c->lines = cell->lines > c->lines ? cell->lines : c->lines;
     c->longest = more > c->longest ? (uint32_t)more : c->longest;
+}
+
+static int check_texts(const struct collection *c, struct err *e)
+{
+    return c->lacks_text ? err_set(e, -ENOMEM, "no memory for the images' texts") : 0;
 }
 
 /* ---- a batch ------------------------------------------------------------------------------- */
@@ -132,7 +140,7 @@ static int collect_batches(struct collection *c, const struct source *s, struct 
         return code;
     if (rc < 0)
         return -ECANCELED;
-    return c->count ? 0 : err_set(e, -ENODATA, "the stream has no images");
+    return c->count ? check_texts(c, e) : err_set(e, -ENODATA, "the stream has no images");
 }
 
 /* ---- what was drawn ------------------------------------------------------------------------ */
@@ -149,7 +157,7 @@ static int add_drawn(struct collection *c, const struct source *s, size_t width,
                         add_line, &(struct writing){c, &c->cells[i + view]});
         free(values);
     }
-    return 0;
+    return check_texts(c, e);
 }
 
 /* Has each image beside its original. */

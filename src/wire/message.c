@@ -193,6 +193,6 @@ char *wire_take_text(struct wire_cursor *c, size_t max)
         return NULL;
     char *text = strndup(p, n);
     if (!text)
-        c->failed = true;
+        c->failed = c->no_memory = true;
     return text;
 }

@@ -138,6 +138,7 @@ struct wire_cursor {
     const uint8_t *at;
     size_t left;
     bool failed;
+    bool no_memory; /* failed for want of it: the bytes were right so far */
 };
 
 uint32_t wire_take_u32(struct wire_cursor *c);

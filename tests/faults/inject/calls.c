@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -236,9 +235,7 @@ SHOWN ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 /* libuv ends the process where it cannot go on; whose end it was, the test wants to know. */
 SHOWN void abort(void)
 {
-    Dl_info who;
-    if (dladdr(__builtin_return_address(0), &who) && who.dli_fname &&
-        strstr(who.dli_fname, "/libuv"))
+    if (page_is_within(__builtin_return_address(0), "/libuv"))
         atomic_store(&inject_page()->libuv_aborted, 1);
     signal(SIGABRT, SIG_DFL);
     raise(SIGABRT);

@@ -14,12 +14,15 @@ void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
 
-static bool refuses(void)
+static bool refuses(const void *caller)
 {
     int error = page_fails(CALL_memory);
-    if (error)
-        errno = error;
-    return error != 0;
+    if (!error)
+        return false;
+    if (atomic_load(&inject_page()->failed) == 1)
+        atomic_store(&inject_page()->in_libarchive, page_is_within(caller, "/libarchive"));
+    errno = error;
+    return true;
 }
 
 static void count(void *memory, int sign)
@@ -38,17 +41,17 @@ static void *counted(void *memory)
 
 SHOWN void *malloc(size_t size)
 {
-    return refuses() ? NULL : counted(__libc_malloc(size));
+    return refuses(__builtin_return_address(0)) ? NULL : counted(__libc_malloc(size));
 }
 
 SHOWN void *calloc(size_t n, size_t size)
 {
-    return refuses() ? NULL : counted(__libc_calloc(n, size));
+    return refuses(__builtin_return_address(0)) ? NULL : counted(__libc_calloc(n, size));
 }
 
 SHOWN void *realloc(void *memory, size_t size)
 {
-    if (refuses())
+    if (refuses(__builtin_return_address(0)))
         return NULL;
     count(memory, -1);
     void *moved = __libc_realloc(memory, size);
@@ -58,7 +61,7 @@ SHOWN void *realloc(void *memory, size_t size)
 
 SHOWN void *memalign(size_t alignment, size_t size)
 {
-    return refuses() ? NULL : counted(__libc_memalign(alignment, size));
+    return refuses(__builtin_return_address(0)) ? NULL : counted(__libc_memalign(alignment, size));
 }
 
 SHOWN void *aligned_alloc(size_t alignment, size_t size)

@@ -1,8 +1,10 @@
 /* The page that the test made, mapped before main(). */
 #include "faults/inject/page.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,4 +45,10 @@ bool page_hits(enum inject_call call)
 int page_fails(enum inject_call call)
 {
     return page_hits(call) ? atomic_load(&inject_page()->error) : 0;
+}
+
+bool page_is_within(const void *code, const char *library)
+{
+    Dl_info who;
+    return dladdr(code, &who) && who.dli_fname && strstr(who.dli_fname, library);
 }
