@@ -23,7 +23,7 @@ struct sample_entry {
     size_t image_bytes;
     bool is_dataset; /* samples are the dataset's own bytes */
     uint64_t kept;   /* samples 0 .. kept - 1 have room here */
-    uint64_t bytes;  /* of that room */
+    uint64_t bytes;  /* of that room, and of the states */
     /* workers */
     uint8_t *samples;        /* [kept][sample_bytes] */
     _Atomic uint8_t *states; /* [kept] enum sample_state */
@@ -38,6 +38,7 @@ struct sample_cache {
     uint64_t budget;
     uint64_t reserved;
     struct sample_entry *first;
+    uint32_t idle_count; /* entries that nobody uses */
 };
 
 struct sample_cache *sample_cache_new(uint64_t budget_bytes)
@@ -50,65 +51,77 @@ struct sample_cache *sample_cache_new(uint64_t budget_bytes)
     return s;
 }
 
-static void sample_entry_free(struct sample_entry *entry)
+/* Entries that the store has no more, by `next`; without its lock: gigabytes take milliseconds. */
+static void free_all(struct sample_entry *entry)
 {
-    if (entry->samples)
-        munmap(entry->samples, entry->bytes);
-    free((void *)entry->states);
-    resize_plan_free(entry->plan);
-    free(entry);
+    for (struct sample_entry *next; entry; entry = next) {
+        next = entry->next;
+        assert(entry->users == 0);
+        if (entry->samples)
+            munmap(entry->samples, entry->kept * entry->sample_bytes);
+        free((void *)entry->states);
+        resize_plan_free(entry->plan);
+        free(entry);
+    }
 }
 
 void sample_cache_free(struct sample_cache *s)
 {
     if (!s)
         return;
-    for (struct sample_entry *entry = s->first, *next; entry; entry = next) {
-        next = entry->next;
-        assert(entry->users == 0);
-        sample_entry_free(entry);
-    }
+    free_all(s->first);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
+
+/* ---- room ---------------------------------------------------------------------------------- */
 
 static uint64_t room_of(const struct sample_cache *s)
 {
     return s->budget > s->reserved ? s->budget - s->reserved : 0;
 }
 
-/* Frees the least recently used entry that has room and that nobody uses. */
-static bool drop_entry(struct sample_cache *s)
+/* Takes an entry that nobody uses out of the store, and puts it before those in `gone`. */
+static void take_out(struct sample_cache *s, struct sample_entry *entry, struct sample_entry **gone)
 {
-    struct sample_entry **last = NULL;
-    for (struct sample_entry **at = &s->first; *at; at = &(*at)->next)
-        if (!(*at)->users && (*at)->bytes)
-            last = at;
-    if (!last)
-        return false;
-    struct sample_entry *victim = *last;
-    *last = victim->next;
-    s->reserved -= victim->bytes;
-    sample_entry_free(victim);
-    return true;
+    struct sample_entry **at = &s->first;
+    assert(entry->users == 0 && s->idle_count > 0);
+    while (*at != entry)
+        at = &(*at)->next;
+    *at = entry->next;
+    s->reserved -= entry->bytes;
+    s->idle_count--;
+    entry->next = *gone;
+    *gone = entry;
 }
 
-/* Drops entries until `bytes` fit or none is left. */
-static void make_room(struct sample_cache *s, uint64_t bytes)
+/* The least recently used entry that nobody uses; NULL: none. */
+static struct sample_entry *oldest_idle(const struct sample_cache *s)
 {
-    while (room_of(s) < bytes && drop_entry(s))
-        ;
+    struct sample_entry *oldest = NULL;
+    for (struct sample_entry *entry = s->first; entry; entry = entry->next)
+        oldest = entry->users ? oldest : entry;
+    return oldest;
+}
+
+/* Takes entries out until `bytes` fit or all are in use. */
+static void make_room(struct sample_cache *s, uint64_t bytes, struct sample_entry **gone)
+{
+    while (room_of(s) < bytes && s->idle_count > 0)
+        take_out(s, oldest_idle(s), gone);
 }
 
 /* Reserves room for as many samples as the budget holds. Keeping none is no error. */
-static void reserve_room(struct sample_cache *s, struct sample_entry *entry)
+static void reserve_room(struct sample_cache *s, struct sample_entry *entry,
+                         struct sample_entry **gone)
 {
+    const uint64_t each = entry->sample_bytes + sizeof *entry->states;
     uint64_t wanted;
-    if (!size_mul(entry->sample_bytes, entry->split->count, &wanted))
+    if (!size_mul(each, entry->split->count, &wanted))
         wanted = UINT64_MAX;
-    make_room(s, wanted);
+    make_room(s, wanted, gone);
     uint64_t room = room_of(s);
-    uint64_t kept = wanted <= room ? entry->split->count : room / entry->sample_bytes;
+    uint64_t kept = wanted <= room ? entry->split->count : room / each;
     if (kept == 0)
         return;
     uint64_t bytes = kept * entry->sample_bytes;
@@ -116,7 +129,7 @@ static void reserve_room(struct sample_cache *s, struct sample_entry *entry)
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (samples == MAP_FAILED)
         return;
-    entry->states = calloc(kept, 1);
+    entry->states = calloc(kept, sizeof *entry->states);
     if (!entry->states) {
         munmap(samples, bytes);
         return;
@@ -124,15 +137,24 @@ static void reserve_room(struct sample_cache *s, struct sample_entry *entry)
     /* A gather in random order misses the TLB on every sample otherwise. */
     madvise(samples, bytes, MADV_HUGEPAGE);
     entry->samples = samples;
-    entry->bytes = bytes;
+    entry->bytes = kept * each;
     entry->kept = kept;
-    s->reserved += bytes;
+    s->reserved += entry->bytes;
 }
 
-static int sample_entry_new(struct sample_cache *s, const struct dataset_split *split,
-                            uint32_t rule, uint32_t height, uint32_t width,
-                            struct sample_entry **out, struct err *e)
+/* ---- entries ------------------------------------------------------------------------------- */
+
+/* What an entry is of. */
+struct entry_key {
+    const struct dataset_split *split;
+    uint32_t rule, height, width;
+};
+
+/* Without room, and not in the store yet. */
+static int entry_new(struct sample_cache *s, const struct entry_key *key, struct sample_entry **out,
+                     struct err *e)
 {
+    const struct dataset_split *split = key->split;
     struct sample_entry *entry = calloc(1, sizeof *entry);
     if (!entry)
         return err_set(e, -ENOMEM, "out of memory");
@@ -140,87 +162,124 @@ static int sample_entry_new(struct sample_cache *s, const struct dataset_split *
         .in_h = split->height,
         .in_w = split->width,
         .channels = split->channels,
-        .out_h = height,
-        .out_w = width,
+        .out_h = key->height,
+        .out_w = key->width,
     };
-    int rc = resize_plan_new(&entry->plan, rule, &shape, e);
+    int rc = resize_plan_new(&entry->plan, key->rule, &shape, e);
     if (rc) {
         free(entry);
         return rc;
     }
     entry->store = s;
     entry->split = split;
-    entry->rule = rule;
-    entry->height = height;
-    entry->width = width;
+    entry->rule = key->rule;
+    entry->height = key->height;
+    entry->width = key->width;
     entry->image_bytes = (size_t)split->height * split->width * split->channels;
     entry->sample_bytes = resize_sample_bytes(entry->plan);
     entry->is_dataset = resize_is_copy(entry->plan) && split->channels == 1;
-    if (!entry->is_dataset)
-        reserve_room(s, entry);
     *out = entry;
     return 0;
+}
+
+/* Finds the entry, moves it to the front and uses it; NULL: there is none. */
+static struct sample_entry *use(struct sample_cache *s, const struct entry_key *key)
+{
+    struct sample_entry **at = &s->first;
+    while (*at && !((*at)->split == key->split && (*at)->rule == key->rule &&
+                    (*at)->height == key->height && (*at)->width == key->width))
+        at = &(*at)->next;
+    struct sample_entry *entry = *at;
+    if (!entry)
+        return NULL;
+    *at = entry->next;
+    entry->next = s->first;
+    s->first = entry;
+    s->idle_count -= entry->users++ == 0;
+    return entry;
+}
+
+/* Puts a new entry in and uses it, with the room that there is. */
+static void put_in(struct sample_cache *s, struct sample_entry *entry, struct sample_entry **gone)
+{
+    if (!entry->is_dataset)
+        reserve_room(s, entry, gone);
+    entry->users = 1;
+    entry->next = s->first;
+    s->first = entry;
 }
 
 int sample_cache_get(struct sample_cache *s, const struct dataset_split *split, uint32_t rule,
                      uint32_t height, uint32_t width, struct sample_entry **out, struct err *e)
 {
-    int rc = 0;
+    const struct entry_key key = {split, rule, height, width};
+    struct sample_entry *made = NULL, *gone = NULL;
     pthread_mutex_lock(&s->lock);
-    struct sample_entry **at = &s->first;
-    while (*at && !((*at)->split == split && (*at)->rule == rule && (*at)->height == height &&
-                    (*at)->width == width))
-        at = &(*at)->next;
-    struct sample_entry *entry = *at;
-    if (entry)
-        *at = entry->next;
-    else
-        rc = sample_entry_new(s, split, rule, height, width, &entry, e);
-    if (!rc) {
-        entry->users++;
-        entry->next = s->first;
-        s->first = entry;
-        *out = entry;
+    *out = use(s, &key);
+    pthread_mutex_unlock(&s->lock);
+    if (*out)
+        return 0;
+    int rc = entry_new(s, &key, &made, e);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&s->lock);
+    *out = use(s, &key); /* another made it meanwhile */
+    if (*out) {
+        gone = made;
+    } else {
+        put_in(s, made, &gone);
+        *out = made;
     }
     pthread_mutex_unlock(&s->lock);
-    return rc;
+    free_all(gone);
+    return 0;
 }
 
+/* One that holds nothing goes at once. */
 void sample_entry_put(struct sample_entry *entry)
 {
+    struct sample_entry *gone = NULL;
     if (!entry)
         return;
-    pthread_mutex_lock(&entry->store->lock);
+    struct sample_cache *s = entry->store;
+    pthread_mutex_lock(&s->lock);
     assert(entry->users > 0);
-    entry->users--;
-    pthread_mutex_unlock(&entry->store->lock);
+    if (--entry->users == 0) {
+        s->idle_count++;
+        if (atomic_load_explicit(&entry->filled, memory_order_relaxed) == 0)
+            take_out(s, entry, &gone);
+        else if (s->idle_count > SAMPLE_CACHE_IDLE_COUNT)
+            take_out(s, oldest_idle(s), &gone);
+    }
+    pthread_mutex_unlock(&s->lock);
+    free_all(gone);
 }
 
 void sample_cache_forget(struct sample_cache *s, const struct dataset_split *split)
 {
+    struct sample_entry *gone = NULL;
     pthread_mutex_lock(&s->lock);
-    for (struct sample_entry **at = &s->first; *at;) {
-        struct sample_entry *entry = *at;
-        if (entry->split != split) {
-            at = &entry->next;
-            continue;
-        }
-        assert(entry->users == 0);
-        *at = entry->next;
-        s->reserved -= entry->bytes;
-        sample_entry_free(entry);
+    for (struct sample_entry *entry = s->first, *next; entry; entry = next) {
+        next = entry->next;
+        if (entry->split == split)
+            take_out(s, entry, &gone);
     }
     pthread_mutex_unlock(&s->lock);
+    free_all(gone);
 }
 
 void sample_cache_resize(struct sample_cache *s, uint64_t budget_bytes)
 {
+    struct sample_entry *gone = NULL;
     pthread_mutex_lock(&s->lock);
     s->budget = budget_bytes;
-    while (s->reserved > s->budget && drop_entry(s))
-        ;
+    while (s->reserved > s->budget && s->idle_count > 0)
+        take_out(s, oldest_idle(s), &gone);
     pthread_mutex_unlock(&s->lock);
+    free_all(gone);
 }
+
+/* ---- samples ------------------------------------------------------------------------------- */
 
 size_t sample_entry_bytes(const struct sample_entry *entry)
 {

@@ -3,14 +3,16 @@
  * An entry holds the samples of one (dataset split, resize rule, size). It is filled as samples are
  * first needed, by whichever worker needs them, and shared by every stream of that rule and size.
  * Where the budget does not hold all of a split's samples, the entry keeps the first ones that it
- * holds, and the others are rendered each time. An entry that nobody uses stays until another needs
- * its room. A rule that only copies keeps nothing: its samples are the dataset's own pages.
+ * holds, and the others are rendered each time. An entry that nobody uses goes at once where it
+ * holds no sample; else it stays until another needs its room, or SAMPLE_CACHE_IDLE_COUNT were used
+ * after it. A rule that only copies keeps nothing: its samples are the dataset's own pages.
  *
  * Invariant: the sum of all entries' capacities is at most the budget, or what entries in use took
  * under a larger one.
  * Threads: any. A sample is claimed by one worker with a compare-and-swap; another that needs it
  * meanwhile renders its own copy instead of waiting.
- * Memory: anonymous pages, touched only as samples are filled in.
+ * Memory: anonymous pages, touched only as samples are filled in, and a byte a sample, both of the
+ * budget; beside it the weights of as many entries as are in use, and of the idle ones.
  */
 #ifndef RENDER_SAMPLE_CACHE_H
 #define RENDER_SAMPLE_CACHE_H
@@ -19,6 +21,8 @@
 #include "dataset/dataset.h"
 #include "dataset/prefetch.h"
 #include "pixels/resize.h"
+
+#define SAMPLE_CACHE_IDLE_COUNT 64u
 
 struct sample_cache;
 struct sample_entry;

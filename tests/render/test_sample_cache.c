@@ -3,10 +3,11 @@
 #include "render/caches.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { COUNT = 100, SIDE = 8, OUT = 16, SAMPLE = OUT * OUT };
+enum { COUNT = 100, SIDE = 8, OUT = 16, SAMPLE = OUT * OUT, ROOM = SAMPLE + 1 };
 
 static struct fake_set set;
 static const struct dataset_split *split;
@@ -79,13 +80,13 @@ END_TEST
 
 START_TEST(sample_entry_sample__room_for_all__each_rendered_once_and_kept)
 {
-    struct sample_cache *s = sample_cache_new(COUNT * SAMPLE);
+    struct sample_cache *s = sample_cache_new(COUNT * ROOM);
     struct sample_entry *entry = get(s, FMNIST_RESIZE_PILLOW_BILINEAR, OUT);
     for (uint32_t i = 0; i < COUNT; i++)
         ck_assert(check_sample(entry, i));
     struct sample_cache_usage u = usage_of(s);
     ck_assert_uint_eq(u.filled_bytes, COUNT * SAMPLE);
-    ck_assert_uint_eq(u.reserved_bytes, COUNT * SAMPLE);
+    ck_assert_uint_eq(u.reserved_bytes, COUNT * ROOM);
     void *scratch = make_scratch(entry);
     const void *first = sample_entry_get(entry, 7, scratch);
     ck_assert_ptr_eq(sample_entry_get(entry, 7, scratch), first);
@@ -99,14 +100,14 @@ END_TEST
 /* One byte too few for all: the first ones are kept, the others are right all the same. */
 START_TEST(sample_entry_sample__budget_for_some__the_first_are_kept)
 {
-    static const uint64_t budgets[] = {0, SAMPLE - 1, SAMPLE, 10 * SAMPLE + 5, COUNT * SAMPLE - 1};
+    static const uint64_t budgets[] = {0, ROOM - 1, ROOM, 10 * ROOM + 5, COUNT * ROOM - 1};
     for (size_t b = 0; b < sizeof budgets / sizeof *budgets; b++) {
         struct sample_cache *s = sample_cache_new(budgets[b]);
         struct sample_entry *entry = get(s, FMNIST_RESIZE_PILLOW_BICUBIC, OUT);
         for (uint32_t i = 0; i < COUNT; i++)
-            ck_assert_int_eq(check_sample(entry, i), i < budgets[b] / SAMPLE);
+            ck_assert_int_eq(check_sample(entry, i), i < budgets[b] / ROOM);
         struct sample_cache_usage u = usage_of(s);
-        ck_assert_uint_eq(u.reserved_bytes, budgets[b] / SAMPLE * SAMPLE);
+        ck_assert_uint_eq(u.reserved_bytes, budgets[b] / ROOM * ROOM);
         ck_assert_uint_le(u.reserved_bytes, u.budget_bytes);
         sample_entry_put(entry);
         sample_cache_free(s);
@@ -117,7 +118,7 @@ END_TEST
 /* An entry in use is never taken away; of the idle ones the least recently used goes. */
 START_TEST(sample_cache_get__no_room__the_longest_idle_shelf_goes)
 {
-    struct sample_cache *s = sample_cache_new(2 * COUNT * SAMPLE);
+    struct sample_cache *s = sample_cache_new(2 * COUNT * ROOM);
     struct sample_entry *used = get(s, FMNIST_RESIZE_PILLOW_BOX, OUT);
     ck_assert(check_sample(used, 0));
     struct sample_entry *idle = get(s, FMNIST_RESIZE_PILLOW_BILINEAR, OUT);
@@ -128,14 +129,14 @@ START_TEST(sample_cache_get__no_room__the_longest_idle_shelf_goes)
     /* A third evicts the idle one, not the one that was made first. */
     struct sample_entry *third = get(s, FMNIST_RESIZE_PILLOW_HAMMING, OUT);
     ck_assert_uint_eq(usage_of(s).entries, 2);
-    ck_assert_uint_eq(usage_of(s).reserved_bytes, 2 * COUNT * SAMPLE);
+    ck_assert_uint_eq(usage_of(s).reserved_bytes, 2 * COUNT * ROOM);
     ck_assert_uint_eq(usage_of(s).filled_bytes, SAMPLE);
     ck_assert(check_sample(used, 0));
 
     /* With both in use there is no room: nothing is kept, nothing is wrong. */
     struct sample_entry *fourth = get(s, FMNIST_RESIZE_PILLOW_LANCZOS, OUT);
     ck_assert(!check_sample(fourth, 0));
-    ck_assert_uint_eq(usage_of(s).reserved_bytes, 2 * COUNT * SAMPLE);
+    ck_assert_uint_eq(usage_of(s).reserved_bytes, 2 * COUNT * ROOM);
     sample_entry_put(used);
     sample_entry_put(third);
     sample_entry_put(fourth);
@@ -156,7 +157,46 @@ START_TEST(sample_entry_sample__copying_rule__the_datasets_bytes)
     ck_assert_int_eq(sample_cache_get(s, split, FMNIST_RESIZE_NONE, SIDE, SIDE + 1, &entry, &e),
                      -EINVAL);
     ck_assert(e.text[0]);
+    ck_assert_uint_eq(usage_of(s).entries, 0);
+    sample_cache_free(s);
+}
+END_TEST
+
+/* Sizes that were only asked for leave nothing: not their weights, nor a place in the list. */
+START_TEST(sample_entry_put__nothing_filled__goes_at_once)
+{
+    struct sample_cache *s = sample_cache_new(4 << 20);
+    struct sample_entry *used = get(s, FMNIST_RESIZE_PILLOW_BOX, OUT);
+    size_t before = mallinfo2().uordblks;
+    for (uint32_t side = 20; side < 500; side++)
+        sample_entry_put(get(s, FMNIST_RESIZE_PILLOW_LANCZOS, side));
     ck_assert_uint_eq(usage_of(s).entries, 1);
+    ck_assert_uint_eq(usage_of(s).reserved_bytes, COUNT * ROOM);
+    ck_assert_uint_le(mallinfo2().uordblks, before + 4096);
+    sample_entry_put(used);
+    ck_assert_uint_eq(usage_of(s).entries, 0);
+    sample_cache_free(s);
+}
+END_TEST
+
+/* With room for all of them, entries of one sample each are many lists of weights. */
+START_TEST(sample_entry_put__many_sizes__a_number_of_them_stays)
+{
+    struct sample_cache *s = sample_cache_new(UINT64_C(1) << 40);
+    struct sample_entry *entry;
+    for (uint32_t side = 1; side <= 3 * SAMPLE_CACHE_IDLE_COUNT; side++) {
+        struct err e;
+        int rc = sample_cache_get(s, split, FMNIST_RESIZE_OPENCV_LINEAR, 1, side, &entry, &e);
+        ck_assert_msg(rc == 0, "%s", e.text);
+        void *scratch = make_scratch(entry);
+        ck_assert_ptr_nonnull(sample_entry_get(entry, 0, scratch));
+        free(scratch);
+        sample_entry_put(entry);
+        ck_assert_uint_le(usage_of(s).entries, SAMPLE_CACHE_IDLE_COUNT);
+    }
+    ck_assert_uint_eq(usage_of(s).entries, SAMPLE_CACHE_IDLE_COUNT);
+    sample_cache_forget(s, split);
+    ck_assert_uint_eq(usage_of(s).reserved_bytes, 0);
     sample_cache_free(s);
 }
 END_TEST
@@ -189,7 +229,7 @@ static void *want_all(void *seed)
 START_TEST(sample_entry_sample__eight_workers_at_once__never_half_a_sample)
 {
     for (int round = 0; round < ROUNDS; round++) {
-        struct sample_cache *s = sample_cache_new(COUNT * SAMPLE);
+        struct sample_cache *s = sample_cache_new(COUNT * ROOM);
         pthread_t threads[THREADS];
         race.entry = get(s, FMNIST_RESIZE_PILLOW_LANCZOS, OUT);
         pthread_barrier_init(&race.start, NULL, THREADS);
@@ -218,6 +258,8 @@ int main(void)
     tcase_add_test(tc, sample_entry_sample__budget_for_some__the_first_are_kept);
     tcase_add_test(tc, sample_cache_get__no_room__the_longest_idle_shelf_goes);
     tcase_add_test(tc, sample_entry_sample__copying_rule__the_datasets_bytes);
+    tcase_add_test(tc, sample_entry_put__nothing_filled__goes_at_once);
+    tcase_add_test(tc, sample_entry_put__many_sizes__a_number_of_them_stays);
     tcase_add_test(tc, sample_entry_sample__eight_workers_at_once__never_half_a_sample);
     suite_add_tcase(suite, tc);
     return support_run(suite);
