@@ -60,7 +60,6 @@ CFLAGS_ALL := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -fstack-protector-s
 LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
 pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
-SYSTEMD := $(if $(call pkg,--modversion,libsystemd),yes)
 
 # ---- modules: who may use whom. Programs and tests link only what stands here, so a use that the
 # ---- design does not have fails to link.
@@ -94,10 +93,10 @@ LIBS_config  := $(LIBS_dataset) -lcyaml -lyaml
 LIBS_feed    := $(LIBS_render)
 LIBS_session := $(LIBS_render) $(LIBS_config) -luv
 LIBS_requests := $(LIBS_session) -ljansson
-LIBS_server  := $(LIBS_requests) $(if $(SYSTEMD),-lsystemd)
+LIBS_server  := $(LIBS_requests)
 LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 
-CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD)
+CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"'
 
 ROOMS   := host config feed scribe session requests server
 MODULES := base spec dataset pixels augment sampler ring wire ledger render client ctl $(ROOMS)
@@ -122,7 +121,7 @@ uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
 .PHONY: all lib python python-sources test test-filtered check-rooms bench fuzz analyze install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
-	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)); systemd notify: $(or $(SYSTEMD),no))"
+	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
 
 lib: $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a $(BUILD)/fmnist.pc
 

@@ -42,15 +42,8 @@ static const char usage[] =
 static void print_version(void)
 {
     printf("fmnistd %s\n", FMNIST_VERSION);
-    printf("libuv %s, zlib %s, liburing %s, libcyaml %s, xxhash %u, systemd notify: %s\n",
-           uv_version_string(), zlibVersion(), LIBURING_VERSION, cyaml_version_str,
-           XXH_versionNumber(),
-#ifdef HAVE_SYSTEMD
-           "yes"
-#else
-           "no"
-#endif
-    );
+    printf("libuv %s, zlib %s, liburing %s, libcyaml %s, xxhash %u\n", uv_version_string(),
+           zlibVersion(), LIBURING_VERSION, cyaml_version_str, XXH_versionNumber());
 }
 
 /* Clients cost descriptors; the soft limit is a low one by custom, for programs that use select. */

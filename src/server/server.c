@@ -39,6 +39,7 @@ struct server {
     uv_timer_t patience; /* at the end */
     uv_poll_t input;
     bool watches_input;
+    bool says_ready; /* the service manager has heard it */
     bool stopping;
     int opened; /* what the datasets' opening came to */
     int rc;     /* why it could not start */
@@ -69,6 +70,7 @@ static void stop(struct server *server)
         return;
     server->stopping = server->requests.reloader.stopping = true;
     notify_stopping();
+    uv_timer_stop(&server->look); /* or the socket would be made again */
     acceptor_close(&server->acceptor);
     opener_cancel(&server->opener);
     if (server->services.pool)
@@ -117,6 +119,7 @@ static void on_look(uv_timer_t *timer)
     struct server *server = timer->data;
     refusals_tell(&server->sessions.refusals);
     acceptor_look(&server->acceptor);
+    server->says_ready = server->says_ready || notify_ready();
 }
 
 /* Whoever has the other end of the pipe ended, however that was, or wants us to end. */
@@ -238,7 +241,7 @@ static int serve(struct server *server, struct err *e)
     uv_timer_start(&server->look, on_look, LOOK_MS, LOOK_MS);
     log_info("ready: %s, %u workers, %s pixels", c->socket,
              pool_worker_count(server->services.pool), isa_names[isa_level()]);
-    notify_ready();
+    server->says_ready = notify_ready();
     return 0;
 }
 
@@ -334,7 +337,7 @@ static void end_at_once(struct server *server)
                 server->opener.busy ? "the thread that opens datasets" : "a worker");
     close_sessions(server);
     deliveries_stop(&server->deliveries);
-    log_end(LOG_END_MS);
+    log_end(LOG_LATE_END_MS);
     _exit(server->rc ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 

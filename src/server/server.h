@@ -9,8 +9,10 @@
 
 #include "config/config.h"
 
-/* That a standard error which takes nothing may hold the end up. */
-#define LOG_END_MS 300
+/* That a standard error which takes nothing may hold the end up; and one where somebody else did.
+ */
+#define LOG_END_MS      1000
+#define LOG_LATE_END_MS 300
 
 /* What the command line says beside the config. */
 struct server_options {

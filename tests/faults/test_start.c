@@ -138,6 +138,8 @@ START_TEST(sigterm__first_process_of_its_namespace__ends)
             pid_t pid = fork();
             if (pid == 0)
                 become_daemon(d.config, nowhere);
+            if (pid < 0)
+                _exit(1);
             struct timespec moment = {.tv_nsec = 30000000 + 20000000 * (long)i};
             nanosleep(&moment, NULL);
             kill(pid, SIGTERM);
