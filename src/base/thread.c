@@ -7,6 +7,7 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *data), 
 {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* is the thread's own (dataset/mapping.h); blocked, it ends us */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(thread, NULL, run, data);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -2,6 +2,7 @@
 #include "dataset/cache.h"
 
 #include "base/io.h"
+#include "dataset/mapping.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,6 +165,23 @@ static int check_content(const struct dataset_split *s, struct pulse *pulse, str
     return rc;
 }
 
+/* In this order: what was verified is watched. Takes *fd. */
+static int watch_and_check(struct dataset_split *s, int *fd, struct pulse *pulse, struct err *why)
+{
+    int leased = mapping_watch(&s->mapping, s->map, s->map_bytes, *fd, why);
+    *fd = -1;
+    if (leased < 0)
+        return CACHE_UNFIT;
+    struct err bad;
+    int rc = check_content(s, pulse, &bad);
+    if (rc == 0 && !mapping_is_whole(s->mapping))
+        rc = err_set(&bad, CACHE_UNFIT, "it was changed while it was checked");
+    if (rc == 0)
+        return leased == MAPPING_NO_LEASE ? CACHE_NO_LEASE : 0;
+    *why = bad;
+    return rc;
+}
+
 int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
                struct dataset_split *s, struct pulse *pulse, struct err *why)
 {
@@ -179,14 +196,11 @@ int cache_find(const struct cache *c, const char *stem, const struct cache_origi
     int rc = check_file(fd, origin, s, why);
     if (rc == 0 && cache_map(fd, s, why) < 0)
         rc = CACHE_UNFIT;
+    if (rc == 0)
+        rc = watch_and_check(s, &fd, pulse, why);
     fd_close(&fd);
-    if (rc)
-        return rc;
-    rc = check_content(s, pulse, why);
-    if (rc) {
-        munmap(s->map, s->map_bytes);
-        memset(s, 0, sizeof *s);
-    }
+    if (rc && rc != CACHE_NO_LEASE)
+        cache_unmap(s);
     return rc;
 }
 

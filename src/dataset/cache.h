@@ -35,11 +35,12 @@ void cache_stem(char stem[CACHE_STEM_SIZE], const char *name, const char *split)
 void cache_file_name(char name[CACHE_NAME_SIZE], const char *stem, const char *ending);
 
 /* Named outcomes of cache_find. */
-enum { CACHE_NONE = 1, CACHE_UNFIT = 2 };
+enum { CACHE_NONE = 1, CACHE_UNFIT = 2, CACHE_NO_LEASE = 3 };
 
-/* Maps the file of the stem where it is whole, of this origin, and its content has its digest.
- * Returns 0 with *s filled, CACHE_NONE, or CACHE_UNFIT with the reason as text.
- * Errors: -ECANCELED by the pulse. */
+/* Maps the file of the stem where it is whole, of this origin, and its content has its digest, and
+ * watches over it from before that is looked at.
+ * Returns 0 or CACHE_NO_LEASE (mapping.h), with *s filled, to be ended by cache_unmap; CACHE_NONE;
+ * or CACHE_UNFIT with the reason as text. Errors: -ECANCELED by the pulse. */
 int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
                struct dataset_split *s, struct pulse *pulse, struct err *why);
 

@@ -2,6 +2,7 @@
 #include "dataset/cache_format.h"
 
 #include "base/bytes.h"
+#include "dataset/mapping.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -155,6 +156,15 @@ int cache_map(int fd, struct dataset_split *s, struct err *e)
     s->images = (const uint8_t *)map + l.images;
     s->labels = (const int32_t *)((const uint8_t *)map + l.labels);
     return 0;
+}
+
+void cache_unmap(struct dataset_split *s)
+{
+    mapping_end(s->mapping);
+    if (s->map)
+        munmap(s->map, s->map_bytes);
+    free(s->file);
+    memset(s, 0, sizeof *s);
 }
 
 int cache_read_in(const void *bytes, size_t size)

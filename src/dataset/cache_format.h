@@ -56,6 +56,9 @@ void split_digest_end(struct XXH3_state_s *state, uint8_t digest[16]);
  * Errors: -ENOMEM and what mmap(2) says. */
 int cache_map(int fd, struct dataset_split *s, struct err *e);
 
+/* Ends the mapping and the watch over it, and forgets what *s describes. Accepts a zeroed split. */
+void cache_unmap(struct dataset_split *s);
+
 /* A step of what goes through a whole split: a few milliseconds, where memory holds it. */
 #define CACHE_STEP_BYTES (4u << 20)
 

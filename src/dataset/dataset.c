@@ -3,6 +3,7 @@
 #include "dataset/dataset.h"
 
 #include "dataset/find.h"
+#include "dataset/mapping.h"
 #include "dataset/opening.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 const char *const dataset_split_names[DATASET_SPLITS] = {"train", "test"};
 
@@ -126,6 +126,30 @@ int dataset_open(const struct dataset_source *source, const struct dataset_optio
     return 0;
 }
 
+bool dataset_split_is_whole(const struct dataset_split *s)
+{
+    return mapping_is_whole(s->mapping);
+}
+
+int dataset_check(const struct dataset *d, struct err *e)
+{
+    for (int i = 0; i < DATASET_SPLITS; i++) {
+        const struct dataset_split *s = &d->splits[i];
+        if (!dataset_split_is_whole(s))
+            return err_set(e, -EIO,
+                           "dataset \"%s\" %s: %s%s was changed or cannot be read any more: "
+                           "fmnistctl reload builds it again",
+                           d->name, dataset_split_names[i], s->file ? "the cache file " : "memory",
+                           s->file ? s->file : "");
+    }
+    return 0;
+}
+
+bool dataset_tell_first(struct dataset *d)
+{
+    return !atomic_exchange(&d->told, true);
+}
+
 struct dataset *dataset_get(struct dataset *d)
 {
     atomic_fetch_add(&d->users, 1);
@@ -142,8 +166,7 @@ void dataset_close(struct dataset *d)
     if (!d)
         return;
     for (int i = 0; i < DATASET_SPLITS; i++)
-        if (d->splits[i].map)
-            munmap(d->splits[i].map, d->splits[i].map_bytes);
+        cache_unmap(&d->splits[i]);
     for (uint32_t i = 0; i < d->class_count; i++)
         free(d->classes[i]);
     free(d->classes);

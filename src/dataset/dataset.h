@@ -2,13 +2,14 @@
  *
  * Opening finds the IDX files (as named or with/without .gz), takes the verified cache file where
  * one fits, and otherwise reads, inflates and checks the files and writes that cache file. What is
- * mapped is always our own cache file or a sealed memfd, never a file that somebody may truncate.
+ * mapped is always our own cache file or a sealed memfd, never a file of somebody else's.
  *
  * Shape: images[count][height][width][channels] uint8, labels[count] int32.
  * Invariant: the digest is XXH3-128 of the content (dimensions, images, labels), so the same data
  * has the same digest whatever its files were called and however they were compressed.
  * Threads: opening may be called from any thread, several datasets at a time; an open dataset is
- * immutable but for the count of its users. Memory: the mapping; page cache, shared.
+ * immutable but for the count of its users, and whether it is whole. Memory: the mapping; page
+ * cache, shared.
  */
 #ifndef DATASET_DATASET_H
 #define DATASET_DATASET_H
@@ -50,12 +51,15 @@ struct dataset_split {
     uint8_t digest[16];
     void *map; /* owned: the mapping behind images and labels */
     uint64_t map_bytes;
-    bool not_resident; /* memory did not hold it when it was opened: pages come and go */
-    bool use_uring;    /* for asking for them (prefetch.h) */
+    struct mapping *mapping; /* owned: the watch over it (mapping.h) */
+    char *file;              /* owned: its path; NULL: it is memory of our own */
+    bool not_resident;       /* memory did not hold it when it was opened: pages come and go */
+    bool use_uring;          /* for asking for them (prefetch.h) */
 };
 
 struct dataset {
     _Atomic uint32_t users; /* dataset_open gives one */
+    _Atomic bool told;      /* dataset_tell_first */
     char name[DATASET_NAME_SIZE];
     struct dataset_split splits[DATASET_SPLITS];
     char **classes; /* owned; [class_count] */
@@ -94,6 +98,18 @@ int dataset_open(const struct dataset_source *source, const struct dataset_optio
  * hold: what dataset_open would refuse for another reason is not seen.
  * Returns 0 or the errors of dataset_open. Blocks: opens files. */
 int dataset_look(const struct dataset_source *source, struct err *e);
+
+/* Whether all that was read of the split so far is what was verified: nobody has changed its cache
+ * file, and no page of it has failed. Look behind the last byte that was read, and give nothing of
+ * it away unless. Thread: any. */
+bool dataset_split_is_whole(const struct dataset_split *s);
+
+/* Returns 0, or -EIO with dataset, split and file where a split is not whole. Opening it again
+ * builds the file again. Thread: any. */
+int dataset_check(const struct dataset *d, struct err *e);
+
+/* Whether nobody asked this before: whoever is the first tells the log. Thread: any. */
+bool dataset_tell_first(struct dataset *d);
 
 /* One more user of an open dataset, and one less. dataset_put returns whether that was the last:
  * whoever gave it ends the dataset with dataset_close. Thread: any. */

@@ -7,11 +7,13 @@
 #include "dataset/build.h"
 #include "dataset/cache_lock.h"
 #include "dataset/find.h"
+#include "dataset/mapping.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -105,6 +107,8 @@ static int build_in_memory(const struct job *j, struct err *e)
         rc = map_built(j, fd, e);
     fd_close(&fd);
     if (rc == 0)
+        mapping_watch(&j->out->mapping, j->out->map, j->out->map_bytes, -1, e);
+    if (rc == 0)
         note_built(j, "memory", started);
     return rc;
 }
@@ -112,6 +116,31 @@ static int build_in_memory(const struct job *j, struct err *e)
 /* The folder is of no use; the reason goes into a note. */
 enum { NO_CACHE = 1 };
 
+/* Once in the process: it is the same for every file of a file system. */
+static void note_no_lease(const struct job *j, const char *why)
+{
+    static atomic_bool noted;
+    if (!atomic_exchange(&noted, true))
+        note_split(j, "whoever writes into its cache file is not noticed, there is no lease", why);
+}
+
+/* Returns 0, CACHE_NONE, CACHE_UNFIT with the reason in *why, or -ECANCELED. */
+static int find(const struct job *j, const char *stem, struct err *why, struct err *e)
+{
+    struct dataset_split *s = j->out;
+    int rc = cache_find(&j->o->cache, stem, &j->origin, s, &j->o->pulse, why);
+    if (rc < 0)
+        return err_set(e, rc, "%s", why->text);
+    if (rc == CACHE_NO_LEASE)
+        note_no_lease(j, why->text);
+    if (rc && rc != CACHE_NO_LEASE)
+        return rc;
+    if (asprintf(&s->file, "%s/%s.cache", j->o->options->cache, stem) < 0)
+        s->file = NULL;
+    return 0;
+}
+
+/* Builds the file and takes it as any other that is found. */
 static int build_in_cache(const struct job *j, const char *stem, struct err *e)
 {
     uint64_t started = clock_ns();
@@ -125,19 +154,16 @@ static int build_in_cache(const struct job *j, const char *stem, struct err *e)
         rc = NO_CACHE;
     if (rc)
         cache_discard(&j->o->cache, stem);
-    if (rc == 0)
-        rc = map_built(j, fd, e);
-    fd_close(&fd);
+    fd_close(&fd); /* nobody has it open for writing any more */
+    if (rc)
+        return rc;
+    struct err why = {"it has gone"};
+    rc = find(j, stem, &why, e);
+    if (rc > 0)
+        return err_set(e, NO_CACHE, "what was built in it: %s", why.text);
     if (rc == 0)
         note_built(j, "the cache", started);
     return rc;
-}
-
-/* Returns 0, CACHE_NONE, CACHE_UNFIT with the reason in *why, or -ECANCELED. */
-static int find(const struct job *j, const char *stem, struct err *why, struct err *e)
-{
-    int rc = cache_find(&j->o->cache, stem, &j->origin, j->out, &j->o->pulse, why);
-    return rc < 0 ? err_set(e, rc, "%s", why->text) : rc;
 }
 
 /* Returns 0 or NO_CACHE, both with *lock to be closed, or -ECANCELED. */

@@ -194,7 +194,8 @@ bool stream_is_stuck(const struct stream *s) REQUIRES(feed_lock);
 struct chunk *stream_claim(struct stream *s, uint64_t room) REQUIRES(feed_lock);
 
 /* Goes on with a claimed chunk until it is whole, or until end_ns; `c` is the caller's copy, which
- * then says how far it came. No lock. Returns whether it is whole. Errors: -ENOMEM. */
+ * then says how far it came. No lock. Returns whether it is whole. Errors: those of
+ * render_part. */
 int stream_render(const struct stream *s, struct chunk *c, struct render_scratch *scratch,
                   uint64_t end_ns);
 

@@ -176,6 +176,7 @@ int workers_resize(struct pool *p, uint32_t workers, struct err *e)
     /* Signals are the loop thread's. */
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* but this (dataset/mapping.h) */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = 0;
     uint32_t i = before < workers ? before : workers;

@@ -298,5 +298,6 @@ int render_part(const struct render_plan *r, struct render_scratch *scratch,
         sampler_indices(s, at.epoch, run->permutation, at.first, scratch->count, scratch->indices);
         *done += render_samples(r, scratch, &at, &places, end_ns);
     } while (*done < samples && clock_ns() < end_ns);
-    return *done == samples;
+    /* Behind the last byte that was read. */
+    return dataset_split_is_whole(r->split) ? *done == samples : -EIO;
 }

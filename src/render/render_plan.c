@@ -281,6 +281,8 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
     const struct dataset_split *split = find_split(dataset, spec->split);
     if (!split)
         return refuse_split(dataset, spec->split, e);
+    if (!dataset_split_is_whole(split))
+        return dataset_check(dataset, e);
     struct render_plan *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");

@@ -58,7 +58,7 @@ struct render_plan {
 
 /* The plan keeps a use of the dataset.
  * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENODATA (the
- * caches does not have the list), -ENOMEM.
+ * caches does not have the list), -EIO (the dataset is not whole any more), -ENOMEM.
  * Owns: the caller; end with render_plan_free. */
 int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
                     struct render_caches *caches, struct err *e);
@@ -92,7 +92,8 @@ struct render_run {
 /* Renders samples of the run from its `*done`-th on, until all are there or end_ns is past and some
  * are; *done then counts those that are. Returns whether all are, or a negative errno value.
  * Whatever the parts, the bytes are the same. Blocks: until end_ns, and for as much as takes about
- * a millisecond, or one sample. Errors: -ENOMEM. */
+ * a millisecond, or one sample. Errors: -ENOMEM, -EIO the dataset is not whole any more;
+ * then nothing of the targets counts. */
 int render_part(const struct render_plan *r, struct render_scratch *scratch,
                 const struct render_run *run, uint64_t *done, uint64_t end_ns);
 

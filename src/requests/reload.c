@@ -24,7 +24,7 @@ struct reload_job {
 
 /* ---- the opener's thread ------------------------------------------------------------------- */
 
-/* The dataset in force whose entry is the same. */
+/* The dataset in force whose entry is the same, where it can be served on. */
 static struct dataset *same(void *data, const struct dataset_source *source)
 {
     const struct reloader *r = data;
@@ -32,7 +32,8 @@ static struct dataset *same(void *data, const struct dataset_source *source)
     if (i < 0 || !changes_same_source(source, &r->config->datasets[i]))
         return NULL;
     assert((uint32_t)i < r->catalog->count);
-    return r->catalog->datasets[i];
+    struct dataset *d = r->catalog->datasets[i];
+    return dataset_check(d, NULL) ? NULL : d;
 }
 
 /* The cache folder and io_uring are those in force. */

@@ -102,6 +102,15 @@ struct dataset *catalog_find(const struct catalog *c, const char *name, struct e
     return NULL;
 }
 
+int catalog_tell(struct dataset *d, int code, struct err *e)
+{
+    if (code != -EIO || !dataset_check(d, e))
+        return err_set(e, code, "%s", strerror(-code));
+    if (dataset_tell_first(d))
+        log_error("%s", e->text);
+    return code;
+}
+
 uint64_t catalog_bytes(const struct catalog *c)
 {
     uint64_t bytes = 0;

@@ -35,6 +35,10 @@ void catalog_close(struct catalog *c, struct render_caches *caches);
 /* The dataset of that name, or NULL with a text that says what is served. */
 struct dataset *catalog_find(const struct catalog *c, const char *name, struct err *e);
 
+/* Why a stream of the dataset failed with `code`; once, the log has it where the dataset is not
+ * whole any more. Returns the code. Thread: any. */
+int catalog_tell(struct dataset *d, int code, struct err *e);
+
 /* What is mapped of all of them. */
 uint64_t catalog_bytes(const struct catalog *c);
 

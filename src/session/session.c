@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "config/config.h"
 #include "fmnist.h"
+#include "session/catalog.h"
 #include "session/polls.h"
 
 #include <assert.h>
@@ -392,13 +393,14 @@ void session_event(struct consumer *consumer)
     struct session *s = consumer->owner;
     if (!s)
         return; /* it is being seated: what there is comes with that */
+    struct err e;
     int failed = pool_progress(session_services(s)->pool, consumer).failed;
     if (failed == -EPIPE || failed == -ECONNRESET)
         session_end(s);
     else if (failed == -EPROTO)
         session_close(s, FMNIST_EPROTO, "the client broke its page: its tail went back or ahead");
     else if (failed)
-        session_close(s, session_code(failed), strerror(-failed));
+        session_close(s, session_code(catalog_tell(consumer->plan->dataset, failed, &e)), e.text);
     else
         flush(s);
 }
