@@ -285,13 +285,20 @@ static void *end_at_once(void *unused)
     return unused;
 }
 
+/* A process's task folder has two links more than threads. */
+static nlink_t count_threads(void)
+{
+    struct stat st;
+    ck_assert_int_eq(stat("/proc/self/task", &st), 0);
+    return st.st_nlink - 2;
+}
+
 /* libc gives back a detached thread's stack with the next one's. */
-static void wait_for_one_thread(void)
+static void wait_for_threads(nlink_t count)
 {
     pthread_t thread;
-    struct stat st; /* a process's task folder has two links more than threads */
     for (int64_t start = milliseconds(); milliseconds() - start < 30000; poll(NULL, 0, 1))
-        if (stat("/proc/self/task", &st) == 0 && st.st_nlink == 3) {
+        if (count_threads() == count) {
             ck_assert_int_eq(thread_start(&thread, "short", end_at_once, NULL), 0);
             pthread_join(thread, NULL);
             return;
@@ -305,6 +312,7 @@ START_TEST(log_end__nobody_reads__within_its_bound)
     struct err e;
     signal(SIGPIPE, SIG_IGN);
     reader_begin(_i);
+    nlink_t threads = count_threads();
     ck_assert_int_eq(log_start(&e), 0);
     flood();
     int64_t start = milliseconds();
@@ -317,7 +325,7 @@ START_TEST(log_end__nobody_reads__within_its_bound)
     dup2(nowhere, STDERR_FILENO);
     fd_close(&nowhere);
     fd_close(&reader.fd);
-    wait_for_one_thread();
+    wait_for_threads(threads);
     reader_end();
 }
 END_TEST

@@ -26,10 +26,6 @@ static inline void become_daemon(const char *config, int error_fd)
     const char *build = getenv("BUILD");
     char program[512];
     snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
-    sigset_t until_it_takes_it;
-    sigemptyset(&until_it_takes_it);
-    sigaddset(&until_it_takes_it, SIGTERM);
-    sigprocmask(SIG_BLOCK, &until_it_takes_it, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (error_fd >= 0)
         dup2(error_fd, STDERR_FILENO);
@@ -39,10 +35,24 @@ static inline void become_daemon(const char *config, int error_fd)
     _exit(127);
 }
 
+/* A child that SIGTERM waits for until it is the daemon and takes it: before that it would end by
+ * it, or have Check's handler end the whole test. */
+static inline pid_t fork_for_daemon(void)
+{
+    sigset_t wait, before;
+    sigemptyset(&wait);
+    sigaddset(&wait, SIGTERM);
+    fflush(NULL);
+    sigprocmask(SIG_BLOCK, &wait, &before);
+    pid_t pid = fork();
+    if (pid)
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
 static inline pid_t start_daemon(const char *config, int error_fd)
 {
-    fflush(NULL);
-    pid_t pid = fork();
+    pid_t pid = fork_for_daemon();
     ck_assert_int_ge(pid, 0);
     if (pid == 0)
         become_daemon(config, error_fd);

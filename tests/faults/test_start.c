@@ -135,7 +135,7 @@ START_TEST(sigterm__first_process_of_its_namespace__ends)
         if (outer == 0) {
             if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWPID : CLONE_NEWPID))
                 _exit(77);
-            pid_t pid = fork();
+            pid_t pid = fork_for_daemon();
             if (pid == 0)
                 become_daemon(d.config, nowhere);
             if (pid < 0)
