@@ -287,6 +287,12 @@ $(KILLED): $(KILLED:$(BUILD)/%=$(BUILD)/obj/%.o) $(POINTS) $(TEST_SUPPORT) \
 	@mkdir -p $(@D)
 	$(link) $(CHECK_LIBS) -ljansson -lz -lm $(LDLIBS)
 
+# Faults of the disk, met by the dataset's own code.
+DISK_FAULTS := $(addprefix $(BUILD)/tests/faults/,test_cache_build test_power_loss)
+$(DISK_FAULTS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_SUPPORT) $(call uses,dataset) $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) $(CHECK_LIBS) $(LIBS_dataset) $(LDLIBS)
+
 # What takes the C library's place in a program under test, and in tests of the client.
 INJECT := $(if $(SANITIZE),,$(BUILD)/tests/faults/inject.so)
 INJECT_OBJECTS := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,$(wildcard tests/faults/inject/*.c))

@@ -203,36 +203,3 @@ int cache_find(const struct cache *c, const char *stem, const struct cache_origi
         cache_unmap(s);
     return rc;
 }
-
-/* ---- building ------------------------------------------------------------------------------ */
-
-int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e)
-{
-    char name[CACHE_NAME_SIZE];
-    cache_file_name(name, stem, "tmp");
-    cache_discard(c, stem); /* a killed builder's */
-    *fd = openat(c->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return *fd < 0 ? err_sys(e, -errno, "making %s", name) : 0;
-}
-
-int cache_commit(const struct cache *c, const char *stem, int fd, struct err *e)
-{
-    char from[CACHE_NAME_SIZE], to[CACHE_NAME_SIZE];
-    cache_file_name(from, stem, "tmp");
-    cache_file_name(to, stem, "cache");
-    /* A failed fsync is final: the kernel may have dropped the pages and say 0 the next time. */
-    if (fsync(fd) < 0)
-        return err_sys(e, -errno, "syncing %s", from);
-    if (renameat(c->dir, from, c->dir, to) < 0)
-        return err_sys(e, -errno, "renaming %s to %s", from, to);
-    if (fsync(c->dir) < 0)
-        return err_sys(e, -errno, "syncing the folder");
-    return 0;
-}
-
-void cache_discard(const struct cache *c, const char *stem)
-{
-    char name[CACHE_NAME_SIZE];
-    cache_file_name(name, stem, "tmp");
-    unlinkat(c->dir, name, 0);
-}

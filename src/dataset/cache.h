@@ -1,7 +1,7 @@
 /* dataset/cache.h — the folder of cache files: one file a split, built by one process at a time.
  *
- *     STEM.cache   a whole, synced file (cache_format.h), or none: it appears by rename
- *     STEM.tmp     being built, by the holder of the lock; what a killed builder left is replaced
+ *     STEM.cache   a whole, synced file (cache_format.h), or none
+ *     STEM.tmp     being built, where a file without a name cannot be (cache_draft.h)
  *     STEM.lock    who builds (cache_lock.h)
  *
  * The stem is "DATASET-SPLIT" with everything but letters, digits, '.', '_' and '-' made '_'. Two
@@ -43,14 +43,5 @@ enum { CACHE_NONE = 1, CACHE_UNFIT = 2, CACHE_NO_LEASE = 3 };
  * or CACHE_UNFIT with the reason as text. Errors: -ECANCELED by the pulse. */
 int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
                struct dataset_split *s, struct pulse *pulse, struct err *why);
-
-/* Makes the empty STEM.tmp. Under the lock; end with cache_commit or cache_discard. */
-int cache_create(const struct cache *c, const char *stem, int *fd, struct err *e);
-
-/* Syncs the built file and gives it its name. Under the lock.
- * Errors: -EIO, -ENOSPC ...: the file is not to be trusted, discard it. */
-int cache_commit(const struct cache *c, const char *stem, int fd, struct err *e);
-
-void cache_discard(const struct cache *c, const char *stem);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "dataset/build.h"
+#include "dataset/cache_draft.h"
 #include "dataset/cache_lock.h"
 #include "dataset/find.h"
 #include "dataset/mapping.h"
@@ -144,19 +145,15 @@ static int find(const struct job *j, const char *stem, struct err *why, struct e
 static int build_in_cache(const struct job *j, const char *stem, struct err *e)
 {
     uint64_t started = clock_ns();
-    int fd;
-    if (cache_create(&j->o->cache, stem, &fd, e) < 0)
+    struct cache_draft draft;
+    if (cache_draft_open(&draft, &j->o->cache, stem, e) < 0)
         return NO_CACHE;
-    int rc = build(j, fd, true, e);
-    if (rc == 0 && cache_commit(&j->o->cache, stem, fd, e) < 0)
+    int rc = build(j, draft.fd, true, e);
+    if (rc == 0 && cache_draft_commit(&draft, &j->o->cache, stem, e) < 0)
         rc = NO_CACHE;
-    if (rc == BUILD_NO_TARGET)
-        rc = NO_CACHE;
+    cache_draft_close(&draft, &j->o->cache, stem); /* nobody may have it open for writing */
     if (rc)
-        cache_discard(&j->o->cache, stem);
-    fd_close(&fd); /* nobody has it open for writing any more */
-    if (rc)
-        return rc;
+        return rc < 0 ? rc : NO_CACHE;
     struct err why = {"it has gone"};
     rc = find(j, stem, &why, e);
     if (rc > 0)

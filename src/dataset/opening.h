@@ -3,7 +3,7 @@
  *     files ──► cache file fits? ──yes──────────────────────────► mapping
  *                  │ no                                             ▲
  *                  ▼                                                │
- *               lock, look again, build STEM.tmp, sync, rename ─────┤
+ *               lock, look again, build, sync, give it its name ────┤
  *                  │ the folder cannot be used, or whoever has      │
  *                  ▼ the lock does not get on                       │
  *               build in a memfd, seal it ──────────────────────────┘
