@@ -123,8 +123,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         }
         if (errno == EINTR || errno == ECONNABORTED)
             continue;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
             use_spare(a, -errno);
+        else if (errno != EAGAIN)
+            pause_accepting(a, strerror(errno));
         return;
     }
 }

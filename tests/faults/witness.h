@@ -56,7 +56,8 @@ static inline int witness_read(struct fmnist_stream *stream, const struct images
     int rc = fmnist_next(stream, &b);
     if (rc)
         return rc == FMNIST_END_OF_EPOCH ? 0 : rc;
-    if (!witness_is_exact(m, &b)) {
+    uint64_t steps = (m->count + WITNESS_BATCH - 1) / WITNESS_BATCH;
+    if (b.epoch * steps + b.step != atomic_load(&page->batches) || !witness_is_exact(m, &b)) {
         snprintf(page->wrong, sizeof page->wrong, "batch (%llu, %llu) has other bytes",
                  (unsigned long long)b.epoch, (unsigned long long)b.step);
         _exit(1);
@@ -67,20 +68,24 @@ static inline int witness_read(struct fmnist_stream *stream, const struct images
 }
 
 static inline int witness_live(const struct daemon *d, uint32_t transport, const struct images *m,
-                               struct witness_page *page)
+                               struct witness_page *page, int64_t reconnect_ms)
 {
     struct fmnist_connect_options o = {.size = sizeof o,
                                        .socket = d->socket,
                                        .timeout_ms = DAEMON_PATIENCE_MS,
-                                       .reconnect_ms = -1};
+                                       .reconnect_ms = reconnect_ms};
     struct fmnist_spec spec = witness_spec(transport);
     struct fmnist_client *client = NULL;
     struct fmnist_stream *stream = NULL;
     int rc = fmnist_connect(&o, &client);
     if (!rc)
         rc = fmnist_open(client, &spec, NULL, &stream);
-    for (int i = 0; !rc && !atomic_load(&page->stop); i++) {
+    for (int i = 0, told = 0; !rc && !atomic_load(&page->stop); i++) {
         rc = witness_read(stream, m, page);
+        /* The daemon said so and hung up; who reconnects asks again. */
+        if (rc < 0 && reconnect_ms > 0 && (rc == FMNIST_ENOMEM || rc == FMNIST_EIO) &&
+            told++ < 1000)
+            rc = 0;
         if (i % 32 == 0)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -90,10 +95,6 @@ static inline int witness_live(const struct daemon *d, uint32_t transport, const
     fmnist_disconnect(client);
     return rc != 0;
 }
-
-/* The first batch has come when it returns. */
-static inline void witness_start(struct witness *w, const struct daemon *d, uint32_t transport,
-                                 const struct images *m);
 
 struct witness_wait {
     struct witness *w;
@@ -115,8 +116,9 @@ static inline void witness_await(struct witness *w, uint64_t batches)
     ck_assert_msg(daemon_wait_until(witness_has_read, &wait), "a witness reads no more");
 }
 
-static inline void witness_start(struct witness *w, const struct daemon *d, uint32_t transport,
-                                 const struct images *m)
+/* The first batch has come when it returns. A negative reconnect_ms: it ends with its daemon. */
+static inline void witness_start_for(struct witness *w, const struct daemon *d, uint32_t transport,
+                                     const struct images *m, int64_t reconnect_ms)
 {
     void *page =
         mmap(NULL, sizeof *w->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -126,9 +128,15 @@ static inline void witness_start(struct witness *w, const struct daemon *d, uint
     ck_assert_int_ge(w->pid, 0);
     if (w->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(witness_live(d, transport, m, w->page));
+        _exit(witness_live(d, transport, m, w->page, reconnect_ms));
     }
     witness_await(w, 1);
+}
+
+static inline void witness_start(struct witness *w, const struct daemon *d, uint32_t transport,
+                                 const struct images *m)
+{
+    witness_start_for(w, d, transport, m, -1);
 }
 
 /* Ends it, and fails unless all was exact. Returns how many batches it read. */

@@ -38,9 +38,7 @@
         return behind arguments;                \
     }
 
-CALL(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
 CALL(ssize_t, pread, (int fd, void *to, size_t size, off_t at), (fd, to, size, at))
-CALL(ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
 CALL(ssize_t, pwrite, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at))
 CALL(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 CALL(ssize_t, recv, (int fd, void *to, size_t size, int flags), (fd, to, size, flags))
@@ -81,6 +79,36 @@ CALL(void *, mmap, (void *at, size_t size, int protection, int flags, int fd, of
 CALL(int, bind, (int fd, __CONST_SOCKADDR_ARG a, socklen_t size), (fd, a, size))
 CALL(int, connect, (int fd, __CONST_SOCKADDR_ARG a, socklen_t size), (fd, a, size))
 CALL(int, accept4, (int fd, __SOCKADDR_ARG a, socklen_t *size, int flags), (fd, a, size, flags))
+
+/* libuv reads and writes its eventfd(2) and a pipe to itself: these give no errors but EINTR. */
+static bool spares(const void *caller, int error)
+{
+    return error != EINTR && page_is_within(caller, "/libuv");
+}
+
+SHOWN ssize_t read(int fd, void *to, size_t size)
+{
+    static __typeof__(&read) behind;
+    if (!behind)
+        behind = BEHIND(read);
+    int error = page_fails(CALL_read);
+    if (!error || spares(__builtin_return_address(0), error))
+        return behind(fd, to, size);
+    errno = error;
+    return -1;
+}
+
+SHOWN ssize_t write(int fd, const void *from, size_t size)
+{
+    static __typeof__(&write) behind;
+    if (!behind)
+        behind = BEHIND(write);
+    int error = page_fails(CALL_write);
+    if (!error || spares(__builtin_return_address(0), error))
+        return behind(fd, from, size);
+    errno = error;
+    return -1;
+}
 
 /* The descriptor is gone also where this fails, as on Linux; so are the pages. */
 SHOWN int close(int fd)
@@ -237,6 +265,10 @@ SHOWN void abort(void)
 {
     if (page_is_within(__builtin_return_address(0), "/libuv"))
         atomic_store(&inject_page()->libuv_aborted, 1);
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGABRT);
+    pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
     signal(SIGABRT, SIG_DFL);
     raise(SIGABRT);
     _exit(127);
