@@ -188,6 +188,7 @@ int session_code(int rc)
         return FMNIST_ELIMIT;
     case -EBUSY:
         return FMNIST_EBUSY;
+    case -EAGAIN: /* of starting a thread */
     case -ENOMEM:
     case -EMFILE:
     case -ENFILE:
