@@ -8,6 +8,7 @@
 #   make bench           the figures of README.md, measured here
 #   make analyze         gcc's analyzer and cppcheck
 #   make fuzz            the fuzzers, FUZZ_SECONDS each (needs clang)
+#   make model           the ring's wake-up protocol, checked as a model (needs spin)
 #   make install         PREFIX=/usr/local DESTDIR= (install-lib: the client library alone)
 #
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
@@ -119,7 +120,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources test test-filtered check-rooms bench fuzz analyze install install-lib clean check-format FORCE
+.PHONY: all lib python python-sources test test-filtered check-rooms bench fuzz model analyze install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
 
@@ -342,6 +343,11 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZED)
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(FUZZED)
 	@mkdir -p $(@D)
 	$(link) $(LIBS_server) $(LDLIBS)
+
+# ---- the ring's wake-up protocol: tests/model
+
+model:
+	scripts/check-model
 
 # ---- measuring: tests/bench
 

@@ -107,8 +107,8 @@ static void answer_round(struct request_context *context, const struct session *
     uint64_t begun = clock_ns();
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
         answer_all(context, &questions[i], current);
-    uint64_t now = clock_ns();
-    context->inquiries.next_ns = now + (now - begun) * INQUIRIES_SHARE;
+    uint64_t now = clock_ns(), pause = (now - begun) * INQUIRIES_SHARE;
+    context->inquiries.next_ns = now + (pause < INQUIRIES_PAUSE_NS ? pause : INQUIRIES_PAUSE_NS);
 }
 
 static void on_time(uv_timer_t *timer)

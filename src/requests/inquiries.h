@@ -2,8 +2,8 @@
  *
  * All that ask at a time are answered together: an answer is made once, and sent to each of them
  * from one piece of memory. The next answers then wait until the loop has had INQUIRIES_SHARE times
- * as long for others, however many connections ask however often. An answer is never older than its
- * question.
+ * as long for others, however many connections ask however often; INQUIRIES_PAUSE_NS at most, as
+ * the loop may have waited for a CPU meanwhile. An answer is never older than its question.
  *
  *     IDLE ──► ASKING: until the loop may answer again ──► answered: IDLE
  *
@@ -14,7 +14,8 @@
 
 #include "requests/context.h"
 
-#define INQUIRIES_SHARE 20u
+#define INQUIRIES_SHARE    20u
+#define INQUIRIES_PAUSE_NS UINT64_C(1000000000)
 
 void inquiries_init(struct request_context *context, uv_loop_t *loop);
 

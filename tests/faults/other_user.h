@@ -1,6 +1,7 @@
 /* tests/faults/other_user.h — processes of other users, that do something to a daemon of ours.
  *
- * Only root has them. A child says nothing but through what it returns: Check is its parent's.
+ * Only root has them: without it they are our own user's. A child says nothing but through what it
+ * returns: Check is its parent's.
  */
 #ifndef TESTS_OTHER_USER_H
 #define TESTS_OTHER_USER_H
@@ -50,7 +51,7 @@ static inline void other_start(struct other *o, uid_t uid, const struct daemon *
     *o = (struct other){.pid = fork(), .from = ends[0]};
     ck_assert_int_ge(o->pid, 0);
     if (o->pid == 0) {
-        bool is_other = !setgroups(0, NULL) && !setgid(uid) && !setuid(uid) &&
+        bool is_other = (geteuid() || (!setgroups(0, NULL) && !setgid(uid) && !setuid(uid))) &&
                         !prctl(PR_SET_PDEATHSIG, SIGKILL) && getppid() == parent;
         _exit(is_other ? act(d, ends[1]) : 100);
     }

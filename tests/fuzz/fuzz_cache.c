@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -86,7 +85,7 @@ static void check_found(struct dataset_split *s)
     for (uint64_t i = 0; i < s->count; i++)
         sum += (unsigned)s->labels[i];
     *(volatile unsigned *)&sum = sum;
-    munmap(s->map, s->map_bytes);
+    cache_unmap(s);
 }
 
 static uint64_t right_size(const uint8_t *page, uint64_t size)
