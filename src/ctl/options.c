@@ -1,5 +1,6 @@
 /* The command line. A spec's fields are options of the same name, checked by the library. What a
  * verb cannot honour is refused by its name. */
+#include "ctl/help.h"
 #include "ctl/nearest.h"
 #include "ctl/verbs.h"
 
@@ -70,6 +71,8 @@ static const struct option top[] = {
     {"once", no_argument, NULL, ONCE}, {"pages", required_argument, NULL, PAGES}, COMMON_OPTIONS};
 static const struct option bench[] = {
     SPEC_OPTIONS, AMOUNT_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, COMMON_OPTIONS};
+static const struct option verify[] = {{"indices", required_argument, NULL, INDICES},
+                                       COMMON_OPTIONS};
 static const struct option dump[] = {
     SPEC_OPTIONS, AMOUNT_OPTIONS, {"output", required_argument, NULL, 'o'}, COMMON_OPTIONS};
 static const struct option show[] = {SPEC_OPTIONS,
@@ -91,121 +94,10 @@ static const struct option generate[] = {{"train", required_argument, NULL, TRAI
                                          COMMON_OPTIONS};
 
 static const struct option *const tables[] = {
-    [OPTIONS_NONE] = none,         [OPTIONS_TOP] = top,   [OPTIONS_BENCH] = bench,
-    [OPTIONS_DUMP] = dump,         [OPTIONS_SHOW] = show, [OPTIONS_EXPLAIN] = explain,
-    [OPTIONS_GENERATE] = generate,
+    [OPTIONS_NONE] = none,         [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,
+    [OPTIONS_DUMP] = dump,         [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain,
+    [OPTIONS_GENERATE] = generate, [OPTIONS_VERIFY] = verify,
 };
-
-static const char spec_help[] =
-    "\nWhat to read (the fields of struct fmnist_spec):\n"
-    "  --dataset NAME        default fashion-mnist\n"
-    "  --split NAME          train (default) or test\n"
-    "  --batch-size N        samples, default 64\n"
-    "  --drop-last[=BOOL]    leave the short last batch out; default false\n"
-    "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,lanczos},\n"
-    "                        pillow12-{box,bilinear,hamming,bicubic,lanczos}, opencv-linear,\n"
-    "                        tf-bilinear-pad; default pillow-bilinear\n"
-    "  --height N --width N  pixels; default: as stored\n"
-    "  --dtype TYPE          float32 (default), float16, bfloat16 or uint8\n"
-    "  --layout NCHW|NHWC    default NCHW\n"
-    "  --channels N          default: as stored; 3 repeats a single channel\n"
-    "  --mean X[,X...]  --std X[,X...]   normalisation; default none\n"
-    "  --label-dtype TYPE    int64 (default), int32 or uint8\n"
-    "  --order ORDER         sequential (default), shuffle, torch, torch-loader, numpy or list\n"
-    "  --indices FILE        these images, in place of all: whole numbers with white space\n"
-    "                        between; - for standard input; in any order\n"
-    "  --seed N              default 0\n"
-    "  --epoch N             the first epoch, default 0\n"
-    "  --rank N --world-size N           one shard of several; default 0 of 1\n"
-    "  --pad RULE            auto (default), wrap, drop or none\n"
-    "  --transport WAY       shm (default) or inline\n"
-    "  --augment CHAIN       torchvision's transforms as text: \"random-crop(28, padding=4)\n"
-    "                        random-horizontal-flip\"; docs/augmentation.md has them all\n"
-    "  --draws counter       where their random numbers come from: seed, epoch and sample\n"
-    "  --views N             each image so many times, with draws of its own; default 1\n";
-
-static const char amount_help[] = "\nHow much:\n"
-                                  "  --epochs N            whole epochs\n"
-                                  "  --batches N           batches, over the ends of epochs\n";
-
-static void print_usage(void)
-{
-    puts("usage: fmnistctl [--socket PATH] [--timeout MS] [--json] VERB [OPTION...]\n"
-         "Shows, measures, draws and copies what fmnistd serves.\n");
-    for (const struct verb *v = verbs; v->name; v++)
-        printf("  %-12s %s\n", v->name, v->summary);
-    puts("\n"
-         "Before the verb or behind it:\n"
-         "      --socket PATH  the daemon's socket; default: $FMNIST_SOCKET, else\n"
-         "                     $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock if it exists, else\n"
-         "                     /run/fmnistd/fmnistd.sock\n"
-         "      --timeout MS   the longest wait for the daemon; default 30000\n"
-         "      --json         print JSON for programs, a line each time\n"
-         "  -h, --help         this text; behind a verb, the verb's options\n"
-         "  -V, --version      the versions of fmnistctl and of its client library\n"
-         "\n"
-         "Exit status: 0; 1 after a failure; 2 for wrong usage.");
-}
-
-static void print_help(const struct verb *verb)
-{
-    bool asks = verb->options != OPTIONS_GENERATE;
-    printf("usage: fmnistctl %s %s[--json]%s\n%s.\n", verb->name,
-           asks ? "[--socket PATH] [--timeout MS] " : "",
-           verb->options == OPTIONS_NONE ? "" : " [OPTION...]", verb->summary);
-    switch (verb->options) {
-    case OPTIONS_NONE:
-        break;
-    case OPTIONS_TOP:
-        puts("\n  --once                one page of plain text, over one second\n"
-             "  --pages N             so many, one a second\n"
-             "  --json                each page as a line\n\n"
-             "Default: refreshed each second until q or Ctrl-C; plain text where standard output\n"
-             "is no terminal. Ends with the daemon (exit status 1). waits %: how much of its time\n"
-             "the stream's reader waited for a batch.");
-        return;
-    case OPTIONS_BENCH:
-        puts("\n  --no-read             do not read the images' bytes\n\n"
-             "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.");
-        break;
-    case OPTIONS_DUMP:
-        puts("\n  -o, --output FILE     default fmnist.npz; - for standard output\n\n"
-             "Default: one epoch. The file holds images, labels (as --dtype, --label-dtype) and\n"
-             "indices (int64), the batches one behind the other. bfloat16, which NumPy does not\n"
-             "have, is kept as its bits in uint16.");
-        break;
-    case OPTIONS_SHOW:
-        puts("\n  -o, --output FILE     default fmnist.png; - for standard output\n"
-             "  --columns N           images in a row, 1 to 64, default 8\n\n"
-             "Default: one batch. Each image has its number in the dataset and its label below. "
-             "With\n"
-             "--augment it stands beside its original, with what was drawn for it.");
-        break;
-    case OPTIONS_EXPLAIN:
-        puts(
-            "\n  --epoch N  --step N  --row N      which image: the batch's place, and the image's "
-            "in\n"
-            "                        it; default 0\n"
-            "  -o, --output FILE     a PNG of it, beside its original; - for standard output\n\n"
-            "The image of a stream as any reader has it there, past or to come: its number in the\n"
-            "dataset, its label, and what was drawn for it.");
-        break;
-    case OPTIONS_GENERATE:
-        puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"
-             "  --train N             training images, default 60000\n"
-             "  --test N              test images, default 10000\n"
-             "  --size N              pixels of a side, 8 to 256, default 28\n"
-             "  --seed N              default 0; image i is the same for every count\n"
-             "  --raw                 plain IDX files instead of .gz\n\n"
-             "Ten clothing classes in Fashion-MNIST's order, drawn, not photographed.");
-        return;
-    }
-    if (verb->options == OPTIONS_NONE)
-        return;
-    fputs(spec_help, stdout);
-    if (verb->options != OPTIONS_EXPLAIN)
-        fputs(amount_help, stdout);
-}
 
 static int wrong(const char *format, const char *a, const char *b)
 {
@@ -336,11 +228,14 @@ static int check(struct invocation *in, const struct verb *verb)
     if (in->spec.draws > FMNIST_DRAWS_COUNTER)
         return wrong("%s: --draws: want counter; other draws are handed over by a program%s",
                      verb->name, "");
-    if (verb->options == OPTIONS_GENERATE && (in->socket || in->timeout_ms))
+    if (!verb_asks_daemon(verb) && (in->socket || in->timeout_ms))
         return wrong("%s asks no daemon: leave %s out", verb->name,
                      in->socket ? "--socket" : "--timeout");
     if (verb->options == OPTIONS_GENERATE && !in->output)
         return wrong("%s: -o FOLDER is missing%s", verb->name, "");
+    if (verb->options == OPTIONS_VERIFY && !in->file_count)
+        return wrong("%s: want the path of a ledger, as the daemon's config has it%s", verb->name,
+                     "");
     return 0;
 }
 
@@ -350,7 +245,7 @@ int options_parse_first(struct invocation *in, int argc, char **argv, int *verb_
     optind = 0;
     while ((option = getopt_long(argc, argv, "+:hV", first, &index)) != -1) {
         if (option == 'h') {
-            print_usage();
+            help_print_usage();
             return 1 + EXIT_FINE;
         }
         if (option == 'V') {
@@ -374,12 +269,15 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     in->train = 60000;
     in->test = 10000;
     in->size = 28;
-    bool has_output = verb->options >= OPTIONS_DUMP;
+    /* Only verify has words that are no options, and those on either side of them. */
+    const char *letters = verb->options == OPTIONS_VERIFY ? ":h"
+                          : verb->options >= OPTIONS_DUMP ? "+:ho:"
+                                                          : "+:h";
     int option, index = -1;
     optind = 0; /* again, for another vector */
-    while ((option = getopt_long(argc, argv, has_output ? "+:ho:" : "+:h", table, &index)) != -1) {
+    while ((option = getopt_long(argc, argv, letters, table, &index)) != -1) {
         if (option == 'h') {
-            print_help(verb);
+            help_print(verb);
             return 1 + EXIT_FINE;
         }
         int rc = option == '?' || option == ':'
@@ -392,7 +290,10 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     if (optind < argc && !strcmp(argv[optind - 1], "--drop-last"))
         return wrong("%s: \"%s\" behind --drop-last: write --drop-last=true or =false", verb->name,
                      argv[optind]);
-    if (optind < argc)
+    if (verb->options == OPTIONS_VERIFY) {
+        in->files = (const char *const *)argv + optind;
+        in->file_count = (size_t)(argc - optind);
+    } else if (optind < argc)
         return wrong("%s: unexpected argument \"%s\"", verb->name, argv[optind]);
     int rc = check(in, verb);
     if (rc)

@@ -18,6 +18,7 @@ const struct verb verbs[] = {
     {"explain", "one image of a stream: what it is and what was drawn for it", OPTIONS_EXPLAIN,
      verb_explain},
     {"dump", "write batches to an .npz file", OPTIONS_DUMP, verb_dump},
+    {"verify", "delivery ledgers: whether each sample came once", OPTIONS_VERIFY, verb_verify},
     {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, verb_gen_dataset},
     {NULL, NULL, OPTIONS_NONE, NULL},
 };

@@ -1,7 +1,8 @@
 /* ctl/verbs.h — what fmnistctl can do, and what each verb is given.
  *
  * A verb prints its result on standard output and its errors, through ctl_error, on standard error.
- * It returns the exit status: 0, 1 for a failure, 2 for wrong usage.
+ * It returns the exit status: 0, 1 for a failure, 2 for wrong usage; verify says 2 for what cannot
+ * be read, too.
  * Threads: one.
  */
 #ifndef CTL_VERBS_H
@@ -34,6 +35,8 @@ struct invocation {
     bool no_read;
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
+    const char *const *files; /* verify: [file_count], what stands behind the options */
+    size_t file_count;
 };
 
 /* What a verb reads of the options. */
@@ -41,6 +44,7 @@ enum options_kind {
     OPTIONS_NONE,
     OPTIONS_TOP,
     OPTIONS_BENCH,
+    OPTIONS_VERIFY,
     OPTIONS_DUMP,
     OPTIONS_SHOW,
     OPTIONS_EXPLAIN,
@@ -57,6 +61,12 @@ struct verb {
 /* The verbs, ended by one without a name. */
 extern const struct verb verbs[];
 
+/* Whether it is for a daemon that runs. */
+static inline bool verb_asks_daemon(const struct verb *verb)
+{
+    return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_VERIFY;
+}
+
 int verb_status(const struct invocation *in);
 int verb_datasets(const struct invocation *in);
 int verb_reload(const struct invocation *in);
@@ -65,6 +75,7 @@ int verb_bench(const struct invocation *in);
 int verb_show(const struct invocation *in);
 int verb_explain(const struct invocation *in);
 int verb_dump(const struct invocation *in);
+int verb_verify(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
 
 /* One line on standard error, with "fmnistctl: " before it. Returns EXIT_FAILED. */

@@ -281,7 +281,7 @@ struct progress pool_progress(struct pool *p, struct consumer *r)
     return progress;
 }
 
-struct taken pool_taken(struct pool *p, struct consumer *r)
+struct taken pool_taken(struct pool *p, struct consumer *r, uint64_t least)
 {
     pool_lock(p);
     if (!r->is_inline)
@@ -293,7 +293,14 @@ struct taken pool_taken(struct pool *p, struct consumer *r)
         .bytes = r->sender.all_bytes - r->sender.sent_bytes,
         .all_bytes = r->sender.all_bytes,
         .reset = r->failed == -ECONNRESET,
+        .sending = r->sender.sending,
     };
+    if (taken.number < least) {
+        const struct stream *s = r->stream;
+        assert(!r->is_inline && least <= s->head);
+        taken.number = least;
+        taken.sum = s->sums ? s->sums[least & s->sums_mask] : 0;
+    }
     pool_unlock(p);
     return taken;
 }

@@ -116,7 +116,8 @@ struct progress {
 };
 struct progress pool_progress(struct pool *p, struct consumer *r);
 
-/* What a consumer has given back (shm), or been sent (inline), having looked. */
+/* What a consumer has given back (shm), or been sent (inline), having looked; what is before
+ * `least`, at most the head, it has given back by its own word. */
 struct taken {
     uint64_t number;    /* of the first batch that it has not */
     uint64_t sum;       /* of all batches of its stream before it (ledger/sum.h) */
@@ -124,8 +125,9 @@ struct taken {
     uint64_t bytes;     /* inline: of the frames of batches before it, */
     uint64_t all_bytes; /* and all that was sent */
     bool reset;         /* inline: the client ended before it took what it was sent */
+    bool sending;       /* inline: a worker sends, of which nothing is counted yet */
 };
-struct taken pool_taken(struct pool *p, struct consumer *r);
+struct taken pool_taken(struct pool *p, struct consumer *r, uint64_t least);
 
 /* Inline: how long the client has waited for batches (feed/inline_sender.h). */
 struct seat_waited pool_waited(struct pool *p, struct consumer *r);

@@ -163,6 +163,18 @@ int stream_ring_size(const struct stream *s, uint32_t slots, uint64_t *bytes, st
                : err_set(e, -ENOMEM, "%u slots of %llu bytes", slots, (unsigned long long)slot);
 }
 
+static int make_sums(struct stream *s, uint32_t slots, struct err *e)
+{
+    uint64_t places = 1;
+    if (!s->is_summed || s->sums)
+        return 0;
+    while (places <= slots)
+        places *= 2;
+    s->sums = calloc(places, sizeof *s->sums);
+    s->sums_mask = places - 1;
+    return s->sums ? 0 : err_set(e, -ENOMEM, "out of memory");
+}
+
 /* Nobody else has the stream yet. */
 int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
 {
@@ -170,11 +182,9 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
     int rc = slot_bytes(s, &bytes, e);
     if (rc)
         return rc;
-    if (s->is_summed && !s->sums) {
-        s->sums = calloc((size_t)slots + 1, sizeof *s->sums);
-        if (!s->sums)
-            return err_set(e, -ENOMEM, "out of memory");
-    }
+    rc = make_sums(s, slots, e);
+    if (rc)
+        return rc;
     rc = s->ring.header ? ring_grow(&s->ring, e) : ring_init(&s->ring, slots, bytes, s->first, e);
     if (rc)
         return rc;

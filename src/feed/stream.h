@@ -70,11 +70,12 @@ struct stream {
     /* oldest first, circular */
     struct chunk chunks[STREAM_CHUNKS_MAX] GUARDED_BY(feed_lock);
     uint32_t chunk_first GUARDED_BY(feed_lock), chunk_count GUARDED_BY(feed_lock);
-    /* Owned, [slot_count + 1], NULL: not summed. For each number n of kept .. head, at n modulo
-     * that: the sum of batches first .. n - 1 (ledger/sum.h). Behind the head: of the batch alone,
-     * by the worker that rendered it. */
-    uint64_t *sums;
     uint32_t paused_count GUARDED_BY(feed_lock); /* of them */
+    /* Owned, NULL: not summed. For each number n of kept .. head, at n & sums_mask: the sum of
+     * batches first .. n - 1 (ledger/sum.h). Behind the head: of the batch alone, by the worker
+     * that rendered it. More than slot_count places. */
+    uint64_t *sums;
+    uint64_t sums_mask;
     unsigned uses GUARDED_BY(feed_lock);
     bool runnable GUARDED_BY(feed_lock); /* in the scheduler's list */
     bool watched GUARDED_BY(feed_lock);  /* a worker looks for room before it parks */
@@ -172,7 +173,7 @@ static inline uint64_t stream_ready(const struct stream *s, const struct consume
 static inline void stream_note_sum(const struct stream *s, struct consumer *r) REQUIRES(feed_lock)
 {
     if (s->sums)
-        r->sum = s->sums[r->tail % (s->ring.slot_count + 1)];
+        r->sum = s->sums[r->tail & s->sums_mask];
 }
 
 /* The active consumer whose tail keeps the others waiting; NULL: none is active. */

@@ -74,7 +74,7 @@ static void sum_batches(const struct stream *s, uint64_t first, uint32_t count,
                         const struct batch_target *targets)
 {
     for (uint32_t i = 0; s->sums && i < count; i++)
-        s->sums[(first + i + 1) % (s->ring.slot_count + 1)] =
+        s->sums[(first + i + 1) & s->sums_mask] =
             ledger_batch_sum(first + i, targets[i].indices, targets[i].count);
 }
 
@@ -127,9 +127,8 @@ void stream_pause(struct stream *s, struct chunk *c, const struct chunk *now)
 /* Those before each batch up to the head, which moves to `head`. */
 static void add_sums(struct stream *s, uint64_t head) REQUIRES(feed_lock)
 {
-    uint64_t places = s->ring.slot_count + 1;
     for (uint64_t n = s->head; s->sums && n < head; n++)
-        s->sums[(n + 1) % places] += s->sums[n % places];
+        s->sums[(n + 1) & s->sums_mask] += s->sums[n & s->sums_mask];
 }
 
 bool stream_finish(struct stream *s, struct chunk *c)

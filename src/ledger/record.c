@@ -60,12 +60,30 @@ static size_t put_run(const struct ledger_run *r, uint8_t *b)
     return 32;
 }
 
-static size_t put_three(uint32_t session, uint64_t number, uint64_t time_ms, uint8_t *b)
+static size_t put_end(const struct ledger_end *r, uint8_t *b)
 {
-    put_le32(b + 8, session);
+    put_le32(b + 8, r->session);
     put_le32(b + 12, 0);
-    put_le64(b + 16, number);
-    put_le64(b + 24, time_ms);
+    put_le64(b + 16, r->told);
+    put_le64(b + 24, r->handed);
+    put_le64(b + 32, r->time_ms);
+    return 40;
+}
+
+static size_t put_gap(const struct ledger_gap *r, uint8_t *b)
+{
+    put_le32(b + 8, r->sessions);
+    put_le32(b + 12, 0);
+    put_le64(b + 16, r->batches);
+    put_le64(b + 24, r->time_ms);
+    return 32;
+}
+
+static size_t put_stop(const struct ledger_stop *r, uint8_t *b)
+{
+    put_le64(b + 8, r->boot);
+    put_le64(b + 16, r->time_ms);
+    put_le64(b + 24, 0);
     return 32;
 }
 
@@ -83,10 +101,13 @@ size_t ledger_encode(const struct ledger_record *r, uint8_t out[LEDGER_RECORD_MA
         size = put_run(&r->run, out);
         break;
     case LEDGER_END:
-        size = put_three(r->end.session, r->end.handed, r->end.time_ms, out);
+        size = put_end(&r->end, out);
         break;
     case LEDGER_GAP:
-        size = put_three(r->gap.sessions, r->gap.batches, r->gap.time_ms, out);
+        size = put_gap(&r->gap, out);
+        break;
+    case LEDGER_STOP:
+        size = put_stop(&r->stop, out);
         break;
     }
     assert(size && size % 8 == 0 && size <= LEDGER_RECORD_MAX);
@@ -150,11 +171,18 @@ static bool get_body(struct ledger_record *r, const uint8_t *b, size_t size)
     case LEDGER_RUN:
         return get_run(&r->run, b, size);
     case LEDGER_END:
-        r->end = (struct ledger_end){get_le32(b + 8), get_le64(b + 16), get_le64(b + 24)};
-        return size == 32;
+        r->end = (struct ledger_end){.session = get_le32(b + 8),
+                                     .told = get_le64(b + 16),
+                                     .handed = get_le64(b + 24),
+                                     .time_ms = size == 40 ? get_le64(b + 32) : 0};
+        return size == 40;
     case LEDGER_GAP:
-        r->gap = (struct ledger_gap){get_le32(b + 8), get_le64(b + 16), get_le64(b + 24)};
+        r->gap = (struct ledger_gap){
+            .sessions = get_le32(b + 8), .batches = get_le64(b + 16), .time_ms = get_le64(b + 24)};
         return size == 32;
+    case LEDGER_STOP:
+        r->stop = (struct ledger_stop){.boot = get_le64(b + 8), .time_ms = get_le64(b + 16)};
+        return size == 32 && !get_le64(b + 24);
     }
     return false;
 }
@@ -165,7 +193,7 @@ size_t ledger_decode(struct ledger_record *r, const uint8_t *bytes, size_t size)
         return 0;
     size_t said = get_le16(bytes + 4);
     if (said < 32 || said % 8 || said > LEDGER_RECORD_MAX || said > size || bytes[7] ||
-        bytes[6] < LEDGER_START || bytes[6] > LEDGER_GAP ||
+        bytes[6] < LEDGER_START || bytes[6] > LEDGER_STOP ||
         get_le32(bytes) != crc32_of(bytes + 4, said - 4))
         return 0;
     r->type = (enum ledger_type)bytes[6];

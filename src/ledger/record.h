@@ -6,12 +6,15 @@
  *     START   a daemon began, or went on from the file before (goes_on)
  *     OPEN    a session opened a stream: whose, which, where it begins; goes_on: said before
  *     RUN     it acknowledged `count` batches from number `first` on
- *     END     it ended; of no batch from number `handed` on anything was handed over
+ *     END     it ended, with a RUN for every batch before number `told` that there is one for, and
+ *             nothing handed over from number `handed` on
  *     GAP     something could not be written here
+ *     STOP    the daemon ended in order, and nothing of it is missing
  *
  * Batches have the numbers of feed/stream.h: epoch * steps + step. A session's number is its
- * daemon's: START's `boot` tells daemons apart. A session without an END, behind which its daemon
- * began anew, was its daemon's death.
+ * daemon's: START's `boot` tells daemons apart. Without a STOP before the next START a daemon was
+ * killed, and what it had not told yet is not here: some milliseconds of OPENs and ENDs, a tenth of
+ * a second of RUNs.
  *
  * Shape: little-endian; every record is a multiple of 8 bytes: CRC-32 of all behind it u32, bytes
  * of the record u16, type u8, 0 u8, then as record.c has it. A RUN takes 32 bytes, an OPEN some
@@ -30,7 +33,7 @@
 #define LEDGER_RECORD_MAX   1536u
 #define LEDGER_PROGRAM_SIZE 16 /* a process's name (/proc/PID/comm), with its ending 0 */
 
-enum ledger_type { LEDGER_START = 1, LEDGER_OPEN, LEDGER_RUN, LEDGER_END, LEDGER_GAP };
+enum ledger_type { LEDGER_START = 1, LEDGER_OPEN, LEDGER_RUN, LEDGER_END, LEDGER_GAP, LEDGER_STOP };
 
 struct ledger_start {
     uint64_t boot;    /* of the daemon: CLOCK_REALTIME in nanoseconds when it began */
@@ -61,13 +64,18 @@ struct ledger_run {
 
 struct ledger_end {
     uint32_t session;
-    uint64_t handed;
+    uint64_t told, handed;
     uint64_t time_ms;
 };
 
 struct ledger_gap {
     uint32_t sessions; /* that have lost something, each time counted */
     uint64_t batches;  /* acknowledged, and not in here */
+    uint64_t time_ms;
+};
+
+struct ledger_stop {
+    uint64_t boot;
     uint64_t time_ms;
 };
 
@@ -79,6 +87,7 @@ struct ledger_record {
         struct ledger_run run;
         struct ledger_end end;
         struct ledger_gap gap;
+        struct ledger_stop stop;
     };
 };
 

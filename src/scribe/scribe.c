@@ -134,7 +134,8 @@ static bool wait_a_while(struct scribe *s)
     return goes_on;
 }
 
-static void write_all(struct scribe *s)
+/* Returns whether it did. */
+static bool write_all(struct scribe *s)
 {
     s->written = s->whole = 0;
     while (s->written < s->writing.used) {
@@ -143,20 +144,26 @@ static void write_all(struct scribe *s)
         if (rc && !wait_a_while(s)) {
             log_warning("ledger %s: the daemon ends, and %zu bytes are lost", s->files.path,
                         s->writing.used - s->whole);
-            return;
+            return false;
         }
     }
+    return true;
 }
 
-static void put_gap(struct scribe *s, const struct ledger_gap *lost)
+static void add(struct scribe *s, const struct ledger_record *r)
+{
+    uint8_t bytes[LEDGER_RECORD_MAX];
+    size_t size = ledger_encode(r, bytes);
+    assert(size <= BUFFER_BYTES - s->writing.used);
+    memcpy(s->writing.bytes + s->writing.used, bytes, size);
+    s->writing.used += size;
+}
+
+static void add_gap(struct scribe *s, const struct ledger_gap *lost)
 {
     struct ledger_record r = {.type = LEDGER_GAP, .gap = *lost};
     r.gap.time_ms = scribe_now_ms();
-    uint8_t bytes[LEDGER_RECORD_MAX];
-    size_t size = ledger_encode(&r, bytes);
-    assert(size == GAP_BYTES && size <= BUFFER_BYTES - s->writing.used);
-    memcpy(s->writing.bytes + s->writing.used, bytes, size);
-    s->writing.used += size;
+    add(s, &r);
     log_warning("ledger %s: %llu batches of %u sessions were lost: there was no room",
                 s->files.path, (unsigned long long)lost->batches, lost->sessions);
 }
@@ -174,15 +181,22 @@ static bool take(struct scribe *s)
     s->lost = (struct ledger_gap){0};
     pthread_mutex_unlock(&s->mutex);
     if (lost.sessions)
-        put_gap(s, &lost);
+        add_gap(s, &lost);
     return s->writing.used > 0;
 }
 
 static void *write_ledger(void *data)
 {
     struct scribe *s = data;
+    bool wrote = true;
     while (take(s))
-        write_all(s);
+        wrote = write_all(s);
+    if (!wrote)
+        return NULL;
+    struct ledger_record r = {.type = LEDGER_STOP,
+                              .stop = {.boot = s->files.start.boot, .time_ms = scribe_now_ms()}};
+    add(s, &r);
+    write_all(s);
     return NULL;
 }
 

@@ -1,16 +1,22 @@
 /* Looks at who takes batches, and tells the ledger. Where a record goes is not known here. */
 #include "session/deliveries.h"
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "feed/stream.h"
+#include "fmnist.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
+/* The longest that the loop waits for a worker that sends to a client which has ended. */
+#define SENDING_NS 1000000u
 
 /* ---- what is acknowledged ------------------------------------------------------------------ */
 
@@ -20,15 +26,13 @@ static bool took_bytes(const struct taker *t, int fd, const struct taken *now, u
 {
     struct pollfd peer = {.fd = fd};
     int left = 0;
-    /* In this order: what a client that ends has left is thrown away behind its hang-up. */
+    /* In this order: what a client that closes its socket has left in it is thrown away behind its
+     * hang-up, and is an error then. */
     if (ioctl(fd, SIOCOUTQ, &left) || poll(&peer, 1, 0) < 0)
         return false;
-    if (peer.revents & (POLLHUP | POLLERR)) {
-        *bytes = now->all_bytes;
-        return t->ends && !t->reset && !now->reset && !(peer.revents & POLLERR);
-    }
     *bytes = now->all_bytes > (uint64_t)left ? now->all_bytes - (uint64_t)left : 0;
-    return true;
+    bool reset = t->reset || now->reset || peer.revents & POLLERR;
+    return !(peer.revents & POLLHUP) || (t->ends && !reset);
 }
 
 /* The last look of which all is acknowledged. */
@@ -95,16 +99,40 @@ static bool tell_run(const struct taker *t, const struct taken *from, const stru
     return scribe_put(t->all->scribe, &r);
 }
 
+/* Behind the last batch that the client may have been handed. What it makes another form of it
+ * gives back at once; samples that are images already it hands on as they lie in the ring. */
+static uint64_t handed(const struct place *p, const struct taken *now)
+{
+    const struct render_plan *plan = p->consumer->plan;
+    uint32_t as_kept = plan->image.form == AUGMENT_FLOATS ? FMNIST_FLOAT32 : FMNIST_UINT8;
+    bool holds = plan->spec.dtype == as_kept && !plan->spec.mean_count;
+    return holds || p->consumer->is_inline ? now->head : now->number;
+}
+
+/* A client that ends may have taken what a worker is about to count: a moment, unless others have
+ * the CPU. */
+static struct taken take_look(const struct taker *t, const struct place *p, uint64_t least)
+{
+    struct pool *pool = t->all->services->pool;
+    struct taken now = pool_taken(pool, p->consumer, least);
+    uint64_t end_ns = t->ends && now.sending ? clock_ns() + SENDING_NS : 0;
+    while (now.sending && clock_ns() < end_ns) {
+        sched_yield();
+        now = pool_taken(pool, p->consumer, least);
+    }
+    return now;
+}
+
 /* Returns how many batches are acknowledged and could not be told; *head: behind what was handed
  * over, if that is more. */
-static uint64_t look(struct taker *t, struct place *p, uint64_t *head)
+static uint64_t look(struct taker *t, struct place *p, uint64_t least, uint64_t *head)
 {
     struct taken *told = &p->delivery.told;
-    struct taken now = pool_taken(t->all->services->pool, p->consumer);
+    struct taken now = take_look(t, p, least);
     struct taken to = acknowledged(t, p, &now);
     assert(to.number >= told->number);
-    if (*head < now.head)
-        *head = now.head;
+    if (*head < handed(p, &now))
+        *head = handed(p, &now);
     t->in_ledger = t->in_ledger || tell_open(t);
     if (to.number > told->number && t->in_ledger && tell_run(t, told, &to))
         *told = to;
@@ -116,7 +144,7 @@ static uint64_t look_at_places(struct taker *t, uint64_t *head)
     uint64_t left = 0;
     for (int i = 0; i < 2; i++)
         if (t->places[i])
-            left += look(t, t->places[i], head);
+            left += look(t, t->places[i], 0, head);
     return left;
 }
 
@@ -159,7 +187,9 @@ void deliveries_sit_down(struct taker *t, struct place *place)
     if (!t->all)
         return;
     struct pool *pool = t->all->services->pool;
-    place->delivery.told = place->delivery.sent = pool_taken(pool, place->consumer);
+    struct delivery *d = &place->delivery;
+    d->told = d->sent = pool_taken(pool, place->consumer, 0);
+    d->first = d->told.number;
     assert(!t->places[1]);
     t->places[t->places[0] != NULL] = place;
 }
@@ -168,12 +198,22 @@ void deliveries_get_up(struct taker *t, struct place *place)
 {
     if (!t->all)
         return;
-    uint64_t head = 0, left = look(t, place, &head);
+    bool went_over = place == t->places[0]; /* and holds nothing any more of what was before */
+    uint64_t least = went_over ? t->places[1]->delivery.first : 0, head = 0;
+    uint64_t left = look(t, place, least, &head);
     if (left)
         scribe_lost(t->all->scribe, left);
-    if (t->places[0] == place)
+    if (went_over)
         t->places[0] = t->places[1];
     t->places[1] = NULL;
+}
+
+/* Of two places, the one that is behind: what it holds still is in no RUN. */
+static uint64_t told_by(const struct taker *t)
+{
+    uint64_t first = t->places[0]->delivery.told.number;
+    uint64_t second = t->places[1] ? t->places[1]->delivery.told.number : first;
+    return first < second ? first : second;
 }
 
 void deliveries_end(struct taker *t)
@@ -183,9 +223,11 @@ void deliveries_end(struct taker *t)
         return;
     t->ends = true;
     uint64_t head = 0, left = look_at_places(t, &head);
-    struct ledger_record r = {
-        .type = LEDGER_END,
-        .end = {.session = (uint32_t)t->who.session, .handed = head, .time_ms = scribe_now_ms()}};
+    struct ledger_record r = {.type = LEDGER_END,
+                              .end = {.session = (uint32_t)t->who.session,
+                                      .told = told_by(t),
+                                      .handed = head,
+                                      .time_ms = scribe_now_ms()}};
     if (left || (t->in_ledger && !scribe_put(d->scribe, &r)))
         scribe_lost(d->scribe, left);
     struct taker **at = &d->first;

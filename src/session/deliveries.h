@@ -60,7 +60,7 @@ void deliveries_stop(struct deliveries *d);
 /* t->who has its stream, at this place. Accepts a NULL d. */
 void deliveries_begin(struct deliveries *d, struct taker *t, struct place *place);
 
-/* It has one more place; or is about to leave one. */
+/* It has one more place; or is about to leave one of two, the first because it went over. */
 void deliveries_sit_down(struct taker *t, struct place *place);
 void deliveries_get_up(struct taker *t, struct place *place);
 

@@ -16,6 +16,7 @@
 
 /* What the ledger has of a consumer (session/deliveries.h). */
 struct delivery {
+    uint64_t first;    /* number of its first batch */
     struct taken told; /* of it everything before is in the ledger */
     struct taken sent; /* inline: an older look, until it is told */
 };

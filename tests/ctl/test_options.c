@@ -20,8 +20,9 @@ static const struct verb *verb_named(const char *name)
 /* Parses words ended by NULL, the verb first. */
 static int parse(const char *const *words)
 {
-    char *argv[WORDS_MAX + 1] = {NULL};
+    static char *argv[WORDS_MAX + 1]; /* what is parsed may refer to it */
     int argc = 0;
+    memset(argv, 0, sizeof argv);
     for (; words[argc]; argc++) {
         ck_assert_int_lt(argc, WORDS_MAX);
         argv[argc] = (char *)words[argc]; /* getopt_long wants it so, and writes only pointers */
@@ -203,7 +204,7 @@ END_TEST
 START_TEST(options_parse__common_options__also_behind_the_verb)
 {
     for (const struct verb *v = verbs; v->name; v++) {
-        bool asks = v->options != OPTIONS_GENERATE;
+        bool asks = v->options != OPTIONS_GENERATE && v->options != OPTIONS_VERIFY;
         ck_assert_int_eq(PARSE(v->name, "--socket", "s", "--timeout=7", "--json"),
                          asks ? GO_ON : STOP_WRONG);
         ck_assert(in.json);
@@ -224,6 +225,20 @@ START_TEST(options_parse__top__once_or_pages)
     ck_assert_int_eq(PARSE("top", "--pages", "3"), GO_ON);
     ck_assert_uint_eq(in.pages, 3);
     ck_assert_int_eq(PARSE("top", "--pages", "3", "--once"), STOP_WRONG);
+}
+END_TEST
+
+START_TEST(options_parse__verify__ledgers_behind_the_options)
+{
+    ck_assert_int_eq(PARSE("verify"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("verify", "a", "--indices", "i", "b", "--json"), GO_ON);
+    ck_assert(in.json);
+    ck_assert_str_eq(in.indices, "i");
+    ck_assert_uint_eq(in.file_count, 2);
+    ck_assert_str_eq(in.files[0], "a");
+    ck_assert_str_eq(in.files[1], "b");
+    ck_assert_int_eq(PARSE("verify", "--seed", "1", "a"), STOP_WRONG);
+    ck_assert_int_eq(PARSE("verify", "--socket", "s", "a"), STOP_WRONG);
 }
 END_TEST
 
@@ -254,6 +269,7 @@ int main(void)
     tcase_add_test(tc, options_parse__unknown_missing_or_extra__wrong_usage);
     tcase_add_test(tc, options_parse__common_options__also_behind_the_verb);
     tcase_add_test(tc, options_parse__top__once_or_pages);
+    tcase_add_test(tc, options_parse__verify__ledgers_behind_the_options);
     tcase_add_test(tc, options_parse__help__fine_for_every_verb);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -101,6 +101,8 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
         {"dump -o", "dump: -o wants a value"},
         {"gen-dataset --socket s -o x", "gen-dataset asks no daemon: leave --socket out"},
         {"gen-dataset --timeout 9 -o x", "gen-dataset asks no daemon: leave --timeout out"},
+        {"verify", "verify: want the path of a ledger"},
+        {"verify --socket s ledger", "verify asks no daemon: leave --socket out"},
     };
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
         run_ctl(&said, "%s", slips[i][0]);

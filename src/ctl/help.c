@@ -1,0 +1,129 @@
+/* What --help says: of fmnistctl, and of each verb. */
+#include "ctl/help.h"
+
+#include <stdio.h>
+
+static const char spec_help[] =
+    "\nWhat to read (the fields of struct fmnist_spec):\n"
+    "  --dataset NAME        default fashion-mnist\n"
+    "  --split NAME          train (default) or test\n"
+    "  --batch-size N        samples, default 64\n"
+    "  --drop-last[=BOOL]    leave the short last batch out; default false\n"
+    "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,lanczos},\n"
+    "                        pillow12-{box,bilinear,hamming,bicubic,lanczos}, opencv-linear,\n"
+    "                        tf-bilinear-pad; default pillow-bilinear\n"
+    "  --height N --width N  pixels; default: as stored\n"
+    "  --dtype TYPE          float32 (default), float16, bfloat16 or uint8\n"
+    "  --layout NCHW|NHWC    default NCHW\n"
+    "  --channels N          default: as stored; 3 repeats a single channel\n"
+    "  --mean X[,X...]  --std X[,X...]   normalisation; default none\n"
+    "  --label-dtype TYPE    int64 (default), int32 or uint8\n"
+    "  --order ORDER         sequential (default), shuffle, torch, torch-loader, numpy or list\n"
+    "  --indices FILE        these images, in place of all: whole numbers with white space\n"
+    "                        between; - for standard input; in any order\n"
+    "  --seed N              default 0\n"
+    "  --epoch N             the first epoch, default 0\n"
+    "  --rank N --world-size N           one shard of several; default 0 of 1\n"
+    "  --pad RULE            auto (default), wrap, drop or none\n"
+    "  --transport WAY       shm (default) or inline\n"
+    "  --augment CHAIN       torchvision's transforms as text: \"random-crop(28, padding=4)\n"
+    "                        random-horizontal-flip\"; docs/augmentation.md has them all\n"
+    "  --draws counter       where their random numbers come from: seed, epoch and sample\n"
+    "  --views N             each image so many times, with draws of its own; default 1\n";
+
+static const char amount_help[] = "\nHow much:\n"
+                                  "  --epochs N            whole epochs\n"
+                                  "  --batches N           batches, over the ends of epochs\n";
+
+void help_print_usage(void)
+{
+    puts("usage: fmnistctl [--socket PATH] [--timeout MS] [--json] VERB [OPTION...]\n"
+         "Shows, measures, draws and copies what fmnistd serves.\n");
+    for (const struct verb *v = verbs; v->name; v++)
+        printf("  %-12s %s\n", v->name, v->summary);
+    puts("\n"
+         "Before the verb or behind it:\n"
+         "      --socket PATH  the daemon's socket; default: $FMNIST_SOCKET, else\n"
+         "                     $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock if it exists, else\n"
+         "                     /run/fmnistd/fmnistd.sock\n"
+         "      --timeout MS   the longest wait for the daemon; default 30000\n"
+         "      --json         print JSON for programs, a line each time\n"
+         "  -h, --help         this text; behind a verb, the verb's options\n"
+         "  -V, --version      the versions of fmnistctl and of its client library\n"
+         "\n"
+         "Exit status: 0; 1 after a failure; 2 for wrong usage. verify has its own.");
+}
+
+void help_print(const struct verb *verb)
+{
+    printf("usage: fmnistctl %s %s[--json]%s%s\n%s.\n", verb->name,
+           verb_asks_daemon(verb) ? "[--socket PATH] [--timeout MS] " : "",
+           verb->options == OPTIONS_NONE ? "" : " [OPTION...]",
+           verb->options == OPTIONS_VERIFY ? " LEDGER..." : "", verb->summary);
+    switch (verb->options) {
+    case OPTIONS_NONE:
+        break;
+    case OPTIONS_TOP:
+        puts("\n  --once                one page of plain text, over one second\n"
+             "  --pages N             so many, one a second\n"
+             "  --json                each page as a line\n\n"
+             "Default: refreshed each second until q or Ctrl-C; plain text where standard output\n"
+             "is no terminal. Ends with the daemon (exit status 1). waits %: how much of its time\n"
+             "the stream's reader waited for a batch.");
+        return;
+    case OPTIONS_BENCH:
+        puts("\n  --no-read             do not read the images' bytes\n\n"
+             "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.");
+        break;
+    case OPTIONS_VERIFY:
+        puts(
+            "\n  --indices FILE        the list that streams have read: whole numbers with white "
+            "space\n"
+            "                        between; - for standard input. Without it, of a stream over "
+            "a\n"
+            "                        list the places are counted.\n\n"
+            "Reads what a daemon with ledger: wrote (LEDGER, LEDGER.1 and so on) and says of each\n"
+            "run and epoch whether every sample was acknowledged once, over all ranks and "
+            "resumes;\n"
+            "else which was missed or repeated. Asks no daemon. Exit status: 0; 1 where something\n"
+            "is missed, repeated or not there yet; 2 where a ledger cannot be read, or is "
+            "damaged.");
+        return;
+    case OPTIONS_DUMP:
+        puts("\n  -o, --output FILE     default fmnist.npz; - for standard output\n\n"
+             "Default: one epoch. The file holds images, labels (as --dtype, --label-dtype) and\n"
+             "indices (int64), the batches one behind the other. bfloat16, which NumPy does not\n"
+             "have, is kept as its bits in uint16.");
+        break;
+    case OPTIONS_SHOW:
+        puts("\n  -o, --output FILE     default fmnist.png; - for standard output\n"
+             "  --columns N           images in a row, 1 to 64, default 8\n\n"
+             "Default: one batch. Each image has its number in the dataset and its label below. "
+             "With\n"
+             "--augment it stands beside its original, with what was drawn for it.");
+        break;
+    case OPTIONS_EXPLAIN:
+        puts(
+            "\n  --epoch N  --step N  --row N      which image: the batch's place, and the image's "
+            "in\n"
+            "                        it; default 0\n"
+            "  -o, --output FILE     a PNG of it, beside its original; - for standard output\n\n"
+            "The image of a stream as any reader has it there, past or to come: its number in the\n"
+            "dataset, its label, and what was drawn for it.");
+        break;
+    case OPTIONS_GENERATE:
+        puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"
+             "  --train N             training images, default 60000\n"
+             "  --test N              test images, default 10000\n"
+             "  --size N              pixels of a side, 8 to 256, default 28\n"
+             "  --seed N              default 0; image i is the same for every count\n"
+             "  --raw                 plain IDX files instead of .gz\n\n"
+             "Ten clothing classes in Fashion-MNIST's order, drawn, not photographed.");
+        return;
+    }
+    if (verb->options == OPTIONS_NONE)
+        return;
+    fputs(spec_help, stdout);
+    if (verb->options != OPTIONS_EXPLAIN)
+        fputs(amount_help, stdout);
+}

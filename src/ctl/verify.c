@@ -1,0 +1,141 @@
+/* verify: what delivery ledgers say of each run. */
+#include "ctl/indices.h"
+#include "ctl/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void tell_epoch(void *data, const struct coverage_epoch *e)
+{
+    struct report *r = data;
+    if (r->in->json)
+        json_array_append_new(r->epochs, report_json_epoch(e));
+    else
+        report_print_epoch(r, e);
+}
+
+static void tell_wrong(void *data, const struct coverage_wrong *w)
+{
+    struct report *r = data;
+    if (r->in->json)
+        json_array_append_new(r->wrong, report_json_wrong(w));
+    else
+        report_print_wrong(w);
+}
+
+static void add_up(struct report *r, const struct coverage_sum *sum)
+{
+    if (!r->is_judged)
+        return;
+    r->judged++;
+    r->all.missed += sum->missed;
+    r->all.repeated += sum->repeated;
+    r->all.open += sum->open;
+    r->all.wrong += sum->wrong;
+    r->all.by_token += sum->by_token;
+    r->all.not_reached += sum->not_reached;
+}
+
+static int report_run(struct report *r, const struct lineage_run *run, uint32_t number,
+                      json_t *runs, struct err *e)
+{
+    const struct coverage_told told = {.epoch = tell_epoch, .wrong = tell_wrong, .data = r};
+    struct coverage_sum sum;
+    bool is_list = run->first->is_counted;
+    r->run = run;
+    r->is_judged = strcmp(report_open_of(run->first)->program, "fmnistctl") != 0;
+    r->samples = !is_list                                            ? ""
+                 : report_open_of(run->first)->spec.list_batch_count ? " batches of the list"
+                                                                     : " places of the list";
+    r->epochs = json_array();
+    r->wrong = json_array();
+    if (!r->in->json)
+        report_print_run(r, number);
+    int rc = coverage_check(run, &told, &sum, e);
+    add_up(r, &sum);
+    if (r->in->json && !rc) {
+        json_array_append_new(runs, report_json_run(r, &sum));
+        return 0;
+    }
+    json_decref(r->epochs);
+    json_decref(r->wrong);
+    if (!rc)
+        report_print_end(r, &sum);
+    return rc;
+}
+
+static void dump(json_t *all)
+{
+    json_dumpf(all, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(all);
+}
+
+/* Returns an exit status. */
+static int report_all(const struct invocation *in, const struct book *b, const struct lineage *l)
+{
+    struct report r = {.in = in};
+    struct err e;
+    json_t *runs = json_array();
+    uint32_t number = 0;
+    int rc = 0;
+    for (const struct lineage_run *run = l->runs; run && !rc; run = run->next)
+        if (coverage_has_any(run))
+            rc = report_run(&r, run, ++number, runs, &e);
+    if (!rc && in->json)
+        dump(report_json_result(&r, b, runs));
+    else if (!rc)
+        report_print_result(&r, b);
+    json_decref(runs);
+    if (rc) {
+        ctl_error("verify: %s", e.text);
+        return EXIT_WRONG_USAGE;
+    }
+    if (b->damaged_bytes)
+        return EXIT_WRONG_USAGE;
+    return report_is_complete(&r, b) ? EXIT_FINE : EXIT_FAILED;
+}
+
+static int read_list(const struct invocation *in, struct lineage_list *list, uint32_t **numbers,
+                     struct err *e)
+{
+    if (!in->indices)
+        return 0;
+    int rc = indices_read(in->indices, numbers, &list->count, e);
+    if (rc)
+        return err_prefix(e, rc, "--indices");
+    struct list l = {.indices = *numbers, .index_count = list->count};
+    list->indices = *numbers;
+    list_digest(&l, list->digest);
+    return 0;
+}
+
+int verb_verify(const struct invocation *in)
+{
+    struct lineage_list list = {.indices = NULL};
+    struct lineage lineage;
+    struct book book;
+    struct err e;
+    uint32_t *numbers = NULL;
+    int status = EXIT_WRONG_USAGE;
+    if (read_list(in, &list, &numbers, &e))
+        goto told;
+    if (book_read(&book, in->files, in->file_count, &e))
+        goto free_list;
+    if (lineage_make(&lineage, &book, &list, &e))
+        goto free_book;
+    status = report_all(in, &book, &lineage);
+    lineage_free(&lineage);
+    book_free(&book);
+    free(numbers);
+    return status;
+
+free_book:
+    book_free(&book);
+free_list:
+    free(numbers);
+told:
+    ctl_error("verify: %s", e.text);
+    return status;
+}
