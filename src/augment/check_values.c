@@ -186,11 +186,17 @@ static bool check_sample(const struct augment_plan *plan, const uint32_t *values
     return !c.failed;
 }
 
+int augment_check_rows(const struct augment_plan *plan, const uint32_t *values, size_t first,
+                       size_t count, struct err *e)
+{
+    for (size_t i = first; i < first + count; i++)
+        if (!check_sample(plan, values + i * plan->chain->value_count, i, e))
+            return -EINVAL;
+    return 0;
+}
+
 int augment_check_values(const struct augment_plan *plan, const uint32_t *values, size_t count,
                          struct err *e)
 {
-    for (size_t i = 0; i < count; i++, values += plan->chain->value_count)
-        if (!check_sample(plan, values, i, e))
-            return -EINVAL;
-    return 0;
+    return augment_check_rows(plan, values, 0, count, e);
 }

@@ -44,4 +44,8 @@ void augment_draw_counter(const struct augment_plan *plan, uint64_t seed, uint64
 int augment_check_values(const struct augment_plan *plan, const uint32_t *values, size_t count,
                          struct err *e);
 
+/* Of the same values the rows first .. first + count - 1. */
+int augment_check_rows(const struct augment_plan *plan, const uint32_t *values, size_t first,
+                       size_t count, struct err *e);
+
 #endif

@@ -1,6 +1,6 @@
 /* A chain of lists under one lock, the most recently used first. Linear search: there are as many
  * as streams with lists of their own, and at most INDEX_LIST_CACHE_IDLE_COUNT others. */
-#include "render/index_list_cache.h"
+#include "render/index_list_check.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,12 +22,15 @@ struct index_list_cache {
     uint64_t added;
 };
 
-static void entry_free(struct entry *n)
+/* Entries by `next`; without the lock, as long ones take a while. */
+static void free_all(struct entry *n)
 {
-    if (!n)
-        return;
-    free(n->numbers);
-    free(n);
+    for (struct entry *next; n; n = next) {
+        next = n->next;
+        assert(n->users == 0);
+        free(n->numbers);
+        free(n);
+    }
 }
 
 struct index_list_cache *index_list_cache_new(uint64_t idle_bytes)
@@ -44,11 +47,7 @@ void index_list_cache_free(struct index_list_cache *l)
 {
     if (!l)
         return;
-    for (struct entry *n = l->first, *next; n; n = next) {
-        next = n->next;
-        assert(n->users == 0);
-        entry_free(n);
-    }
+    free_all(l->first);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -78,69 +77,27 @@ const struct index_list *index_list_cache_get(struct index_list_cache *l,
     return n ? &n->list : NULL;
 }
 
-/* Lengths become ends in their place. Takes over `numbers` only where it succeeds. */
-static int make_entry(struct entry **out, const struct spec *spec, uint32_t *numbers, struct err *e)
-{
-    uint64_t index_count = spec->list_count, batch_count = spec->list_batch_count;
-    uint32_t *lengths = batch_count ? numbers + index_count : NULL;
-    struct list list = {
-        .indices = numbers,
-        .index_count = index_count,
-        .lengths = lengths,
-        .batch_count = batch_count,
-        .values = spec->list_value_count ? numbers + index_count + batch_count : NULL,
-        .value_count = spec->list_value_count,
-    };
-    uint8_t came[LIST_DIGEST_SIZE];
-    list_digest(&list, came);
-    if (memcmp(came, spec->list_digest, sizeof came) != 0)
-        return err_set(e, -EINVAL, "the list that was sent has another digest than was announced");
-    uint32_t longest, end = 0;
-    int rc = list_check_lengths(&list, &longest, e);
-    if (rc)
-        return rc;
-    struct entry *n = calloc(1, sizeof *n);
-    if (!n)
-        return err_set(e, -ENOMEM, "out of memory");
-    for (uint64_t i = 0; i < batch_count; i++)
-        lengths[i] = end += lengths[i];
-    n->list = (struct index_list){
-        .indices = numbers,
-        .index_count = index_count,
-        .ends = lengths,
-        .batch_count = batch_count,
-        .longest = longest,
-        .values = list.values,
-        .value_count = list.value_count,
-    };
-    memcpy(n->list.digest, came, LIST_DIGEST_SIZE);
-    n->numbers = numbers;
-    n->users = 1;
-    *out = n;
-    return 0;
-}
-
-int index_list_cache_add(struct index_list_cache *l, const struct spec *spec, uint32_t *numbers,
+int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
                          const struct index_list **out, struct err *e)
 {
-    struct entry *made = NULL;
-    int rc = make_entry(&made, spec, numbers, e);
-    if (rc) {
-        free(numbers);
-        return rc;
-    }
-    assert(made);
+    struct entry *made = calloc(1, sizeof *made);
+    if (!made)
+        return err_set(e, -ENOMEM, "out of memory");
+    made->list = k->list;
+    made->users = 1;
     pthread_mutex_lock(&l->lock);
     struct entry *n = use(l, made->list.digest);
     if (!n) {
         n = made;
+        n->numbers = k->numbers;
+        k->numbers = NULL;
         n->next = l->first;
         l->first = n;
         made = NULL;
     }
     l->added++;
     pthread_mutex_unlock(&l->lock);
-    entry_free(made);
+    free(made);
     *out = &n->list;
     return 0;
 }
@@ -150,8 +107,10 @@ uint64_t index_list_bytes(const struct index_list *list)
     return list_numbers(list->index_count, list->batch_count, list->value_count) * sizeof(uint32_t);
 }
 
-static void drop_idle(struct index_list_cache *l)
+/* Takes out what is idle beyond the bounds. */
+static struct entry *take_idle(struct index_list_cache *l)
 {
+    struct entry *taken = NULL;
     uint64_t kept = 0;
     unsigned count = 0;
     for (struct entry **at = &l->first; *at;) {
@@ -164,16 +123,19 @@ static void drop_idle(struct index_list_cache *l)
         }
         kept -= index_list_bytes(&n->list);
         *at = n->next;
-        entry_free(n);
+        n->next = taken;
+        taken = n;
     }
+    return taken;
 }
 
 void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes)
 {
     pthread_mutex_lock(&l->lock);
     l->idle_bytes = idle_bytes;
-    drop_idle(l);
+    struct entry *gone = take_idle(l);
     pthread_mutex_unlock(&l->lock);
+    free_all(gone);
 }
 
 void index_list_cache_put(struct index_list_cache *l, const struct index_list *list)
@@ -184,8 +146,9 @@ void index_list_cache_put(struct index_list_cache *l, const struct index_list *l
     struct entry *n = (struct entry *)list;
     assert(n->users > 0);
     n->users--;
-    drop_idle(l);
+    struct entry *gone = take_idle(l);
     pthread_mutex_unlock(&l->lock);
+    free_all(gone);
 }
 
 void index_list_cache_usage(struct index_list_cache *l, struct index_list_cache_usage *u)

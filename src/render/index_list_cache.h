@@ -27,6 +27,7 @@ struct index_list {
     const uint32_t *ends; /* [batch_count], as struct sampler has them; NULL: runs of batch_size */
     uint64_t batch_count;
     uint32_t longest;       /* of the batches; 0 where ends is NULL */
+    uint64_t largest_at;    /* the place of the first of the largest indices */
     const uint32_t *values; /* [index_count][value_count], unchecked; NULL: none */
     uint32_t value_count;
 };
@@ -41,11 +42,11 @@ void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes);
 const struct index_list *index_list_cache_get(struct index_list_cache *l,
                                               const uint8_t digest[LIST_DIGEST_SIZE]);
 
-/* Checks the spec's list, which came from elsewhere, and keeps it, or finds the same one that is
- * there. Its arrays are one piece of malloc'd memory, the indices, then the lengths, then the
- * values, which are taken over, also on failure. Give the list back with index_list_cache_put.
- * Errors: -EINVAL for another digest or lengths that are not those of the list, -ENOMEM. */
-int index_list_cache_add(struct index_list_cache *l, const struct spec *spec, uint32_t *numbers,
+/* Keeps a list of which all is checked, or finds the same one that is there. Its numbers are the
+ * cache's then. Give the list back with index_list_cache_put. Errors: -ENOMEM; then nothing is
+ * taken. */
+struct index_list_check;
+int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
                          const struct index_list **out, struct err *e);
 
 /* Accepts NULL. */

@@ -8,6 +8,7 @@
 #include "dataset/cache_format.h"
 #include "pixels/gather.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,7 @@ int render_part(const struct render_plan *r, struct render_scratch *scratch,
 {
     const struct sampler *s = &r->sampler;
     uint64_t first = sampler_batch_first(s, run->step), samples = count_samples(s, run);
+    assert(!r->unchecked_rows);
     if (!scratch_prepare(scratch, r))
         return -ENOMEM;
     struct places places = places_from(run->targets, *done);

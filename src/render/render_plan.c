@@ -2,6 +2,7 @@
 #include "render/render_plan.h"
 
 #include "augment/draw.h"
+#include "base/clock.h"
 #include "base/near.h"
 #include "render/plan_hash.h"
 
@@ -104,7 +105,7 @@ static int check_floats(const struct spec *s, const struct augment_tail *tail, s
     return 0;
 }
 
-static int check_values(const struct render_plan *r, const struct augment_plan *p, struct err *e)
+static int check_value_count(struct render_plan *r, const struct augment_plan *p, struct err *e)
 {
     const struct spec *s = &r->spec;
     uint64_t want = (uint64_t)s->views * p->chain->value_count;
@@ -116,7 +117,8 @@ static int check_values(const struct render_plan *r, const struct augment_plan *
             "list_values has %u numbers an index: want %llu, of %u views of a chain that "
             "draws %u",
             s->list_value_count, (unsigned long long)want, s->views, p->chain->value_count);
-    return augment_check_values(p, r->list->values, r->list->index_count * s->views, e);
+    r->unchecked_rows = want ? r->list->index_count * s->views : 0;
+    return 0;
 }
 
 /* Equal chains have equal text from here on. */
@@ -135,7 +137,7 @@ static int read_chain(struct render_plan *r, struct augment_plan **plan, struct 
     rc = augment_print((*plan)->chain, s->augment, e);
     if (!rc)
         rc = check_floats(s, &(*plan)->tail, e);
-    return rc ? rc : check_values(r, *plan, e);
+    return rc ? rc : check_value_count(r, *plan, e);
 }
 
 /* What a slot's images are: as the sample, until a chain says otherwise. */
@@ -166,6 +168,7 @@ static int resolve_augment(struct render_plan *r, struct err *e)
     r->final = plan->out;
     bool here = s->draws != FMNIST_DRAWS_CALLER && (plan->tail.head_count || s->views > 1);
     if (!here) {
+        r->unchecked_rows = 0; /* nothing is drawn */
         augment_plan_free(plan);
         return 0;
     }
@@ -213,7 +216,7 @@ static int take_list(struct render_plan *r, struct err *e)
         s->batch_size = l->longest;
         s->drop_last = 0;
     }
-    return list_check_indices(l->indices, l->index_count, r->split->count, e);
+    return list_check_index(l->largest_at, l->indices[l->largest_at], r->split->count, e);
 }
 
 static int check_labels(const struct spec *s, const struct dataset_split *split, struct err *e)
@@ -312,6 +315,25 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
     render_plan_hash(r);
     *out = r;
     return 0;
+}
+
+/* Rows between two looks at the clock: 100 µs at most. */
+#define CHECK_ROWS 512u
+
+int render_plan_check(struct render_plan *r, struct err *e)
+{
+    uint64_t end_ns = clock_ns() + RENDER_CHECK_NS;
+    while (r->unchecked_rows) {
+        uint64_t first = r->list->index_count * r->spec.views - r->unchecked_rows;
+        uint64_t count = r->unchecked_rows < CHECK_ROWS ? r->unchecked_rows : CHECK_ROWS;
+        int rc = augment_check_rows(r->augment, r->list->values, first, count, e);
+        if (rc)
+            return rc;
+        r->unchecked_rows -= count;
+        if (clock_ns() >= end_ns)
+            break;
+    }
+    return r->unchecked_rows == 0;
 }
 
 struct render_plan *render_plan_share(struct render_plan *r)

@@ -7,8 +7,8 @@
  * whatever the spec wants made of those. Plans that differ only in that have one `ring_id`, and
  * their streams can share a ring.
  *
- * Threads: a plan is immutable but for the count of its owners; rendering threads bring a scratch
- * each.
+ * Threads: a plan is immutable once it is checked, but for the count of its owners; rendering
+ * threads bring a scratch each.
  */
 #ifndef RENDER_RENDER_PLAN_H
 #define RENDER_RENDER_PLAN_H
@@ -38,6 +38,7 @@ struct render_plan {
     struct dataset *dataset; /* owned use */
     const struct dataset_split *split;
     const struct index_list *list; /* owned reference; NULL: the whole split */
+    uint64_t unchecked_rows;       /* of the list's values, the last ones */
     struct sampler sampler;
     struct sample_entry *entry; /* owned reference */
     bool exceeds_cache;         /* they lie so far apart that gathering them waits for the memory */
@@ -62,6 +63,12 @@ struct render_plan {
  * Owns: the caller; end with render_plan_free. */
 int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
                     struct render_caches *caches, struct err *e);
+
+/* A step, of RENDER_CHECK_NS, of checking the values that came with the list, for a plan that is
+ * nobody else's yet: all of it is checked before anything is rendered. Returns whether it is.
+ * Errors: -EINVAL, with the row, the operation, the value and what is allowed. */
+#define RENDER_CHECK_NS 1000000u
+int render_plan_check(struct render_plan *r, struct err *e);
 
 /* One more owner of the plan. Accepts NULL. */
 struct render_plan *render_plan_share(struct render_plan *r);

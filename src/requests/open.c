@@ -24,6 +24,9 @@ struct open_job {
     struct wire_open request;
     struct dataset *dataset; /* a use: a reload may remove it meanwhile */
     struct upload *upload;   /* owned; NULL: no list is to come, or it was known */
+    /* a worker's */
+    const struct index_list *list; /* a use of the one that came, until the stream has it */
+    bool resolved;                 /* the stream is there, and all that it brought is checked */
 };
 
 static struct open_job *job_of(struct session_task *t)
@@ -33,8 +36,10 @@ static struct open_job *job_of(struct session_task *t)
 
 static void free_job(struct open_job *j)
 {
+    struct render_caches *caches = j->place.services->caches;
+    index_list_cache_put(caches->index_lists, j->list);
     upload_free(j->upload);
-    render_caches_put_dataset(j->place.services->caches, j->dataset);
+    render_caches_put_dataset(caches, j->dataset);
     place_job_close(&j->place);
     free(j);
 }
@@ -60,8 +65,8 @@ static void abandon(struct session_task *t)
 
 /* ---- a worker's part ----------------------------------------------------------------------- */
 
-/* With the list that came for it, if one did. */
-static int resolve(struct open_job *j)
+/* With the list that came for it, if one did. Returns 0, STREAM_WANTS_LIST or an error. */
+static int make_stream(struct open_job *j)
 {
     struct place_job *p = &j->place;
     struct stream_options o = {
@@ -70,28 +75,41 @@ static int resolve(struct open_job *j)
         .caches = p->services->caches,
         .token = j->request.at_token ? &j->request.token : NULL,
     };
-    const struct index_list *list = NULL;
-    int rc;
-    if (j->upload) {
-        rc = upload_keep(j->upload, o.spec, o.caches->index_lists, &list, &p->err);
-        if (rc)
-            return rc;
-    }
-    rc = stream_new(&p->stream, &o, &p->limit, &p->err);
-    index_list_cache_put(o.caches->index_lists, list); /* the stream has it */
+    int rc = stream_new(&p->stream, &o, &p->limit, &p->err);
+    index_list_cache_put(o.caches->index_lists, j->list); /* the stream has it */
+    j->list = NULL;
     return rc;
+}
+
+/* A step: of checking the list that came, of making the stream, of checking what its list has
+ * beside indices. */
+static int resolve(struct open_job *j)
+{
+    struct place_job *p = &j->place;
+    struct index_list_cache *lists = p->services->caches->index_lists;
+    if (atomic_load(&p->abandoned))
+        return -ECANCELED;
+    if (!p->stream && j->upload && !j->list) {
+        int rc = upload_keep(j->upload, &j->request.spec, lists, &j->list, &p->err);
+        return rc < 0 ? rc : 0;
+    }
+    if (!p->stream)
+        return make_stream(j);
+    int rc = render_plan_check(p->stream->plan, &p->err);
+    j->resolved = rc > 0;
+    return rc < 0 ? rc : 0;
 }
 
 static enum job_result run(struct pool_job *job)
 {
     struct open_job *j = (struct open_job *)job;
     struct place_job *p = &j->place;
-    if (p->stream)
+    if (j->resolved)
         return place_find(p);
     p->rc = resolve(j);
-    if (!p->rc)
+    if (!p->rc && j->resolved)
         p->rc = place_choose_slots(p);
-    return p->rc ? JOB_DONE : place_find(p);
+    return p->rc ? JOB_DONE : JOB_AGAIN;
 }
 
 /* ---- a list that is not known -------------------------------------------------------------- */

@@ -38,6 +38,7 @@ void upload_free(struct upload *u)
 {
     if (!u)
         return;
+    index_list_check_free(u->check);
     free(u->numbers);
     free(u);
 }
@@ -86,8 +87,18 @@ ssize_t upload_receive(struct upload *u, int fd)
 int upload_keep(struct upload *u, const struct spec *spec, struct index_list_cache *lists,
                 const struct index_list **out, struct err *e)
 {
-    assert(upload_is_whole(u) && u->numbers);
-    uint32_t *numbers = u->numbers;
-    u->numbers = NULL;
-    return index_list_cache_add(lists, spec, numbers, out, e);
+    int rc = 0;
+    assert(upload_is_whole(u));
+    if (!u->check) {
+        assert(u->numbers);
+        rc = index_list_check_new(&u->check, spec, u->numbers, e);
+        if (rc)
+            return rc;
+        u->numbers = NULL;
+    }
+    rc = index_list_check_step(u->check, e);
+    if (rc <= 0)
+        return rc;
+    rc = index_list_cache_add(lists, u->check, out, e);
+    return rc ? rc : 1;
 }

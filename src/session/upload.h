@@ -10,17 +10,18 @@
 #ifndef SESSION_UPLOAD_H
 #define SESSION_UPLOAD_H
 
-#include "render/index_list_cache.h"
+#include "render/index_list_check.h"
 #include "spec/spec.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct upload {
-    uint32_t *numbers;   /* owned until upload_keep */
-    uint64_t bytes;      /* that are to come in all */
-    uint64_t have;       /* that came */
-    uint32_t frame_left; /* of the frame under way */
+    uint32_t *numbers;              /* owned until upload_keep */
+    uint64_t bytes;                 /* that are to come in all */
+    uint64_t have;                  /* that came */
+    uint32_t frame_left;            /* of the frame under way */
+    struct index_list_check *check; /* owned; NULL until upload_keep */
 };
 
 /* Makes room for a list of so many bytes. Errors: -ENOMEM. */
@@ -43,8 +44,8 @@ static inline bool upload_is_whole(const struct upload *u)
     return u->have == u->bytes;
 }
 
-/* Checks the whole list and has it kept; give it back with index_list_cache_put. Blocks: reads all
- * of it. Errors: those of index_list_cache_add. */
+/* A step of checking the whole list, which is kept then: give it back with index_list_cache_put.
+ * Returns whether it is. Errors: those of index_list_check.h and of index_list_cache_add. */
 int upload_keep(struct upload *u, const struct spec *spec, struct index_list_cache *lists,
                 const struct index_list **out, struct err *e);
 

@@ -1,6 +1,5 @@
 /* Lists kept by digest: shared, copied, and dropped only when idle and over the bound. */
-#include "render/index_list_cache.h"
-#include "support/support.h"
+#include "render/lists.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ static int add(struct index_list_cache *l, const struct list *list, const struct
         memcpy(numbers + count + batches, list->values,
                count * list->value_count * sizeof *numbers);
     list_digest(list, spec.list_digest);
-    return index_list_cache_add(l, &spec, numbers, out, e);
+    return list_keep(l, &spec, numbers, out, e);
 }
 
 static const struct index_list *must_add(struct index_list_cache *l, const struct list *list)
@@ -69,6 +68,48 @@ START_TEST(index_list_cache_add__values__kept_behind_the_ends)
 }
 END_TEST
 
+enum { LONG = 3000000, LONG_BATCH = 3 };
+
+/* A list that takes many steps is what it would be in one, and may be left between them. */
+START_TEST(index_list_check_step__long_list__many_steps_and_whole)
+{
+    struct index_list_cache *l = index_list_cache_new(0);
+    struct spec spec = {.list_count = LONG, .list_batch_count = LONG / LONG_BATCH};
+    for (int i = 0; i < 3; i++) {
+        uint32_t *numbers = malloc((LONG + LONG / LONG_BATCH) * sizeof *numbers);
+        for (uint32_t n = 0; n < LONG; n++)
+            numbers[n] = n * 2654435761u >> 12;
+        numbers[LONG - 70000] = numbers[LONG - 3] = UINT32_MAX;
+        for (uint32_t n = 0; n < LONG / LONG_BATCH; n++)
+            numbers[LONG + n] = LONG_BATCH;
+        numbers[LONG + LONG / LONG_BATCH - 1] += i == 1; /* one too many */
+        list_digest(&(struct list){numbers, LONG, numbers + LONG, LONG / LONG_BATCH, NULL, 0},
+                    spec.list_digest);
+        struct index_list_check *k;
+        const struct index_list *list;
+        struct err e;
+        int rc = 0, steps = 0;
+        ck_assert_int_eq(index_list_check_new(&k, &spec, numbers, &e), 0);
+        for (; rc == 0 && (i != 2 || steps < 2); steps++)
+            rc = index_list_check_step(k, &e);
+        ck_assert_int_ge(steps, 2);
+        ck_assert_int_eq(rc, i == 0 ? 1 : i == 1 ? -EINVAL : 0);
+        if (rc == 1) {
+            ck_assert_int_eq(index_list_cache_add(l, k, &list, &e), 0);
+            ck_assert_uint_eq(list->largest_at, LONG - 70000);
+            ck_assert_uint_eq(list->longest, LONG_BATCH);
+            uint32_t n = 0;
+            while (n < list->batch_count && list->ends[n] == LONG_BATCH * (n + 1))
+                n++;
+            ck_assert_uint_eq(n, LONG / LONG_BATCH);
+            index_list_cache_put(l, list);
+        }
+        index_list_check_free(k);
+    }
+    index_list_cache_free(l);
+}
+END_TEST
+
 START_TEST(index_list_cache_add__same_list_twice__one)
 {
     struct index_list_cache *l = index_list_cache_new(0);
@@ -103,7 +144,7 @@ START_TEST(index_list_cache_add__another_digest_or_wrong_lengths__refused_and_no
     ck_assert_ptr_nonnull(numbers);
     memcpy(numbers, indices, sizeof indices);
     const struct spec spec = {.list_count = 4, .list_digest = {1}};
-    ck_assert_int_eq(index_list_cache_add(l, &spec, numbers, &k, &e), -EINVAL);
+    ck_assert_int_eq(list_keep(l, &spec, numbers, &k, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "digest"));
     ck_assert_int_eq(add(l, &(struct list){indices, 4, few, 2, NULL, 0}, &k, &e), -EINVAL);
     ck_assert_ptr_nonnull(strstr(e.text, "list_batches"));
@@ -172,6 +213,7 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, index_list_cache_add__lengths__kept_as_ends);
     tcase_add_test(tc, index_list_cache_add__values__kept_behind_the_ends);
+    tcase_add_test(tc, index_list_check_step__long_list__many_steps_and_whole);
     tcase_add_test(tc, index_list_cache_add__same_list_twice__one);
     tcase_add_test(tc, index_list_cache_add__another_digest_or_wrong_lengths__refused_and_not_kept);
     tcase_add_test(tc, index_list_cache_put__over_the_bound__least_recent_goes);

@@ -1,5 +1,6 @@
 /* A plan's digest and identity, and the rendering of batches with and without kept samples. */
 #include "render/caches.h"
+#include "render/lists.h"
 
 #include "spec/token.h"
 
@@ -288,7 +289,7 @@ static struct spec list_spec(const uint32_t *indices, uint64_t count, const uint
     if (batches)
         memcpy(numbers + count, lengths, batches * sizeof *numbers);
     const struct index_list *list;
-    ck_assert_int_eq(index_list_cache_add(caches.index_lists, &s, numbers, &list, NULL), 0);
+    ck_assert_int_eq(list_keep(caches.index_lists, &s, numbers, &list, NULL), 0);
     index_list_cache_put(caches.index_lists, list);
     return s;
 }

@@ -5,6 +5,7 @@
 #include "feed/stream.h"
 #include "fmnist.h"
 #include "render/caches.h"
+#include "render/lists.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -292,7 +293,7 @@ static struct spec listed(uint32_t order, const struct index_list **list)
     spec.order = order;
     spec.list_count = 10;
     list_digest(&(struct list){.indices = numbers, .index_count = 10}, spec.list_digest);
-    ck_assert_int_eq(index_list_cache_add(caches.index_lists, &spec, numbers, list, &e), 0);
+    ck_assert_int_eq(list_keep(caches.index_lists, &spec, numbers, list, &e), 0);
     return spec;
 }
 

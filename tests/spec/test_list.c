@@ -88,12 +88,32 @@ START_TEST(list_digest__long_list__every_place_counts)
 }
 END_TEST
 
+/* A digest that is taken piece by piece, wherever the pieces end. */
+START_TEST(list_digester_step__every_split__the_digest)
+{
+    static const uint32_t values[] = {9, 8, 7, 6, 5, 4, 3, 2};
+    struct list lists[] = {
+        whole(), {indices, 4, NULL, 0, NULL, 0}, {indices, 4, NULL, 0, values, 2}};
+    for (size_t i = 0; i < 3; i++)
+        for (uint64_t step = 1; step < 20; step++) {
+            uint8_t want[LIST_DIGEST_SIZE], got[LIST_DIGEST_SIZE];
+            struct list_digester *d = list_digester_new(&lists[i]);
+            while (!list_digester_step(d, step))
+                ;
+            list_digester_end(d, got);
+            list_digester_free(d);
+            list_digest(&lists[i], want);
+            ck_assert_mem_eq(got, want, sizeof want);
+        }
+}
+END_TEST
+
 START_TEST(list_check__fits__accepted_with_the_longest)
 {
     struct list l = whole();
     uint32_t longest;
     struct err e;
-    ck_assert_int_eq(list_check_indices(l.indices, 4, 4, &e), 0);
+    ck_assert_int_eq(list_check_index(0, 3, 4, &e), 0);
     ck_assert_int_eq(list_check_lengths(&l, &longest, &e), 0);
     ck_assert_uint_eq(longest, 3);
     l.lengths = NULL;
@@ -109,12 +129,10 @@ static void must_say(int rc, const struct err *e, const char *text)
     ck_assert_msg(strstr(e->text, text) != NULL, "\"%s\": want \"%s\"", e->text, text);
 }
 
-START_TEST(list_check_indices__beyond_the_split__einval_with_place_and_value)
+START_TEST(list_check_index__beyond_the_split__einval_with_place_and_value)
 {
     struct err e;
-    must_say(list_check_indices(indices, 4, 3, &e), &e,
-             "list[0] is 3: the split has 3 images, 0 to 2");
-    must_say(list_check_indices(indices + 1, 3, 3, &e), &e, "list[1] is 3");
+    must_say(list_check_index(7, 3, 3, &e), &e, "list[7] is 3: the split has 3 images, 0 to 2");
 }
 END_TEST
 
@@ -147,8 +165,9 @@ int main(void)
     tcase_add_test(tc, list_digest__equal_lists_elsewhere__equal);
     tcase_add_test(tc, list_digest__anything_differs__differs);
     tcase_add_test(tc, list_digest__long_list__every_place_counts);
+    tcase_add_test(tc, list_digester_step__every_split__the_digest);
     tcase_add_test(tc, list_check__fits__accepted_with_the_longest);
-    tcase_add_test(tc, list_check_indices__beyond_the_split__einval_with_place_and_value);
+    tcase_add_test(tc, list_check_index__beyond_the_split__einval_with_place_and_value);
     tcase_add_test(tc, list_check_lengths__not_those_of_the_list__einval_with_place_and_value);
     suite_add_tcase(suite, tc);
     return support_run(suite);
