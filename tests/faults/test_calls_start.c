@@ -1,9 +1,10 @@
-/* Every allocation fails once, and from then on, while the daemon starts: it serves the right
- * bytes, or ends in order and says why.
+/* Allocations and calls of the system that fail while the daemon starts: it serves the right bytes,
+ * or ends in order and says why.
  *
- * libuv ends the process where it finds no memory to grow a table of its own; that end is allowed,
- * and counted. */
+ * libuv ends the process where it finds no memory to grow a table of its own, or epoll_ctl(2) has
+ * none; that end is allowed, and counted. */
 #include "e2e/harness.h"
+#include "faults/calls.h"
 #include "faults/faults.h"
 #include "faults/injected.h"
 
@@ -106,27 +107,25 @@ static bool is_ready_or_ended(void *data)
     return log_says(" ready: ") || has_ended(data);
 }
 
-/* An end that is in order, with a word of why. */
-static void check_end(const struct start *s, const char *where, uint64_t n)
+/* An end that is in order, with a word of why; false where it was libuv's. */
+static bool check_end(const struct start *s, const char *where)
 {
     if (WIFSIGNALED(s->status) && WTERMSIG(s->status) == SIGABRT &&
         atomic_exchange(&page->libuv_aborted, 0)) {
         aborted++;
-        return;
+        return false;
     }
     char *text = support_read(log_path, NULL);
-    ck_assert_msg(WIFEXITED(s->status) &&
-                      (WEXITSTATUS(s->status) == 1 || WEXITSTATUS(s->status) == 78) && *text,
-                  "%s start, allocation %llu: 0x%x; its log:\n%s", where, (unsigned long long)n,
+    int code = WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
+    ck_assert_msg((code == 1 || code == 69 || code == 78) && *text, "%s: 0x%x; its log:\n%s", where,
                   (unsigned)s->status, text);
     free(text);
     nftw(support_path("cache"), look_at_entry, 8, FTW_PHYS);
-    ck_assert_msg(!unfinished, "%s start, allocation %llu: leaves half a file in the cache", where,
-                  (unsigned long long)n);
-    refused++;
+    ck_assert_msg(!unfinished, "%s: leaves half a file in the cache", where);
+    return true;
 }
 
-static void check_service(struct start *s, const char *where, uint64_t n)
+static bool check_service(struct start *s, const char *where)
 {
     struct fmnist_connect_options o = {
         .size = sizeof o, .socket = socket_path, .timeout_ms = DAEMON_PATIENCE_MS};
@@ -141,47 +140,51 @@ static void check_service(struct start *s, const char *where, uint64_t n)
     fmnist_close(stream);
     fmnist_disconnect(client);
     kill(s->pid, SIGTERM);
-    ck_assert_msg(daemon_wait_until(has_ended, s), "%s start, allocation %llu: it does not end",
-                  where, (unsigned long long)n);
-    ck_assert_msg(s->status == 0, "%s start, allocation %llu: 0x%x at its end", where,
-                  (unsigned long long)n, (unsigned)s->status);
-    served++;
+    ck_assert_msg(daemon_wait_until(has_ended, s), "%s: it does not end", where);
+    ck_assert_msg(s->status == 0, "%s: 0x%x at its end", where, (unsigned)s->status);
+    return true;
 }
 
-/* One start in which these allocations fail. Returns whether there were so many. */
-static bool start_once(bool cold, uint64_t first, uint64_t last)
+/* One start in which these calls fail. Returns whether there were so many. */
+static bool start_once(const struct call_errors *c, int error, bool cold, uint64_t first,
+                       uint64_t last)
 {
-    const char *where = cold ? "cold" : "warm";
+    char where[160];
+    snprintf(where, sizeof where, "%s start, %s %llu fails with %s", cold ? "cold" : "warm",
+             c->name, (unsigned long long)first, strerror(error));
     if (cold)
         make_cold();
     struct start s = {0};
-    inject_arm(page, CALL_memory, ENOMEM, first, last);
+    inject_arm(page, c->call, error, first, last);
     unlink(log_path);
     support_write(log_path, "", 0);
     s.pid = begin_daemon();
-    ck_assert_msg(daemon_wait_until(is_ready_or_ended, &s),
-                  "%s start, allocation %llu: neither ready nor ended", where,
-                  (unsigned long long)first);
+    ck_assert_msg(daemon_wait_until(is_ready_or_ended, &s), "%s: neither ready nor ended", where);
     bool failed = inject_disarm(page) > 0;
     if (s.ended || !log_says(" ready: "))
-        check_end(&s, where, first);
+        refused += check_end(&s, where) && failed;
     else
-        check_service(&s, where, first);
+        served += check_service(&s, where) && failed;
     return failed;
+}
+
+static void forget_counts(void)
+{
+    served = refused = aborted = 0;
 }
 
 /* Brief: each of the first ones, then some. */
 static uint64_t step_behind(uint64_t n)
 {
-    return n < 20 ? 1 : fault_times(5, 1);
+    return n < 10 ? 1 : fault_times(9, 1);
 }
 
-static unsigned long start_each(bool cold)
+static unsigned long start_without_memory(bool cold)
 {
+    static const struct call_errors memory = ERRORS(memory, ENOMEM);
     unsigned long times = 0;
-    ck_assert(!start_once(cold, UINT64_MAX - 1, UINT64_MAX - 1));
-    for (uint64_t n = 0; start_once(cold, n, n); n += step_behind(n)) {
-        start_once(cold, n, UINT64_MAX);
+    for (uint64_t n = 0; start_once(&memory, ENOMEM, cold, n, n); n += step_behind(n)) {
+        start_once(&memory, ENOMEM, cold, n, UINT64_MAX);
         times += 2;
     }
     return times;
@@ -189,10 +192,34 @@ static unsigned long start_each(bool cold)
 
 START_TEST(start__any_allocation_fails__serves_or_says_why)
 {
-    unsigned long times = start_each(true) + start_each(false);
-    ck_assert_uint_gt(refused, 0);
-    ck_assert_uint_gt(served, 0);
+    forget_counts();
+    unsigned long times = start_without_memory(true) + start_without_memory(false);
+    ck_assert(refused && served);
     fault_held("an allocation fails, or all from it on, while the daemon starts", times,
+               "%u ends that say why, %u served all the same, %u ended by libuv", refused, served,
+               aborted);
+}
+END_TEST
+
+/* Brief: the first calls of each kind. */
+static unsigned long start_with_errors(const struct call_errors *c, bool cold)
+{
+    unsigned long times = 0;
+    for (const int *error = c->errors; *error; error++)
+        for (uint64_t n = 0; n < fault_times(1, 1000) && start_once(c, *error, cold, n, n); n++)
+            times++;
+    return times;
+}
+
+START_TEST(start__any_call_fails__serves_or_says_why)
+{
+    forget_counts();
+    unsigned long times = 0;
+    for (size_t i = 0; i < CALLS; i++)
+        times +=
+            start_with_errors(&call_errors[i], true) + start_with_errors(&call_errors[i], false);
+    ck_assert(refused && served);
+    fault_held("a call of the system fails while the daemon starts", times,
                "%u ends that say why, %u served all the same, %u ended by libuv", refused, served,
                aborted);
 }
@@ -200,11 +227,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("memory at the start");
-    TCase *t = tcase_create("memory at the start");
+    Suite *s = suite_create("calls at the start");
+    TCase *t = tcase_create("calls at the start");
     tcase_set_timeout(t, fault_times(300, 20000));
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, start__any_allocation_fails__serves_or_says_why);
+    tcase_add_test(t, start__any_call_fails__serves_or_says_why);
     suite_add_tcase(s, t);
     return support_run(s);
 }
