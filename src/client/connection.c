@@ -225,8 +225,11 @@ int connection_send_rest(struct connection *c, uint16_t type, const void *body, 
                 return rc;
             continue;
         }
-        if (n < 0)
+        if (n == -EPIPE || n == -ECONNRESET)
             return dead();
+        if (n < 0)
+            return fail(n == -ENOMEM || n == -ENOBUFS ? FMNIST_ENOMEM : FMNIST_EIO, "sending: %s",
+                        strerror((int)-n));
         *sent += (size_t)n;
     }
     return FMNIST_OK;

@@ -68,7 +68,9 @@ static int send_leave(struct fmnist_stream *s, enum wire_leave which)
 static void leave_ring(struct fmnist_stream *s)
 {
     ring_view_close(&s->left);
-    send_leave(s, WIRE_LEAVE_OLD); /* a daemon that is gone is the next call's to tell */
+    /* Half a frame cannot be taken up again. A daemon that is gone is the next call's to tell. */
+    if (send_leave(s, WIRE_LEAVE_OLD))
+        connection_close(&s->connection);
 }
 
 /* Neighbours kept us waiting, so there is a ring of our own from batch `at` on. */

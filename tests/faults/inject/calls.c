@@ -220,6 +220,25 @@ static struct msghdr shorter(const struct msghdr *m, size_t most, struct iovec p
     return s;
 }
 
+/* A peer that is gone stays gone. */
+static ssize_t refuse(int fd)
+{
+    int error = atomic_load(&inject_page()->error);
+    if (error == EPIPE || error == ECONNRESET)
+        shutdown(fd, SHUT_RDWR);
+    errno = error;
+    return -1;
+}
+
+static size_t bytes_of(const struct msghdr *m)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < m->msg_iovlen; i++)
+        bytes += m->msg_iov[i].iov_len;
+    return bytes;
+}
+
+/* The eight bytes of a KICK are sent together or not at all: they have one buffer in the kernel. */
 SHOWN ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
     static __typeof__(&sendmsg) behind;
@@ -228,10 +247,10 @@ SHOWN ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
     if (!page_hits(CALL_sendmsg))
         return behind(fd, m, flags);
     uint32_t most = atomic_load(&inject_page()->cut);
-    if (!most) {
-        errno = atomic_load(&inject_page()->error);
-        return -1;
-    }
+    if (!most)
+        return refuse(fd);
+    if (bytes_of(m) <= 8)
+        return behind(fd, m, flags);
     struct iovec parts[8];
     struct msghdr s = shorter(m, most, parts);
     return behind(fd, &s, flags);
@@ -245,10 +264,8 @@ SHOWN ssize_t recvmsg(int fd, struct msghdr *m, int flags)
     if (!page_hits(CALL_recvmsg))
         return behind(fd, m, flags);
     uint32_t most = atomic_load(&inject_page()->cut);
-    if (!most) {
-        errno = atomic_load(&inject_page()->error);
-        return -1;
-    }
+    if (!most)
+        return refuse(fd);
     struct iovec parts[8];
     struct msghdr s = shorter(m, most, parts);
     ssize_t n = behind(fd, &s, flags);
