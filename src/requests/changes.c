@@ -62,8 +62,9 @@ static void tell_restart(FILE *out, const char *key, bool same)
         fprintf(out, "%s: needs a restart\n", key);
 }
 
-static void tell_datasets(FILE *out, const struct config *before, const struct config *after)
+static void tell_datasets(FILE *out, const struct changes_side *b, const struct changes_side *a)
 {
+    const struct config *before = b->config, *after = a->config;
     for (uint32_t i = 0; i < after->dataset_count; i++) {
         const struct dataset_source *s = &after->datasets[i];
         int old = changes_find(before, s->name);
@@ -72,22 +73,25 @@ static void tell_datasets(FILE *out, const struct config *before, const struct c
         else if (!changes_same_source(s, &before->datasets[old]))
             fprintf(out, "dataset \"%s\": opened anew; its streams go on with the old one\n",
                     s->name);
+        else if (b->datasets[old] != a->datasets[i])
+            fprintf(out, "dataset \"%s\": opened anew; its cache file was not whole any more\n",
+                    s->name);
     }
     for (uint32_t i = 0; i < before->dataset_count; i++)
         if (changes_find(after, before->datasets[i].name) < 0)
             fprintf(out, "dataset \"%s\": removed; its streams go on\n", before->datasets[i].name);
 }
 
-char *changes_tell(const struct config *before, uint32_t workers_before, const struct config *after,
-                   uint32_t workers_after)
+char *changes_tell(const struct changes_side *b, const struct changes_side *a)
 {
+    const struct config *before = b->config, *after = a->config;
     const struct config_limits *old = &before->limits, *new = &after->limits;
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    tell_number(out, "workers", workers_before, workers_after);
+    tell_number(out, "workers", b->workers, a->workers);
     tell_ring(out, before->ring_bytes, after->ring_bytes);
     tell_number(out, "sample_store", before->sample_cache_bytes, after->sample_cache_bytes);
     tell_number(out, "limits.clients", old->clients, new->clients);
@@ -99,7 +103,7 @@ char *changes_tell(const struct config *before, uint32_t workers_before, const s
     tell_number(out, "limits.handshake_ms", old->handshake_ms, new->handshake_ms);
     if (before->log_level != after->log_level)
         fputs("log_level: changed\n", out);
-    tell_datasets(out, before, after);
+    tell_datasets(out, b, a);
     tell_restart(out, "socket", same_text(before->socket, after->socket));
     tell_restart(out, "socket_mode", before->socket_mode == after->socket_mode);
     tell_restart(out, "cache", same_text(before->cache, after->cache));

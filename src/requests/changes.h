@@ -10,9 +10,14 @@ int changes_find(const struct config *c, const char *name);
 /* Whether two entries name the same files in the same way. */
 bool changes_same_source(const struct dataset_source *a, const struct dataset_source *b);
 
-/* A line for each difference, malloc'd; NULL when out of memory. The numbers of workers are those
- * that `auto` came to. */
-char *changes_tell(const struct config *before, uint32_t workers_before, const struct config *after,
-                   uint32_t workers_after);
+/* One side of a reload. */
+struct changes_side {
+    const struct config *config;
+    uint32_t workers;                /* what `auto` came to */
+    struct dataset *const *datasets; /* opened, in the config's order */
+};
+
+/* A line for each difference, malloc'd; NULL when out of memory. */
+char *changes_tell(const struct changes_side *before, const struct changes_side *after);
 
 #endif

@@ -61,8 +61,11 @@ static int prepare(struct reload_job *j, const _Atomic bool *cancel)
     rc = open_datasets(j, cancel);
     if (rc)
         return rc;
-    j->text = changes_tell(r->config, pool_worker_count(r->services->pool), &j->config,
-                           pool_workers_for(j->config.workers));
+    struct changes_side before = {r->config, pool_worker_count(r->services->pool),
+                                  r->catalog->datasets};
+    struct changes_side after = {&j->config, pool_workers_for(j->config.workers),
+                                 j->catalog.datasets};
+    j->text = changes_tell(&before, &after);
     return j->text ? 0 : err_set(&j->err, -ENOMEM, "out of memory");
 }
 

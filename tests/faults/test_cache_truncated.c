@@ -161,7 +161,10 @@ static uint64_t run_round(unsigned round, uint64_t *random)
     struct fmnist_spec spec = hurt_spec(0);
     must_be(fmnist_open(other, &spec, NULL, &stream), FMNIST_EIO, "an open", __FILE__, __LINE__);
     ck_assert_ptr_nonnull(strstr(fmnist_error(), hurt));
-    must(fmnist_reload(other, NULL));
+    char *text;
+    must(fmnist_reload(other, &text));
+    ck_assert_ptr_nonnull(strstr(text, "dataset \"hurt\": opened anew"));
+    free(text);
     stream = open_stream(other, &spec);
     for (int i = 0; i < 20; i++)
         ck_assert(read_one(stream));

@@ -8,6 +8,8 @@
 
 static struct dataset_source sources[2], others[2];
 static struct config before, after;
+/* Only compared. */
+static struct dataset opened[3], *served[2] = {&opened[0], &opened[1]}, *serves[2];
 static char socket_path[] = "/s", other_path[] = "/t";
 
 static void setup(void)
@@ -18,13 +20,20 @@ static void setup(void)
     before = (struct config){.socket = socket_path, .datasets = sources, .dataset_count = 2};
     after = before;
     after.datasets = others;
+    memcpy(serves, served, sizeof serves);
+}
+
+static void check_workers(uint32_t workers, const char *want)
+{
+    char *text = changes_tell(&(struct changes_side){&before, 2, served},
+                              &(struct changes_side){&after, workers, serves});
+    ck_assert_str_eq(text, want);
+    free(text);
 }
 
 static void check(const char *want)
 {
-    char *text = changes_tell(&before, 2, &after, 2);
-    ck_assert_str_eq(text, want);
-    free(text);
+    check_workers(2, want);
 }
 
 START_TEST(changes__none__said)
@@ -44,9 +53,7 @@ END_TEST
 
 START_TEST(changes__workers__by_what_auto_comes_to)
 {
-    char *text = changes_tell(&before, 2, &after, 3);
-    ck_assert_str_eq(text, "workers: 2 -> 3\n");
-    free(text);
+    check_workers(3, "workers: 2 -> 3\n");
 }
 END_TEST
 
@@ -57,6 +64,13 @@ START_TEST(changes__datasets__added_removed_and_changed)
     check("dataset \"a\": opened anew; its streams go on with the old one\n"
           "dataset \"c\": added\n"
           "dataset \"b\": removed; its streams go on\n");
+}
+END_TEST
+
+START_TEST(changes__dataset_that_was_not_whole__said)
+{
+    serves[1] = &opened[2];
+    check("dataset \"b\": opened anew; its cache file was not whole any more\n");
 }
 END_TEST
 
@@ -100,6 +114,7 @@ int main(void)
     tcase_add_test(tc, changes__numbers__old_and_new);
     tcase_add_test(tc, changes__workers__by_what_auto_comes_to);
     tcase_add_test(tc, changes__datasets__added_removed_and_changed);
+    tcase_add_test(tc, changes__dataset_that_was_not_whole__said);
     tcase_add_test(tc, changes__what_needs_a_restart__said);
     tcase_add_test(tc, changes_same_source__each_field__differs);
     suite_add_tcase(suite, tc);
