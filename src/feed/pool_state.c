@@ -39,15 +39,34 @@ void pool_unlock(struct pool *p) UNGUARDED
     carry_out(p, &e);
 }
 
-void pool_sleep(struct pool *p)
+/* Whoever sleeps with the lock given up would leave it to somebody who may never come. */
+static bool owes_something(const struct pool *p) REQUIRES(feed_lock)
 {
     const struct effects *e = &p->scheduler.effects;
-    if (e->wake || e->notify || e->left || e->reap) {
-        pool_unlock(p);
-        pool_lock(p);
+    return e->wake || e->notify || e->left || e->reap || e->forgotten;
+}
+
+static void pay(struct pool *p) REQUIRES(feed_lock)
+{
+    pool_unlock(p);
+    pool_lock(p);
+}
+
+void pool_sleep(struct pool *p)
+{
+    if (owes_something(p)) {
+        pay(p);
         return;
     }
     p->scheduler.sleeping++;
     pthread_cond_wait(&p->work, &p->mutex);
     p->scheduler.sleeping--;
+}
+
+void pool_await_ended(struct pool *p)
+{
+    if (owes_something(p))
+        pay(p);
+    else
+        pthread_cond_wait(&p->ended, &p->mutex);
 }

@@ -44,7 +44,11 @@ void pool_lock(struct pool *p) ACQUIRES(feed_lock);
 /* And does what was collected under the lock. */
 void pool_unlock(struct pool *p) RELEASES(feed_lock);
 
-/* Until there may be something to do. Gives the lock up meanwhile. */
+/* Until there may be something to do. Gives the lock up meanwhile, and then does what was collected
+ * under it. */
 void pool_sleep(struct pool *p) REQUIRES(feed_lock);
+
+/* The reaper's: until a stream may have ended. */
+void pool_await_ended(struct pool *p) REQUIRES(feed_lock);
 
 #endif

@@ -28,7 +28,7 @@ static void *reap(void *data) UNGUARDED
         else if (p->reaper_ends)
             break;
         else
-            pthread_cond_wait(&p->ended, &p->mutex);
+            pool_await_ended(p);
     }
     pool_unlock(p);
     return NULL;

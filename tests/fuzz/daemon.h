@@ -151,8 +151,11 @@ static inline bool here_is_busy(void)
 static inline void here_settle(void)
 {
     here_run();
-    while (here_is_busy())
-        uv_run(&here.loop, UV_RUN_ONCE);
+    /* A round that waits may have what is awaited in its timers, and then waits for nothing. */
+    while (here_is_busy()) {
+        usleep(20);
+        uv_run(&here.loop, UV_RUN_NOWAIT);
+    }
     here_run();
 }
 

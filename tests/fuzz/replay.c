@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void run_file(const char *path)
 {
@@ -82,10 +83,14 @@ int main(int argc, char **argv)
     int before = count_descriptors();
     run_folder(folder);
     int after = count_descriptors();
-    if (after != before)
+    for (int i = 0; after > before && i < 5000; i++) { /* a thread may have some to close still */
+        usleep(1000);
+        after = count_descriptors();
+    }
+    if (after > before)
         fprintf(stderr, "descriptors: %d before, %d after\n", before, after);
     /* As scripts/run-tests reads it. */
-    printf("%d%%: Checks: %d, Failures: %d, Errors: 0\n", after == before ? 100 : 99, count,
-           after != before);
-    return after != before;
+    printf("%d%%: Checks: %d, Failures: %d, Errors: 0\n", after <= before ? 100 : 99, count,
+           after > before);
+    return after > before;
 }
