@@ -105,19 +105,22 @@ static bool can_begin(const struct stream *s) REQUIRES(feed_lock)
            (s->paused_count || s->chunk_count < STREAM_CHUNKS_MAX);
 }
 
-struct consumer *scheduler_next(struct scheduler *k)
+struct consumer *scheduler_next(struct scheduler *k, uint64_t now_ns)
 {
     struct consumer *best = NULL;
     for (const struct stream *s = k->runnable; s; s = s->next_runnable)
         for (struct consumer *r = s->consumers; r; r = r->next)
-            if (can_begin(s) && (!best || comes_before(r, best)))
+            if (can_begin(s) && (!best || comes_before(r, best)) &&
+                users_may_serve(&k->users, r->user, k->workers, now_ns))
                 best = r;
     return best;
 }
 
-struct pool_job *scheduler_take_job(struct scheduler *k)
+struct pool_job *scheduler_take_job(struct scheduler *k, uint64_t now_ns)
 {
-    return k->users.waiting ? users_take_job(&k->users, scheduler_next(k)) : NULL;
+    if (k->users.waiting == 0)
+        return NULL;
+    return users_take_job(&k->users, scheduler_next(k, now_ns), k->workers, now_ns);
 }
 
 void scheduler_fail(struct scheduler *k, struct stream *s, int rc)

@@ -56,12 +56,12 @@ void scheduler_writable(struct scheduler *k, struct consumer *r, uint64_t now_ns
 struct consumer *scheduler_take_event(struct scheduler *k) REQUIRES(feed_lock);
 
 /* The job that a worker does next; NULL: there is none, or a stream comes before it. */
-struct pool_job *scheduler_take_job(struct scheduler *k) REQUIRES(feed_lock);
+struct pool_job *scheduler_take_job(struct scheduler *k, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* The consumer for whose sake a stream is served next: one of a runnable stream that has a place
  * for another chunk, the user that has had the least time, and its consumer that has. NULL: none.
  */
-struct consumer *scheduler_next(struct scheduler *k) REQUIRES(feed_lock);
+struct consumer *scheduler_next(struct scheduler *k, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* Takes the effects so far. */
 struct effects scheduler_take_effects(struct scheduler *k) REQUIRES(feed_lock);

@@ -7,7 +7,7 @@
 
 bool turn_begin(struct turn *t, struct scheduler *k, uint64_t now_ns)
 {
-    struct consumer *r = scheduler_next(k);
+    struct consumer *r = scheduler_next(k, now_ns);
     if (!r)
         return false;
     struct stream *s = r->stream;
@@ -289,6 +289,7 @@ struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
     /* Another worker may have parked it, who knew nothing of what is to be sent now. */
     if (s->is_inline && !t->left)
         scheduler_enlist(k, s);
+    user_served(t->user, now_ns);
     scheduler_drop_use(k, s);
     return (struct step){.kind = STEP_END};
 }

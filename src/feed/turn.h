@@ -27,7 +27,7 @@
 /* One worker at one stream, of which it holds a use. */
 struct turn {
     struct stream *stream;
-    const struct user *user; /* for whose sake */
+    struct user *user; /* for whose sake; a use of the stream's keeps it */
     uint64_t end_ns;
     bool begun;     /* it has had its first step */
     bool published; /* batches that nobody has been woken for */

@@ -74,10 +74,29 @@ void users_wake(const struct users *all, struct user *u)
         u->vtime_ns = all->vtime_ns - USER_CREDIT_NS;
 }
 
-void users_serve(struct users *all, const struct user *u)
+bool users_may_serve(const struct users *all, const struct user *u, uint32_t workers,
+                     uint64_t now_ns)
 {
+    if (workers <= 1 || u->workers + 1 < workers)
+        return true;
+    for (const struct user *other = all->first; other; other = other->next)
+        if (other != u && (other->workers || other->served_ns + USER_LINGER_NS > now_ns))
+            return false;
+    return true;
+}
+
+void users_serve(struct users *all, struct user *u)
+{
+    u->workers++;
     if (u->vtime_ns > all->vtime_ns)
         all->vtime_ns = u->vtime_ns;
+}
+
+void user_served(struct user *u, uint64_t now_ns)
+{
+    assert(u->workers > 0);
+    u->workers--;
+    u->served_ns = now_ns;
 }
 
 /* ---- they come and go ---------------------------------------------------------------------- */
@@ -138,21 +157,23 @@ void users_put_job(struct users *all, struct user *u, struct pool_job *job)
     all->waiting++;
 }
 
-static struct user *next_with_job(struct users *all) REQUIRES(feed_lock)
+static struct user *next_with_job(struct users *all, uint32_t workers, uint64_t now_ns)
+    REQUIRES(feed_lock)
 {
     struct user *best = NULL;
     for (struct user *u = all->first; u; u = u->next)
-        if (!jobs_are_empty(&u->jobs) && (!best || u->vtime_ns < best->vtime_ns))
+        if (!jobs_are_empty(&u->jobs) && (!best || u->vtime_ns < best->vtime_ns) &&
+            users_may_serve(all, u, workers, now_ns))
             best = u;
     return best;
 }
 
-struct pool_job *users_take_job(struct users *all, const struct consumer *rival)
+struct pool_job *users_take_job(struct users *all, const struct consumer *rival, uint32_t workers,
+                                uint64_t now_ns)
 {
-    if (all->waiting == 0)
+    struct user *u = next_with_job(all, workers, now_ns);
+    if (!u)
         return NULL;
-    struct user *u = next_with_job(all);
-    assert(u);
     if (rival && (rival->user == u ? u->owed_ns > 0 : rival->user->vtime_ns < u->vtime_ns))
         return NULL;
     users_serve(all, u);
@@ -160,9 +181,11 @@ struct pool_job *users_take_job(struct users *all, const struct consumer *rival)
     return jobs_take(&u->jobs);
 }
 
-bool users_end_step(struct users *all, struct pool_job *job, enum job_result result, uint64_t ns)
+bool users_end_step(struct users *all, struct pool_job *job, enum job_result result, uint64_t ns,
+                    uint64_t now_ns)
 {
     struct user *u = job->user;
+    user_served(u, now_ns);
     user_bill(u, ns);
     u->owed_ns = ns;
     if (result == JOB_DONE) {

@@ -32,6 +32,11 @@
  * it, one whose ring is never full gets the share of two that are woken for each turn. */
 #define USER_CREDIT_NS 1000000u
 
+/* One that was served so lately is about to come back: of several workers, one is not another
+ * user's meanwhile. A reader has batches for a moment only, and would wait for all of a step else.
+ */
+#define USER_LINGER_NS 10000000u
+
 struct consumer;
 struct stream;
 
@@ -42,7 +47,9 @@ struct user {
     unsigned uses GUARDED_BY(feed_lock);          /* accounts, jobs, consumers, rings */
     uint64_t vtime_ns GUARDED_BY(feed_lock);      /* workers' time for it */
     uint64_t turn_vtime_ns GUARDED_BY(feed_lock); /* of its consumer that was served last */
-    uint64_t owed_ns GUARDED_BY(feed_lock); /* that its streams may have before its next job */
+    uint64_t owed_ns GUARDED_BY(feed_lock);   /* that its streams may have before its next job */
+    uint32_t workers GUARDED_BY(feed_lock);   /* that are at something of its */
+    uint64_t served_ns GUARDED_BY(feed_lock); /* when the last of them was done */
     struct job_queue jobs GUARDED_BY(feed_lock);
     struct job_queue blocked GUARDED_BY(feed_lock);   /* until memory of it is freed */
     struct consumer *consumers GUARDED_BY(feed_lock); /* that sit, by next_of_user */
@@ -106,19 +113,26 @@ void users_drop(struct users *all, struct user *u) REQUIRES(feed_lock);
  * others' cost. */
 void users_wake(const struct users *all, struct user *u) REQUIRES(feed_lock);
 
-/* It is served now. */
-void users_serve(struct users *all, const struct user *u) REQUIRES(feed_lock);
+/* Whether one of so many workers may be at something of its now: not the last one, while others
+ * were served lately. */
+bool users_may_serve(const struct users *all, const struct user *u, uint32_t workers,
+                     uint64_t now_ns) REQUIRES(feed_lock);
+
+/* A worker is at something of its, and is no more. */
+void users_serve(struct users *all, struct user *u) REQUIRES(feed_lock);
+void user_served(struct user *u, uint64_t now_ns) REQUIRES(feed_lock);
 
 /* The job waits for a worker, behind those of its user. */
 void users_put_job(struct users *all, struct user *u, struct pool_job *job) REQUIRES(feed_lock);
 
-/* The job that is next; NULL: none, or `rival` (may be NULL) comes before it. */
-struct pool_job *users_take_job(struct users *all, const struct consumer *rival)
-    REQUIRES(feed_lock);
+/* The job that is next for one of so many workers; NULL: none, or `rival` (may be NULL) comes
+ * before it. */
+struct pool_job *users_take_job(struct users *all, const struct consumer *rival, uint32_t workers,
+                                uint64_t now_ns) REQUIRES(feed_lock);
 
-/* A step of the job took so long. Returns whether that was all of it. */
-bool users_end_step(struct users *all, struct pool_job *job, enum job_result result, uint64_t ns)
-    REQUIRES(feed_lock);
+/* A step of the job, which took so long, is done now. Returns whether that was all of it. */
+bool users_end_step(struct users *all, struct pool_job *job, enum job_result result, uint64_t ns,
+                    uint64_t now_ns) REQUIRES(feed_lock);
 
 /* Memory of a ring of its is gone, which took so long. */
 void users_end_freeing(struct users *all, struct user *u, uint64_t bytes, uint64_t ns)

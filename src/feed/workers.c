@@ -16,10 +16,14 @@ static void run_job(struct pool *p, struct pool_job *job, uint64_t now_ns) REQUI
 {
     pool_unlock(p);
     enum job_result result = job->run(job);
-    uint64_t took_ns = clock_ns() - now_ns;
+    uint64_t end_ns = clock_ns();
     pool_lock(p);
-    if (!users_end_step(&p->scheduler.users, job, result, took_ns))
+    if (!users_end_step(&p->scheduler.users, job, result, end_ns - now_ns, end_ns)) {
+        /* Others may not have been for a worker that sleeps, when it looked. */
+        if (p->scheduler.users.waiting > 1)
+            scheduler_wake_worker(&p->scheduler);
         return;
+    }
     jobs_put(&p->finished, job);
     p->scheduler.effects.notify = true;
 }
@@ -48,7 +52,7 @@ static void *work(void *data)
     while (self->index < p->scheduler.workers) {
         struct turn turn;
         uint64_t now_ns = clock_ns();
-        struct pool_job *job = scheduler_take_job(&p->scheduler);
+        struct pool_job *job = scheduler_take_job(&p->scheduler, now_ns);
         if (job)
             run_job(p, job, now_ns);
         else if (turn_begin(&turn, &p->scheduler, now_ns))

@@ -315,6 +315,12 @@ const void *sample_entry_get(struct sample_entry *entry, uint32_t index, void *s
     return sample;
 }
 
+bool sample_entry_lacks(const struct sample_entry *entry, uint32_t index)
+{
+    return index < entry->kept &&
+           atomic_load_explicit(&entry->states[index], memory_order_relaxed) != SAMPLE_READY;
+}
+
 static bool is_ready(const struct sample_entry *entry, uint32_t index)
 {
     return index < entry->kept &&

@@ -51,6 +51,9 @@ size_t sample_entry_scratch_bytes(const struct sample_entry *entry);
  * sample_entry_scratch_bytes. Returned memory: immutable as long as the entry is held. */
 const void *sample_entry_get(struct sample_entry *entry, uint32_t index, void *scratch);
 
+/* Whether that fills a sample in, unless another worker does. */
+bool sample_entry_lacks(const struct sample_entry *entry, uint32_t index);
+
 /* Begins to read the images that sample_entry_get or sample_entry_render of these would need: those
  * that are not kept yet, of a split that memory does not hold. Blocks: as prefetch_images. */
 void sample_entry_prefetch(const struct sample_entry *entry, struct prefetcher *f,

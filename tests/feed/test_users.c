@@ -48,11 +48,11 @@ static void give_back_all(void)
 /* What a worker does next: a step of a job, which takes job_ns and says `result`, or a turn. */
 static struct stream *work(uint64_t job_ns, enum job_result result)
 {
-    struct pool_job *job = scheduler_take_job(&rig.k);
+    struct pool_job *job = scheduler_take_job(&rig.k, rig.now_ns);
     if (!job)
         return rig_turn();
     rig.now_ns += job_ns;
-    users_end_step(&rig.k.users, job, result, job_ns);
+    users_end_step(&rig.k.users, job, result, job_ns, rig.now_ns);
     rig_unlock();
     return NULL;
 }
@@ -205,6 +205,36 @@ START_TEST(time__ring_of_two_users__each_pays_its_part)
 }
 END_TEST
 
+/* Of two workers one is not for the storm while somebody else reads. */
+START_TEST(time__another_user_was_served_lately__one_worker_is_left_for_it)
+{
+    struct consumer *r = open_for(other, 0);
+    rig.k.workers = 2;
+    ck_assert_ptr_eq(rig_turn(), r->stream); /* and the ring is full */
+    ck_assert_ptr_null(rig_turn());
+    struct pool_job second = {0};
+    rig_put_job(rig.user);
+    users_put_job(&rig.k.users, rig.user, &second);
+    uint64_t served_ns = rig.now_ns;
+    struct pool_job *job = scheduler_take_job(&rig.k, rig.now_ns);
+    ck_assert_ptr_nonnull(job);
+    ck_assert_ptr_null(scheduler_take_job(&rig.k, rig.now_ns));
+    give_back_all();
+    struct turn t;
+    ck_assert(turn_begin(&t, &rig.k, rig.now_ns));
+    ck_assert_ptr_eq(t.stream, r->stream);
+    for (struct step step; (step = rig_next(&t)).kind != STEP_END;)
+        rig_finish(&t, &step);
+    ck_assert_uint_eq(other->served_ns, served_ns);
+    rig.now_ns = served_ns + USER_LINGER_NS - 1;
+    ck_assert_ptr_null(scheduler_take_job(&rig.k, rig.now_ns));
+    rig.now_ns++;
+    ck_assert_ptr_eq(scheduler_take_job(&rig.k, rig.now_ns), &second);
+    users_end_step(&rig.k.users, job, JOB_DONE, 0, rig.now_ns);
+    users_end_step(&rig.k.users, &second, JOB_DONE, 0, rig.now_ns);
+}
+END_TEST
+
 /* A consumer that leaves in the midst of a step pays for it. */
 START_TEST(time__leaves_in_a_step__pays)
 {
@@ -343,6 +373,7 @@ int main(void)
     tcase_add_test(tc, time__job_alone__goes_on_at_once);
     tcase_add_test(tc, time__leaves_and_comes_back__owes_still);
     tcase_add_test(tc, time__ring_of_two_users__each_pays_its_part);
+    tcase_add_test(tc, time__another_user_was_served_lately__one_worker_is_left_for_it);
     tcase_add_test(tc, time__leaves_in_a_step__pays);
     tcase_add_test(tc, ring__many_claims__up_to_the_limit);
     tcase_add_test(tc, ring__larger_than_everything__refused);
