@@ -108,29 +108,19 @@ void fault_point(const char *name)
 
 static const char *half_of(unsigned type)
 {
-    return type == HELLO   ? "half of HELLO"
-           : type == OPEN  ? "half of OPEN"
-           : type == LIST  ? "half of LIST"
-           : type == LEAVE ? "half of LEAVE"
-           : type == KICK  ? "half of KICK"
-                           : NULL;
+    static const char *const names[] = {
+        "half of HELLO", "", "", "half of OPEN", "half of KICK", "half of LEAVE", "half of LIST"};
+    return type >= HELLO && type <= LIST ? names[type - HELLO] : NULL;
 }
 
-/* Half of the bytes, of one or two parts. */
-static struct msghdr halve(const struct msghdr *m, struct iovec parts[2])
+/* The first parts of a message, and half of the last one of these. */
+static struct msghdr halve(const struct msghdr *m, size_t count, struct iovec parts[2])
 {
     struct msghdr half = *m;
-    size_t total = 0;
-    for (size_t i = 0; i < m->msg_iovlen && i < 2; i++) {
-        parts[i] = m->msg_iov[i];
-        total += parts[i].iov_len;
-    }
-    size_t left = total / 2;
-    for (size_t i = 0; i < m->msg_iovlen && i < 2; i++) {
-        parts[i].iov_len = parts[i].iov_len < left ? parts[i].iov_len : left;
-        left -= parts[i].iov_len;
-    }
+    memcpy(parts, m->msg_iov, count * sizeof *parts);
+    parts[count - 1].iov_len /= 2;
     half.msg_iov = parts;
+    half.msg_iovlen = count;
     return half;
 }
 
@@ -146,7 +136,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
     if (!is_place(name))
         return syscall(SYS_sendmsg, fd, m, flags);
     struct iovec parts[2];
-    struct msghdr half = halve(m, parts);
+    struct msghdr half = halve(m, m->msg_iovlen, parts);
     ssize_t n = syscall(SYS_sendmsg, fd, &half, flags);
     fault_point(name);
     return n;
@@ -158,7 +148,7 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
     if (!is_body || !is_place("half of BATCH"))
         return syscall(SYS_recvmsg, fd, m, flags);
     struct iovec parts[2];
-    struct msghdr half = halve(m, parts);
+    struct msghdr half = halve(m, 1, parts);
     ssize_t n = syscall(SYS_recvmsg, fd, &half, flags);
     m->msg_flags = half.msg_flags;
     fault_point("half of BATCH");
