@@ -11,7 +11,6 @@
 
 enum { BUCKETS = 256, BATCH = 8, BEFORE = 0, DURING = 1, AFTER = 2 };
 
-#define SHARE_MIN  0.005 /* of its rate before: it goes on */
 #define USER_BYTES (UINT64_C(32) << 20)
 #define SLACK      (UINT64_C(96) << 20) /* of the daemon's own, of jobs under way, of sockets */
 
@@ -228,7 +227,9 @@ static void attack(const char *what, hostile *act)
     int status = other_wait(&bob);
     ck_assert_msg(status == 0, "%s: the good client ended with %d: %s", what, status, good->wrong);
     ck_assert_msg(atomic_load(&good->tries) > 0, "%s: nothing was done", what);
-    ck_assert_msg(during > SHARE_MIN * before, "%s: %.0f batches/s of %.0f", what, during, before);
+    /* A second of a busy machine says that it goes on; minutes say how fast. */
+    double share_min = fault_times(2, 40) / 100.0;
+    ck_assert_msg(during > share_min * before, "%s: %.0f batches/s of %.0f", what, during, before);
     ck_assert_msg(most < before_bytes + USER_BYTES + SLACK, "%s: %llu bytes, %llu before", what,
                   (unsigned long long)most, (unsigned long long)before_bytes);
     fault_held(what, atomic_load(&good->tries),
