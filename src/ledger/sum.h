@@ -33,6 +33,10 @@ static inline uint64_t ledger_batch_sum(uint64_t number, const uint32_t *indices
 {
     const uint64_t begin = number * LEDGER_SUM_PRIME + count, words = count / 2 + count % 2;
     uint64_t a = begin, b = begin + 1, c = begin + 2, d = begin + 3, sum = 0, j = 0;
+    if (words == 1) { /* of batches that small there are millions a second */
+        a = ledger_sum_mix(a, ledger_sum_word(indices, count, 0));
+        return a ^ a >> 29;
+    }
     for (; words - j >= 4; j += 4) {
         a = ledger_sum_mix(a, ledger_sum_word(indices, count, j));
         b = ledger_sum_mix(b, ledger_sum_word(indices, count, j + 1));
