@@ -35,7 +35,7 @@ static inline struct disk_file *disk_file(struct disk *d, ino_t file)
             return &d->files[i];
     ck_assert_uint_lt(d->file_count, FILES_MAX);
     struct disk_file *f = &d->files[d->file_count++];
-    *f = (struct disk_file){.file = file};
+    *f = (struct disk_file){.file = file, .bytes = malloc(1)};
     return f;
 }
 
@@ -91,6 +91,7 @@ static inline void disk_read(struct disk *d, const char *folder)
         uint8_t *bytes = support_read(
             support_path("%s/%s", folder + strlen(support_dir()) + 1, entry->d_name), &size);
         give_name(d, entry->d_name, entry->d_ino);
+        free(disk_file(d, entry->d_ino)->bytes);
         *disk_file(d, entry->d_ino) = (struct disk_file){entry->d_ino, bytes, size};
     }
     if (dir)
