@@ -61,6 +61,10 @@ void augment_plan_free(struct augment_plan *plan);
 void augment_shape_after(const struct augment_op *op, const uint32_t *values,
                          struct augment_shape *s);
 
+/* About what one picture's way through the head takes of a CPU, with every picture in it as large
+ * as the largest: an estimate, the same everywhere. */
+uint64_t augment_work_ns(const struct augment_plan *plan);
+
 /* Bytes of one sample behind the head: planar, uint8 or float32. */
 size_t augment_sample_bytes(const struct augment_plan *plan);
 

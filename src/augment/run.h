@@ -16,6 +16,8 @@ struct augment_scratch;
 struct augment_scratch *augment_scratch_new(const struct augment_plan *plan);
 void augment_scratch_free(struct augment_scratch *scratch);
 
+size_t augment_scratch_bytes(const struct augment_scratch *scratch);
+
 /* The plan's head on samples[i] with values[i * chain->value_count ...] to places[i]; count of
  * them. Values are such as augment_check_values takes. Samples and places do not overlap. Never
  * fails. */

@@ -92,7 +92,8 @@ struct augment_scratch *augment_scratch_new(const struct augment_plan *plan)
     s->max_width = plan->max_width;
     struct layout l = {NULL, 0};
     lay_out(&l, s, plan);
-    s->memory = aligned_alloc(ALIGNMENT, l.at);
+    s->bytes = l.at;
+    s->memory = aligned_alloc(ALIGNMENT, s->bytes);
     if (!s->memory) {
         free(s);
         return NULL;
@@ -100,6 +101,11 @@ struct augment_scratch *augment_scratch_new(const struct augment_plan *plan)
     l = (struct layout){s->memory, 0};
     lay_out(&l, s, plan);
     return s;
+}
+
+size_t augment_scratch_bytes(const struct augment_scratch *scratch)
+{
+    return scratch->bytes;
 }
 
 void augment_scratch_free(struct augment_scratch *scratch)

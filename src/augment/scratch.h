@@ -26,6 +26,7 @@ struct axis_cache {
 
 struct augment_scratch {
     void *memory;                   /* all below lies in it */
+    size_t bytes;                   /* of it */
     uint32_t max_height, max_width; /* the plan's: no picture and no border is larger */
     uint8_t *rooms[2], *beside;
     int16_t *row_maps[2], *column_maps[2]; /* of windows */

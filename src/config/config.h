@@ -19,6 +19,7 @@ struct config_limits {
     uint64_t ring_bytes;          /* one stream's ring; default 1 GiB */
     uint64_t ring_bytes_per_user; /* all rings of one uid; default 4 GiB */
     uint64_t list_bytes;          /* all lists of one uid, and idle ones kept; default 256 MiB */
+    uint32_t image_us;            /* of a CPU, to make an image, by estimate; default 20,000 */
     uint32_t handshake_ms;        /* from accept to a whole first message; default 5,000 */
 };
 

@@ -63,6 +63,7 @@ static const cyaml_schema_field_t limits_fields[] = {
     TEXT("ring_bytes", struct raw_limits, ring_bytes),
     TEXT("ring_bytes_per_user", struct raw_limits, ring_bytes_per_user),
     TEXT("list_bytes", struct raw_limits, list_bytes),
+    NUMBER("image_us", struct raw_limits, image_us),
     NUMBER("handshake_ms", struct raw_limits, handshake_ms),
     CYAML_FIELD_END,
 };
@@ -118,6 +119,7 @@ static const struct config_key keys[] = {
     {"limits.ring_bytes", "64KiB .. 1TiB"},
     {"limits.ring_bytes_per_user", "64KiB .. 1TiB, at least limits.ring_bytes"},
     {"limits.list_bytes", "0 .. 1TiB"},
+    {"limits.image_us", "100 .. 60000000"},
     {"limits.handshake_ms", "100 .. 600000"},
     {"datasets", "a list of 1 .. 256 entries, each with a name and a path"},
     {"datasets[]", "a mapping with a name and a path"},

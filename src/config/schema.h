@@ -39,6 +39,7 @@ struct raw_limits {
     char *ring_bytes;
     char *ring_bytes_per_user;
     char *list_bytes;
+    uint64_t image_us;
     uint64_t handshake_ms;
 };
 

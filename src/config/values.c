@@ -153,6 +153,7 @@ static int take_client_limits(const struct config_loader *l)
 {
     static const struct number_rule all = {"limits.clients", 1, 65536};
     static const struct number_rule each = {"limits.clients_per_user", 1, 65536};
+    static const struct number_rule image = {"limits.image_us", 100, 60000000};
     static const struct number_rule handshake = {"limits.handshake_ms", 100, 600000};
     const struct raw_limits *raw = &l->raw->limits;
     struct config_limits *limits = &l->c->limits;
@@ -170,6 +171,9 @@ static int take_client_limits(const struct config_loader *l)
                           "limits.clients_per_user is %u; allowed: 1 .. limits.clients, which is "
                           "%u",
                           limits->clients_per_user, limits->clients);
+    rc = take_number(l, given_limit(l, "image_us"), image, raw->image_us, &limits->image_us);
+    if (rc)
+        return rc;
     return take_number(l, given_limit(l, "handshake_ms"), handshake, raw->handshake_ms,
                        &limits->handshake_ms);
 }
@@ -339,6 +343,7 @@ int config_loader_values(const struct config_loader *l)
                    .ring_bytes = GIB,
                    .ring_bytes_per_user = 4 * GIB,
                    .list_bytes = 256 * MIB,
+                   .image_us = 20000,
                    .handshake_ms = 5000},
     };
     for (size_t i = 0; i < sizeof take / sizeof *take; i++) {

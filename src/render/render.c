@@ -19,9 +19,9 @@
 #define GROUP_SAMPLES 512u
 #define UNKEPT_BYTES  (256u << 10)
 
-/* What a group does at most, in pixels that are made: a millisecond or two. A worker that renders
- * looks at the clock between groups. */
-#define GROUP_PIXELS (UINT64_C(1) << 20)
+/* What a group takes at most, or one sample. A worker that renders looks at the clock between
+ * groups. */
+#define GROUP_NS 1000000u
 
 /* Of them samples that are made because they are not kept yet. The store is made of huge pages,
  * each of which the kernel clears for the first sample that comes to lie in it: 0.3 ms. */
@@ -37,6 +37,9 @@
 /* Scratches of chains that a worker keeps: it goes round streams, and the weights of resampling
  * that lie in one take longer to make than a turn. */
 #define SCRATCHES 4u
+
+/* Larger memory goes after each part: images of that size take longer to make than it does. */
+#define SCRATCH_KEPT_BYTES (8u << 20)
 
 struct kept_scratch {
     uint8_t of[16]; /* the ring_id of the plan that it is for */
@@ -106,6 +109,28 @@ static bool find_scratch(struct render_scratch *scratch, const struct render_pla
     return found.scratch;
 }
 
+static void shrink(void **buffer, size_t *have)
+{
+    if (*have <= SCRATCH_KEPT_BYTES)
+        return;
+    free(*buffer);
+    *buffer = NULL;
+    *have = 0;
+}
+
+/* What a client asked for must not stay with every worker. */
+static void trim(struct render_scratch *scratch, const struct render_plan *r)
+{
+    struct kept_scratch *kept = scratch->augment;
+    shrink((void **)&scratch->unkept, &scratch->unkept_bytes);
+    shrink(&scratch->resize, &scratch->resize_bytes);
+    if (!r->augment || augment_scratch_bytes(kept[0].scratch) <= SCRATCH_KEPT_BYTES)
+        return;
+    augment_scratch_free(kept[0].scratch);
+    memmove(kept, kept + 1, (SCRATCHES - 1) * sizeof *kept);
+    kept[SCRATCHES - 1] = (struct kept_scratch){.scratch = NULL};
+}
+
 static bool prepare_augment(struct render_scratch *scratch, const struct render_plan *r)
 {
     if (!r->augment)
@@ -152,7 +177,7 @@ static void ask_for_pages(const struct render_plan *r, struct render_scratch *sc
 /* Samples of a group, at most. */
 static size_t group_samples(const struct render_plan *r)
 {
-    uint64_t most = GROUP_PIXELS / r->work_pixels;
+    uint64_t most = GROUP_NS / r->work_ns;
     return most < 1 ? 1 : most < GROUP_SAMPLES ? (size_t)most : GROUP_SAMPLES;
 }
 
@@ -305,6 +330,7 @@ int render_part(const struct render_plan *r, struct render_scratch *scratch,
         sampler_indices(s, at.epoch, run->permutation, at.first, scratch->count, scratch->indices);
         *done += render_samples(r, scratch, &at, &places, end_ns);
     } while (*done < samples && clock_ns() < end_ns);
+    trim(scratch, r);
     /* Behind the last byte that was read. */
     return dataset_split_is_whole(r->split) ? *done == samples : -EIO;
 }

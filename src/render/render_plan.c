@@ -254,12 +254,6 @@ static int make_sampler(struct render_plan *r, struct err *e)
  * off. */
 #define EXCEEDS_CACHE_BYTES (UINT64_C(256) << 20)
 
-/* A bound, with every picture of the chain as large as the largest. */
-static uint64_t chain_pixels(const struct augment_plan *p)
-{
-    return (uint64_t)p->max_height * p->max_width * p->max_channels * (p->tail.head_count + 1);
-}
-
 static int find_samples(struct render_plan *r, struct err *e)
 {
     const struct spec *s = &r->spec;
@@ -269,9 +263,9 @@ static int find_samples(struct render_plan *r, struct err *e)
         return rc;
     r->image_bytes = r->augment ? augment_sample_bytes(r->augment) : sample_entry_bytes(r->entry);
     r->sample_bytes = r->image_bytes * r->views;
-    r->work_pixels = (uint64_t)s->height * s->width * r->split->channels;
+    r->work_ns = (uint64_t)s->height * s->width * r->split->channels; /* resizing: 1 ns each */
     if (r->augment)
-        r->work_pixels += r->views * chain_pixels(r->augment);
+        r->work_ns += r->views * augment_work_ns(r->augment);
     r->exceeds_cache = r->split->count * sample_entry_bytes(r->entry) > EXCEEDS_CACHE_BYTES;
     r->slot_samples =
         r->sampler.shard_count < s->batch_size ? (uint32_t)r->sampler.shard_count : s->batch_size;

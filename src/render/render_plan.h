@@ -50,11 +50,11 @@ struct render_plan {
     uint32_t views;             /* images of a sample in a slot: 1 without a chain */
     uint64_t image_bytes;       /* of one in a slot */
     uint64_t sample_bytes;      /* of all views */
-    uint64_t work_pixels;  /* of a sample: what resizing, and each operation of the chain, makes */
-    uint32_t slot_samples; /* samples of the fullest batch */
-    uint8_t digest[16];    /* of the canonical spec and the dataset: of what is delivered */
-    uint8_t identity[16];  /* the same with the shards taken together: the token's */
-    uint8_t ring_id[16];   /* the same as digest, without what the client library makes of it */
+    uint64_t work_ns;           /* about what making a sample takes of a CPU, all views */
+    uint32_t slot_samples;      /* samples of the fullest batch */
+    uint8_t digest[16];         /* of the canonical spec and the dataset: of what is delivered */
+    uint8_t identity[16];       /* the same with the shards taken together: the token's */
+    uint8_t ring_id[16]; /* the same as digest, without what the client library makes of it */
 };
 
 /* The plan keeps a use of the dataset.

@@ -100,6 +100,7 @@ char *changes_tell(const struct changes_side *b, const struct changes_side *a)
     tell_number(out, "limits.ring_bytes_per_user", old->ring_bytes_per_user,
                 new->ring_bytes_per_user);
     tell_number(out, "limits.list_bytes", old->list_bytes, new->list_bytes);
+    tell_number(out, "limits.image_us", old->image_us, new->image_us);
     tell_number(out, "limits.handshake_ms", old->handshake_ms, new->handshake_ms);
     if (before->log_level != after->log_level)
         fputs("log_level: changed\n", out);

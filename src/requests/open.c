@@ -22,6 +22,7 @@ struct open_job {
     struct place_job place;
     struct session_task task;
     struct wire_open request;
+    uint32_t image_us;       /* of the config, which a reload may change */
     struct dataset *dataset; /* a use: a reload may remove it meanwhile */
     struct upload *upload;   /* owned; NULL: no list is to come, or it was known */
     /* a worker's */
@@ -65,6 +66,17 @@ static void abandon(struct session_task *t)
 
 /* ---- a worker's part ----------------------------------------------------------------------- */
 
+/* A worker makes an image in one go, and others wait for it. */
+static int check_work(struct open_job *j)
+{
+    uint64_t us = j->place.stream->plan->work_ns / 1000;
+    if (us <= j->image_us)
+        return 0;
+    return err_set(&j->place.err, -E2BIG,
+                   "images of about %llu us each, by size and augment: limits.image_us is %u us",
+                   (unsigned long long)us, j->image_us);
+}
+
 /* With the list that came for it, if one did. Returns 0, STREAM_WANTS_LIST or an error. */
 static int make_stream(struct open_job *j)
 {
@@ -78,7 +90,7 @@ static int make_stream(struct open_job *j)
     int rc = stream_new(&p->stream, &o, &p->limit, &p->err);
     index_list_cache_put(o.caches->index_lists, j->list); /* the stream has it */
     j->list = NULL;
-    return rc;
+    return rc ? rc : check_work(j);
 }
 
 /* A step: of checking the list that came, of making the stream, of checking what its list has
@@ -299,6 +311,7 @@ bool open_request(struct session *s, const uint8_t *body, size_t size)
         free_job(j);
         return true;
     }
+    j->image_us = services->config->limits.image_us;
     j->task = (struct session_task){.session = s, .abandon = abandon};
     s->task = &j->task;
     session_enter(s, SESSION_OPENING);

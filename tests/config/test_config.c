@@ -189,6 +189,7 @@ static const struct fault faults[] = {
     {DATASETS "limits:\n  ring_bytes: 2GiB\n  ring_bytes_per_user: 1GiB\n", 5,
      "limits.ring_bytes_per_user is 1GiB; allowed: at least limits.ring_bytes, which is 2GiB"},
     {DATASETS "limits:\n  list_bytes: 2TiB\n", 4, "limits.list_bytes is \"2TiB\"; allowed: 0 .."},
+    {DATASETS "limits:\n  image_us: 99\n", 4, "limits.image_us is \"99\"; allowed: 100 .."},
     {DATASETS "limits:\n  handshake_ms: 99\n", 4, "limits.handshake_ms is \"99\"; allowed: 100 .."},
     {DATASETS "limits:\n  handshake_ms: 600001\n", 4, "limits.handshake_ms is \"600001\""},
     {DATASETS "limits:\n  handshake_ms: 5s\n", 4, "limits.handshake_ms is \"5s\""},
@@ -278,6 +279,7 @@ START_TEST(config_load__every_key__every_field)
                                "  ring_bytes: 70000\n"
                                "  ring_bytes_per_user: 1TiB\n"
                                "  list_bytes: 12345\n"
+                               "  image_us: 60000000\n"
                                "  handshake_ms: 100\n"
                                "datasets:\n"
                                "  - name: mine\n"
@@ -306,6 +308,7 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_uint_eq(c.limits.ring_bytes, 70000);
     ck_assert_uint_eq(c.limits.ring_bytes_per_user, UINT64_C(1) << 40);
     ck_assert_uint_eq(c.limits.list_bytes, 12345);
+    ck_assert_uint_eq(c.limits.image_us, 60000000);
     ck_assert_uint_eq(c.limits.handshake_ms, 100);
     ck_assert_uint_eq(c.dataset_count, 2);
     const struct dataset_source *d = c.datasets;
@@ -344,6 +347,7 @@ static void check_defaults(const struct config *c)
     ck_assert_uint_eq(c->limits.ring_bytes, 1 << 30);
     ck_assert_uint_eq(c->limits.ring_bytes_per_user, UINT64_C(4) << 30);
     ck_assert_uint_eq(c->limits.list_bytes, 256 << 20);
+    ck_assert_uint_eq(c->limits.image_us, 20000);
     ck_assert_uint_eq(c->limits.handshake_ms, 5000);
 }
 

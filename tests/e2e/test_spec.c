@@ -73,6 +73,27 @@ START_TEST(open__field_out_of_range__refused_by_name)
 END_TEST
 
 /* Sizes in the info are those that a caller allocates by: they have to be the batch's. */
+/* An image that would take a worker long is refused; size and each operation count. */
+START_TEST(open__costly_image__refused_by_name)
+{
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.height = spec.width = 4096;
+    spec.batch_size = 1;
+    fmnist_close(open_stream(client, &spec));
+    spec.augment = "random-horizontal-flip";
+    must_refuse(&spec, FMNIST_ELIMIT,
+                "images of about 50331 us each, by size and augment: "
+                "limits.image_us is 20000 us");
+    spec.height = spec.width = 1000;
+    spec.augment = "random-affine(9, interpolation=bicubic)";
+    must_refuse(&spec, FMNIST_ELIMIT, "images of about 21000 us");
+    spec.augment = "random-affine(9, interpolation=bilinear)";
+    fmnist_close(open_stream(client, &spec));
+    spec.views = 2;
+    must_refuse(&spec, FMNIST_ELIMIT, "images of about 27000 us");
+}
+END_TEST
+
 START_TEST(info__every_dtype_layout_and_channels__right_shape)
 {
     static const struct {
@@ -237,6 +258,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, open__field_out_of_range__refused_by_name);
+    tcase_add_test(tc, open__costly_image__refused_by_name);
     tcase_add_test(tc, info__every_dtype_layout_and_channels__right_shape);
     tcase_add_test(tc, shards__any_world_and_pad__cover_the_split);
     tcase_add_test(tc, next_into__either_transport__equals_next);

@@ -2,6 +2,7 @@
  * seconds, and any client can ask for that. Nobody else may wait for it, and it ends with its
  * client, or with the daemon. */
 #include "faults/faults.h"
+#include "faults/other_user.h"
 #include "faults/witness.h"
 
 /* As far as 60,000 images let anybody go. */
@@ -113,6 +114,65 @@ START_TEST(far_epochs__eight_walks__a_reader_goes_on)
 }
 END_TEST
 
+/* Opens them as another user, tells that it has, and stays. */
+static int walk_as_another(const struct daemon *daemon, int to)
+{
+    for (unsigned i = 0; i < WALKERS; i++) {
+        struct fmnist_connect_options o = {
+            .size = sizeof o, .socket = daemon->socket, .timeout_ms = 60000, .reconnect_ms = -1};
+        struct fmnist_spec spec = spec_of("tiny");
+        spec.epoch = FAR_EPOCH;
+        spec.order = FMNIST_ORDER_NUMPY;
+        spec.seed = (uint64_t)getpid() * 100 + i;
+        if (fmnist_connect(&o, &walkers[i].client) ||
+            fmnist_open(walkers[i].client, &spec, NULL, &walkers[i].stream))
+            return 1;
+    }
+    if (write(to, "!", 1) != 1)
+        return 2;
+    pause();
+    return 0;
+}
+
+/* What one user asks for is that user's: another one keeps a half of the workers. */
+START_TEST(far_epochs__of_another_user__a_reader_keeps_its_share)
+{
+    unsigned times = fault_times(1, 200);
+    uint64_t worst_rate = UINT64_MAX;
+    int64_t worst_ms = 0;
+    if (!other_users_can_be())
+        return;
+    let_all_in(&d);
+    for (unsigned i = 0; i < times; i++) {
+        struct witness w;
+        struct other o;
+        char told;
+        int64_t alone_ms, beside_ms;
+        witness_start(&w, &d, i % 2 ? FMNIST_INLINE : FMNIST_SHM, &all);
+        uint64_t alone = reads_of(&w, &alone_ms);
+        other_start(&o, ALICE, &d, walk_as_another);
+        other_tells(&o, &told, 1);
+        /* The best of three looks: the machine is others', too. */
+        uint64_t beside = 0;
+        for (int look = 0; look < 3 && beside * 10 < alone * 4; look++) {
+            uint64_t seen = reads_of(&w, &beside_ms);
+            beside = seen > beside ? seen : beside;
+        }
+        uint64_t rate = 100 * beside / alone;
+        ck_assert_msg(!is_still(NULL), "nobody walks: nothing was tried");
+        other_kill(&o);
+        witness_end(&w);
+        ck_assert_msg(rate >= 40, "%llu batches beside walks, %llu alone",
+                      (unsigned long long)beside, (unsigned long long)alone);
+        worst_rate = rate < worst_rate ? rate : worst_rate;
+        worst_ms = beside_ms > worst_ms ? beside_ms : worst_ms;
+    }
+    fault_held("8 streams of epoch 35,791 beside a reader of another user", times,
+               "the reader kept %llu %% of its rate or more, waited %lld ms at most",
+               (unsigned long long)worst_rate, (long long)worst_ms);
+}
+END_TEST
+
 /* A walk that nobody waits for any more would keep a CPU for seconds. */
 START_TEST(far_epochs__clients_leave__the_walks_end)
 {
@@ -203,6 +263,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 36000);
     tcase_add_test(tc, far_epochs__eight_walks__a_reader_goes_on);
+    tcase_add_test(tc, far_epochs__of_another_user__a_reader_keeps_its_share);
     tcase_add_test(tc, far_epochs__clients_leave__the_walks_end);
     tcase_add_test(tc, far_epochs__sigterm__ends_soon);
     tcase_add_test(tc, far_epochs__asked_again__not_walked_again);
