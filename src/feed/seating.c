@@ -12,7 +12,8 @@ static enum seat_result check_limits(const struct seat_wish *w, const struct str
     REQUIRES(feed_lock)
 {
     const struct user *u = w->consumer->user;
-    if (user_list_bytes(u, at) - w->upload_bytes > w->limits.list_bytes)
+    /* One without a list is not refused for others that a smaller limit came after. */
+    if (at->plan->list && user_list_bytes(u, at) - w->upload_bytes > w->limits.list_bytes)
         return SEAT_NO_LISTS;
     if (at != w->stream && user_ring_bytes(u, at) > w->limits.ring_bytes)
         return SEAT_NO_RINGS;
