@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define BACKLOG        128
+#define LOCK_TRIES     8
 #define LOCK_PATH_SIZE (sizeof((struct listener *)0)->path + 8)
 
 static int make_folder(const char *socket_path, struct err *e)
@@ -32,35 +33,61 @@ static void lock_path(const struct listener *l, char path[LOCK_PATH_SIZE])
     snprintf(path, LOCK_PATH_SIZE, "%s.lock", l->path);
 }
 
-/* Whether the lock that we hold is that of the file at its path. */
+static bool find_file(const char *path, struct listener_file *file)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return false;
+    *file = (struct listener_file){st.st_dev, st.st_ino};
+    return true;
+}
+
+static bool is_there(const char *path, const struct listener_file *ours)
+{
+    struct listener_file there;
+    return find_file(path, &there) && there.dev == ours->dev && there.ino == ours->ino;
+}
+
 static bool lock_is_there(const struct listener *l)
 {
     char path[LOCK_PATH_SIZE];
-    struct stat ours, there;
     lock_path(l, path);
-    return fstat(l->lock_fd, &ours) == 0 && lstat(path, &there) == 0 &&
-           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+    return is_there(path, &l->lock_file);
 }
 
-/* Somebody may delete the file between our open and our lock: then it is made once more. */
+static int open_lock(struct listener *l, const char *path, struct err *e)
+{
+    l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (l->lock_fd < 0)
+        return err_sys(e, -errno, "opening %s", path);
+    if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    int rc = -errno;
+    fd_close(&l->lock_fd);
+    if (rc == -EWOULDBLOCK)
+        return err_set(e, -EADDRINUSE,
+                       "another fmnistd serves %s (it holds %s): stop it, or give this one another "
+                       "socket",
+                       l->path, path);
+    return err_sys(e, rc, "locking %s", path);
+}
+
+/* Somebody may delete the file between our open and our lock: it is made once more then. Not for
+ * ever, because there are file systems whose fstat knows another inode than their lstat. */
 static int take_lock(struct listener *l, struct err *e)
 {
     char path[LOCK_PATH_SIZE];
+    struct stat held;
     lock_path(l, path);
-    do {
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
         fd_close(&l->lock_fd);
-        l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        if (l->lock_fd < 0)
-            return err_sys(e, -errno, "opening %s", path);
-        if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
-            continue;
-        if (errno == EWOULDBLOCK)
-            return err_set(e, -EADDRINUSE,
-                           "another fmnistd serves %s (it holds %s): stop it, or give this one "
-                           "another socket",
-                           l->path, path);
-        return err_sys(e, -errno, "locking %s", path);
-    } while (!lock_is_there(l));
+        int rc = open_lock(l, path, e);
+        if (rc)
+            return rc;
+        if (find_file(path, &l->lock_file) && fstat(l->lock_fd, &held) == 0 &&
+            held.st_ino == l->lock_file.ino)
+            break;
+    }
     return 0;
 }
 
@@ -104,7 +131,6 @@ static int bind_there(const struct listener *l, int fd, const char *path, struct
 static int bind_renamed(struct listener *l, int fd, struct err *e)
 {
     char path[sizeof l->path + 8];
-    struct stat st;
     int n = snprintf(path, sizeof path, "%s.new", l->path);
     if (n < 0 || (size_t)n >= sizeof((struct sockaddr_un *)0)->sun_path)
         return err_set(e, -ENAMETOOLONG, "socket path %s: want at most %zu characters", l->path,
@@ -114,13 +140,12 @@ static int bind_renamed(struct listener *l, int fd, struct err *e)
         rc = bind_there(l, fd, path, e);
     if (rc)
         return rc;
-    if (listen(fd, BACKLOG) < 0 || lstat(path, &st) < 0 || rename(path, l->path) < 0) {
+    if (listen(fd, BACKLOG) < 0 || rename(path, l->path) < 0) {
         rc = err_sys(e, -errno, "listening on %s", l->path);
         unlink(path);
         return rc;
     }
-    l->dev = st.st_dev;
-    l->ino = st.st_ino;
+    find_file(l->path, &l->socket_file);
     return 0;
 }
 
@@ -186,12 +211,11 @@ static int renew_lock(struct listener *l, struct err *e)
     int rc = make_folder(l->path, e);
     if (rc == 0)
         rc = take_lock(&again, e);
-    if (rc) {
-        fd_close(&again.lock_fd);
+    if (rc)
         return rc;
-    }
     fd_close(&l->lock_fd);
     l->lock_fd = again.lock_fd;
+    l->lock_file = again.lock_file;
     return 0;
 }
 
@@ -212,15 +236,9 @@ static int renew_socket(struct listener *l, struct err *e)
     return resumed ? err_set(e, resumed, "polling the socket: %s", uv_strerror(resumed)) : rc;
 }
 
-static bool socket_is_there(const struct listener *l)
-{
-    struct stat st;
-    return lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
-}
-
 int listener_look(struct listener *l, struct err *e)
 {
-    bool lock = lock_is_there(l), socket = socket_is_there(l);
+    bool lock = lock_is_there(l), socket = is_there(l->path, &l->socket_file);
     int rc = lock ? 0 : renew_lock(l, e);
     if (rc == 0 && !socket)
         rc = renew_socket(l, e);
@@ -243,7 +261,7 @@ void listener_close(struct listener *l)
     if (l->polling)
         uv_close((uv_handle_t *)&l->poll, NULL);
     l->polling = false;
-    if (socket_is_there(l))
+    if (is_there(l->path, &l->socket_file))
         unlink(l->path);
     fd_close(&l->fd);
     fd_close(&l->lock_fd);

@@ -20,11 +20,16 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-struct listener {
-    int fd;      /* owned; -1: closed */
-    int lock_fd; /* owned */
-    dev_t dev;   /* of our socket file, so that the end removes only our own */
+/* Which file is at a path. */
+struct listener_file {
+    dev_t dev;
     ino_t ino;
+};
+
+struct listener {
+    int fd;                                      /* owned; -1: closed */
+    int lock_fd;                                 /* owned */
+    struct listener_file socket_file, lock_file; /* ours, so that none of somebody's is removed */
     uint32_t mode;
     char path[108];
     uv_poll_t poll;

@@ -71,6 +71,8 @@ static void stop(struct server *server)
     server->stopping = server->requests.reloader.stopping = true;
     notify_stopping();
     uv_timer_stop(&server->look); /* or the socket would be made again */
+    if (server->watches_input)
+        uv_poll_stop(&server->input); /* its end would be told again and again */
     acceptor_close(&server->acceptor);
     opener_cancel(&server->opener);
     if (server->services.pool)
