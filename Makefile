@@ -79,7 +79,7 @@ USES_client  := augment wire ring pixels spec base
 USES_ctl     := client augment wire ring ledger sampler pixels spec base
 # the daemon's rooms
 USES_host    := base
-USES_config  := dataset base
+USES_config  := host dataset base
 USES_feed    := host render wire ring ledger augment spec dataset pixels sampler base
 USES_scribe  := ledger spec base
 USES_session := feed config scribe $(USES_feed)

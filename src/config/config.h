@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "dataset/dataset.h"
+#include "host/memory.h"
 
 #include <stdint.h>
 
@@ -35,11 +36,13 @@ struct config {
     char *cache;                 /* absolute; NULL: "none" */
     uint32_t workers;            /* 0: auto, the CPUs this process may use; 1 .. 256 */
     uint64_t ring_bytes;         /* target of a ring; 0: auto, by their number */
-    uint64_t sample_cache_bytes; /* budget of resized samples kept; default 1 GiB */
+    uint64_t sample_cache_bytes; /* budget of resized samples kept; default 1 GiB or less */
     int io_uring;                /* 1 auto (default), 0 off */
     enum log_level log_level;    /* default info */
     struct config_ledger ledger;
     struct config_limits limits;
+    struct host_memory memory; /* that there is, which the defaults follow (config/memory.h) */
+    uint64_t budget_bytes;     /* of it, what clients may take together */
     struct dataset_source *datasets; /* [dataset_count], paths absolute */
     uint32_t *dataset_lines;         /* [dataset_count], where in the file each one's path stands */
     uint32_t dataset_count;

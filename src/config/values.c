@@ -2,6 +2,7 @@
  * not look whether a path exists: the datasets and the listener say that better when they open it.
  */
 #include "config/loader.h"
+#include "config/memory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -333,19 +334,13 @@ int config_loader_values(const struct config_loader *l)
     };
     *l->c = (struct config){
         .socket_mode = 0600,
-        .sample_cache_bytes = GIB,
         .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
         .log_level = config_loader_given(l, "log_level") ? (enum log_level)l->raw->log_level
                                                          : LOG_LEVEL_INFO,
         .ledger = {.max_bytes = 64 * MIB, .files = 4},
-        .limits = {.clients = 256,
-                   .clients_per_user = 128,
-                   .ring_bytes = GIB,
-                   .ring_bytes_per_user = 4 * GIB,
-                   .list_bytes = 256 * MIB,
-                   .image_us = 20000,
-                   .handshake_ms = 5000},
+        .limits = {.image_us = 20000, .handshake_ms = 5000},
     };
+    config_memory_defaults(l->c, host_memory_limit());
     for (size_t i = 0; i < sizeof take / sizeof *take; i++) {
         int rc = take[i](l);
         if (rc)

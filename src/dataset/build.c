@@ -141,13 +141,19 @@ static int take_shapes(const struct input in[SOURCE_FILES], struct shape_rules r
 
 /* ---- the target ---------------------------------------------------------------------------- */
 
-/* With on_disk a full disk shows here, before the work. */
-static int reserve(const struct build *b, uint64_t bytes, struct err *e)
+/* With on_disk a full disk shows here, before the work; else memory that there is not. */
+static int reserve(const struct build *b, struct dataset_split *s, uint64_t bytes, struct err *e)
 {
     if (b->on_disk && fallocate(b->target, 0, 0, (off_t)bytes) == 0)
         return 0;
     if (b->on_disk && errno != EOPNOTSUPP && errno != ENOSYS)
         return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
+    if (!b->on_disk && !budget_take(b->budget, bytes))
+        return budget_refuse(b->budget, "a dataset held in memory", bytes, e);
+    if (!b->on_disk) {
+        s->budget = b->budget;
+        s->held_bytes = bytes;
+    }
     if (ftruncate(b->target, (off_t)bytes) < 0)
         return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
     return 0;
@@ -263,7 +269,7 @@ static int put_content(const struct build *b, struct input in[SOURCE_FILES],
                        struct dataset_split *s, struct err *e)
 {
     struct cache_layout l = cache_layout(s);
-    int rc = reserve(b, l.end, e);
+    int rc = reserve(b, s, l.end, e);
     if (rc)
         return rc;
     struct sink k = {.fd = b->target, .on_disk = b->on_disk, .pulse = b->pulse};

@@ -19,6 +19,7 @@ struct build {
     bool use_uring;
     bool on_disk; /* the target is a file: take the space first, begin to write it back early */
     int target;   /* an empty file or memfd, open for writing */
+    struct budget *budget; /* that a memfd's bytes are taken from; may be NULL */
     void (*note)(void *data, const char *text); /* may be NULL */
     void *note_data;
 };

@@ -163,6 +163,7 @@ void cache_unmap(struct dataset_split *s)
     mapping_end(s->mapping);
     if (s->map)
         munmap(s->map, s->map_bytes);
+    budget_give(s->budget, s->held_bytes);
     free(s->file);
     memset(s, 0, sizeof *s);
 }

@@ -14,6 +14,7 @@
 #ifndef DATASET_DATASET_H
 #define DATASET_DATASET_H
 
+#include "base/budget.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -53,6 +54,8 @@ struct dataset_split {
     uint64_t map_bytes;
     struct mapping *mapping; /* owned: the watch over it (mapping.h) */
     char *file;              /* owned: its path; NULL: it is memory of our own */
+    struct budget *budget;   /* that held_bytes are of */
+    uint64_t held_bytes;     /* memory for good: no file is behind the mapping; else 0 */
     bool not_resident;       /* memory did not hold it when it was opened: pages come and go */
     bool use_uring;          /* for asking for them (prefetch.h) */
 };
@@ -70,6 +73,8 @@ struct dataset {
 struct dataset_options {
     const char *cache; /* folder, made if missing; NULL: keep nothing on disk */
     bool use_uring;    /* false: pread only */
+    /* A split that no cache file holds is memory of this budget. NULL: memory has no end. */
+    struct budget *budget;
     /* Called on the opening thread with what is worth a line (built, rebuilt and why, no cache and
      * why, io_uring not available). NULL: nobody listens. */
     void (*note)(void *data, const char *text);
@@ -89,7 +94,7 @@ struct dataset_options {
  * Errors: -ENOENT no such file, -EINVAL what is in it is wrong, -ECANCELED, -ENOMEM, -EIO; always
  * with text.
  * A cache folder that cannot be written (-EROFS, -EACCES, -ENOSPC) is a note, not an error: the
- * split is then held in a sealed memfd.
+ * split is then held in a sealed memfd; -E2BIG where the budget has no room for it.
  * Blocks: reads, inflates and writes files. */
 int dataset_open(const struct dataset_source *source, const struct dataset_options *options,
                  struct dataset **out, struct err *e);

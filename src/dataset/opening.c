@@ -69,6 +69,7 @@ static int build(const struct job *j, int target, bool on_disk, struct err *e)
         .use_uring = options->use_uring,
         .on_disk = on_disk,
         .target = target,
+        .budget = options->budget,
         .note = options->note,
         .note_data = options->note_data,
     };
@@ -261,8 +262,10 @@ int opening_split(struct opening *o, int split, struct dataset *d, struct err *e
         source_close(&j.files[i]);
     if (rc < 0) {
         /* Whatever was described without being mapped. */
-        if (!j.out->map)
+        if (!j.out->map) {
+            budget_give(j.out->budget, j.out->held_bytes);
             memset(j.out, 0, sizeof *j.out);
+        }
         return err_prefix(e, rc, "%s", dataset_split_names[split]);
     }
     return 0;

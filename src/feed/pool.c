@@ -201,6 +201,14 @@ enum seat_result pool_claim_ring(struct pool *p, const struct seat_wish *wish, u
 }
 
 /* Nobody else has the stream. */
+bool pool_is_freeing(struct pool *p, const struct user *u)
+{
+    pool_lock(p);
+    bool freeing = u->freeing_bytes > 0;
+    pool_unlock(p);
+    return freeing;
+}
+
 void pool_drop_stream(struct pool *p, struct stream *s) UNGUARDED
 {
     if (!s || !s->user) {

@@ -80,6 +80,9 @@ enum seat_result pool_seat(struct pool *p, const struct seat_wish *w);
 /* Charges the user for the ring that w->stream is to have, before it is made. Any thread. */
 enum seat_result pool_claim_ring(struct pool *p, const struct seat_wish *w, uint64_t bytes);
 
+/* Whether rings of the user's are about to be freed. Any thread. */
+bool pool_is_freeing(struct pool *p, const struct user *u);
+
 /* Gives a stream back that nobody sits at, and what was claimed for it. Accepts NULL. Any thread.
  */
 void pool_drop_stream(struct pool *p, struct stream *s);

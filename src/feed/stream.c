@@ -2,6 +2,7 @@
 #include "feed/stream.h"
 
 #include "base/io.h"
+#include "render/caches_memory.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,6 +15,9 @@
 /* Unsent batches of an inline stream: two chunks, which stay in the CPU's own cache between
  * rendering and sending. */
 #define INLINE_BYTES (512u << 10)
+
+/* What the kernel holds of it unread: twice what wire/socket.h asks for. */
+#define INLINE_SOCKET_BYTES (2u << 20)
 
 /* A ring by itself may be large, so that its consumers wake and are woken seldom: eight consumers
  * of one ring of 8 MiB cost a third less than of 2 MiB. Several of that size would push each other,
@@ -163,6 +167,19 @@ int stream_ring_size(const struct stream *s, uint32_t slots, uint64_t *bytes, st
                : err_set(e, -ENOMEM, "%u slots of %llu bytes", slots, (unsigned long long)slot);
 }
 
+/* With what it may need beside the ring: its permutations, and what its socket holds. Given back by
+ * stream_free. */
+static int take_memory(struct stream *s, uint64_t ring_bytes, struct err *e)
+{
+    const struct render_plan *r = s->plan;
+    uint64_t bytes = RING_HEADER_SIZE + RING_SEAT_SIZE + ring_bytes +
+                     permutation_cache_stream_bytes(r->spec.order, r->sampler.count) +
+                     (s->is_inline ? INLINE_SOCKET_BYTES : 0);
+    int rc = render_caches_take(r->caches, s->is_inline ? "a stream" : "a ring", bytes, e);
+    s->taken_bytes = rc ? 0 : bytes;
+    return rc;
+}
+
 static int make_sums(struct stream *s, uint32_t slots, struct err *e)
 {
     uint64_t places = 1;
@@ -183,6 +200,8 @@ int stream_make_ring(struct stream *s, uint32_t slots, struct err *e) UNGUARDED
     if (rc)
         return rc;
     rc = make_sums(s, slots, e);
+    if (!rc && !s->ring.header)
+        rc = take_memory(s, slots * bytes, e);
     if (rc)
         return rc;
     rc = s->ring.header ? ring_grow(&s->ring, e) : ring_init(&s->ring, slots, bytes, s->first, e);
@@ -206,6 +225,8 @@ void stream_free(struct stream *s) UNGUARDED
         if (s->held[i].order)
             permutation_cache_put(s->plan->caches->permutations, s->held[i].order);
     ring_close(&s->ring);
+    if (s->plan)
+        budget_give(s->plan->caches->budget, s->taken_bytes);
     render_plan_free(s->plan);
     free(s->sums);
     free(s);

@@ -44,10 +44,11 @@ struct stream {
     /* immutable */
     struct render_plan *plan;
     bool is_inline;
-    bool fits_cache;  /* the ring's size was chosen by the number of rings, not by the config */
-    bool is_summed;   /* what its batches had is added up, for the delivery ledger */
-    uint64_t first;   /* number of the first batch */
-    struct ring ring; /* from stream_make_ring on; its slots' places and window: lock */
+    bool fits_cache;      /* the ring's size was chosen by the number of rings, not by the config */
+    bool is_summed;       /* what its batches had is added up, for the delivery ledger */
+    uint64_t first;       /* number of the first batch */
+    uint64_t taken_bytes; /* of the caches' budget */
+    struct ring ring;     /* from stream_make_ring on; its slots' places and window: lock */
 
     /* lock */
     struct stream *next GUARDED_BY(feed_lock); /* in the scheduler */

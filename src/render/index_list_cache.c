@@ -18,16 +18,18 @@ struct entry {
 struct index_list_cache {
     pthread_mutex_t lock;
     struct entry *first;
+    struct budget *budget; /* NULL: memory has no end */
     uint64_t idle_bytes;
     uint64_t added;
 };
 
 /* Entries by `next`; without the lock, as long ones take a while. */
-static void free_all(struct entry *n)
+static void free_all(struct index_list_cache *l, struct entry *n)
 {
     for (struct entry *next; n; n = next) {
         next = n->next;
         assert(n->users == 0);
+        budget_give(l->budget, index_list_bytes(&n->list));
         free(n->numbers);
         free(n);
     }
@@ -47,7 +49,7 @@ void index_list_cache_free(struct index_list_cache *l)
 {
     if (!l)
         return;
-    free_all(l->first);
+    free_all(l, l->first);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -108,7 +110,7 @@ uint64_t index_list_bytes(const struct index_list *list)
 }
 
 /* Takes out what is idle beyond the bounds. */
-static struct entry *take_idle(struct index_list_cache *l)
+static struct entry *take_idle(struct index_list_cache *l, uint64_t idle_bytes)
 {
     struct entry *taken = NULL;
     uint64_t kept = 0;
@@ -117,7 +119,7 @@ static struct entry *take_idle(struct index_list_cache *l)
         struct entry *n = *at;
         kept += n->users ? 0 : index_list_bytes(&n->list);
         count += !n->users;
-        if (n->users || (kept <= l->idle_bytes && count <= INDEX_LIST_CACHE_IDLE_COUNT)) {
+        if (n->users || (kept <= idle_bytes && count <= INDEX_LIST_CACHE_IDLE_COUNT)) {
             at = &n->next;
             continue;
         }
@@ -133,9 +135,23 @@ void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes)
 {
     pthread_mutex_lock(&l->lock);
     l->idle_bytes = idle_bytes;
-    struct entry *gone = take_idle(l);
+    struct entry *gone = take_idle(l, l->idle_bytes);
     pthread_mutex_unlock(&l->lock);
-    free_all(gone);
+    free_all(l, gone);
+}
+
+void index_list_cache_share(struct index_list_cache *l, struct budget *budget)
+{
+    assert(!l->first);
+    l->budget = budget;
+}
+
+void index_list_cache_drop_idle(struct index_list_cache *l)
+{
+    pthread_mutex_lock(&l->lock);
+    struct entry *gone = take_idle(l, 0);
+    pthread_mutex_unlock(&l->lock);
+    free_all(l, gone);
 }
 
 void index_list_cache_put(struct index_list_cache *l, const struct index_list *list)
@@ -146,9 +162,9 @@ void index_list_cache_put(struct index_list_cache *l, const struct index_list *l
     struct entry *n = (struct entry *)list;
     assert(n->users > 0);
     n->users--;
-    struct entry *gone = take_idle(l);
+    struct entry *gone = take_idle(l, l->idle_bytes);
     pthread_mutex_unlock(&l->lock);
-    free_all(gone);
+    free_all(l, gone);
 }
 
 void index_list_cache_usage(struct index_list_cache *l, struct index_list_cache_usage *u)

@@ -10,6 +10,7 @@
 #ifndef RENDER_INDEX_LIST_CACHE_H
 #define RENDER_INDEX_LIST_CACHE_H
 
+#include "base/budget.h"
 #include "spec/spec.h"
 
 #include <stddef.h>
@@ -37,6 +38,12 @@ void index_list_cache_free(struct index_list_cache *l);
 
 /* Another bound. Lists that nobody uses go until it holds the rest. */
 void index_list_cache_resize(struct index_list_cache *l, uint64_t idle_bytes);
+
+/* Lists are of memory that was taken from the budget, and give it back. Before there are any. */
+void index_list_cache_share(struct index_list_cache *l, struct budget *budget);
+
+/* Drops all that nobody uses. */
+void index_list_cache_drop_idle(struct index_list_cache *l);
 
 /* The list of that digest; NULL where there is none. Give it back with index_list_cache_put. */
 const struct index_list *index_list_cache_get(struct index_list_cache *l,

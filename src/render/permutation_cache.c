@@ -48,7 +48,8 @@ struct permutation_cache {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a step ended */
     struct permutation *first;
-    uint64_t idle_bytes; /* of permutations that nobody uses */
+    struct budget *budget; /* that idle ones are of; NULL: memory has no end */
+    uint64_t idle_bytes;   /* of permutations that nobody uses */
     uint32_t idle_count;
     struct left_walk left[PERMUTATION_CACHE_WALKS];
     uint64_t uses;
@@ -212,16 +213,32 @@ static struct permutation *permutation_new(const struct sampler *s, uint64_t epo
     return p;
 }
 
+static bool begin_idling(struct permutation_cache *o, const struct permutation *p)
+{
+    uint64_t bytes = bytes_of(p);
+    if (!budget_take(o->budget, bytes))
+        return false;
+    o->idle_bytes += bytes;
+    o->idle_count++;
+    return true;
+}
+
+static void end_idling(struct permutation_cache *o, const struct permutation *p)
+{
+    uint64_t bytes = bytes_of(p);
+    budget_give(o->budget, bytes);
+    o->idle_bytes -= bytes;
+    o->idle_count--;
+}
+
 struct permutation *permutation_cache_get(struct permutation_cache *o, const struct sampler *s,
                                           uint64_t epoch)
 {
     pthread_mutex_lock(&o->lock);
     struct permutation *p = find(o, s, epoch);
     if (p) {
-        if (p->users == 0) {
-            o->idle_bytes -= bytes_of(p);
-            o->idle_count--;
-        }
+        if (p->users == 0)
+            end_idling(o, p);
         unlink_entry(o, p);
     } else {
         p = permutation_new(s, epoch);
@@ -270,23 +287,35 @@ bool permutation_cache_step(struct permutation_cache *o, struct permutation *p,
 
 /* Takes permutations that nobody uses out of the list until the others keep to the bounds. The list
  * is walked only where something has to go. */
-static struct permutation *take_idle(struct permutation_cache *o)
+static struct permutation *take_idle(struct permutation_cache *o, uint64_t most_bytes)
 {
     struct permutation *taken = NULL;
-    while (o->idle_bytes > PERMUTATION_CACHE_IDLE_BYTES ||
-           o->idle_count > PERMUTATION_CACHE_IDLE_COUNT) {
+    while (o->idle_bytes > most_bytes || o->idle_count > PERMUTATION_CACHE_IDLE_COUNT) {
         struct permutation *last = NULL;
         for (struct permutation *p = o->first; p; p = p->next)
             last = p->users ? last : p;
         assert(last);
-        o->idle_bytes -= bytes_of(last);
-        o->idle_count--;
+        end_idling(o, last);
         unlink_entry(o, last);
         leave_walk(o, last);
         last->next = taken;
         taken = last;
     }
     return taken;
+}
+
+void permutation_cache_share(struct permutation_cache *o, struct budget *budget)
+{
+    assert(!o->first);
+    o->budget = budget;
+}
+
+void permutation_cache_drop_idle(struct permutation_cache *o)
+{
+    pthread_mutex_lock(&o->lock);
+    struct permutation *gone = take_idle(o, 0);
+    pthread_mutex_unlock(&o->lock);
+    free_all(gone);
 }
 
 void permutation_cache_put(struct permutation_cache *o, struct permutation *p)
@@ -296,10 +325,8 @@ void permutation_cache_put(struct permutation_cache *o, struct permutation *p)
         return;
     pthread_mutex_lock(&o->lock);
     assert(p->users > 0);
-    if (--p->users == 0 && p->whole) {
-        o->idle_bytes += bytes_of(p);
-        o->idle_count++;
-        gone = take_idle(o);
+    if (--p->users == 0 && p->whole && begin_idling(o, p)) {
+        gone = take_idle(o, PERMUTATION_CACHE_IDLE_BYTES);
     } else if (p->users == 0) {
         unlink_entry(o, p);
         leave_walk(o, p);

@@ -20,6 +20,7 @@
 #ifndef RENDER_PERMUTATION_CACHE_H
 #define RENDER_PERMUTATION_CACHE_H
 
+#include "base/budget.h"
 #include "sampler/sampler.h"
 
 #define PERMUTATION_CACHE_IDLE_BYTES (UINT64_C(64) << 20)
@@ -38,6 +39,13 @@ void permutation_cache_free(struct permutation_cache *o);
 /* The most that one stream of such an order holds at a time: this epoch's permutation and the next
  * one's. 0 for orders that need none. */
 uint64_t permutation_cache_stream_bytes(uint32_t order, uint64_t count);
+
+/* Those that nobody uses are of memory that is taken from the budget, where it has any: those in
+ * use are for their streams to pay. Before there are any. */
+void permutation_cache_share(struct permutation_cache *o, struct budget *budget);
+
+/* Drops all that nobody uses. */
+void permutation_cache_drop_idle(struct permutation_cache *o);
 
 /* The permutation of the epoch, whole or not; give it back with permutation_cache_put. NULL when
  * out of memory. */

@@ -25,6 +25,7 @@ struct render_caches {
     struct permutation_cache *permutations;
     struct sample_cache *samples;
     struct index_list_cache *index_lists;
+    struct budget *budget; /* of all memory that clients may take; NULL: without an end */
 };
 
 /* Gives one use of a dataset up; the last one ends it, and what the store keeps of it.

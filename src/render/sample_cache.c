@@ -35,6 +35,7 @@ struct sample_entry {
 
 struct sample_cache {
     pthread_mutex_t lock;
+    struct budget *shared; /* with all else; NULL: memory has no end */
     uint64_t budget;
     uint64_t reserved;
     struct sample_entry *first;
@@ -90,6 +91,7 @@ static void take_out(struct sample_cache *s, struct sample_entry *entry, struct 
         at = &(*at)->next;
     *at = entry->next;
     s->reserved -= entry->bytes;
+    budget_give(s->shared, entry->bytes);
     s->idle_count--;
     entry->next = *gone;
     *gone = entry;
@@ -111,7 +113,27 @@ static void make_room(struct sample_cache *s, uint64_t bytes, struct sample_entr
         take_out(s, oldest_idle(s), gone);
 }
 
-/* Reserves room for as many samples as the budget holds. Keeping none is no error. */
+static bool map_samples(struct sample_entry *entry, uint64_t kept, uint64_t each)
+{
+    uint64_t bytes = kept * entry->sample_bytes;
+    void *samples = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (samples == MAP_FAILED)
+        return false;
+    entry->states = calloc(kept, sizeof *entry->states);
+    if (!entry->states) {
+        munmap(samples, bytes);
+        return false;
+    }
+    /* A gather in random order misses the TLB on every sample otherwise. */
+    madvise(samples, bytes, MADV_HUGEPAGE);
+    entry->samples = samples;
+    entry->bytes = kept * each;
+    entry->kept = kept;
+    return true;
+}
+
+/* Reserves room for as many samples as both budgets hold. Keeping none is no error. */
 static void reserve_room(struct sample_cache *s, struct sample_entry *entry,
                          struct sample_entry **gone)
 {
@@ -122,23 +144,13 @@ static void reserve_room(struct sample_cache *s, struct sample_entry *entry,
     make_room(s, wanted, gone);
     uint64_t room = room_of(s);
     uint64_t kept = wanted <= room ? entry->split->count : room / each;
-    if (kept == 0)
-        return;
-    uint64_t bytes = kept * entry->sample_bytes;
-    void *samples = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (samples == MAP_FAILED)
-        return;
-    entry->states = calloc(kept, sizeof *entry->states);
-    if (!entry->states) {
-        munmap(samples, bytes);
+    uint64_t taken = budget_take_some(s->shared, kept * each, budget_quarter(s->shared));
+    kept = taken / each;
+    if (kept == 0 || !map_samples(entry, kept, each)) {
+        budget_give(s->shared, taken);
         return;
     }
-    /* A gather in random order misses the TLB on every sample otherwise. */
-    madvise(samples, bytes, MADV_HUGEPAGE);
-    entry->samples = samples;
-    entry->bytes = kept * each;
-    entry->kept = kept;
+    budget_give(s->shared, taken - entry->bytes);
     s->reserved += entry->bytes;
 }
 
@@ -280,6 +292,22 @@ void sample_cache_resize(struct sample_cache *s, uint64_t budget_bytes)
 }
 
 /* ---- samples ------------------------------------------------------------------------------- */
+
+void sample_cache_share(struct sample_cache *s, struct budget *budget)
+{
+    assert(!s->first);
+    s->shared = budget;
+}
+
+void sample_cache_drop_idle(struct sample_cache *s, uint64_t bytes)
+{
+    struct sample_entry *gone = NULL;
+    pthread_mutex_lock(&s->lock);
+    while (budget_left(s->shared) < bytes && s->idle_count > 0)
+        take_out(s, oldest_idle(s), &gone);
+    pthread_mutex_unlock(&s->lock);
+    free_all(gone);
+}
 
 size_t sample_entry_bytes(const struct sample_entry *entry)
 {

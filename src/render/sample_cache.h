@@ -17,6 +17,7 @@
 #ifndef RENDER_SAMPLE_CACHE_H
 #define RENDER_SAMPLE_CACHE_H
 
+#include "base/budget.h"
 #include "base/err.h"
 #include "dataset/dataset.h"
 #include "dataset/prefetch.h"
@@ -42,6 +43,13 @@ void sample_cache_forget(struct sample_cache *s, const struct dataset_split *spl
 /* Another budget. Shelves that nobody uses go until it holds the rest; one in use keeps its room
  * until it is given back and another needs it. */
 void sample_cache_resize(struct sample_cache *s, uint64_t budget_bytes);
+
+/* Room is taken from the budget, too, but for a quarter of it, which is others'. Before there are
+ * any entries. */
+void sample_cache_share(struct sample_cache *s, struct budget *budget);
+
+/* Entries that nobody uses go until the budget has so many bytes. */
+void sample_cache_drop_idle(struct sample_cache *s, uint64_t bytes);
 
 size_t sample_entry_bytes(const struct sample_entry *entry);
 size_t sample_entry_scratch_bytes(const struct sample_entry *entry);

@@ -147,7 +147,7 @@ static int want_list(struct session *s, struct open_job *j)
     int rc = place_charge_list(&j->place, &j->request.spec);
     if (rc)
         return rc;
-    rc = upload_new(&j->upload, j->place.upload_bytes, &j->place.err);
+    rc = upload_new(&j->upload, session_services(s)->caches, j->place.upload_bytes, &j->place.err);
     if (rc)
         return rc;
     s->upload = j->upload;

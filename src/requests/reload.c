@@ -109,6 +109,9 @@ static int put_in_force(struct reload_job *j)
     r->config->socket_mode = j->config.socket_mode;
     r->config->io_uring = j->config.io_uring;
     log_set_level(r->config->log_level);
+    if (caches->budget)
+        budget_set(caches->budget, r->config->budget_bytes, r->config->memory.bytes,
+                   r->config->memory.of);
     sample_cache_resize(caches->samples, r->config->sample_cache_bytes);
     index_list_cache_resize(caches->index_lists, r->config->limits.list_bytes);
     return 0;

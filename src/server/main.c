@@ -1,6 +1,7 @@
 /* fmnistd: reads its arguments and its config, and serves. */
 #include "base/io.h"
 #include "base/log.h"
+#include "config/memory.h"
 #include "fmnist.h"
 #include "server/server.h"
 
@@ -73,8 +74,10 @@ static int check_datasets(const struct config *c, const char *path)
         fprintf(stderr, "fmnistd: %s:%u: %s\n", path, c->dataset_lines[i], e.text);
         status = EX_CONFIG;
     }
+    char text[CONFIG_MEMORY_TEXT_SIZE];
     if (!status)
-        printf("%s: %u datasets, socket %s\n", path, c->dataset_count, c->socket);
+        printf("%s: %u datasets, socket %s\n%s\n", path, c->dataset_count, c->socket,
+               config_memory_text(c, text));
     return status;
 }
 

@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "config/memory.h"
 #include "pixels/isa.h"
+#include "render/caches_memory.h"
 #include "requests/inquiries.h"
 #include "requests/open.h"
 #include "requests/table.h"
@@ -24,6 +26,7 @@ struct server {
     const struct server_options *options;
     struct config *config; /* in force */
     struct catalog catalog;
+    struct budget budget;
     struct render_caches caches;
     struct accounts accounts;
     struct services services;
@@ -219,6 +222,10 @@ static int make_caches(struct server *server, struct err *e)
     caches->index_lists = index_list_cache_new(c->limits.list_bytes);
     if (!caches->permutations || !caches->samples || !caches->index_lists)
         return err_set(e, -ENOMEM, "out of memory");
+    char text[CONFIG_MEMORY_TEXT_SIZE];
+    log_info("%s", config_memory_text(c, text));
+    budget_set(&server->budget, c->budget_bytes, c->memory.bytes, c->memory.of);
+    render_caches_share(caches, &server->budget);
     return 0;
 }
 

@@ -22,13 +22,11 @@ static void warn(void *data, const char *text)
     log_warning("%s", text);
 }
 
-static int open_one(const struct config *c, const struct dataset_source *source,
-                    const _Atomic bool *cancel, struct dataset **out, struct err *e)
+static int open_one(const struct dataset_source *source, const struct dataset_options *o,
+                    struct dataset **out, struct err *e)
 {
-    struct dataset_options o = {
-        .cache = c->cache, .use_uring = c->io_uring, .note = note, .warn = warn, .cancel = cancel};
     uint64_t start = clock_ns();
-    int rc = dataset_open(source, &o, out, e);
+    int rc = dataset_open(source, o, out, e);
     if (rc)
         return rc;
     const struct dataset_split *s = (*out)->splits;
@@ -41,6 +39,14 @@ static int open_one(const struct config *c, const struct dataset_source *source,
 int catalog_open(struct catalog *c, const struct config *config,
                  const struct catalog_opening *opening, struct render_caches *caches, struct err *e)
 {
+    const struct dataset_options options = {
+        .cache = config->cache,
+        .use_uring = config->io_uring,
+        .budget = caches->budget,
+        .note = note,
+        .warn = warn,
+        .cancel = opening->cancel,
+    };
     int rc;
     *c = (struct catalog){.datasets = calloc(config->dataset_count, sizeof(struct dataset *))};
     if (!c->datasets)
@@ -52,7 +58,7 @@ int catalog_open(struct catalog *c, const struct config *config,
             c->datasets[c->count] = dataset_get(same);
             continue;
         }
-        rc = open_one(config, source, opening->cancel, &c->datasets[c->count], e);
+        rc = open_one(source, &options, &c->datasets[c->count], e);
         if (rc)
             goto close_datasets;
     }

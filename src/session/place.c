@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A user's limit leaves room for so many rings whose size nobody said. */
+#define RINGS_FIT 8u
+
 int place_job_init(struct place_job *j, const struct services *services, struct account *account,
                    enum job_result (*run)(struct pool_job *job), void (*done)(struct pool_job *job))
 {
@@ -96,8 +99,11 @@ int place_choose_slots(struct place_job *j)
 {
     j->stream->fits_cache = j->ring_bytes == 0;
     j->stream->is_summed = j->services->deliveries != NULL;
-    uint64_t target = j->ring_bytes ? j->ring_bytes
-                                    : stream_cache_share(pool_stream_count(j->services->pool) + 1);
+    uint64_t target = j->ring_bytes, share = j->limits.ring_bytes / RINGS_FIT;
+    if (!target)
+        target = stream_cache_share(pool_stream_count(j->services->pool) + 1);
+    if (!j->ring_bytes && target > share)
+        target = share;
     return stream_choose_slots(j->stream, target, j->ring_max_bytes, &j->slots, &j->err);
 }
 
@@ -169,6 +175,13 @@ static bool has_claim(const struct place_job *j) UNGUARDED
     return j->stream->user != NULL;
 }
 
+/* What the budget has no room for yet it may have soon. */
+static int make_ring(struct place_job *j)
+{
+    int rc = stream_make_ring(j->stream, j->slots, &j->err);
+    return rc == -E2BIG && pool_is_freeing(j->services->pool, j->user) ? MUST_WAIT : rc;
+}
+
 /* Somebody else's place is taken where there is one; else a ring is claimed, and made. */
 static int step(struct place_job *j)
 {
@@ -184,7 +197,7 @@ static int step(struct place_job *j)
         rc = claim_ring(j);
     }
     if (!rc)
-        rc = stream_make_ring(j->stream, j->slots, &j->err);
+        rc = make_ring(j);
     return rc ? rc : sit_down(j);
 }
 

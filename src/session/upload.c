@@ -16,21 +16,26 @@ static void check(const struct upload *u)
     assert(u->have + u->frame_left <= u->bytes);
 }
 
-int upload_new(struct upload **out, uint64_t bytes, struct err *e)
+int upload_new(struct upload **out, struct render_caches *caches, uint64_t bytes, struct err *e)
 {
+    int rc = render_caches_take(caches, "a list", bytes, e);
+    if (rc)
+        return rc;
     struct upload *u = calloc(1, sizeof *u);
     if (!u)
-        goto no_memory;
+        goto give_bytes;
     u->numbers = malloc(bytes);
     if (!u->numbers)
         goto free_upload;
+    u->budget = caches->budget;
     u->bytes = bytes;
     *out = u;
     return 0;
 
 free_upload:
     free(u);
-no_memory:
+give_bytes:
+    budget_give(caches->budget, bytes);
     return err_set(e, -ENOMEM, "a list of %llu bytes: out of memory", (unsigned long long)bytes);
 }
 
@@ -38,6 +43,8 @@ void upload_free(struct upload *u)
 {
     if (!u)
         return;
+    if (u->numbers || (u->check && u->check->numbers))
+        budget_give(u->budget, u->bytes);
     index_list_check_free(u->check);
     free(u->numbers);
     free(u);

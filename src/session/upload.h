@@ -10,6 +10,7 @@
 #ifndef SESSION_UPLOAD_H
 #define SESSION_UPLOAD_H
 
+#include "render/caches_memory.h"
 #include "render/index_list_check.h"
 #include "spec/spec.h"
 
@@ -18,14 +19,16 @@
 
 struct upload {
     uint32_t *numbers;              /* owned until upload_keep */
+    struct budget *budget;          /* that the bytes are of, until they are the cache's */
     uint64_t bytes;                 /* that are to come in all */
     uint64_t have;                  /* that came */
     uint32_t frame_left;            /* of the frame under way */
     struct index_list_check *check; /* owned; NULL until upload_keep */
 };
 
-/* Makes room for a list of so many bytes. Errors: -ENOMEM. */
-int upload_new(struct upload **out, uint64_t bytes, struct err *e);
+/* Makes room for a list of so many bytes, taken from the caches' budget. Errors: -ENOMEM, -E2BIG.
+ */
+int upload_new(struct upload **out, struct render_caches *caches, uint64_t bytes, struct err *e);
 
 /* Accepts NULL. */
 void upload_free(struct upload *u);

@@ -294,6 +294,22 @@ START_TEST(limits__clients__idle_ones_give_way_then_refused_by_name)
 }
 END_TEST
 
+/* What was closed may not be freed yet: an open that needs its memory waits, and is not refused. */
+START_TEST(limits__ring_closed_and_another_opened__waits_for_its_memory)
+{
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.dtype = FMNIST_UINT8;
+    spec.batch_size = 64;
+    spec.height = spec.width = 160; /* 1.6 MB, twice: more than half of what a user may have */
+    for (int i = 0; i < 50; i++) {
+        struct fmnist_stream *stream;
+        spec.order = i % 2 ? FMNIST_ORDER_SHUFFLE : FMNIST_ORDER_SEQUENTIAL;
+        must(fmnist_open(client, &spec, NULL, &stream));
+        fmnist_close(stream);
+    }
+}
+END_TEST
+
 /* A peer that says nothing, or half a hello, does not keep its place. */
 START_TEST(limits__no_hello__ended_in_time)
 {
@@ -387,6 +403,7 @@ int main(void)
     tcase_add_test(tc, leave__twice_or_unknown__ends_its_own_connection);
     tcase_add_test(limits, limits__rings__refused_by_name);
     tcase_add_test(limits, limits__clients__idle_ones_give_way_then_refused_by_name);
+    tcase_add_test(limits, limits__ring_closed_and_another_opened__waits_for_its_memory);
     tcase_add_test(limits, limits__no_hello__ended_in_time);
     return support_run(suite);
 }

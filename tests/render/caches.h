@@ -48,7 +48,7 @@ static inline void fake_set_free(struct fake_set *f)
 
 static inline void caches_init(struct render_caches *k, uint64_t budget_bytes)
 {
-    k->permutations = permutation_cache_new();
+    *k = (struct render_caches){.permutations = permutation_cache_new()};
     k->samples = sample_cache_new(budget_bytes);
     k->index_lists = index_list_cache_new(1 << 20);
     ck_assert(k->permutations && k->samples && k->index_lists);

@@ -1,6 +1,7 @@
 /* Requests out of bytes that come in any pieces, lists among them. */
 #include "session/frames.h"
 
+#include "render/caches.h"
 #include "session/upload.h"
 #include "support/support.h"
 
@@ -51,6 +52,8 @@ static uint16_t take(uint32_t *size)
     *size = h.body_bytes;
     return h.type;
 }
+
+static struct render_caches caches; /* without a budget */
 
 /* In pieces of every size: each frame once, whole and in order. */
 START_TEST(frames__pieces_of_any_size__each_frame_once)
@@ -127,7 +130,7 @@ START_TEST(upload__piece_behind_its_head_and_in_the_socket__all_of_it)
     wire_put_head(bytes + sizeof bytes - WIRE_HEAD_SIZE, WIRE_STATUS, 0);
     ck_assert_int_eq(send(ends[1], bytes, sizeof bytes, 0), sizeof bytes);
 
-    ck_assert_int_eq(upload_new(&u, sizeof numbers, &e), 0);
+    ck_assert_int_eq(upload_new(&u, &caches, sizeof numbers, &e), 0);
     ck_assert_int_gt(frames_receive(&frames, ends[0]), 0);
     ck_assert_int_eq(frames_head(&frames, &h, &e), FRAMES_HEAD);
     const uint8_t *body;
@@ -152,7 +155,7 @@ START_TEST(upload_begin__wrong_sizes__eproto)
 {
     struct upload *u;
     struct err e;
-    ck_assert_int_eq(upload_new(&u, 40, &e), 0);
+    ck_assert_int_eq(upload_new(&u, &caches, 40, &e), 0);
     ck_assert_int_eq(upload_begin(u, 0, &e), -EPROTO);
     ck_assert_int_eq(upload_begin(u, 7, &e), -EPROTO);
     ck_assert_int_eq(upload_begin(u, 44, &e), -EPROTO);
@@ -162,6 +165,27 @@ START_TEST(upload_begin__wrong_sizes__eproto)
     ck_assert_int_eq(upload_begin(u, 32, &e), 0);
     upload_free(u);
     upload_free(NULL);
+}
+END_TEST
+
+/* A list that does not fit is refused with the numbers; one that is given up gives its memory back.
+ */
+START_TEST(upload_new__budget__taken_and_given_back)
+{
+    static struct budget budget;
+    struct render_caches limited;
+    struct upload *u, *more;
+    struct err e;
+    caches_init(&limited, 0);
+    budget_set(&budget, 100, 150, "its cgroup");
+    render_caches_share(&limited, &budget);
+    ck_assert_int_eq(upload_new(&u, &limited, 60, &e), 0);
+    ck_assert_int_eq(upload_new(&more, &limited, 60, &e), -E2BIG);
+    ck_assert_str_eq(e.text, "a list of 60 bytes: the memory limit of its cgroup is 150 bytes, of "
+                             "which 60 are in use and 50 kept free");
+    upload_free(u);
+    ck_assert_uint_eq(budget_left(&budget), 100);
+    caches_free(&limited);
 }
 END_TEST
 
@@ -176,6 +200,7 @@ int main(void)
     tcase_add_test(tc, frames__client_gone__end);
     tcase_add_test(tc, upload__piece_behind_its_head_and_in_the_socket__all_of_it);
     tcase_add_test(tc, upload_begin__wrong_sizes__eproto);
+    tcase_add_test(tc, upload_new__budget__taken_and_given_back);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

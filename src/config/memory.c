@@ -1,0 +1,56 @@
+/* Shares of the memory. What an administrator says takes their place, but not the budget's. */
+#include "config/memory.h"
+
+#include <stdio.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+#define KEPT_FREE   (24 * MIB)
+#define LEAST_BYTES (64 * KIB) /* of a ring's limit */
+
+/* `most`, or the share of the budget where that is less: whole units of 64 KiB. */
+static uint64_t share(const struct config *c, uint64_t most, uint64_t numerator,
+                      uint64_t denominator)
+{
+    uint64_t bytes = c->budget_bytes / denominator * numerator;
+    if (bytes >= most)
+        return most;
+    return bytes < LEAST_BYTES ? LEAST_BYTES : bytes - bytes % LEAST_BYTES;
+}
+
+void config_memory_defaults(struct config *c, struct host_memory memory)
+{
+    uint64_t kept = KEPT_FREE + memory.bytes / 8, clients = memory.bytes / MIB;
+    struct config_limits *limits = &c->limits;
+    c->memory = memory;
+    c->budget_bytes = memory.bytes > kept ? memory.bytes - kept : 0;
+    c->sample_cache_bytes = share(c, GIB, 1, 4);
+    limits->ring_bytes = share(c, GIB, 1, 2);
+    limits->ring_bytes_per_user = share(c, 4 * GIB, 5, 8);
+    limits->list_bytes = share(c, 256 * MIB, 1, 8);
+    limits->clients = clients < 16 ? 16 : clients < 256 ? (uint32_t)clients : 256;
+    limits->clients_per_user = limits->clients < 128 ? limits->clients : 128;
+}
+
+const char *config_memory_text(const struct config *c, char text[CONFIG_MEMORY_TEXT_SIZE])
+{
+    const struct config_limits *l = &c->limits;
+    if (c->memory.bytes == UINT64_MAX) {
+        snprintf(text, CONFIG_MEMORY_TEXT_SIZE, "memory: no limit is known");
+        return text;
+    }
+    snprintf(
+        text, CONFIG_MEMORY_TEXT_SIZE,
+        "memory: the limit of %s is %llu MiB, %llu of them for clients; sample_store %llu MiB, "
+        "limits: ring_bytes %llu MiB, ring_bytes_per_user %llu MiB, list_bytes %llu MiB, "
+        "clients %u",
+        c->memory.of, (unsigned long long)(c->memory.bytes / MIB),
+        (unsigned long long)(c->budget_bytes / MIB),
+        (unsigned long long)(c->sample_cache_bytes / MIB),
+        (unsigned long long)(l->ring_bytes / MIB),
+        (unsigned long long)(l->ring_bytes_per_user / MIB),
+        (unsigned long long)(l->list_bytes / MIB), l->clients);
+    return text;
+}
