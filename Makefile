@@ -304,6 +304,17 @@ $(BUILD)/tests/faults/inject.so: $(INJECT_OBJECTS) $(call flags,link)
 $(call test_bins,faults): | $(INJECT)
 $(filter %_client,$(INJECTED)): $(INJECT_OBJECTS)
 
+# Runs the daemon under its unit's system-call filter: FMNISTD_UNDER of tests/support.
+FILTERED := $(BUILD)/tests/faults/filter/filtered
+# But for the longest, which makes no call that the others do not.
+FILTERED_TESTS := $(filter-out %/test_epochs,$(call test_bins,e2e))
+$(FILTERED): $(FILTERED:$(BUILD)/%=$(BUILD)/obj/%.o) $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) -lseccomp $(LDLIBS)
+
+test-filtered: all $(FILTERED) $(FILTERED_TESTS)
+	BUILD=$(BUILD) scripts/run-filtered $(FILTERED) $(FILTERED_TESTS)
+
 # A room links whole with what it may use. (A sanitizer's symbols come with the program.)
 define room_rule
 $(BUILD)/obj/$(1).linked: $(call uses,$(1)) $(call flags,link)
