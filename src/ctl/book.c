@@ -47,13 +47,14 @@ static int grow(struct book *b)
 {
     size_t size = b->index ? 2 * b->index->size : 64;
     struct book_index *index = calloc(1, sizeof *index + size * sizeof *index->at);
+    if (!index)
+        return -ENOMEM;
     struct book_session **sessions = realloc(b->sessions, size / 2 * sizeof *sessions);
-    if (sessions)
-        b->sessions = sessions;
-    if (!index || !sessions) {
+    if (!sessions) {
         free(index);
         return -ENOMEM;
     }
+    b->sessions = sessions;
     index->size = size;
     for (size_t i = 0; i < b->count; i++) {
         struct book_session *s = b->sessions[i];

@@ -97,20 +97,23 @@ static void take_out(struct sample_cache *s, struct sample_entry *entry, struct 
     *gone = entry;
 }
 
-/* The least recently used entry that nobody uses; NULL: none. */
-static struct sample_entry *oldest_idle(const struct sample_cache *s)
+/* Takes out the least recently used entry that nobody uses. Returns false where there is none. */
+static bool take_out_oldest(struct sample_cache *s, struct sample_entry **gone)
 {
     struct sample_entry *oldest = NULL;
     for (struct sample_entry *entry = s->first; entry; entry = entry->next)
         oldest = entry->users ? oldest : entry;
-    return oldest;
+    if (!oldest)
+        return false;
+    take_out(s, oldest, gone);
+    return true;
 }
 
 /* Takes entries out until `bytes` fit or all are in use. */
 static void make_room(struct sample_cache *s, uint64_t bytes, struct sample_entry **gone)
 {
-    while (room_of(s) < bytes && s->idle_count > 0)
-        take_out(s, oldest_idle(s), gone);
+    while (room_of(s) < bytes && take_out_oldest(s, gone))
+        ;
 }
 
 static bool map_samples(struct sample_entry *entry, uint64_t kept, uint64_t each)
@@ -232,7 +235,7 @@ int sample_cache_get(struct sample_cache *s, const struct dataset_split *split, 
     if (*out)
         return 0;
     int rc = entry_new(s, &key, &made, e);
-    if (rc)
+    if (!made)
         return rc;
     pthread_mutex_lock(&s->lock);
     *out = use(s, &key); /* another made it meanwhile */
@@ -261,7 +264,7 @@ void sample_entry_put(struct sample_entry *entry)
         if (atomic_load_explicit(&entry->filled, memory_order_relaxed) == 0)
             take_out(s, entry, &gone);
         else if (s->idle_count > SAMPLE_CACHE_IDLE_COUNT)
-            take_out(s, oldest_idle(s), &gone);
+            take_out_oldest(s, &gone);
     }
     pthread_mutex_unlock(&s->lock);
     free_all(gone);
@@ -285,8 +288,8 @@ void sample_cache_resize(struct sample_cache *s, uint64_t budget_bytes)
     struct sample_entry *gone = NULL;
     pthread_mutex_lock(&s->lock);
     s->budget = budget_bytes;
-    while (s->reserved > s->budget && s->idle_count > 0)
-        take_out(s, oldest_idle(s), &gone);
+    while (s->reserved > s->budget && take_out_oldest(s, &gone))
+        ;
     pthread_mutex_unlock(&s->lock);
     free_all(gone);
 }
@@ -303,8 +306,8 @@ void sample_cache_drop_idle(struct sample_cache *s, uint64_t bytes)
 {
     struct sample_entry *gone = NULL;
     pthread_mutex_lock(&s->lock);
-    while (budget_left(s->shared) < bytes && s->idle_count > 0)
-        take_out(s, oldest_idle(s), &gone);
+    while (budget_left(s->shared) < bytes && take_out_oldest(s, &gone))
+        ;
     pthread_mutex_unlock(&s->lock);
     free_all(gone);
 }
