@@ -11,8 +11,9 @@
 #include <sys/wait.h>
 
 struct said {
-    int status;       /* exit status */
-    char text[16384]; /* standard output and standard error */
+    int status; /* exit status */
+    /* standard output and standard error, their beginning where they are longer */
+    char text[1 << 17];
 };
 
 static inline const char *ctl_path(void)
