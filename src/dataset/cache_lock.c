@@ -10,12 +10,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LOOK_NS 20000000
-
-/* "PID COUNT\n", each as wide as it can be, so that a longer line leaves nothing of itself. */
-enum { LINE_BYTES = 10 + 1 + 10 + 1 };
 
 static int try_lock(int lock)
 {
@@ -41,13 +37,6 @@ int cache_lock_try(const struct cache *c, const char *stem, int *lock, struct er
     return rc;
 }
 
-static void read_line(int lock, char line[LINE_BYTES + 1])
-{
-    memset(line, 0, LINE_BYTES + 1);
-    if (pread_full(lock, line, LINE_BYTES, 0) < 0)
-        *line = 0;
-}
-
 static int tell_holder(const char *line, struct err *e)
 {
     int pid = 0;
@@ -61,9 +50,9 @@ static int tell_holder(const char *line, struct err *e)
 
 int cache_lock_wait(int lock, struct pulse *pulse, struct err *e)
 {
-    char seen[LINE_BYTES + 1], now[LINE_BYTES + 1];
+    char seen[PULSE_LINE_BYTES + 1], now[PULSE_LINE_BYTES + 1];
     uint64_t since = clock_ns();
-    read_line(lock, seen);
+    pulse_read(lock, seen);
     for (;;) {
         int rc = try_lock(lock);
         if (rc != CACHE_LOCK_BUSY)
@@ -71,7 +60,7 @@ int cache_lock_wait(int lock, struct pulse *pulse, struct err *e)
         rc = pulse_beat(pulse, e);
         if (rc < 0)
             return rc;
-        read_line(lock, now);
+        pulse_read(lock, now);
         if (strcmp(now, seen) != 0) {
             memcpy(seen, now, sizeof seen);
             since = clock_ns();
@@ -80,11 +69,4 @@ int cache_lock_wait(int lock, struct pulse *pulse, struct err *e)
             return tell_holder(seen, e);
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     }
-}
-
-void cache_lock_show(int lock, unsigned count)
-{
-    char line[LINE_BYTES + 1];
-    snprintf(line, sizeof line, "%10d %10u\n", (int)getpid(), count);
-    (void)!pwrite(lock, line, LINE_BYTES, 0);
 }

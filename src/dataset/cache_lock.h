@@ -27,8 +27,4 @@ int cache_lock_try(const struct cache *c, const char *stem, int *lock, struct er
  * Blocks: while the holder gets on, and CACHE_LOCK_PATIENCE_MS longer. */
 int cache_lock_wait(int lock, struct pulse *pulse, struct err *e);
 
-/* The holder gets on: `count` differs from the last time. Without room on the disk, it does not
- * show. */
-void cache_lock_show(int lock, unsigned count);
-
 #endif

@@ -199,7 +199,7 @@ static void watched(struct stream *s, const struct step *step, bool room) REQUIR
 /* ---- orders -------------------------------------------------------------------------------- */
 
 /* Before the order: whoever sleeps need not wait for it, and another worker goes on meanwhile. */
-static struct step order(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
+static struct step order_step(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
 {
     if (t->published) {
         struct step step = hand_over(t);
@@ -219,7 +219,7 @@ static struct step await_order(struct turn *t, struct scheduler *k) REQUIRES(fee
 {
     t->order_due = stream_order_due(t->stream, &t->order_epoch);
     if (t->order_due)
-        return order(t, k);
+        return order_step(t, k);
     t->left = true;
     return (struct step){.kind = STEP_NONE};
 }
@@ -274,7 +274,7 @@ struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
     struct step step;
     assert(s->uses > 0);
     if (t->order_due)
-        return order(t, k);
+        return order_step(t, k);
     while (!is_over(t, k, now_ns)) {
         t->begun = true;
         step = look(t, k);
