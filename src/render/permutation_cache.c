@@ -252,7 +252,7 @@ struct permutation *permutation_cache_get(struct permutation_cache *o, const str
 }
 
 /* Without the lock: p->stepping is ours. */
-static bool step(struct permutation *p, const struct sampler *s)
+static bool walk_on(struct permutation *p, const struct sampler *s)
 {
     uint64_t end_ns = clock_ns() + PERMUTATION_STEP_NS;
     bool whole;
@@ -274,7 +274,7 @@ bool permutation_cache_step(struct permutation_cache *o, struct permutation *p,
             permutation_walk_begin(&p->walk, s, p->epoch, nearest_walk(o, s, p->epoch));
         p->begun = p->stepping = true;
         pthread_mutex_unlock(&o->lock);
-        bool whole = step(p, s);
+        bool whole = walk_on(p, s);
         pthread_mutex_lock(&o->lock);
         p->stepping = false;
         p->whole = whole;
