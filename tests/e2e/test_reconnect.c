@@ -291,7 +291,7 @@ START_TEST(daemon_killed__views_held__stay_and_are_released)
         must(fmnist_next(stream, &held[v]));
         at++;
         daemon_kill(&d);
-        set_ring(v % 2 ? "64KiB" : "1MiB");
+        set_ring(v % 2 ? "512KiB" : "1MiB"); /* either holds all of them */
         daemon_restart(&d);
     }
     /* What was published before the deaths is still there, then the new daemon's come. */
