@@ -200,7 +200,6 @@ enum seat_result pool_claim_ring(struct pool *p, const struct seat_wish *wish, u
     return result;
 }
 
-/* Nobody else has the stream. */
 bool pool_is_freeing(struct pool *p, const struct user *u)
 {
     pool_lock(p);
@@ -209,6 +208,7 @@ bool pool_is_freeing(struct pool *p, const struct user *u)
     return freeing;
 }
 
+/* Nobody else has the stream. */
 void pool_drop_stream(struct pool *p, struct stream *s) UNGUARDED
 {
     if (!s || !s->user) {

@@ -227,5 +227,7 @@ struct job_queue users_take_all_jobs(struct users *all)
         move_all(&u->blocked, &taken);
     }
     all->waiting = 0;
+    for (const struct pool_job *job = taken.first; job; job = job->next)
+        users_drop(all, job->user);
     return taken;
 }

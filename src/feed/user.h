@@ -138,7 +138,7 @@ bool users_end_step(struct users *all, struct pool_job *job, enum job_result res
 void users_end_freeing(struct users *all, struct user *u, uint64_t bytes, uint64_t ns)
     REQUIRES(feed_lock);
 
-/* Takes every job, whether it may run or not. */
+/* Takes every job, whether it may run or not: none is its user's any more. */
 struct job_queue users_take_all_jobs(struct users *all) REQUIRES(feed_lock);
 
 #endif

@@ -100,7 +100,7 @@ static inline void rig_take_jobs(void)
 {
     struct job_queue jobs = users_take_all_jobs(&rig.k.users);
     while (!jobs_are_empty(&jobs))
-        users_drop(&rig.k.users, jobs_take(&jobs)->user);
+        jobs_take(&jobs);
 }
 
 static inline void rig_leave(struct consumer *r)

@@ -251,6 +251,31 @@ START_TEST(place_take__never_run__eio)
 }
 END_TEST
 
+static bool ended;
+
+static void note_end(struct pool_job *job)
+{
+    place_drop((struct place_job *)job);
+    place_job_close((struct place_job *)job);
+    ended = true;
+}
+
+/* The daemon ends while jobs wait for a worker. What they had of their user is given back, or the
+ * end would be an abort. */
+START_TEST(pool_stop__job_waits__ended_and_all_goes_back)
+{
+    struct place_job j;
+    pool_end_workers(services.pool);
+    ck_assert_int_eq(place_job_init(&j, &services, account, never, note_end), 0);
+    place_job_start(&j);
+    account_close(account);
+    pool_stop(services.pool);
+    ck_assert(ended);
+    account = NULL;
+    services.pool = NULL;
+}
+END_TEST
+
 /* ---- lists --------------------------------------------------------------------------------- */
 
 static uint64_t list_bytes(void)
@@ -375,6 +400,7 @@ int main(void)
     tcase_add_test(tc, place_take__half_made__eio_and_all_goes_back);
     tcase_add_test(tc, place_drop__nobody_there__left);
     tcase_add_test(tc, place_take__never_run__eio);
+    tcase_add_test(tc, pool_stop__job_waits__ended_and_all_goes_back);
     tcase_add_test(tc, place_charge_list__at_and_beyond_the_limit__says_what);
     tcase_add_test(tc, place_find__lists__each_once);
     tcase_add_test(tc, place_find__list_just_came__counted_once);
