@@ -3,6 +3,7 @@
 #include "fuzz/fuzz.h"
 #include "host/cpu_load.h"
 #include "host/cpus.h"
+#include "host/memory.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -21,14 +22,19 @@ static void end(void)
                                           "cpu/cpu.cfs_quota_us",
                                           "cpu/cpu.cfs_period_us",
                                           "cpu/a/cpu.cfs_quota_us",
-                                          "cpu/a/cpu.cfs_period_us"};
+                                          "cpu/a/cpu.cfs_period_us",
+                                          "memory.max",
+                                          "memory.high",
+                                          "a/memory.max",
+                                          "memory/memory.limit_in_bytes",
+                                          "memory/a/memory.limit_in_bytes"};
     char path[128];
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
         snprintf(path, sizeof path, "%s/%s", root, entries[i]);
         unlink(path);
     }
-    static const char *const folders[] = {"cpu/a", "cpu", "a", ""};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const folders[] = {"cpu/a", "cpu", "memory/a", "memory", "a", ""};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/%s", root, folders[i]);
         rmdir(path);
     }
@@ -37,11 +43,11 @@ static void end(void)
 static void begin(void)
 {
     char path[128];
-    static const char *const folders[] = {"a", "cpu", "cpu/a"};
+    static const char *const folders[] = {"a", "cpu", "cpu/a", "memory", "memory/a"};
     snprintf(root, sizeof root, "/dev/shm/fmnist-fuzz-XXXXXX");
     if (!mkdtemp(root))
         abort();
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/%s", root, folders[i]);
         mkdir(path, 0700);
     }
@@ -82,6 +88,21 @@ static void look_at_quotas(struct input *in)
     assert(cpus >= 1);
 }
 
+/* No text makes a limit higher than one that stands beside it. */
+static void look_at_memory(struct input *in)
+{
+    const char *cgroups = next_text(in);
+    write_file("memory.max", "max\n");
+    write_file("memory.high", next_text(in));
+    write_file("a/memory.max", next_text(in));
+    write_file("memory/memory.limit_in_bytes", next_text(in));
+    write_file("memory/a/memory.limit_in_bytes", next_text(in));
+    host_memory_total(next_text(in));
+    uint64_t without = host_memory_of_cgroups(cgroups, root);
+    write_file("memory.max", next_text(in));
+    assert(host_memory_of_cgroups(cgroups, root) <= without);
+}
+
 static void look_at_load(struct input *in)
 {
     char path[32];
@@ -105,10 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(copy);
     memcpy(copy, data, size);
     struct input in = {(const uint8_t *)copy, size};
-    if (input_u8(&in) % 2)
-        look_at_quotas(&in);
-    else
-        look_at_load(&in);
+    static void (*const looks[])(struct input *) = {look_at_load, look_at_quotas, look_at_memory};
+    looks[input_u8(&in) % 3](&in);
     free(copy);
     return 0;
 }

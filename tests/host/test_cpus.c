@@ -1,19 +1,6 @@
 /* How many CPUs a cgroup's quota leaves, from files as the kernel shows them. */
 #include "host/cpus.h"
-#include "support/support.h"
-
-#include <string.h>
-#include <sys/stat.h>
-
-static void group(const char *path)
-{
-    ck_assert_int_eq(mkdir(support_path("%s", path), 0700), 0);
-}
-
-static void file(const char *path, const char *text)
-{
-    support_write(support_path("%s", path), text, strlen(text));
-}
+#include "host/tree.h"
 
 static uint32_t cpus(const char *cgroups)
 {

@@ -1,20 +1,8 @@
 /* How much memory there is, from files as the kernel shows them. */
 #include "host/memory.h"
-#include "support/support.h"
+#include "host/tree.h"
 
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-
-static void group(const char *path)
-{
-    ck_assert_int_eq(mkdir(support_path("%s", path), 0700), 0);
-}
-
-static void file(const char *path, const char *text)
-{
-    support_write(support_path("%s", path), text, strlen(text));
-}
 
 static uint64_t memory(const char *cgroups)
 {
