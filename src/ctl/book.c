@@ -196,6 +196,19 @@ static bool is_known(const struct book *b, const struct stat *st)
     return false;
 }
 
+/* What it begins with, for whoever named a wrong file. */
+static int no_ledger(const uint8_t *bytes, size_t size, struct err *e)
+{
+    char first[3 * 8 + 1] = "";
+    for (size_t i = 0; i < size && i < 8; i++)
+        snprintf(first + 3 * i, 4, " %02x", bytes[i]);
+    if (!size)
+        return err_set(e, -EINVAL, "that is no delivery ledger: it is empty");
+    return err_set(e, -EINVAL,
+                   "that is no delivery ledger: it begins with%s, not with a whole START record",
+                   first);
+}
+
 static int read_file(struct book *b, int fd, const struct stat *st, struct err *e)
 {
     struct book_file f = {.size = (size_t)st->st_size, .device = st->st_dev, .number = st->st_ino};
@@ -209,9 +222,9 @@ static int read_file(struct book *b, int fd, const struct stat *st, struct err *
     ssize_t n = read_full(fd, f.bytes, f.size);
     struct ledger_record r = {.type = LEDGER_GAP};
     if (n < 0 || !ledger_decode(&r, f.bytes, (size_t)n) || r.type != LEDGER_START) {
+        int rc = n < 0 ? err_sys(e, (int)n, "reading it") : no_ledger(f.bytes, (size_t)n, e);
         free(f.bytes);
-        return n < 0 ? err_sys(e, (int)n, "reading it")
-                     : err_set(e, -EINVAL, "that is no delivery ledger");
+        return rc;
     }
     f.size = (size_t)n;
     f.start = r.start;
@@ -228,7 +241,8 @@ static int open_file(struct book *b, const char *path, struct err *e)
         return errno == ENOENT ? 1 : err_sys(e, -errno, "%s", path);
     int rc = fstat(fd, &st) ? err_sys(e, -errno, "looking at it") : 0;
     if (!rc && !S_ISREG(st.st_mode))
-        rc = err_set(e, -EINVAL, "that is no regular file");
+        rc = err_set(e, -EINVAL, "that is %s; want a delivery ledger",
+                     S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     if (!rc && !is_known(b, &st))
         rc = read_file(b, fd, &st, e);
     fd_close(&fd);
@@ -239,7 +253,7 @@ static int open_files(struct book *b, const char *path, struct err *e)
 {
     int rc = open_file(b, path, e);
     if (rc == 1)
-        return err_set(e, -ENOENT, "%s: there is no such file", path);
+        return err_set(e, -ENOENT, "%s: there is no such file", *path ? path : "\"\"");
     for (int i = 1; rc == 0 && i < OLDER_MAX; i++) {
         char *older;
         if (asprintf(&older, "%s.%d", path, i) < 0)

@@ -478,7 +478,12 @@ START_TEST(verify__damaged_torn_or_no_ledger__told)
     check_said(0, "25 bytes at the end are no whole record: left out\n");
     support_write(support_path("ledger"), "a", 1);
     verify();
-    check_said(2, "/ledger: that is no delivery ledger\n");
+    check_said(2, "/ledger: that is no delivery ledger: it begins with 61, not with a whole START");
+    support_write(support_path("ledger"), "", 0);
+    verify();
+    check_said(2, "/ledger: that is no delivery ledger: it is empty\n");
+    run_ctl(&said, "verify %s", support_dir());
+    check_said(2, ": that is a folder; want a delivery ledger\n");
     ck_assert_int_eq(unlink(support_path("ledger")), 0);
     verify();
     check_said(2, "/ledger: there is no such file\n");
