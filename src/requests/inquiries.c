@@ -102,31 +102,47 @@ static void answer_all(const struct request_context *context, const struct quest
     reply_body_put(body);
 }
 
+static void on_time(uv_timer_t *timer);
+
+/* Those who wait are answered when the loop may answer again. */
+static void await_next(struct request_context *context, uint64_t now)
+{
+    uint64_t ms = (context->inquiries.next_ns - now + 999999) / 1000000;
+    uv_timer_start(&context->inquiries.timer, on_time, ms, 0);
+}
+
 static void answer_round(struct request_context *context, const struct session *current)
 {
     uint64_t begun = clock_ns();
+    context->inquiries.next_ns = UINT64_MAX; /* whoever asks again meanwhile is of the next round */
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
         answer_all(context, &questions[i], current);
     uint64_t now = clock_ns(), pause = (now - begun) * INQUIRIES_SHARE;
     context->inquiries.next_ns = now + (pause < INQUIRIES_PAUSE_NS ? pause : INQUIRIES_PAUSE_NS);
+    if (uv_is_active((uv_handle_t *)&context->inquiries.timer))
+        await_next(context, now);
 }
 
 static void on_time(uv_timer_t *timer)
 {
-    answer_round(timer->data, NULL);
+    struct request_context *context = timer->data;
+    uint64_t now = clock_ns();
+    if (now < context->inquiries.next_ns) /* libuv counts from when this turn of the loop began */
+        await_next(context, now);
+    else
+        answer_round(context, NULL);
 }
 
 static bool ask(struct session *s, uint16_t type)
 {
     struct request_context *context = request_context(s);
-    uv_timer_t *timer = &context->inquiries.timer;
-    uint64_t now = clock_ns(), next = context->inquiries.next_ns;
+    uint64_t now = clock_ns();
     s->question = type;
     session_enter(s, SESSION_ASKING);
-    if (now >= next)
+    if (now >= context->inquiries.next_ns)
         answer_round(context, s);
-    else if (!uv_is_active((uv_handle_t *)timer))
-        uv_timer_start(timer, on_time, (next - now + 999999) / 1000000, 0);
+    else if (!uv_is_active((uv_handle_t *)&context->inquiries.timer))
+        await_next(context, now);
     return true;
 }
 

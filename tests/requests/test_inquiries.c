@@ -84,6 +84,29 @@ START_TEST(inquiries__asked_too_soon__all_answered_together)
 }
 END_TEST
 
+/* Each question behind another one was a round of its own, within the first: as many at once as
+ * there are clients. */
+START_TEST(inquiries__one_behind_another__answered_in_the_next_round)
+{
+    uint8_t head[WIRE_HEAD_SIZE], two[2 * WIRE_HEAD_SIZE], reply[12];
+    wire_put_head(head, WIRE_DATASETS, 0);
+    memcpy(two, head, sizeof head);
+    memcpy(two + sizeof head, head, sizeof head);
+    context.inquiries.next_ns = clock_ns() + 20000000;
+    ck_assert_int_eq(send(client, two, sizeof two, 0), sizeof two);
+    while (s->state != SESSION_ASKING)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    context.inquiries.next_ns = clock_ns(); /* the timer is a little late */
+    while (recv(client, reply, 12, MSG_DONTWAIT) < 0)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    ck_assert_int_eq(s->state, SESSION_ASKING);
+    ck_assert_uint_lt(context.inquiries.next_ns, clock_ns() + INQUIRIES_PAUSE_NS);
+    run_until_answered(client);
+    ck_assert_uint_eq(reply_type(), WIRE_DATASETS_REPLY);
+    ck_assert_int_eq(s->state, SESSION_IDLE);
+}
+END_TEST
+
 START_TEST(inquiries__client_gone_meanwhile__nothing)
 {
     context.inquiries.next_ns = clock_ns() + 5000000;
@@ -113,6 +136,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, inquiries__first_question__answered_at_once);
     tcase_add_test(tc, inquiries__asked_too_soon__all_answered_together);
+    tcase_add_test(tc, inquiries__one_behind_another__answered_in_the_next_round);
     tcase_add_test(tc, inquiries__client_gone_meanwhile__nothing);
     tcase_add_test(tc, inquiries__an_answer_that_took_long__a_longer_pause);
     suite_add_tcase(suite, tc);
