@@ -140,7 +140,7 @@ START_TEST(sigterm__first_process_of_its_namespace__ends)
                 become_daemon(d.config, nowhere);
             if (pid < 0)
                 _exit(1);
-            struct timespec moment = {.tv_nsec = 30000000 + 20000000 * (long)i};
+            struct timespec moment = {.tv_nsec = 30000000 + 20000000 * (long)(i % 40)};
             nanosleep(&moment, NULL);
             kill(pid, SIGTERM);
             int status = 0;
