@@ -43,6 +43,16 @@ static inline int open_noted(const struct dataset_source *source, const char *ca
     return dataset_open(source, &o, d, e);
 }
 
+/* Its training images are those of idx_images, its labels those of idx_labels. */
+static inline void check_idx(const struct dataset *d, uint32_t count, uint32_t side)
+{
+    struct bytes raw = idx_images(count, side, side);
+    ck_assert_mem_eq(d->splits[0].images, raw.data + 16, (size_t)count * side * side);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_int_eq(d->splits[0].labels[i], (int32_t)(i % 10));
+    free(raw.data);
+}
+
 /* Opens and closes; returns the code. */
 static inline int try_open(const struct dataset_source *source, struct err *e)
 {

@@ -74,11 +74,7 @@ static const char *open_mine(void)
     struct err e;
     int rc = open_noted(&source, support_path("cache"), true, &d, &e);
     ck_assert_msg(rc == 0, "%s", e.text);
-    struct bytes raw = idx_images(COUNT, SIDE, SIDE);
-    ck_assert_mem_eq(d->splits[0].images, raw.data + 16, COUNT * SIDE * SIDE);
-    for (int i = 0; i < COUNT; i++)
-        ck_assert_int_eq(d->splits[0].labels[i], i % 10);
-    free(raw.data);
+    check_idx(d, COUNT, SIDE);
     dataset_close(d);
     return notes;
 }

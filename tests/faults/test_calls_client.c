@@ -88,18 +88,9 @@ static int run(uint32_t transport, bool with_list)
 /* ---- calls that fail ---------------------------------------------------------------------------
  */
 
-static struct usage own_usage(void)
-{
-    struct inject_page *page = inject_page();
-    return (struct usage){.descriptors = usage_count(getpid(), "fd"),
-                          .threads = usage_count(getpid(), "task"),
-                          .mappings = usage_mappings(getpid()),
-                          .blocks = atomic_load(&page->live_blocks)};
-}
-
 static void check_own(const struct usage *before, const char *name, int error, uint64_t n)
 {
-    struct usage after = own_usage();
+    struct usage after = usage_own(inject_page());
     ck_assert_msg(!wrong, "%s, call %llu fails with %s: other bytes", name, (unsigned long long)n,
                   strerror(error));
     ck_assert_msg(
@@ -116,7 +107,7 @@ static bool fail_once(const struct call_errors *c, int error, uint64_t n, bool a
 {
     uint32_t transport = number & 1 ? FMNIST_SHM : FMNIST_INLINE;
     bool with_list = number & 2;
-    struct usage before = own_usage();
+    struct usage before = usage_own(inject_page());
     inject_arm(inject_page(), c->call, error, n, n);
     int64_t start = milliseconds();
     int rc = run(transport, with_list);
@@ -126,7 +117,7 @@ static bool fail_once(const struct call_errors *c, int error, uint64_t n, bool a
     ck_assert_msg(rc <= 0 && rc != FMNIST_EINVAL && rc != FMNIST_ETIMEDOUT,
                   "%s, call %llu fails with %s: %d: %s", c->name, (unsigned long long)n,
                   strerror(error), rc, fmnist_error());
-    struct usage after = own_usage();
+    struct usage after = usage_own(inject_page());
     if (failed && !usage_is_within(&after, &before) && !again)
         return fail_once(c, error, n, true);
     check_own(&before, c->name, error, n);

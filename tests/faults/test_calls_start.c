@@ -7,11 +7,11 @@
 #include "faults/calls.h"
 #include "faults/faults.h"
 #include "faults/injected.h"
+#include "faults/started.h"
 
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define COUNT 200
@@ -68,17 +68,10 @@ static void make_cold(void)
 
 static pid_t begin_daemon(void)
 {
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid)
-        return pid;
-    const char *build = getenv("BUILD");
-    char program[512];
-    snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (freopen(log_path, "w", stderr))
-        execl(program, program, "-c", config, (char *)NULL);
-    _exit(127);
+    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    pid_t pid = start_daemon(config, log);
+    close(log);
+    return pid;
 }
 
 static bool log_says(const char *word)
@@ -161,7 +154,6 @@ static bool start_once(const struct call_errors *c, int error, bool cold, uint64
     struct start s = {.begun_ms = milliseconds()};
     inject_arm(page, c->call, error, first, last);
     unlink(log_path);
-    support_write(log_path, "", 0);
     s.pid = begin_daemon();
     ck_assert_msg(daemon_wait_until(is_ready_or_ended, &s), "%s: neither ready nor ended", where);
     bool failed = inject_disarm(page) > 0;

@@ -254,27 +254,18 @@ static const struct program {
 /* ---- faults -----------------------------------------------------------------------------------
  */
 
-static struct usage own_usage(void)
-{
-    struct inject_page *page = inject_page();
-    return (struct usage){.descriptors = usage_count(getpid(), "fd"),
-                          .threads = usage_count(getpid(), "task"),
-                          .mappings = usage_mappings(getpid()),
-                          .blocks = atomic_load(&page->live_blocks)};
-}
-
 /* One run with these failing, and one after it. Returns whether any was called. */
 static bool run_once(const struct program *p, uint64_t first, uint64_t last, uint64_t again)
 {
     number++;
-    struct usage before = own_usage();
+    struct usage before = usage_own(inject_page());
     inject_arm_pair(inject_page(), CALL_memory, ENOMEM, first, last, again);
     int rc = p->run();
     bool failed = inject_disarm(inject_page()) > 0;
     ck_assert_msg(rc == 0 || rc == FMNIST_ENOMEM, "%s, allocation %llu: %d: %s", p->name,
                   (unsigned long long)first, rc, fmnist_error());
     ck_assert_msg(!wrong, "%s, allocation %llu: other bytes", p->name, (unsigned long long)first);
-    struct usage after = own_usage();
+    struct usage after = usage_own(inject_page());
     ck_assert_msg(
         usage_is_within(&after, &before),
         "%s, allocation %llu: %u descriptors of %u, %u mappings of %u, %lld blocks of %lld",

@@ -13,11 +13,7 @@ static const char *open_in(const char *folder, uint8_t digest[16])
     int rc = open_noted(&source, folder, true, &d, &e);
     ck_assert_msg(rc == 0, "%s", e.text);
     memcpy(digest, d->splits[0].digest, 16);
-    struct bytes raw = idx_images(COUNT, SIDE, SIDE);
-    ck_assert_mem_eq(d->splits[0].images, raw.data + 16, COUNT * SIDE * SIDE);
-    for (int i = 0; i < COUNT; i++)
-        ck_assert_int_eq(d->splits[0].labels[i], i % 10);
-    free(raw.data);
+    check_idx(d, COUNT, SIDE);
     dataset_close(d);
     return notes;
 }

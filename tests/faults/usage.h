@@ -51,6 +51,15 @@ static inline struct usage usage_of(const struct daemon *d, struct inject_page *
     };
 }
 
+/* What this process has itself, which is linked with what inject.so is made of. */
+static inline struct usage usage_own(struct inject_page *page)
+{
+    return (struct usage){.descriptors = usage_count(getpid(), "fd"),
+                          .threads = usage_count(getpid(), "task"),
+                          .mappings = usage_mappings(getpid()),
+                          .blocks = atomic_load(&page->live_blocks)};
+}
+
 static inline bool usage_is_within(const struct usage *is, const struct usage *bound)
 {
     return is->descriptors <= bound->descriptors && is->threads <= bound->threads &&

@@ -1,35 +1,7 @@
 /* The rendering of batches: with and without kept samples, and in parts. */
-#include "render/caches.h"
+#include "render/fixture.h"
 
 #include <malloc.h>
-
-static struct fake_set set;
-static struct render_caches caches;
-
-static void setup(void)
-{
-    support_setup();
-    fake_set_init(&set, 100, 8, 8, 1);
-    caches_init(&caches, 1 << 20);
-}
-
-static void teardown(void)
-{
-    caches_free(&caches);
-    fake_set_free(&set);
-    support_teardown();
-}
-
-static struct spec base_spec(void)
-{
-    struct spec s;
-    spec_init(&s);
-    s.batch_size = 6;
-    s.order = FMNIST_ORDER_TORCH;
-    s.height = s.width = 12;
-    s.channels = 3;
-    return s;
-}
 
 struct rendered {
     uint8_t *images;

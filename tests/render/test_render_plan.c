@@ -1,28 +1,11 @@
 /* A plan's digest and identity, and what it refuses. */
-#include "render/caches.h"
+#include "render/fixture.h"
 #include "render/lists.h"
 
 #include "spec/token.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-static struct fake_set set;
-static struct render_caches caches;
-
-static void setup(void)
-{
-    support_setup();
-    fake_set_init(&set, 100, 8, 8, 1);
-    caches_init(&caches, 1 << 20);
-}
-
-static void teardown(void)
-{
-    caches_free(&caches);
-    fake_set_free(&set);
-    support_teardown();
-}
 
 struct digests {
     uint8_t digest[16], identity[16];
@@ -36,17 +19,6 @@ static struct digests digests_of(const struct spec *spec)
     memcpy(d.identity, r->identity, 16);
     render_plan_free(r);
     return d;
-}
-
-static struct spec base_spec(void)
-{
-    struct spec s;
-    spec_init(&s);
-    s.batch_size = 6;
-    s.order = FMNIST_ORDER_TORCH;
-    s.height = s.width = 12;
-    s.channels = 3;
-    return s;
 }
 
 #define SAME(a, b) (memcmp((a), (b), 16) == 0)

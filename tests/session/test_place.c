@@ -191,16 +191,22 @@ START_TEST(place_find__many_at_a_time__never_beyond_the_limit)
 }
 END_TEST
 
-/* Nobody waits any more: what was made of the ring goes back, and no more is made. */
-START_TEST(place_find__abandoned__all_goes_back)
+/* Its ring has more than one step makes, and one is done. */
+static void begin_half_made(struct place_job *j)
 {
-    struct place_job j;
     struct spec spec = shuffled(1);
     config.ring_bytes = config.limits.ring_bytes = 3 * RING_PIECE_BYTES;
     config.limits.ring_bytes_per_user = 4 * RING_PIECE_BYTES;
     spec.batch_size = 400;
-    begin(&j, &spec);
-    ck_assert_int_eq(place_find(&j), JOB_AGAIN);
+    begin(j, &spec);
+    ck_assert_int_eq(place_find(j), JOB_AGAIN);
+}
+
+/* Nobody waits any more: what was made of the ring goes back, and no more is made. */
+START_TEST(place_find__abandoned__all_goes_back)
+{
+    struct place_job j;
+    begin_half_made(&j);
     ck_assert_uint_gt(ring_bytes(), 2 * RING_PIECE_BYTES);
     place_job_abandon(&j);
     ck_assert_int_eq(place_find(&j), JOB_DONE);
@@ -215,12 +221,7 @@ END_TEST
 START_TEST(place_take__half_made__eio_and_all_goes_back)
 {
     struct place_job j;
-    struct spec spec = shuffled(1);
-    config.ring_bytes = config.limits.ring_bytes = 3 * RING_PIECE_BYTES;
-    config.limits.ring_bytes_per_user = 4 * RING_PIECE_BYTES;
-    spec.batch_size = 400;
-    begin(&j, &spec);
-    ck_assert_int_eq(place_find(&j), JOB_AGAIN);
+    begin_half_made(&j);
     ck_assert_ptr_null(place_take(&j));
     ck_assert_int_eq(j.rc, -EIO);
     place_job_close(&j);
