@@ -2,8 +2,7 @@
 #include "feed/reaper.h"
 
 #include "base/clock.h"
-
-#include <signal.h>
+#include "base/thread.h"
 
 static void free_one(struct pool *p, struct stream *s) REQUIRES(feed_lock)
 {
@@ -36,13 +35,7 @@ static void *reap(void *data) UNGUARDED
 
 int reaper_start(struct pool *p)
 {
-    /* Signals are the loop thread's. */
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&p->reaper, NULL, reap, p);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -rc;
+    return thread_start(&p->reaper, "reaper", reap, p);
 }
 
 void reaper_end(struct pool *p)

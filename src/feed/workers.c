@@ -2,13 +2,13 @@
 #include "feed/workers.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "feed/step.h"
 #include "feed/turn.h"
 #include "host/cpus.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 
 /* ---- a worker ------------------------------------------------------------------------------ */
 
@@ -158,10 +158,10 @@ static int start_worker(struct pool *p, uint32_t index)
     if (!w->scratch)
         return -ENOMEM;
     set_state(p, w, WORKER_RUNS);
-    int rc = pthread_create(&w->thread, NULL, work, w);
+    int rc = thread_start(&w->thread, "worker", work, w);
     if (rc)
         clear_worker(p, w);
-    return -rc;
+    return rc;
 }
 
 uint32_t workers_wanted(struct pool *p)
@@ -177,21 +177,12 @@ int workers_resize(struct pool *p, uint32_t workers, struct err *e)
     assert(workers >= 1 && workers <= WORKERS_MAX);
     uint32_t before = workers_wanted(p);
     want_workers(p, workers);
-    /* Signals are the loop thread's. */
-    sigset_t all, old;
-    sigfillset(&all);
-    sigdelset(&all, SIGBUS); /* but this (dataset/mapping.h) */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = 0;
     uint32_t i = before < workers ? before : workers;
     for (; i < workers && !rc; i++)
         rc = start_worker(p, i);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc)
-        goto restore_count;
-    return 0;
-
-restore_count:
+    if (!rc)
+        return 0;
     want_workers(p, before);
     return err_sys(e, rc, "starting worker %u of %u", i, workers);
 }

@@ -3,12 +3,12 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "scribe/files.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -211,17 +211,6 @@ static void scribe_free(struct scribe *s)
     free(s);
 }
 
-/* Signals are the loop thread's. */
-static int start_thread(struct scribe *s)
-{
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&s->thread, NULL, write_ledger, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -rc;
-}
-
 int scribe_start(struct scribe **out, const struct scribe_options *o, struct err *e)
 {
     assert(o->files >= 2 && o->files <= SCRIBE_FILES_MAX && o->max_bytes >= SCRIBE_BYTES_MIN);
@@ -236,7 +225,7 @@ int scribe_start(struct scribe **out, const struct scribe_options *o, struct err
                                                   : err_set(e, -ENOMEM, "out of memory");
     if (rc)
         goto free_scribe;
-    rc = start_thread(s);
+    rc = thread_start(&s->thread, "scribe", write_ledger, s);
     if (rc) {
         err_sys(e, rc, "ledger %s: starting its thread", o->path);
         goto close_files;
