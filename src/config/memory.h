@@ -1,9 +1,9 @@
 /* config/memory.h — the defaults that follow the memory there is, as workers follow the CPUs.
  *
- *     memory            the least limit of machine, cgroups and rlimits (host/memory.h)
- *       kept free       24 MiB and an eighth: code, stacks, connections, what the kernel holds for
- * us budget          the rest: rings, lists, samples, and datasets that no cache file holds, of all
- * users together
+ *     memory         the least limit of machine, cgroups and rlimits (host/memory.h)
+ *       kept free    24 MiB and an eighth: code, stacks, connections, the kernel's own
+ *       budget       the rest: rings, lists, permutations, samples, and datasets that no cache
+ *                    file holds, of all users together
  *
  * Threads: any. Memory: none.
  */

@@ -4,7 +4,8 @@
  * SIGBUS; where it is written into, other bytes are read than were verified. So
  *
  *   - the kernel is asked for a read lease (fcntl(2), F_SETLEASE): whoever opens the file for
- * writing or truncates it waits until we, by the signal SIGIO, have marked the mapping as broken;
+ *     writing or truncates it waits until we, by the signal SIGIO, have marked the mapping as
+ *     broken;
  *   - SIGBUS in the mapping marks it as broken and puts zeros in its place, so that whoever reads
  *     goes on. Anywhere else it does what it did before.
  *

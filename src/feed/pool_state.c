@@ -43,7 +43,7 @@ void pool_unlock(struct pool *p) UNGUARDED
 static bool owes_something(const struct pool *p) REQUIRES(feed_lock)
 {
     const struct effects *e = &p->scheduler.effects;
-    return e->wake || e->notify || e->left || e->reap || e->forgotten;
+    return e->wake || e->notify || e->left || e->reap || p->scheduler.users.forgotten;
 }
 
 static void pay(struct pool *p) REQUIRES(feed_lock)

@@ -109,8 +109,8 @@ struct consumer *scheduler_next(struct scheduler *k, uint64_t now_ns)
 {
     struct consumer *best = NULL;
     for (const struct stream *s = k->runnable; s; s = s->next_runnable)
-        for (struct consumer *r = s->consumers; r; r = r->next)
-            if (can_begin(s) && (!best || comes_before(r, best)) &&
+        for (struct consumer *r = can_begin(s) ? s->consumers : NULL; r; r = r->next)
+            if ((!best || comes_before(r, best)) &&
                 users_may_serve(&k->users, r->user, k->workers, now_ns))
                 best = r;
     return best;

@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 enum sample_state { SAMPLE_EMPTY, SAMPLE_CLAIMED, SAMPLE_READY };

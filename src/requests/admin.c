@@ -4,8 +4,7 @@
 #include "config/config.h"
 #include "fmnist.h"
 #include "requests/context.h"
-
-#include <unistd.h>
+#include "session/admission.h"
 
 bool admin_hello(struct session *s, const uint8_t *body, size_t size)
 {
@@ -44,7 +43,7 @@ bool admin_reload(struct session *s, const uint8_t *body, size_t size)
 {
     struct err e;
     int rc;
-    if (s->uid != 0 && s->uid != geteuid())
+    if (!admission_is_administrator(s->uid))
         session_refuse(s, FMNIST_EPERM, "only root and the daemon's own user may reload");
     else if ((rc = reload_start(&request_context(s)->reloader, s, on_reloaded, &e)))
         session_refuse(s, session_code(rc), e.text);

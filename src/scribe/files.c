@@ -1,7 +1,6 @@
 /* A ledger's files. Does not wait and does not try again: that is scribe.c's. */
 #include "scribe/files.h"
 
-#include "base/bytes.h"
 #include "base/io.h"
 #include "base/log.h"
 

@@ -64,7 +64,7 @@ static void turn_away(int fd, const char *text)
     uint8_t head[WIRE_HEAD_SIZE];
     wire_put_head(head, WIRE_ERROR, (uint32_t)body.size);
     struct iovec parts[] = {{head, sizeof head}, {body.bytes, body.size}};
-    if (fd >= 0 && !body.failed)
+    if (!body.failed)
         socket_send(fd, parts, 2);
     wire_buffer_free(&body);
 }
@@ -73,7 +73,7 @@ static void turn_away(int fd, const char *text)
 static bool make_room(struct acceptor *a, int fd, const char *why)
 {
     struct session_peer peer;
-    return fd >= 0 && !who_is(fd, &peer, NULL) && admission_make_room(a->sessions, peer.uid, why);
+    return !who_is(fd, &peer, NULL) && admission_make_room(a->sessions, peer.uid, why);
 }
 
 static int open_spare(void)
@@ -97,8 +97,12 @@ static void use_spare(struct acceptor *a, int reason)
     fd_error(&e, reason, "accept");
     fd_close(&a->spare_fd);
     int fd = accept4(a->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0 && errno != EAGAIN)
-        pause_accepting(a, e.text);
+    if (fd < 0) {
+        if (errno != EAGAIN)
+            pause_accepting(a, e.text);
+        a->spare_fd = open_spare();
+        return;
+    }
     if (make_room(a, fd, e.text)) {
         a->spare_fd = open_spare();
         accept_one(a->sessions, fd);

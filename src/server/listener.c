@@ -1,4 +1,4 @@
-/* Binding a Unix socket without a race. Does not accept: that is server.c. */
+/* Binding a Unix socket without a race. Does not accept: that is acceptor.c. */
 #include "server/listener.h"
 
 #include "base/io.h"

@@ -3,7 +3,6 @@
 #include "server/server.h"
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "config/memory.h"
 #include "pixels/isa.h"
 #include "render/caches_memory.h"

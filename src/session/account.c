@@ -12,12 +12,6 @@ struct account *accounts_find(const struct accounts *all, uid_t uid)
     return a;
 }
 
-uint32_t accounts_clients(const struct accounts *all, uid_t uid)
-{
-    const struct account *a = accounts_find(all, uid);
-    return a ? a->clients : 0;
-}
-
 struct account *account_open(struct accounts *all, uid_t uid)
 {
     struct account *a = accounts_find(all, uid);

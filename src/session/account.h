@@ -30,9 +30,6 @@ struct accounts {
 /* NULL: the user has no clients. */
 struct account *accounts_find(const struct accounts *all, uid_t uid);
 
-/* How many clients the user has. */
-uint32_t accounts_clients(const struct accounts *all, uid_t uid);
-
 /* One client more. NULL: out of memory. */
 struct account *account_open(struct accounts *all, uid_t uid);
 

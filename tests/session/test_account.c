@@ -22,13 +22,13 @@ START_TEST(account_open__same_user__one_account)
     struct account *a = account_open(&all, 7), *b = account_open(&all, 8);
     ck_assert_ptr_ne(a, b);
     ck_assert_ptr_eq(account_open(&all, 7), a);
-    ck_assert_uint_eq(accounts_clients(&all, 7), 2);
-    ck_assert_uint_eq(accounts_clients(&all, 8), 1);
-    ck_assert_uint_eq(accounts_clients(&all, 9), 0);
+    ck_assert_uint_eq(accounts_find(&all, 7)->clients, 2);
+    ck_assert_uint_eq(accounts_find(&all, 8)->clients, 1);
+    ck_assert_ptr_null(accounts_find(&all, 9));
     account_close(a);
-    ck_assert_uint_eq(accounts_clients(&all, 7), 1);
+    ck_assert_uint_eq(a->clients, 1);
     account_close(a);
-    ck_assert_uint_eq(accounts_clients(&all, 7), 0);
+    ck_assert_ptr_null(accounts_find(&all, 7));
     account_close(b);
     account_close(NULL);
 }

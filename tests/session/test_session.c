@@ -43,11 +43,11 @@ static void setup(void)
 START_TEST(session_new__limits__counted_by_user)
 {
     ck_assert_uint_eq(sessions.count, 1);
-    ck_assert_uint_eq(accounts_clients(&accounts, 7), 1);
+    ck_assert_uint_eq(accounts_find(&accounts, 7)->clients, 1);
     ck_assert_int_eq(s->state, SESSION_HELLO);
     session_end(s);
     ck_assert_uint_eq(sessions.count, 0);
-    ck_assert_uint_eq(accounts_clients(&accounts, 7), 0);
+    ck_assert_ptr_null(accounts_find(&accounts, 7));
 }
 END_TEST
 
