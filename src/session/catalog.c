@@ -111,7 +111,7 @@ struct dataset *catalog_find(const struct catalog *c, const char *name, struct e
 int catalog_tell(struct dataset *d, int code, struct err *e)
 {
     if (code != -EIO || !dataset_check(d, e))
-        return err_set(e, code, "%s", strerror(-code));
+        return err_sys(e, code, "rendering a batch of dataset \"%s\"", d->name);
     if (dataset_tell_first(d))
         log_error("%s", e->text);
     return code;
