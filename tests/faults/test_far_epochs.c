@@ -138,7 +138,7 @@ static int walk_as_another(const struct daemon *daemon, int to)
 /* What one user asks for is that user's: another one goes on. The witness naps and wants less than
  * its half of the workers, so that it keeps nearly all of its rate; the bound is for busy machines.
  */
-START_TEST(far_epochs__of_another_user__a_reader_keeps_its_share)
+START_TEST(far_epochs__of_another_user__a_reader_goes_on)
 {
     unsigned times = fault_times(1, 200);
     uint64_t worst_rate = UINT64_MAX;
@@ -267,7 +267,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 36000);
     tcase_add_test(tc, far_epochs__eight_walks__a_reader_goes_on);
-    tcase_add_test(tc, far_epochs__of_another_user__a_reader_keeps_its_share);
+    tcase_add_test(tc, far_epochs__of_another_user__a_reader_goes_on);
     tcase_add_test(tc, far_epochs__clients_leave__the_walks_end);
     tcase_add_test(tc, far_epochs__sigterm__ends_soon);
     tcase_add_test(tc, far_epochs__asked_again__not_walked_again);
