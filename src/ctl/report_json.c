@@ -46,8 +46,8 @@ static json_t *json_sessions(const struct lineage_run *run)
 json_t *report_json_run(const struct report *r, const struct coverage_sum *sum)
 {
     const struct ledger_open *o = report_open_of(r->run->first);
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:i, s:b, s:o, s:o, s:o, s:I}", "uid",
-                     (int)o->uid, "program", o->program, "dataset", o->spec.dataset, "split",
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:i, s:b, s:o, s:o, s:o, s:I}", "uid",
+                     (json_int_t)o->uid, "program", o->program, "dataset", o->spec.dataset, "split",
                      o->spec.split, "order", spec_name("order", o->spec.order), "seed",
                      json_integer((json_int_t)o->spec.seed), "world_size", (int)r->run->world_size,
                      "judged", r->is_judged, "sessions", json_sessions(r->run), "epochs", r->epochs,

@@ -234,6 +234,36 @@ START_TEST(verify__client_that_skips__the_steps_and_samples_by_name)
 }
 END_TEST
 
+/* The same for programs, with all the samples. */
+START_TEST(verify__json__the_same_in_numbers)
+{
+    struct fmnist_spec spec = make_spec(FMNIST_SHM);
+    struct fmnist_token behind = token_at(&spec, 0, 11);
+    run_session(&spec, NULL, 10);
+    run_session(&spec, &behind, STEPS - 11);
+    daemon_stop(&d);
+    run_ctl(&said, "verify --json %s", support_path("ledger"));
+    ck_assert_int_eq(said.status, 1);
+    json_t *all_of_it = json_loads(said.text, 0, NULL), *samples;
+    json_int_t missed, repeated, uid, due, got, first, last;
+    const char *what;
+    int complete;
+    ck_assert_int_eq(json_unpack(all_of_it,
+                                 "{s:b, s:I, s:I, s:[{s:I, s:[{s:I, s:I, s:[{s:s, s:I, s:I, s:o}]}]"
+                                 "}]}",
+                                 "complete", &complete, "missed", &missed, "repeated", &repeated,
+                                 "runs", "uid", &uid, "epochs", "samples", &due, "acknowledged",
+                                 &got, "finds", "what", &what, "first_step", &first, "last_step",
+                                 &last, "samples", &samples),
+                     0);
+    ck_assert(!complete && missed == BATCH && repeated == 0 && uid == getuid());
+    ck_assert(due == COUNT && got == COUNT - BATCH && first == 10 && last == 10);
+    ck_assert_str_eq(what, "missed");
+    ck_assert_uint_eq(json_array_size(samples), BATCH);
+    json_decref(all_of_it);
+}
+END_TEST
+
 START_TEST(verify__client_that_resumes_from_an_old_token__repeats_by_name)
 {
     struct fmnist_spec spec = make_spec(FMNIST_SHM);
@@ -311,6 +341,7 @@ int main(void)
     tcase_add_test(tc, verify__endless_and_by_epochs__so_far_and_one_run);
     tcase_add_test(tc, verify__lists__by_place_or_with_the_list);
     tcase_add_test(tc, verify__client_that_skips__the_steps_and_samples_by_name);
+    tcase_add_test(tc, verify__json__the_same_in_numbers);
     tcase_add_test(tc, verify__client_that_resumes_from_an_old_token__repeats_by_name);
     tcase_add_test(tc, verify__inline_skips_and_repeats__by_name);
     tcase_add_test(tc, verify__rank_that_lacks__its_steps_by_name);
