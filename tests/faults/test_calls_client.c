@@ -13,8 +13,8 @@
 #include <pwd.h>
 
 #define COUNT      300
-#define READ       12   /* batches of a stream */
-#define TIMEOUT_MS 5000 /* of a call that waits */
+#define READ       12    /* batches of a stream */
+#define TIMEOUT_MS 30000 /* of a call that waits */
 
 static struct daemon d;
 static struct inject_page *daemons;

@@ -24,7 +24,7 @@ static unsigned refused, served, aborted;
 static int read_stream(uint32_t transport)
 {
     struct fmnist_connect_options o = {
-        .size = sizeof o, .socket = d.socket, .timeout_ms = 5000, .reconnect_ms = -1};
+        .size = sizeof o, .socket = d.socket, .timeout_ms = 30000, .reconnect_ms = -1};
     struct fmnist_spec spec = witness_spec(transport);
     struct fmnist_client *client = NULL;
     struct fmnist_stream *stream = NULL;
@@ -48,7 +48,7 @@ static int read_stream(uint32_t transport)
 static int ask(void)
 {
     struct fmnist_connect_options o = {
-        .size = sizeof o, .socket = d.socket, .timeout_ms = 5000, .reconnect_ms = -1};
+        .size = sizeof o, .socket = d.socket, .timeout_ms = 30000, .reconnect_ms = -1};
     struct fmnist_client *client = NULL;
     char *text = NULL;
     int rc = fmnist_connect(&o, &client);
