@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "dataset/holder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,9 +51,9 @@ static int tell_holder(const char *line, struct err *e)
 
 int cache_lock_wait(int lock, struct pulse *pulse, struct err *e)
 {
-    char seen[PULSE_LINE_BYTES + 1], now[PULSE_LINE_BYTES + 1];
+    char seen[HOLDER_LINE_BYTES + 1], now[HOLDER_LINE_BYTES + 1];
     uint64_t since = clock_ns();
-    pulse_read(lock, seen);
+    holder_read(lock, seen);
     for (;;) {
         int rc = try_lock(lock);
         if (rc != CACHE_LOCK_BUSY)
@@ -60,7 +61,7 @@ int cache_lock_wait(int lock, struct pulse *pulse, struct err *e)
         rc = pulse_beat(pulse, e);
         if (rc < 0)
             return rc;
-        pulse_read(lock, now);
+        holder_read(lock, now);
         if (strcmp(now, seen) != 0) {
             memcpy(seen, now, sizeof seen);
             since = clock_ns();

@@ -19,21 +19,10 @@ struct pulse {
     uint64_t shown_ns;
 };
 
-/* "PID COUNT\n" in the lock file, each as wide as it can be, so that a longer line leaves nothing
- * of itself. */
-enum { PULSE_LINE_BYTES = 10 + 1 + 10 + 1 };
-
 /* Call it between steps. Returns 0, or -ECANCELED with text once *cancel is true. */
 int pulse_beat(struct pulse *p, struct err *e);
 
 /* The lock is held from now on (-1: no more). Those who wait learn who holds it. */
 void pulse_hold(struct pulse *p, int lock);
-
-/* Writes the line: `count` differs from the last time, the holder gets on. Without room on the disk
- * it does not show. */
-void pulse_show(int lock, unsigned count);
-
-/* The line that is there, as text; "" where it cannot be read. */
-void pulse_read(int lock, char line[PULSE_LINE_BYTES + 1]);
 
 #endif

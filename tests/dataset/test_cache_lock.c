@@ -1,5 +1,6 @@
 /* Waiting for another process's lock: while that gets on, and no longer. */
 #include "dataset/cache_lock.h"
+#include "dataset/holder.h"
 
 #include "base/clock.h"
 #include "dataset/opener.h"
@@ -29,7 +30,7 @@ static pid_t start_holder(const char *folder, void (*then)(int lock))
         int lock;
         if (cache_open(&c, folder, &e) || cache_lock_try(&c, "mine-train", &lock, &e))
             _exit(9);
-        pulse_show(lock, 0);
+        holder_show(lock, 0);
         if (write(ready[1], "", 1) != 1)
             _exit(9);
         then(lock);
@@ -58,7 +59,7 @@ static void get_on(int lock)
 {
     uint64_t end = clock_ns() + (CACHE_LOCK_PATIENCE_MS + 1500) * UINT64_C(1000000);
     for (unsigned i = 1; clock_ns() < end; i++) {
-        pulse_show(lock, i);
+        holder_show(lock, i);
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
 }
