@@ -3,7 +3,7 @@
 #   make                 the daemon, the client library, fmnistctl
 #   make lib             the client library alone, which needs no other library
 #   make python          the Python package's extension (PYTHONPATH=src/python finds it)
-#   make test            every C test, on this build
+#   make test            every C test, on this build (WITHOUT="pixels fuzz" leaves out folders of tests/)
 #   make test-filtered   real daemons under their systemd unit's system-call filter
 #   make bench           the figures of README.md, measured here
 #   make analyze         gcc's analyzer and cppcheck
@@ -247,7 +247,7 @@ INJECTED := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/faults/test_m
 UNTHREADED := $(BUILD)/tests/dataset/test_mapping $(BUILD)/tests/faults/test_cache_truncated \
               $(BUILD)/tests/faults/test_churn_specs
 TESTS := $(filter-out $(if $(SANITIZE),$(INJECTED)) $(if $(findstring thread,$(SANITIZE)),$(UNTHREADED)),\
-           $(foreach m,$(MODULES) e2e faults,$(call test_bins,$(m))))
+           $(foreach m,$(filter-out $(WITHOUT),$(MODULES) e2e faults),$(call test_bins,$(m))))
 CHECK_LIBS = $(call pkg,--libs,check)
 # A test is the one thread that there is, and takes no lock.
 CFLAGS_tests := $(if $(filter __clang__,$(MACROS)),-Wno-thread-safety-analysis)
@@ -333,7 +333,7 @@ check-rooms: $(foreach m,$(ROOMS),$(BUILD)/obj/$(m).linked)
 	scripts/check-rooms $(foreach m,$(ROOMS),'$(m): $(USES_$(m))')
 
 # A fuzzer's corpus is run through as a test.
-REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(if $(filter fuzz,$(WITHOUT)),,$(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c)))
 
 test: all check-rooms $(TESTS) $(REPLAYS)
 	BUILD=$(BUILD) scripts/run-tests $(TESTS) $(REPLAYS)
