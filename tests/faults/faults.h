@@ -7,6 +7,8 @@
 #ifndef TESTS_FAULTS_H
 #define TESTS_FAULTS_H
 
+#include "support/support.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,14 @@ static inline unsigned fault_times(unsigned brief, unsigned many)
 {
     const char *mode = getenv("FAULTS");
     return mode && strcmp(mode, "long") == 0 ? many : brief;
+}
+
+/* The least share of its rate that a reader must keep beside a fault: `brief` in `make test`, whose
+ * looks are short and whose machine is busy, `many` where FAULTS=long. A sanitizer gives all work
+ * other proportions: there a reader must go on. To be exceeded. */
+static inline double fault_share(double brief, double many)
+{
+    return SANITIZED ? 0 : fault_times(0, 1) ? many : brief;
 }
 
 /* The fault `what` was tried so often, and what must hold held: a line of $FAULTS_REPORT, where

@@ -102,9 +102,10 @@ START_TEST(far_epochs__eight_walks__a_reader_goes_on)
         ck_assert_msg(!is_still(NULL), "nobody walks: nothing was tried");
         close_walkers(WALKERS);
         witness_end(&w);
-        ck_assert_msg(beside * 50 >= alone, "%llu batches beside walks, %llu alone",
-                      (unsigned long long)beside, (unsigned long long)alone);
-        ck_assert_msg(beside_ms < LOOK_MS * 9 / 10, "%lld ms without a batch",
+        ck_assert_msg((double)beside > fault_share(0.02, 0.02) * (double)alone,
+                      "%llu batches beside walks, %llu alone", (unsigned long long)beside,
+                      (unsigned long long)alone);
+        ck_assert_msg(SANITIZED || beside_ms < LOOK_MS * 9 / 10, "%lld ms without a batch",
                       (long long)beside_ms);
         worst_rate = 100 * beside / alone < worst_rate ? 100 * beside / alone : worst_rate;
         worst_ms = beside_ms > worst_ms ? beside_ms : worst_ms;
@@ -165,8 +166,9 @@ START_TEST(far_epochs__of_another_user__a_reader_goes_on)
         ck_assert_msg(!is_still(NULL), "nobody walks: nothing was tried");
         other_kill(&o);
         witness_end(&w);
-        ck_assert_msg(rate >= 20, "%llu batches beside walks, %llu alone",
-                      (unsigned long long)beside, (unsigned long long)alone);
+        ck_assert_msg((double)beside > fault_share(0.1, 0.2) * (double)alone,
+                      "%llu batches beside walks, %llu alone", (unsigned long long)beside,
+                      (unsigned long long)alone);
         worst_rate = rate < worst_rate ? rate : worst_rate;
         worst_ms = beside_ms > worst_ms ? beside_ms : worst_ms;
     }
