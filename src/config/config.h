@@ -30,9 +30,14 @@ struct config_ledger {
     uint32_t files;     /* default 4 */
 };
 
+/* chown(2) leaves a file's group alone then. */
+#define CONFIG_OWN_GROUP UINT32_MAX
+
 struct config {
     char *socket;                /* absolute */
     uint32_t socket_mode;        /* permission bits; default 0600; 0660 opens it to the group */
+    char *socket_group;          /* as the file has it; NULL: none is named */
+    uint32_t socket_gid;         /* its number; CONFIG_OWN_GROUP: that of the daemon */
     char *cache;                 /* absolute; NULL: "none" */
     uint32_t workers;            /* 0: auto, the CPUs this process may use; 1 .. 256 */
     uint64_t ring_bytes;         /* target of a ring; 0: auto, by their number */

@@ -178,6 +178,7 @@ void config_free(struct config *c)
     free(c->datasets);
     free(c->dataset_lines);
     free(c->socket);
+    free(c->socket_group);
     free(c->cache);
     free(c->ledger.path);
     *c = (struct config){0};

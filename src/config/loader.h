@@ -1,5 +1,5 @@
-/* config/loader.h — private to load.c, values.c and datasets.c: one loading of a
- * config.
+/* config/loader.h — private to load.c, values.c, socket.c and datasets.c: one loading
+ * of a config.
  *
  * Threads: the loop thread. Memory: a struct config_loader owns its tree, raw values and folder;
  * what it puts into the struct config belongs to that at once, so that config_free clears a failed
@@ -47,6 +47,9 @@ int config_loader_values(const struct config_loader *l);
 
 /* "<folder>/<name>", or the name where it is absolute. malloc'd; NULL when out of memory. */
 char *config_loader_join(const char *folder, const char *name);
+
+/* Fills what the config says of its socket. Errors: -EINVAL, -ENOMEM. */
+int config_loader_socket(const struct config_loader *l);
 
 /* Fills c->datasets. Errors: -EINVAL, -ENOMEM. */
 int config_loader_datasets(const struct config_loader *l);

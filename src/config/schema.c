@@ -78,6 +78,7 @@ static const cyaml_schema_field_t ledger_fields[] = {
 static const cyaml_schema_field_t config_fields[] = {
     TEXT("socket", struct raw_config, socket),
     TEXT("socket_mode", struct raw_config, socket_mode),
+    TEXT("socket_group", struct raw_config, socket_group),
     TEXT("cache", struct raw_config, cache),
     TEXT("workers", struct raw_config, workers),
     TEXT("ring", struct raw_config, ring),
@@ -103,6 +104,7 @@ const cyaml_schema_value_t config_schema = {
 static const struct config_key keys[] = {
     {"socket", "the path of a Unix socket, at most 103 bytes when made absolute"},
     {"socket_mode", "\"0600\" (this user) or \"0660\" (this user and its group)"},
+    {"socket_group", "a group's name or number, or none"},
     {"cache", "a folder, or none"},
     {"workers", "auto, or 1 .. 256"},
     {"ring", "auto, or 64KiB .. 1GiB"},

@@ -52,6 +52,7 @@ struct raw_ledger {
 struct raw_config {
     char *socket;
     char *socket_mode;
+    char *socket_group;
     char *cache;
     char *workers;
     char *ring;

@@ -137,17 +137,6 @@ static int take_workers(const struct config_loader *l)
     return 0;
 }
 
-static int take_socket_mode(const struct config_loader *l)
-{
-    const char *mode = l->raw->socket_mode;
-    if (!mode || !strcmp(mode, "0600"))
-        return 0;
-    if (strcmp(mode, "0660"))
-        return config_loader_refuse(l, config_loader_given(l, "socket_mode"), "socket_mode");
-    l->c->socket_mode = 0660;
-    return 0;
-}
-
 /* ---- limits */
 
 static int take_client_limits(const struct config_loader *l)
@@ -255,29 +244,6 @@ int config_loader_path(const struct config_loader *l, const struct tree_node *n,
     return *out ? 0 : config_loader_no_memory(l);
 }
 
-static int take_socket(const struct config_loader *l)
-{
-    const struct tree_node *n = config_loader_given(l, "socket");
-    struct config *c = l->c;
-    if (n && n->text[0] && n->text[strlen(n->text) - 1] == '/')
-        return config_loader_refuse(l, n, "socket");
-    if (n) {
-        int rc = config_loader_path(l, n, "socket", &c->socket);
-        if (rc)
-            return rc;
-    } else {
-        c->socket = config_default_socket();
-        if (!c->socket)
-            return config_loader_no_memory(l);
-    }
-    size_t length = strlen(c->socket);
-    if (length > SOCKET_MAX)
-        return tree_error(&l->tree, n, l->e,
-                          "socket%s is %zu bytes long (\"%.40s...\"); allowed: %s",
-                          n ? "" : ", by default,", length, c->socket, config_allowed("socket"));
-    return 0;
-}
-
 static int take_cache(const struct config_loader *l)
 {
     const struct tree_node *n = config_loader_given(l, "cache");
@@ -327,13 +293,14 @@ int config_loader_values(const struct config_loader *l)
 {
     /* In this order: `ring` is held against the limits. */
     static int (*const take[])(const struct config_loader *) = {
-        take_socket,  take_socket_mode,       take_cache,
-        take_workers, take_client_limits,     take_ring_limits,
-        take_ring,    take_list_limit,        take_sample_store,
-        take_ledger,  config_loader_datasets,
+        config_loader_socket,   take_cache,        take_workers,
+        take_client_limits,     take_ring_limits,  take_ring,
+        take_list_limit,        take_sample_store, take_ledger,
+        config_loader_datasets,
     };
     *l->c = (struct config){
         .socket_mode = 0600,
+        .socket_gid = CONFIG_OWN_GROUP,
         .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
         .log_level = config_loader_given(l, "log_level") ? (enum log_level)l->raw->log_level
                                                          : LOG_LEVEL_INFO,

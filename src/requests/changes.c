@@ -107,6 +107,7 @@ char *changes_tell(const struct changes_side *b, const struct changes_side *a)
     tell_datasets(out, b, a);
     tell_restart(out, "socket", same_text(before->socket, after->socket));
     tell_restart(out, "socket_mode", before->socket_mode == after->socket_mode);
+    tell_restart(out, "socket_group", before->socket_gid == after->socket_gid);
     tell_restart(out, "cache", same_text(before->cache, after->cache));
     tell_restart(out, "io_uring", before->io_uring == after->io_uring);
     tell_restart(out, "ledger",

@@ -104,9 +104,11 @@ static int put_in_force(struct reload_job *j)
     EXCHANGE(*r->catalog, j->catalog);
     /* What needs a restart stays. */
     EXCHANGE(r->config->socket, j->config.socket);
+    EXCHANGE(r->config->socket_group, j->config.socket_group);
     EXCHANGE(r->config->cache, j->config.cache);
     EXCHANGE(r->config->ledger, j->config.ledger);
     r->config->socket_mode = j->config.socket_mode;
+    r->config->socket_gid = j->config.socket_gid;
     r->config->io_uring = j->config.io_uring;
     log_set_level(r->config->log_level);
     if (caches->budget)

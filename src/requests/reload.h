@@ -6,7 +6,8 @@
  *
  * All or nothing: until the last step nothing has changed. Streams of a dataset that was removed
  * or changed go on with what they were opened on, and the last of them ends it. socket,
- * socket_mode, cache, io_uring and ledger keep their values until a restart, and the text says so.
+ * socket_mode, socket_group, cache, io_uring and ledger keep their values until a restart, and the
+ * text says so.
  * The files of a dataset whose entry is unchanged are not looked at again.
  *
  * Threads: the loop thread. The opener's reads the config and catalog in force, which change only

@@ -18,14 +18,16 @@
 #define LOCK_TRIES     8
 #define LOCK_PATH_SIZE (sizeof((struct listener *)0)->path + 8)
 
-static int make_folder(const char *socket_path, struct err *e)
+/* Whoever may connect has to come as far as the socket, whose own mode says who that is. */
+static int make_folder(const struct listener *l, struct err *e)
 {
-    char copy[sizeof((struct listener *)0)->path];
-    snprintf(copy, sizeof copy, "%s", socket_path);
+    char copy[sizeof l->path];
+    snprintf(copy, sizeof copy, "%s", l->path);
     const char *folder = dirname(copy);
-    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return err_sys(e, -errno, "making the socket's folder %s", folder);
-    return 0;
+    bool group = l->access.mode & 0020;
+    if (mkdir(folder, 0700) == 0)
+        return group && chmod(folder, 0711) < 0 ? err_sys(e, -errno, "mode 0711 of %s", folder) : 0;
+    return errno == EEXIST ? 0 : err_sys(e, -errno, "making the socket's folder %s", folder);
 }
 
 static void lock_path(const struct listener *l, char path[LOCK_PATH_SIZE])
@@ -119,13 +121,28 @@ static int bind_there(const struct listener *l, int fd, const char *path, struct
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     strcpy(a.sun_path, path);
-    mode_t before = umask(0777 & ~(mode_t)l->mode);
+    mode_t before = umask(0777 & ~(mode_t)l->access.mode);
     int rc = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : 0;
     umask(before);
     /* Nobody's lock is meant (exit status 69): somebody made a file there this moment. */
     return rc == -EADDRINUSE ? err_set(e, -EEXIST, "%s exists, and was not there just now", path)
            : rc              ? err_sys(e, rc, "binding %s", path)
                              : 0;
+}
+
+/* Before it listens: nobody is let in by the group that it had. */
+static int give_to_group(const struct listener *l, const char *path, struct err *e)
+{
+    if (l->access.gid == UINT32_MAX || lchown(path, (uid_t)-1, l->access.gid) == 0)
+        return 0;
+    int rc = -errno;
+    if (rc != -EPERM)
+        return err_sys(e, rc, "giving %s to group %u", path, l->access.gid);
+    return err_set(e, rc,
+                   "socket_group is the group of number %u, and user %u may not give it %s: make "
+                   "that user a member (usermod -aG, or SupplementaryGroups= in a unit), or leave "
+                   "socket_group out",
+                   l->access.gid, (unsigned)geteuid(), l->path);
 }
 
 static int bind_renamed(struct listener *l, int fd, struct err *e)
@@ -140,8 +157,10 @@ static int bind_renamed(struct listener *l, int fd, struct err *e)
         rc = bind_there(l, fd, path, e);
     if (rc)
         return rc;
-    if (listen(fd, BACKLOG) < 0 || rename(path, l->path) < 0) {
+    rc = give_to_group(l, path, e);
+    if (!rc && (listen(fd, BACKLOG) < 0 || rename(path, l->path) < 0))
         rc = err_sys(e, -errno, "listening on %s", l->path);
+    if (rc) {
         unlink(path);
         return rc;
     }
@@ -164,13 +183,14 @@ static int make_socket(struct listener *l, int *fd, struct err *e)
     return rc;
 }
 
-int listener_open(struct listener *l, const char *path, uint32_t mode, struct err *e)
+int listener_open(struct listener *l, const char *path, struct listener_access access,
+                  struct err *e)
 {
     memset(l, 0, sizeof *l);
     l->fd = l->lock_fd = -1;
-    l->mode = mode;
+    l->access = access;
     snprintf(l->path, sizeof l->path, "%s", path);
-    int rc = make_folder(l->path, e);
+    int rc = make_folder(l, e);
     if (rc == 0)
         rc = take_lock(l, e);
     if (rc == 0)
@@ -208,7 +228,7 @@ static int renew_lock(struct listener *l, struct err *e)
 {
     struct listener again = *l;
     again.lock_fd = -1;
-    int rc = make_folder(l->path, e);
+    int rc = make_folder(l, e);
     if (rc == 0)
         rc = take_lock(&again, e);
     if (rc)

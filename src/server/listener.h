@@ -3,7 +3,7 @@
  * A lock file beside the socket (never deleted by us) says whether a daemon lives: the lock, not
  * the socket file, is the truth, so two daemons never serve one path and a socket that a killed
  * daemon left is replaced without a race. The socket is bound under a temporary name with its final
- * mode and then renamed, so nobody ever connects to one with wider permissions.
+ * mode, given its group and then renamed, so nobody ever connects to one with wider permissions.
  *
  * Whoever cleans a folder may take both files from a daemon that serves: nobody could connect any
  * more, or a second daemon would take the path. listener_look makes them again.
@@ -26,20 +26,29 @@ struct listener_file {
     ino_t ino;
 };
 
+/* Who may connect: permission bits, and the file's group; UINT32_MAX: the process's own. */
+struct listener_access {
+    uint32_t mode;
+    uint32_t gid;
+};
+
 struct listener {
     int fd;                                      /* owned; -1: closed */
     int lock_fd;                                 /* owned */
     struct listener_file socket_file, lock_file; /* ours, so that none of somebody's is removed */
-    uint32_t mode;
+    struct listener_access access;
     char path[108];
     uv_poll_t poll;
     uv_poll_cb ready;
     bool polling;
 };
 
-/* Binds and listens. Makes the socket's folder (0700) where it is missing.
- * Errors: -EADDRINUSE where another daemon holds the path, and those of the system calls. */
-int listener_open(struct listener *l, const char *path, uint32_t mode, struct err *e);
+/* Binds and listens. Makes the socket's folder where it is missing: 0700, or 0711 where a group may
+ * connect.
+ * Errors: -EADDRINUSE where another daemon holds the path, -EPERM where the group may not be given,
+ * and those of the system calls. */
+int listener_open(struct listener *l, const char *path, struct listener_access access,
+                  struct err *e);
 
 /* Begins to accept: `ready` is called with a new connection waiting. poll.data is the caller's. */
 int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e);

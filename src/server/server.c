@@ -312,7 +312,8 @@ static int start(struct server *server, struct err *e)
     if (rc)
         return rc;
     /* The path first: a second daemon should say so before it inflates anything. */
-    rc = listener_open(&server->acceptor.listener, c->socket, c->socket_mode, e);
+    struct listener_access access = {c->socket_mode, c->socket_gid};
+    rc = listener_open(&server->acceptor.listener, c->socket, access, e);
     if (rc)
         return rc;
     rc = polls_reserve(&server->loop, server->acceptor.listener.fd, descriptors_for(c));

@@ -6,6 +6,7 @@
 #include "support/support.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,13 @@
 #define A64      A50 A10 "aaaa"
 
 static struct err e;
+
+/* What libc keeps of the groups' database from its first use on is no leak of a test. */
+static void setup(void)
+{
+    getgrnam("no such"); /* asks them all */
+    support_setup();
+}
 
 /* Writes the text and loads it; returns config_load's result. */
 static int load_bytes(struct config *c, const void *text, size_t size)
@@ -95,8 +103,8 @@ static const struct fault faults[] = {
      "unknown key \"worker\" (is it \"workers\"?); allowed: socket, "},
     {DATASETS "socket-mode: \"0600\"\n", 3, "(is it \"socket_mode\"?)"},
     {DATASETS "colour: red\n", 3,
-     "unknown key \"colour\"; allowed: socket, socket_mode, cache, workers, ring, sample_store, "
-     "io_uring, log_level, ledger, limits, datasets"},
+     "unknown key \"colour\"; allowed: socket, socket_mode, socket_group, cache, workers, ring, "
+     "sample_store, io_uring, log_level, ledger, limits, datasets"},
     {DATASETS A64 A64 A64 A64 ": 1\n", 3, "...\"; allowed: "},
     {DATASETS "Workers: 1\n", 3, "(is it \"workers\"?)"},
     {DATASETS "limits:\n  client: 1\n", 4, "limits: unknown key \"client\" (is it \"clients\"?)"},
@@ -123,6 +131,13 @@ static const struct fault faults[] = {
     {DATASETS "socket_mode: 0777\n", 3, "socket_mode is \"0777\"; allowed: \"0600\""},
     {DATASETS "socket_mode: 384\n", 3, "socket_mode is \"384\""},
     {DATASETS "socket_mode: [0600]\n", 3, "socket_mode is a list"},
+    {DATASETS "socket_group:\n", 3, "socket_group is nothing; allowed: a group's name or number"},
+    {DATASETS "socket_group: ''\n", 3, "socket_group is \"\""},
+    {DATASETS "socket_group: no such\n", 3, "knows no group of that name (getent group); allowed"},
+    {DATASETS "socket_group: -1\n", 3, "knows no group of that name"},
+    {DATASETS "socket_group: 4294967295\n", 3, "knows no group of that name"},
+    {DATASETS "socket_group: 18446744073709551616\n", 3, "knows no group of that name"},
+    {DATASETS "socket_group: root\nsocket_mode: 0600\n", 4, "lets no group in"},
     {DATASETS "cache: {a: b}\n", 3, "cache is a mapping; allowed: a folder, or none"},
     {DATASETS "cache: ''\n", 3, "cache is \"\""},
     {DATASETS "cache: ~user/x\n", 3, "'~' is not expanded"},
@@ -266,6 +281,7 @@ START_TEST(config_load__every_key__every_field)
     static const char text[] = "%YAML 1.1\n---\n"
                                "socket: /tmp/s\n"
                                "socket_mode: 0660\n"
+                               "socket_group: 4294967294\n"
                                "cache: /tmp/c\n"
                                "workers: 256\n"
                                "ring: 64KiB\n"
@@ -294,6 +310,8 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_msg(load_text(&c, text) == 0, "%s", e.text);
     ck_assert_str_eq(c.socket, "/tmp/s");
     ck_assert_uint_eq(c.socket_mode, 0660);
+    ck_assert_uint_eq(c.socket_gid, 4294967294u);
+    ck_assert_str_eq(c.socket_group, "4294967294");
     ck_assert_str_eq(c.cache, "/tmp/c");
     ck_assert_uint_eq(c.workers, 256);
     ck_assert_uint_eq(c.ring_bytes, 65536);
@@ -335,6 +353,8 @@ END_TEST
 static void check_defaults(const struct config *c)
 {
     ck_assert_uint_eq(c->socket_mode, 0600);
+    ck_assert_uint_eq(c->socket_gid, CONFIG_OWN_GROUP);
+    ck_assert_ptr_null(c->socket_group);
     ck_assert_uint_eq(c->workers, 0);
     ck_assert_uint_eq(c->ring_bytes, 0); /* auto */
     ck_assert_uint_eq(c->sample_cache_bytes, 1 << 30);
@@ -375,6 +395,22 @@ START_TEST(config_load__cache_none__no_folder)
     struct config c;
     ck_assert_msg(load_text(&c, DATASETS "cache: none\n") == 0, "%s", e.text);
     ck_assert_ptr_null(c.cache);
+    config_free(&c);
+}
+END_TEST
+
+/* A group that is named and not let in; a number that a name stands for. */
+START_TEST(config_load__socket_group__by_name_and_let_in)
+{
+    struct config c;
+    ck_assert_msg(load_text(&c, DATASETS "socket_group: root\n") == 0, "%s", e.text);
+    ck_assert_uint_eq(c.socket_gid, 0);
+    ck_assert_uint_eq(c.socket_mode, 0660);
+    config_free(&c);
+    ck_assert_msg(load_text(&c, DATASETS "socket_group: none\nsocket_mode: 0660\n") == 0, "%s",
+                  e.text);
+    ck_assert_uint_eq(c.socket_gid, CONFIG_OWN_GROUP);
+    ck_assert_uint_eq(c.socket_mode, 0660);
     config_free(&c);
 }
 END_TEST
@@ -737,13 +773,14 @@ int main(void)
     putenv("HOME=/home/u");
     Suite *suite = suite_create("config");
     TCase *tc = tcase_create("config");
-    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_add_checked_fixture(tc, setup, support_teardown);
     tcase_set_timeout(tc, 30);
     tcase_add_loop_test(tc, config_load__one_fault__exact_line_and_words, 0,
                         sizeof faults / sizeof faults[0]);
     tcase_add_test(tc, config_load__every_key__every_field);
     tcase_add_test(tc, config_load__only_datasets__the_documented_defaults);
     tcase_add_test(tc, config_load__cache_none__no_folder);
+    tcase_add_test(tc, config_load__socket_group__by_name_and_let_in);
     tcase_add_test(tc, config_load__one_limit_alone__defaults_follow);
     tcase_add_test(tc, config_load__relative_paths__relative_to_the_file);
     tcase_add_test(tc, config_load__file_named_relatively__paths_absolute);

@@ -77,9 +77,11 @@ END_TEST
 START_TEST(changes__what_needs_a_restart__said)
 {
     after.socket = other_path;
+    after.socket_gid = 7;
     after.cache = other_path;
     after.io_uring = 1;
-    check("socket: needs a restart\ncache: needs a restart\nio_uring: needs a restart\n");
+    check("socket: needs a restart\nsocket_group: needs a restart\ncache: needs a restart\n"
+          "io_uring: needs a restart\n");
 }
 END_TEST
 

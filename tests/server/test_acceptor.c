@@ -24,6 +24,7 @@ static struct services services;
 static struct session_protocol protocol;
 static struct sessions sessions;
 static struct acceptor acceptor;
+static const struct listener_access only_us = {0600, CONFIG_OWN_GROUP};
 static struct err e;
 static char path[108];
 
@@ -40,7 +41,7 @@ static void setup(void)
     sessions = (struct sessions){.services = &services, .protocol = &protocol};
     snprintf(path, sizeof path, "%s", support_path("run/d.sock"));
     acceptor = (struct acceptor){.spare_fd = -1};
-    ck_assert_int_eq(listener_open(&acceptor.listener, path, 0600, &e), 0);
+    ck_assert_int_eq(listener_open(&acceptor.listener, path, only_us, &e), 0);
     ck_assert_int_eq(acceptor_start(&acceptor, &sessions, &e), 0);
 }
 
@@ -142,7 +143,7 @@ START_TEST(listener_look__files_gone__made_again_and_nobody_lost)
     expect_served(1);
     fd_close(&early);
     struct listener second;
-    ck_assert_int_eq(listener_open(&second, path, 0600, &e), -EADDRINUSE);
+    ck_assert_int_eq(listener_open(&second, path, only_us, &e), -EADDRINUSE);
 }
 END_TEST
 
@@ -155,7 +156,7 @@ START_TEST(listener_look__another_daemon_took_the_path__left_to_it)
     turn(2);
     snprintf(lock, sizeof lock, "%s.lock", path);
     ck_assert(unlink(path) == 0 && unlink(lock) == 0);
-    ck_assert_int_eq(listener_open(&second, path, 0600, &e), 0);
+    ck_assert_int_eq(listener_open(&second, path, only_us, &e), 0);
     ck_assert_int_eq(listener_look(&acceptor.listener, &e), -EADDRINUSE);
     ck_assert_msg(strstr(e.text, "nobody can connect to"), "%s", e.text);
     ck_assert_uint_eq(sessions.count, 1);
@@ -191,12 +192,52 @@ START_TEST(listener_open__something_at_the_new_socket_s_name__replaced_or_told)
     snprintf(at, sizeof at, "%s", support_path("second.sock"));
     snprintf(new, sizeof new, "%s.new", at);
     support_write(new, "left", 4);
-    ck_assert_int_eq(listener_open(&second, at, 0600, &e), 0);
+    ck_assert_int_eq(listener_open(&second, at, only_us, &e), 0);
     listener_close(&second);
     ck_assert_int_eq(mkdir(new, 0700), 0);
-    ck_assert_int_eq(listener_open(&second, at, 0600, &e), -EEXIST);
+    ck_assert_int_eq(listener_open(&second, at, only_us, &e), -EEXIST);
     ck_assert_msg(strstr(e.text, "second.sock.new exists and is a folder"), "%s", e.text);
     ck_assert_int_eq(rmdir(new), 0);
+}
+END_TEST
+
+/* The group that may connect: on the file, also when it is made again, and on the way to it. */
+START_TEST(listener_open__group__has_the_socket_and_comes_to_it)
+{
+    struct listener second;
+    struct stat st;
+    uint32_t gid = geteuid() ? getegid() : 4711;
+    char at[108];
+    snprintf(at, sizeof at, "%s", support_path("shared/d.sock"));
+    ck_assert_int_eq(listener_open(&second, at, (struct listener_access){0660, gid}, &e), 0);
+    ck_assert_int_eq(stat(at, &st), 0);
+    ck_assert_uint_eq(st.st_gid, gid);
+    ck_assert_uint_eq(st.st_mode & 07777, 0660);
+    ck_assert_int_eq(stat(support_path("shared"), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0711);
+    ck_assert_int_eq(stat(support_path("run"), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0700);
+    listener_close(&second);
+}
+END_TEST
+
+/* As somebody who is not in it. Nothing of the attempt is left. */
+START_TEST(listener_open__group_of_others__told_how_it_may_be)
+{
+    struct listener second;
+    char at[108];
+    snprintf(at, sizeof at, "%s", support_path("d.sock"));
+    ck_assert_int_eq(chmod(support_dir(), 0777), 0);
+    if (geteuid() == 0)
+        ck_assert_int_eq(seteuid(12345), 0);
+    int rc = listener_open(&second, at, (struct listener_access){0660, 4711}, &e);
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(rc, -EPERM);
+    ck_assert_msg(strstr(e.text, "group of number 4711") && strstr(e.text, "usermod -aG"), "%s",
+                  e.text);
+    ck_assert_int_ne(access(at, F_OK), 0);
+    ck_assert_int_ne(access(support_path("d.sock.new"), F_OK), 0);
 }
 END_TEST
 
@@ -210,6 +251,8 @@ int main(void)
     tcase_add_test(tc, listener_look__another_daemon_took_the_path__left_to_it);
     tcase_add_test(tc, listener_look__file_in_the_socket_s_place__left_alone);
     tcase_add_test(tc, listener_open__something_at_the_new_socket_s_name__replaced_or_told);
+    tcase_add_test(tc, listener_open__group__has_the_socket_and_comes_to_it);
+    tcase_add_test(tc, listener_open__group_of_others__told_how_it_may_be);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
