@@ -1,4 +1,4 @@
-/* What --help says: of fmnistctl, and of each verb. */
+/* What help says: of fmnistctl, and of each verb. At most 80 columns. */
 #include "ctl/help.h"
 
 #include <stdio.h>
@@ -9,27 +9,33 @@ static const char spec_help[] =
     "  --split NAME          train (default) or test\n"
     "  --batch-size N        samples, default 64\n"
     "  --drop-last[=BOOL]    leave the short last batch out; default false\n"
-    "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,lanczos},\n"
-    "                        pillow12-{box,bilinear,hamming,bicubic,lanczos}, opencv-linear,\n"
-    "                        tf-bilinear-pad; default pillow-bilinear\n"
+    "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,\n"
+    "                        lanczos}, pillow12-{box,bilinear,hamming,bicubic,\n"
+    "                        lanczos}, opencv-linear, tf-bilinear-pad; default\n"
+    "                        pillow-bilinear\n"
     "  --height N --width N  pixels; default: as stored\n"
     "  --dtype TYPE          float32 (default), float16, bfloat16 or uint8\n"
     "  --layout NCHW|NHWC    default NCHW\n"
     "  --channels N          default: as stored; 3 repeats a single channel\n"
     "  --mean X[,X...]  --std X[,X...]   normalisation; default none\n"
     "  --label-dtype TYPE    int64 (default), int32 or uint8\n"
-    "  --order ORDER         sequential (default), shuffle, torch, torch-loader, numpy or list\n"
-    "  --indices FILE        these images, in place of all: whole numbers with white space\n"
-    "                        between; - for standard input; in any order\n"
+    "  --order ORDER         sequential (default), shuffle, torch, torch-loader,\n"
+    "                        numpy or list\n"
+    "  --indices FILE        these images, in place of all: whole numbers with\n"
+    "                        white space between; - for standard input; in any\n"
+    "                        order\n"
     "  --seed N              default 0\n"
     "  --epoch N             the first epoch, default 0\n"
     "  --rank N --world-size N           one shard of several; default 0 of 1\n"
     "  --pad RULE            auto (default), wrap, drop or none\n"
     "  --transport WAY       shm (default) or inline\n"
-    "  --augment CHAIN       torchvision's transforms as text: \"random-crop(28, padding=4)\n"
-    "                        random-horizontal-flip\"; docs/augmentation.md has them all\n"
-    "  --draws counter       where their random numbers come from: seed, epoch and sample\n"
-    "  --views N             each image so many times, with draws of its own; default 1\n";
+    "  --augment CHAIN       torchvision's transforms as text: \"random-crop(28,\n"
+    "                        padding=4) random-horizontal-flip\";\n"
+    "                        docs/augmentation.md has them all\n"
+    "  --draws counter       where their random numbers come from: seed, epoch and\n"
+    "                        sample\n"
+    "  --views N             each image so many times, with draws of its own;\n"
+    "                        default 1\n";
 
 static const char amount_help[] = "\nHow much:\n"
                                   "  --epochs N            whole epochs\n"
@@ -37,79 +43,92 @@ static const char amount_help[] = "\nHow much:\n"
 
 void help_print_usage(void)
 {
-    puts("usage: fmnistctl [--socket PATH] [--timeout MS] [--json] VERB [OPTION...]\n"
+    puts("usage: fmnistctl [OPTION...] VERB [OPTION...]\n"
          "Shows, measures, draws and copies what fmnistd serves.\n");
     for (const struct verb *v = verbs; v->name; v++)
         printf("  %-12s %s\n", v->name, v->summary);
     puts("\n"
-         "Before the verb or behind it:\n"
+         "Of every verb; options stand before the verb or behind it:\n"
          "      --socket PATH  the daemon's socket; default: $FMNIST_SOCKET, else\n"
-         "                     $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock if it exists, else\n"
-         "                     /run/fmnistd/fmnistd.sock\n"
+         "                     $XDG_RUNTIME_DIR/fmnistd/fmnistd.sock if it exists,\n"
+         "                     else /run/fmnistd/fmnistd.sock\n"
          "      --timeout MS   the longest wait for the daemon; default 30000\n"
          "      --json         print JSON for programs, a line each time\n"
-         "  -h, --help         this text; behind a verb, the verb's options\n"
+         "  -h, --help         this text; with a verb, the verb's options\n"
          "  -V, --version      the versions of fmnistctl and of its client library\n"
          "\n"
+         "`fmnistctl help VERB` has a verb's options.\n"
          "Exit status: 0; 1 after a failure; 2 for wrong usage. verify has its own.");
+}
+
+static const char *words_of(const struct verb *verb)
+{
+    switch (verb->options) {
+    case OPTIONS_VERIFY:
+        return " LEDGER...";
+    case OPTIONS_HELP:
+        return " [VERB]";
+    default:
+        return "";
+    }
+}
+
+static bool has_own_options(const struct verb *verb)
+{
+    return verb->options != OPTIONS_NONE && verb->options != OPTIONS_HELP;
 }
 
 void help_print(const struct verb *verb)
 {
     printf("usage: fmnistctl %s %s[--json]%s%s\n%s.\n", verb->name,
            verb_asks_daemon(verb) ? "[--socket PATH] [--timeout MS] " : "",
-           verb->options == OPTIONS_NONE ? "" : " [OPTION...]",
-           verb->options == OPTIONS_VERIFY ? " LEDGER..." : "", verb->summary);
+           has_own_options(verb) ? " [OPTION...]" : "", words_of(verb), verb->summary);
     switch (verb->options) {
     case OPTIONS_NONE:
-        break;
+    case OPTIONS_HELP:
+        return;
     case OPTIONS_TOP:
         puts("\n  --once                one page of plain text, over one second\n"
              "  --pages N             so many, one a second\n"
              "  --json                each page as a line\n\n"
-             "Default: refreshed each second until q or Ctrl-C; plain text where standard output\n"
-             "is no terminal. Ends with the daemon (exit status 1). waits %: how much of its time\n"
-             "the stream's reader waited for a batch.");
+             "Default: refreshed each second until q or Ctrl-C; plain text where standard\n"
+             "output is no terminal. Ends with the daemon (exit status 1). waits %: how much\n"
+             "of its time the stream's reader waited for a batch.");
         return;
     case OPTIONS_BENCH:
         puts("\n  --no-read             do not read the images' bytes\n\n"
              "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.");
         break;
     case OPTIONS_VERIFY:
-        puts(
-            "\n  --indices FILE        the list that streams have read: whole numbers with white "
-            "space\n"
-            "                        between; - for standard input. Without it, of a stream over "
-            "a\n"
-            "                        list the places are counted.\n\n"
-            "Reads what a daemon with ledger: wrote (LEDGER, LEDGER.1 and so on) and says of each\n"
-            "run and epoch whether every sample was acknowledged once, over all ranks and "
-            "resumes;\n"
-            "else which was missed or repeated. Asks no daemon. Exit status: 0; 1 where something\n"
-            "is missed, repeated or not there yet; 2 where a ledger cannot be read, or is "
-            "damaged.");
+        puts("\n  --indices FILE        the list that streams have read: whole numbers with\n"
+             "                        white space between; - for standard input. Without\n"
+             "                        it, of a stream over a list the places are counted.\n\n"
+             "Reads what a daemon with ledger: wrote (LEDGER, LEDGER.1 and so on) and says\n"
+             "of each run and epoch whether every sample was acknowledged once, over all\n"
+             "ranks and resumes; else which was missed or repeated. Asks no daemon.\n"
+             "Exit status: 0; 1 where something is missed, repeated or not there yet;\n"
+             "2 where a ledger cannot be read, or is damaged.");
         return;
     case OPTIONS_DUMP:
         puts("\n  -o, --output FILE     default fmnist.npz; - for standard output\n\n"
-             "Default: one epoch. The file holds images, labels (as --dtype, --label-dtype) and\n"
-             "indices (int64), the batches one behind the other. bfloat16, which NumPy does not\n"
-             "have, is kept as its bits in uint16.");
+             "Default: one epoch. The file holds images, labels (as --dtype, --label-dtype)\n"
+             "and indices (int64), the batches one behind the other. bfloat16, which NumPy\n"
+             "does not have, is kept as its bits in uint16.");
         break;
     case OPTIONS_SHOW:
         puts("\n  -o, --output FILE     default fmnist.png; - for standard output\n"
              "  --columns N           images in a row, 1 to 64, default 8\n\n"
-             "Default: one batch. Each image has its number in the dataset and its label below. "
-             "With\n"
-             "--augment it stands beside its original, with what was drawn for it.");
+             "Default: one batch. Each image has its number in the dataset and its label\n"
+             "below. With --augment it stands beside its original, with what was drawn for\n"
+             "it.");
         break;
     case OPTIONS_EXPLAIN:
-        puts(
-            "\n  --epoch N  --step N  --row N      which image: the batch's place, and the image's "
-            "in\n"
-            "                        it; default 0\n"
-            "  -o, --output FILE     a PNG of it, beside its original; - for standard output\n\n"
-            "The image of a stream as any reader has it there, past or to come: its number in the\n"
-            "dataset, its label, and what was drawn for it.");
+        puts("\n  --epoch N  --step N  --row N      which image: the batch's place, and the\n"
+             "                        image's in it; default 0\n"
+             "  -o, --output FILE     a PNG of it, beside its original; - for standard\n"
+             "                        output\n\n"
+             "The image of a stream as any reader has it there, past or to come: its number\n"
+             "in the dataset, its label, and what was drawn for it.");
         break;
     case OPTIONS_GENERATE:
         puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"
@@ -121,9 +140,20 @@ void help_print(const struct verb *verb)
              "Ten clothing classes in Fashion-MNIST's order, drawn, not photographed.");
         return;
     }
-    if (verb->options == OPTIONS_NONE)
-        return;
     fputs(spec_help, stdout);
     if (verb->options != OPTIONS_EXPLAIN)
         fputs(amount_help, stdout);
+}
+
+int verb_help(const struct invocation *in)
+{
+    if (!in->word_count) {
+        help_print_usage();
+        return EXIT_FINE;
+    }
+    const struct verb *verb = verb_find(in->words[0]);
+    if (!verb)
+        return verb_refuse(in->words[0]);
+    help_print(verb);
+    return EXIT_FINE;
 }

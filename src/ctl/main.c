@@ -1,5 +1,4 @@
 /* fmnistctl: finds the verb and runs it. */
-#include "ctl/nearest.h"
 #include "ctl/verbs.h"
 
 #include <errno.h>
@@ -9,40 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERBS_MAX 16
-
-static int refuse_verb(const char *word)
-{
-    const char *names[VERBS_MAX] = {NULL};
-    char all[256] = "";
-    for (int i = 0; i < VERBS_MAX - 1 && verbs[i].name; i++) {
-        names[i] = verbs[i].name;
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *near = word ? nearest(word, names) : NULL;
-    if (!word)
-        ctl_error("no verb: want one of %s; see fmnistctl --help", all);
-    else if (near)
-        ctl_error("no verb \"%s\": did you mean %s? There are %s", word, near, all);
-    else
-        ctl_error("no verb \"%s\": there are %s", word, all);
-    return EXIT_WRONG_USAGE;
-}
-
 static int run(int argc, char **argv)
 {
     struct invocation in = {0};
-    int at;
-    int rc = options_parse_first(&in, argc, argv, &at);
+    int rc = options_find_verb(&argc, argv);
     if (rc)
         return rc - 1;
-    const struct verb *verb = verbs;
-    while (verb->name && (at >= argc || strcmp(verb->name, argv[at]) != 0))
-        verb++;
-    if (!verb->name)
-        return refuse_verb(at < argc ? argv[at] : NULL);
-    rc = options_parse(&in, verb, argc - at, argv + at);
+    const struct verb *verb = verb_find(argv[1]);
+    if (!verb)
+        return verb_refuse(argv[1]);
+    rc = options_parse(&in, verb, argc - 1, argv + 1);
     return rc ? rc - 1 : verb->run(&in);
 }
 

@@ -2,102 +2,11 @@
  * verb cannot honour is refused by its name. */
 #include "ctl/help.h"
 #include "ctl/nearest.h"
-#include "ctl/verbs.h"
+#include "ctl/option_table.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Values of getopt_long for options that are no field of a spec. */
-enum {
-    FIELD = 256,
-    INDICES,
-    EPOCHS,
-    BATCHES,
-    COLUMNS,
-    STEP,
-    ROW,
-    NO_READ,
-    TRAIN,
-    TEST,
-    SIZE,
-    SEED,
-    RAW,
-    ONCE,
-    PAGES,
-    SOCKET,
-    TIMEOUT,
-    JSON
-};
-
-#define NAMES_MAX 48 /* options of a verb */
-
-#define SPEC_OPTIONS                                                                               \
-    {"dataset", required_argument, NULL, FIELD}, {"split", required_argument, NULL, FIELD},        \
-        {"batch-size", required_argument, NULL, FIELD},                                            \
-        {"drop-last", optional_argument, NULL, FIELD}, {"resize", required_argument, NULL, FIELD}, \
-        {"height", required_argument, NULL, FIELD}, {"width", required_argument, NULL, FIELD},     \
-        {"dtype", required_argument, NULL, FIELD}, {"layout", required_argument, NULL, FIELD},     \
-        {"channels", required_argument, NULL, FIELD}, {"mean", required_argument, NULL, FIELD},    \
-        {"std", required_argument, NULL, FIELD}, {"label-dtype", required_argument, NULL, FIELD},  \
-        {"order", required_argument, NULL, FIELD}, {"seed", required_argument, NULL, FIELD},       \
-        {"epoch", required_argument, NULL, FIELD}, {"rank", required_argument, NULL, FIELD},       \
-        {"world-size", required_argument, NULL, FIELD}, {"pad", required_argument, NULL, FIELD},   \
-        {"transport", required_argument, NULL, FIELD},                                             \
-        {"augment", required_argument, NULL, FIELD}, {"draws", required_argument, NULL, FIELD},    \
-        {"views", required_argument, NULL, FIELD},                                                 \
-    {                                                                                              \
-        "indices", required_argument, NULL, INDICES                                                \
-    }
-
-#define AMOUNT_OPTIONS                              \
-    {"epochs", required_argument, NULL, EPOCHS},    \
-    {                                               \
-        "batches", required_argument, NULL, BATCHES \
-    }
-
-/* Of every verb, and of none. */
-#define COMMON_OPTIONS                                                                          \
-    {"socket", required_argument, NULL, SOCKET}, {"timeout", required_argument, NULL, TIMEOUT}, \
-        {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, 'h'},                    \
-    {                                                                                           \
-        NULL, 0, NULL, 0                                                                        \
-    }
-
-static const struct option first[] = {{"version", no_argument, NULL, 'V'}, COMMON_OPTIONS};
-static const struct option none[] = {COMMON_OPTIONS};
-static const struct option top[] = {
-    {"once", no_argument, NULL, ONCE}, {"pages", required_argument, NULL, PAGES}, COMMON_OPTIONS};
-static const struct option bench[] = {
-    SPEC_OPTIONS, AMOUNT_OPTIONS, {"no-read", no_argument, NULL, NO_READ}, COMMON_OPTIONS};
-static const struct option verify[] = {{"indices", required_argument, NULL, INDICES},
-                                       COMMON_OPTIONS};
-static const struct option dump[] = {
-    SPEC_OPTIONS, AMOUNT_OPTIONS, {"output", required_argument, NULL, 'o'}, COMMON_OPTIONS};
-static const struct option show[] = {SPEC_OPTIONS,
-                                     AMOUNT_OPTIONS,
-                                     {"output", required_argument, NULL, 'o'},
-                                     {"columns", required_argument, NULL, COLUMNS},
-                                     COMMON_OPTIONS};
-static const struct option explain[] = {SPEC_OPTIONS,
-                                        {"step", required_argument, NULL, STEP},
-                                        {"row", required_argument, NULL, ROW},
-                                        {"output", required_argument, NULL, 'o'},
-                                        COMMON_OPTIONS};
-static const struct option generate[] = {{"train", required_argument, NULL, TRAIN},
-                                         {"test", required_argument, NULL, TEST},
-                                         {"size", required_argument, NULL, SIZE},
-                                         {"seed", required_argument, NULL, SEED},
-                                         {"raw", no_argument, NULL, RAW},
-                                         {"output", required_argument, NULL, 'o'},
-                                         COMMON_OPTIONS};
-
-static const struct option *const tables[] = {
-    [OPTIONS_NONE] = none,         [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,
-    [OPTIONS_DUMP] = dump,         [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain,
-    [OPTIONS_GENERATE] = generate, [OPTIONS_VERIFY] = verify,
-};
 
 static int wrong(const char *format, const char *a, const char *b)
 {
@@ -136,8 +45,8 @@ static int refuse(const char *verb, const struct option *table, int option, char
     if (*verb)
         snprintf(who, sizeof who, "%s: ", verb);
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    const char *names[NAMES_MAX] = {NULL};
-    for (int i = 0; i < NAMES_MAX - 1 && table[i].name; i++)
+    const char *names[OPTIONS_MAX] = {NULL};
+    for (int i = 0; i < OPTIONS_MAX - 1 && table[i].name; i++)
         names[i] = table[i].name;
     const char *near = optopt ? NULL : nearest(name + 2, names);
     if (option == ':')
@@ -159,52 +68,52 @@ static int take(struct invocation *in, int option, const char *name)
     uint64_t columns;
     int rc = 0;
     switch (option) {
-    case FIELD:
+    case OPTION_FIELD:
         if (fmnist_spec_set(&in->spec, name, optarg ? optarg : "true"))
             return wrong("--%s%s", fmnist_error(), "");
         return 0;
-    case INDICES:
+    case OPTION_INDICES:
         in->indices = optarg;
         return 0;
-    case EPOCHS:
+    case OPTION_EPOCHS:
         return number(name, optarg, 1, UINT32_MAX, &in->epochs);
-    case BATCHES:
+    case OPTION_BATCHES:
         return number(name, optarg, 1, UINT64_MAX / 2, &in->batches);
-    case COLUMNS:
+    case OPTION_COLUMNS:
         rc = number(name, optarg, 1, 64, &columns);
         in->columns = rc ? 0 : (uint32_t)columns;
         return rc;
-    case STEP:
+    case OPTION_STEP:
         return number(name, optarg, 0, UINT64_MAX, &in->step);
-    case ROW:
+    case OPTION_ROW:
         return number(name, optarg, 0, UINT32_MAX, &in->row);
-    case ONCE:
+    case OPTION_ONCE:
         in->once = true;
         return 0;
-    case PAGES:
+    case OPTION_PAGES:
         return number(name, optarg, 1, UINT64_MAX / 2, &in->pages);
-    case SOCKET:
+    case OPTION_SOCKET:
         if (!*optarg)
             return wrong("--socket: want the path of a daemon's %s%s", "socket", "");
         in->socket = optarg;
         return 0;
-    case TIMEOUT:
+    case OPTION_TIMEOUT:
         return parse_timeout(in, optarg);
-    case JSON:
+    case OPTION_JSON:
         in->json = true;
         return 0;
-    case NO_READ:
+    case OPTION_NO_READ:
         in->no_read = true;
         return 0;
-    case TRAIN:
+    case OPTION_TRAIN:
         return number(name, optarg, 1, UINT32_MAX / 20, &in->train);
-    case TEST:
+    case OPTION_TEST:
         return number(name, optarg, 1, UINT32_MAX / 20, &in->test);
-    case SIZE:
+    case OPTION_SIZE:
         return number(name, optarg, 8, 256, &in->size);
-    case SEED:
+    case OPTION_SEED:
         return number(name, optarg, 0, UINT64_MAX, &in->seed);
-    case RAW:
+    case OPTION_RAW:
         in->raw = true;
         return 0;
     case 'o':
@@ -233,46 +142,81 @@ static int check(struct invocation *in, const struct verb *verb)
                      in->socket ? "--socket" : "--timeout");
     if (verb->options == OPTIONS_GENERATE && !in->output)
         return wrong("%s: -o FOLDER is missing%s", verb->name, "");
-    if (verb->options == OPTIONS_VERIFY && !in->file_count)
+    if (verb->options == OPTIONS_VERIFY && !in->word_count)
         return wrong("%s: want the path of a ledger, as the daemon's config has it%s", verb->name,
                      "");
     return 0;
 }
 
-int options_parse_first(struct invocation *in, int argc, char **argv, int *verb_at)
+static int print_version(void)
 {
-    int option, index = -1;
+    printf("fmnistctl %s, libfmnist %s\n", FMNIST_VERSION, fmnist_version());
+    return 1 + EXIT_FINE;
+}
+
+/* The word at `at` comes to the front, behind the program's name; that before it is left out. */
+static void bring_forward(int *argc, char **argv, int at, bool leave_out)
+{
+    char *word = argv[at];
+    int before = at - leave_out;
+    memmove(argv + 2, argv + 1, (size_t)(before - 1) * sizeof *argv);
+    argv[1] = word;
+    memmove(argv + before + 1, argv + at + 1, (size_t)(*argc - at) * sizeof *argv);
+    *argc -= leave_out;
+}
+
+int options_find_verb(int *argc, char **argv)
+{
+    struct option all[OPTIONS_MAX];
+    bool help = false;
+    int at = 1, option;
+    option_table_all(all);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "+:hV", first, &index)) != -1) {
-        if (option == 'h') {
-            help_print_usage();
-            return 1 + EXIT_FINE;
-        }
-        if (option == 'V') {
-            printf("fmnistctl %s, libfmnist %s\n", FMNIST_VERSION, fmnist_version());
-            return 1 + EXIT_FINE;
-        }
-        int rc = option == '?' || option == ':' ? refuse("", first, option, argv)
-                                                : take(in, option, first[index].name);
-        if (rc)
-            return rc;
+    while ((option = getopt_long(*argc, argv, "+:hVo:", all, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return refuse("", all, option, argv);
+        if (option == 'V')
+            return print_version();
+        help |= option == 'h';
+        at = optind;
     }
-    *verb_at = optind;
+    if (optind < *argc) {
+        bring_forward(argc, argv, optind, optind > at); /* what getopt passed over is "--" */
+        return 0;
+    }
+    if (!help)
+        return 1 + verb_refuse(NULL);
+    help_print_usage();
+    return 1 + EXIT_FINE;
+}
+
+static bool has_output(const struct option *table)
+{
+    while (table->name && table->val != 'o')
+        table++;
+    return table->name;
+}
+
+/* What stands behind the options. */
+static int take_words(struct invocation *in, const struct verb *verb, int argc, char **argv)
+{
+    in->words = (const char *const *)argv + optind;
+    in->word_count = (size_t)(argc - optind);
+    if (in->word_count > verb->words_max)
+        return wrong("%s: unexpected argument \"%s\"", verb->name, in->words[verb->words_max]);
     return 0;
 }
 
 int options_parse(struct invocation *in, const struct verb *verb, int argc, char **argv)
 {
-    const struct option *table = tables[verb->options];
+    const struct option *table = option_table(verb->options);
     fmnist_spec_init(&in->spec);
     in->columns = 8;
     in->train = 60000;
     in->test = 10000;
     in->size = 28;
-    /* Only verify has words that are no options, and those on either side of them. */
-    const char *letters = verb->options == OPTIONS_VERIFY ? ":h"
-                          : verb->options >= OPTIONS_DUMP ? "+:ho:"
-                                                          : "+:h";
+    /* A verb that has words has them on either side of its options. */
+    const char *letters = verb->words_max ? ":hV" : has_output(table) ? "+:hVo:" : "+:hV";
     int option, index = -1;
     optind = 0; /* again, for another vector */
     while ((option = getopt_long(argc, argv, letters, table, &index)) != -1) {
@@ -280,6 +224,8 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
             help_print(verb);
             return 1 + EXIT_FINE;
         }
+        if (option == 'V')
+            return print_version();
         int rc = option == '?' || option == ':'
                      ? refuse(verb->name, table, option, argv)
                      : take(in, option, index < 0 ? "" : table[index].name);
@@ -290,12 +236,9 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     if (optind < argc && !strcmp(argv[optind - 1], "--drop-last"))
         return wrong("%s: \"%s\" behind --drop-last: write --drop-last=true or =false", verb->name,
                      argv[optind]);
-    if (verb->options == OPTIONS_VERIFY) {
-        in->files = (const char *const *)argv + optind;
-        in->file_count = (size_t)(argc - optind);
-    } else if (optind < argc)
-        return wrong("%s: unexpected argument \"%s\"", verb->name, argv[optind]);
-    int rc = check(in, verb);
+    int rc = take_words(in, verb, argc, argv);
+    if (!rc)
+        rc = check(in, verb);
     if (rc)
         return rc;
     if (!in->epochs && !in->batches) {

@@ -2,26 +2,61 @@
 #include "ctl/verbs.h"
 
 #include "ctl/indices.h"
+#include "ctl/nearest.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct verb verbs[] = {
-    {"status", "the daemon: workers, memory, clients and their streams", OPTIONS_NONE, verb_status},
-    {"datasets", "what is served: counts, sizes, classes", OPTIONS_NONE, verb_datasets},
-    {"reload", "have the daemon read its config file again", OPTIONS_NONE, verb_reload},
-    {"top", "each stream live: its speed, and which side is the bottleneck", OPTIONS_TOP, verb_top},
-    {"bench", "read batches as a trainer would, and time it", OPTIONS_BENCH, verb_bench},
-    {"show", "draw a batch's images with their labels as a PNG", OPTIONS_SHOW, verb_show},
-    {"explain", "one image of a stream: what it is and what was drawn for it", OPTIONS_EXPLAIN,
+    {"status", "the daemon: workers, memory, clients and their streams", OPTIONS_NONE, 0,
+     verb_status},
+    {"datasets", "what is served: counts, sizes, classes", OPTIONS_NONE, 0, verb_datasets},
+    {"reload", "have the daemon read its config file again", OPTIONS_NONE, 0, verb_reload},
+    {"top", "each stream live: its speed, and which side is the bottleneck", OPTIONS_TOP, 0,
+     verb_top},
+    {"bench", "read batches as a trainer would, and time it", OPTIONS_BENCH, 0, verb_bench},
+    {"show", "draw a batch's images with their labels as a PNG", OPTIONS_SHOW, 0, verb_show},
+    {"explain", "one image of a stream: what it is and what was drawn for it", OPTIONS_EXPLAIN, 0,
      verb_explain},
-    {"dump", "write batches to an .npz file", OPTIONS_DUMP, verb_dump},
-    {"verify", "delivery ledgers: whether each sample came once", OPTIONS_VERIFY, verb_verify},
-    {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, verb_gen_dataset},
-    {NULL, NULL, OPTIONS_NONE, NULL},
+    {"dump", "write batches to an .npz file", OPTIONS_DUMP, 0, verb_dump},
+    {"verify", "delivery ledgers: whether each sample came once", OPTIONS_VERIFY, SIZE_MAX,
+     verb_verify},
+    {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, 0, verb_gen_dataset},
+    {"help", "what this can do, or a verb's options", OPTIONS_HELP, 1, verb_help},
+    {NULL, NULL, OPTIONS_NONE, 0, NULL},
 };
+
+#define VERBS_MAX 16
+
+const struct verb *verb_find(const char *name)
+{
+    for (const struct verb *v = verbs; v->name; v++)
+        if (!strcmp(v->name, name))
+            return v;
+    return NULL;
+}
+
+int verb_refuse(const char *name)
+{
+    const char *names[VERBS_MAX] = {NULL};
+    char all[256] = "";
+    for (int i = 0; i < VERBS_MAX - 1 && verbs[i].name; i++) {
+        names[i] = verbs[i].name;
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *near = name ? nearest(name, names) : NULL;
+    if (!name)
+        ctl_error("no verb: want one of %s; see fmnistctl help", all);
+    else if (near)
+        ctl_error("no verb \"%s\": did you mean %s? There are %s", name, near, all);
+    else
+        ctl_error("no verb \"%s\": there are %s", name, all);
+    return EXIT_WRONG_USAGE;
+}
 
 int ctl_error(const char *format, ...)
 {

@@ -18,11 +18,11 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 
 /* What the command line says. */
 struct invocation {
-    /* before the verb or behind it */
+    /* of every verb */
     const char *socket;
     uint32_t timeout_ms; /* 0: the library's own */
     bool json;
-    /* behind it */
+    /* of some */
     struct fmnist_spec spec;
     const char *indices; /* the file of the order list; else NULL */
     uint64_t epochs;     /* how much: epochs, or, where batches is not 0, so many batches */
@@ -35,13 +35,14 @@ struct invocation {
     bool no_read;
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
-    const char *const *files; /* verify: [file_count], what stands behind the options */
-    size_t file_count;
+    const char *const *words; /* [word_count], what stands behind the options: ledgers, a verb */
+    size_t word_count;
 };
 
 /* What a verb reads of the options. */
 enum options_kind {
     OPTIONS_NONE,
+    OPTIONS_HELP,
     OPTIONS_TOP,
     OPTIONS_BENCH,
     OPTIONS_VERIFY,
@@ -55,6 +56,7 @@ struct verb {
     const char *name;
     const char *summary; /* one line for the list of verbs */
     enum options_kind options;
+    size_t words_max; /* that may stand behind the options */
     int (*run)(const struct invocation *in);
 };
 
@@ -64,8 +66,16 @@ extern const struct verb verbs[];
 /* Whether it is for a daemon that runs. */
 static inline bool verb_asks_daemon(const struct verb *verb)
 {
-    return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_VERIFY;
+    return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_VERIFY &&
+           verb->options != OPTIONS_HELP;
 }
+
+/* The verb of that name; NULL: there is none. */
+const struct verb *verb_find(const char *name);
+
+/* Says that there is no such verb, or with NULL that there is none at all, and which are near.
+ * Returns EXIT_WRONG_USAGE. */
+int verb_refuse(const char *name);
 
 int verb_status(const struct invocation *in);
 int verb_datasets(const struct invocation *in);
@@ -77,6 +87,7 @@ int verb_explain(const struct invocation *in);
 int verb_dump(const struct invocation *in);
 int verb_verify(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
+int verb_help(const struct invocation *in);
 
 /* One line on standard error, with "fmnistctl: " before it. Returns EXIT_FAILED. */
 int ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -104,11 +115,10 @@ int64_t ctl_label(const void *labels, uint64_t at, uint32_t dtype);
 void ctl_label_text(const struct fmnist_dataset *dataset, int64_t index, int64_t label, char *text,
                     size_t size);
 
-/* Parses the options before the verb; *verb_at is the verb's place in argv then. And those behind
- * it, argv[0] being the verb. Both return 0 to go on, or 1 + the exit status; what is wrong is
- * told.
- */
-int options_parse_first(struct invocation *in, int argc, char **argv, int *verb_at);
+/* Brings the verb to argv[1], from behind options that stand before it, and parses what stands
+ * behind it, argv[0] being the verb. Both return 0 to go on, or 1 + the exit status; what is wrong
+ * is told. */
+int options_find_verb(int *argc, char **argv);
 int options_parse(struct invocation *in, const struct verb *verb, int argc, char **argv);
 
 #endif

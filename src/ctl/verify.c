@@ -121,7 +121,7 @@ int verb_verify(const struct invocation *in)
     int status = EXIT_WRONG_USAGE;
     if (read_list(in, &list, &numbers, &e))
         goto told;
-    if (book_read(&book, in->files, in->file_count, &e))
+    if (book_read(&book, in->words, in->word_count, &e))
         goto free_list;
     if (lineage_make(&lineage, &book, &list, &e))
         goto free_book;

@@ -3,6 +3,7 @@
 #include "spec/spec.h"
 
 #include "base/bytes.h"
+#include "base/near.h"
 
 #include <errno.h>
 #include <math.h>
@@ -245,6 +246,20 @@ static int parse_flag(const struct field *f, const char *value, uint32_t *out, s
     return 0;
 }
 
+/* The name that was meant: the nearest, else the first that the word is a part of ("lanczos"). */
+static const char *name_near(const struct name *names, const char *word)
+{
+    const char *best = NULL;
+    unsigned least = NEAR_WORD;
+    for (const struct name *n = names; n->text; n++)
+        if (near_takes(word, n->text, &least))
+            best = n->text;
+    for (; !best && names->text && strlen(word) > 2; names++)
+        if (strstr(names->text, word))
+            best = names->text;
+    return best;
+}
+
 static int parse_named(const struct field *f, const char *value, uint32_t *out, struct err *e)
 {
     for (const struct name *n = f->names; n->text; n++)
@@ -253,7 +268,11 @@ static int parse_named(const struct field *f, const char *value, uint32_t *out, 
             return 0;
         }
     char all[320];
+    const char *near = name_near(f->names, value);
     list_names(f->names, all, sizeof all);
+    if (near)
+        return err_set(e, -EINVAL, "%s \"%.64s\": did you mean %s? There are %s", f->name, value,
+                       near, all);
     return err_set(e, -EINVAL, "%s \"%s\": want one of %s", f->name, value, all);
 }
 

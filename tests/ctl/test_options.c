@@ -204,9 +204,8 @@ END_TEST
 START_TEST(options_parse__common_options__also_behind_the_verb)
 {
     for (const struct verb *v = verbs; v->name; v++) {
-        bool asks = v->options != OPTIONS_GENERATE && v->options != OPTIONS_VERIFY;
         ck_assert_int_eq(PARSE(v->name, "--socket", "s", "--timeout=7", "--json"),
-                         asks ? GO_ON : STOP_WRONG);
+                         verb_asks_daemon(v) ? GO_ON : STOP_WRONG);
         ck_assert(in.json);
         ck_assert_str_eq(in.socket, "s");
         ck_assert_uint_eq(in.timeout_ms, 7);
@@ -234,11 +233,69 @@ START_TEST(options_parse__verify__ledgers_behind_the_options)
     ck_assert_int_eq(PARSE("verify", "a", "--indices", "i", "b", "--json"), GO_ON);
     ck_assert(in.json);
     ck_assert_str_eq(in.indices, "i");
-    ck_assert_uint_eq(in.file_count, 2);
-    ck_assert_str_eq(in.files[0], "a");
-    ck_assert_str_eq(in.files[1], "b");
+    ck_assert_uint_eq(in.word_count, 2);
+    ck_assert_str_eq(in.words[0], "a");
+    ck_assert_str_eq(in.words[1], "b");
     ck_assert_int_eq(PARSE("verify", "--seed", "1", "a"), STOP_WRONG);
     ck_assert_int_eq(PARSE("verify", "--socket", "s", "a"), STOP_WRONG);
+}
+END_TEST
+
+/* The words of a command line, with the verb brought to the front; NULL: none, and `status`. */
+static const char *gathered(const char *const *words, int *status)
+{
+    static char *argv[WORDS_MAX + 1];
+    static char text[256];
+    int argc = 1;
+    argv[0] = (char *)"fmnistctl";
+    for (; words[argc - 1]; argc++)
+        argv[argc] = (char *)words[argc - 1];
+    argv[argc] = NULL;
+    *status = options_find_verb(&argc, argv);
+    if (*status)
+        return NULL;
+    text[0] = 0;
+    for (int i = 1; i < argc; i++) {
+        strcat(text, i > 1 ? " " : "");
+        strcat(text, argv[i]);
+    }
+    ck_assert_ptr_null(argv[argc]);
+    return text;
+}
+
+#define GATHERED(status, ...) gathered((const char *const[]){__VA_ARGS__, NULL}, status)
+
+/* A value that is taken for the verb, or an option that is lost on the way. */
+START_TEST(options_find_verb__options_before_it__behind_it)
+{
+    int status;
+    ck_assert_str_eq(GATHERED(&status, "bench"), "bench");
+    ck_assert_str_eq(GATHERED(&status, "bench", "--json"), "bench --json");
+    ck_assert_str_eq(GATHERED(&status, "--dataset", "top", "--seed=3", "bench", "--json"),
+                     "bench --dataset top --seed=3 --json");
+    ck_assert_str_eq(GATHERED(&status, "-o", "dump", "show", "--columns", "3"),
+                     "show -o dump --columns 3");
+    ck_assert_str_eq(GATHERED(&status, "--drop-last", "bench"), "bench --drop-last");
+    ck_assert_str_eq(GATHERED(&status, "--", "verify", "--", "-x"), "verify -- -x");
+    ck_assert_str_eq(GATHERED(&status, "--json", "--", "verify", "-x"), "verify --json -x");
+    ck_assert_str_eq(GATHERED(&status, "--socket", "--", "status"), "status --socket --");
+    ck_assert_str_eq(GATHERED(&status, "--help", "bench"), "bench --help");
+}
+END_TEST
+
+START_TEST(options_find_verb__no_verb__help_or_wrong_usage)
+{
+    int status;
+    ck_assert_ptr_null(GATHERED(&status, "--help"));
+    ck_assert_int_eq(status, STOP_FINE);
+    ck_assert_ptr_null(GATHERED(&status, "--version", "bench"));
+    ck_assert_int_eq(status, STOP_FINE);
+    ck_assert_ptr_null(GATHERED(&status, "--json"));
+    ck_assert_int_eq(status, STOP_WRONG);
+    ck_assert_ptr_null(GATHERED(&status, "--jsn", "bench"));
+    ck_assert_int_eq(status, STOP_WRONG);
+    ck_assert_ptr_null(GATHERED(&status, "--"));
+    ck_assert_int_eq(status, STOP_WRONG);
 }
 END_TEST
 
@@ -248,6 +305,7 @@ START_TEST(options_parse__help__fine_for_every_verb)
     for (const struct verb *v = verbs; v->name; v++) {
         ck_assert_int_eq(PARSE(v->name, "--help"), STOP_FINE);
         ck_assert_int_eq(PARSE(v->name, "-h"), STOP_FINE);
+        ck_assert_int_eq(PARSE(v->name, "--version"), STOP_FINE);
     }
 }
 END_TEST
@@ -270,6 +328,8 @@ int main(void)
     tcase_add_test(tc, options_parse__common_options__also_behind_the_verb);
     tcase_add_test(tc, options_parse__top__once_or_pages);
     tcase_add_test(tc, options_parse__verify__ledgers_behind_the_options);
+    tcase_add_test(tc, options_find_verb__options_before_it__behind_it);
+    tcase_add_test(tc, options_find_verb__no_verb__help_or_wrong_usage);
     tcase_add_test(tc, options_parse__help__fine_for_every_verb);
     suite_add_tcase(suite, tc);
     return support_run(suite);

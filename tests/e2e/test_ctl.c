@@ -101,6 +101,12 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
         {"dump -o", "dump: -o wants a value"},
         {"gen-dataset --socket s -o x", "gen-dataset asks no daemon: leave --socket out"},
         {"gen-dataset --timeout 9 -o x", "gen-dataset asks no daemon: leave --timeout out"},
+        {"help bnech", "no verb \"bnech\": did you mean bench?"},
+        {"help bench top", "help: unexpected argument \"top\""},
+        {"--seed 1 status", "status: no option --seed\n"},
+        {"bench --order shufle", "order \"shufle\": did you mean shuffle? There are sequential, "},
+        {"bench --resize lanczos", "did you mean pillow-lanczos? There are none, "},
+        {"bench --pad=often", "pad \"often\": want one of auto, "},
         {"verify", "verify: want the path of a ledger"},
         {"verify --socket s ledger", "verify asks no daemon: leave --socket out"},
     };
@@ -110,6 +116,25 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
                           strstr(said.text, slips[i][1]),
                       "%s: exit status %d: %s", slips[i][0], said.status, said.text);
     }
+}
+END_TEST
+
+/* `help VERB`, `VERB --help` and `--help VERB` are what people try. */
+START_TEST(ctl__help__in_each_place_the_same)
+{
+    static const char *const ways[] = {"bench --help", "--help bench", "-h bench"};
+    static struct said want;
+    run_ctl(&want, "help bench");
+    ck_assert_msg(want.status == 0 && strstr(want.text, "usage: fmnistctl bench "), "%s",
+                  want.text);
+    for (size_t i = 0; i < 3; i++) {
+        run_ctl(&said, "%s", ways[i]);
+        ck_assert_msg(said.status == 0 && !strcmp(said.text, want.text), "%s: %s", ways[i],
+                      said.text);
+    }
+    run_ctl(&want, "--help");
+    run_ctl(&said, "help");
+    ck_assert_msg(said.status == 0 && !strcmp(said.text, want.text), "%s", said.text);
 }
 END_TEST
 
@@ -143,6 +168,7 @@ int main(void)
     tcase_add_test(tc, ctl__json__before_and_behind_every_verb_that_asks);
     tcase_add_test(tc, ctl__reload_json__a_list_of_changes);
     tcase_add_test(tc, ctl__wrong_usage__names_the_word_and_the_way_out);
+    tcase_add_test(tc, ctl__help__in_each_place_the_same);
     tcase_add_test(tc, ctl__output_that_cannot_be_made__names_the_file_and_why);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -1,0 +1,108 @@
+/* The tables. What an option does stands in options.c. */
+#include "ctl/option_table.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define SPEC_OPTIONS                                            \
+    {"dataset", required_argument, NULL, OPTION_FIELD},         \
+        {"split", required_argument, NULL, OPTION_FIELD},       \
+        {"batch-size", required_argument, NULL, OPTION_FIELD},  \
+        {"drop-last", optional_argument, NULL, OPTION_FIELD},   \
+        {"resize", required_argument, NULL, OPTION_FIELD},      \
+        {"height", required_argument, NULL, OPTION_FIELD},      \
+        {"width", required_argument, NULL, OPTION_FIELD},       \
+        {"dtype", required_argument, NULL, OPTION_FIELD},       \
+        {"layout", required_argument, NULL, OPTION_FIELD},      \
+        {"channels", required_argument, NULL, OPTION_FIELD},    \
+        {"mean", required_argument, NULL, OPTION_FIELD},        \
+        {"std", required_argument, NULL, OPTION_FIELD},         \
+        {"label-dtype", required_argument, NULL, OPTION_FIELD}, \
+        {"order", required_argument, NULL, OPTION_FIELD},       \
+        {"seed", required_argument, NULL, OPTION_FIELD},        \
+        {"epoch", required_argument, NULL, OPTION_FIELD},       \
+        {"rank", required_argument, NULL, OPTION_FIELD},        \
+        {"world-size", required_argument, NULL, OPTION_FIELD},  \
+        {"pad", required_argument, NULL, OPTION_FIELD},         \
+        {"transport", required_argument, NULL, OPTION_FIELD},   \
+        {"augment", required_argument, NULL, OPTION_FIELD},     \
+        {"draws", required_argument, NULL, OPTION_FIELD},       \
+        {"views", required_argument, NULL, OPTION_FIELD},       \
+    {                                                           \
+        "indices", required_argument, NULL, OPTION_INDICES      \
+    }
+
+#define AMOUNT_OPTIONS                                     \
+    {"epochs", required_argument, NULL, OPTION_EPOCHS},    \
+    {                                                      \
+        "batches", required_argument, NULL, OPTION_BATCHES \
+    }
+
+/* Of every verb. */
+#define COMMON_OPTIONS                                                              \
+    {"socket", required_argument, NULL, OPTION_SOCKET},                             \
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},                       \
+        {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, 'h'}, \
+        {"version", no_argument, NULL, 'V'},                                        \
+    {                                                                               \
+        NULL, 0, NULL, 0                                                            \
+    }
+
+static const struct option none[] = {COMMON_OPTIONS};
+static const struct option top[] = {{"once", no_argument, NULL, OPTION_ONCE},
+                                    {"pages", required_argument, NULL, OPTION_PAGES},
+                                    COMMON_OPTIONS};
+static const struct option bench[] = {
+    SPEC_OPTIONS, AMOUNT_OPTIONS, {"no-read", no_argument, NULL, OPTION_NO_READ}, COMMON_OPTIONS};
+static const struct option verify[] = {{"indices", required_argument, NULL, OPTION_INDICES},
+                                       COMMON_OPTIONS};
+static const struct option dump[] = {
+    SPEC_OPTIONS, AMOUNT_OPTIONS, {"output", required_argument, NULL, 'o'}, COMMON_OPTIONS};
+static const struct option show[] = {SPEC_OPTIONS,
+                                     AMOUNT_OPTIONS,
+                                     {"output", required_argument, NULL, 'o'},
+                                     {"columns", required_argument, NULL, OPTION_COLUMNS},
+                                     COMMON_OPTIONS};
+static const struct option explain[] = {SPEC_OPTIONS,
+                                        {"step", required_argument, NULL, OPTION_STEP},
+                                        {"row", required_argument, NULL, OPTION_ROW},
+                                        {"output", required_argument, NULL, 'o'},
+                                        COMMON_OPTIONS};
+static const struct option generate[] = {{"train", required_argument, NULL, OPTION_TRAIN},
+                                         {"test", required_argument, NULL, OPTION_TEST},
+                                         {"size", required_argument, NULL, OPTION_SIZE},
+                                         {"seed", required_argument, NULL, OPTION_SEED},
+                                         {"raw", no_argument, NULL, OPTION_RAW},
+                                         {"output", required_argument, NULL, 'o'},
+                                         COMMON_OPTIONS};
+
+static const struct option *const tables[] = {
+    [OPTIONS_NONE] = none,       [OPTIONS_HELP] = none,         [OPTIONS_TOP] = top,
+    [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,         [OPTIONS_SHOW] = show,
+    [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate, [OPTIONS_VERIFY] = verify,
+};
+
+const struct option *option_table(enum options_kind kind)
+{
+    return tables[kind];
+}
+
+static bool has(const struct option *all, const char *name)
+{
+    for (; all->name; all++)
+        if (!strcmp(all->name, name))
+            return true;
+    return false;
+}
+
+void option_table_all(struct option all[OPTIONS_MAX])
+{
+    size_t n = 0;
+    memset(all, 0, OPTIONS_MAX * sizeof *all);
+    for (size_t k = 0; k < sizeof tables / sizeof *tables; k++)
+        for (const struct option *o = tables[k]; o->name; o++)
+            if (!has(all, o->name)) {
+                assert(n < OPTIONS_MAX - 1);
+                all[n++] = *o;
+            }
+}

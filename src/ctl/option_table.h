@@ -1,0 +1,44 @@
+/* ctl/option_table.h — the options of each verb, as getopt_long takes them. Pure.
+ *
+ * Parsing, what is near a slip, help for programs and the shells' completion read the same tables.
+ * Threads: any.
+ */
+#ifndef CTL_OPTION_TABLE_H
+#define CTL_OPTION_TABLE_H
+
+#include "ctl/verbs.h"
+
+#include <getopt.h>
+
+/* The val of those without a letter. */
+enum option_id {
+    OPTION_FIELD = 256, /* a field of a spec, of the same name */
+    OPTION_INDICES,
+    OPTION_EPOCHS,
+    OPTION_BATCHES,
+    OPTION_COLUMNS,
+    OPTION_STEP,
+    OPTION_ROW,
+    OPTION_NO_READ,
+    OPTION_TRAIN,
+    OPTION_TEST,
+    OPTION_SIZE,
+    OPTION_SEED,
+    OPTION_RAW,
+    OPTION_ONCE,
+    OPTION_PAGES,
+    OPTION_SOCKET,
+    OPTION_TIMEOUT,
+    OPTION_JSON
+};
+
+/* More than any table has, its end included. */
+#define OPTIONS_MAX 64
+
+/* Ended by one without a name. */
+const struct option *option_table(enum options_kind kind);
+
+/* Each option of any verb, once. */
+void option_table_all(struct option all[OPTIONS_MAX]);
+
+#endif
