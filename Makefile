@@ -5,7 +5,7 @@
 #   make python          the Python package's extension (PYTHONPATH=src/python finds it)
 #   make test            every C test, on this build (WITHOUT="pixels fuzz" leaves out folders of tests/)
 #   make test-filtered   real daemons under their systemd unit's system-call filter
-#   make bench           the figures of README.md, measured here
+#   make bench           the figures of docs/performance.md, measured here
 #   make analyze         gcc's analyzer and cppcheck
 #   make fuzz            the fuzzers, FUZZ_SECONDS each (needs clang)
 #   make model           the ring's wake-up protocol, checked as a model (needs spin)
