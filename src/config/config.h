@@ -30,6 +30,9 @@ struct config_ledger {
     uint32_t files;     /* default 4 */
 };
 
+#define CONFIG_KEYS_MAX     40
+#define CONFIG_COMMAND_LINE UINT32_MAX
+
 /* chown(2) leaves a file's group alone then. */
 #define CONFIG_OWN_GROUP UINT32_MAX
 
@@ -51,6 +54,7 @@ struct config {
     struct dataset_source *datasets; /* [dataset_count], paths absolute */
     uint32_t *dataset_lines;         /* [dataset_count], where in the file each one's path stands */
     uint32_t dataset_count;
+    uint32_t lines[CONFIG_KEYS_MAX]; /* where in the file a key stands; config_line */
 };
 
 /* Reads and checks the file; on success *c holds every default filled in.
@@ -61,6 +65,10 @@ int config_load(struct config *c, const char *path, struct err *e);
 /* Puts another socket in the place of the config's; a relative path is relative to the working
  * directory. Errors: -EINVAL for a path that is too long, -ENOMEM, and those of getcwd. */
 int config_set_socket(struct config *c, const char *path, struct err *e);
+
+/* The line of the file that a key stands on, by its path ("limits.clients"; none of datasets).
+ * Returns 0 where the file leaves it out, CONFIG_COMMAND_LINE where it is not the file's. */
+uint32_t config_line(const struct config *c, const char *path);
 
 /* Accepts a zeroed struct. */
 void config_free(struct config *c);

@@ -158,7 +158,13 @@ int config_set_socket(struct config *c, const char *path, struct err *e)
     }
     free(c->socket);
     c->socket = absolute;
+    c->lines[config_key_index("socket")] = CONFIG_COMMAND_LINE;
     return 0;
+}
+
+uint32_t config_line(const struct config *c, const char *path)
+{
+    return c->lines[config_key_index(path)];
 }
 
 void config_free(struct config *c)

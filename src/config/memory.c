@@ -1,11 +1,9 @@
 /* Shares of the memory. What an administrator says takes their place, but not the budget's. */
 #include "config/memory.h"
 
-#include <stdio.h>
+#include "config/sizes.h"
 
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
+#include <stdio.h>
 
 #define KEPT_FREE   (24 * MIB)
 #define LEAST_BYTES (64 * KIB) /* of a ring's limit */

@@ -2,6 +2,7 @@
 #include "config/schema.h"
 
 #include "base/log.h"
+#include "config/config.h"
 
 #include <assert.h>
 #include <string.h>
@@ -139,16 +140,23 @@ static const struct config_key keys[] = {
     {"datasets[].transpose", "true or false"},
 };
 
+static_assert(sizeof keys / sizeof keys[0] <= CONFIG_KEYS_MAX, "a line for each key");
+
 const struct config_key *config_key_at(size_t i)
 {
     return i < sizeof keys / sizeof keys[0] ? &keys[i] : NULL;
 }
 
-const char *config_allowed(const char *path)
+size_t config_key_index(const char *path)
 {
     size_t i = 0;
     while (i < sizeof keys / sizeof keys[0] && strcmp(keys[i].path, path))
         i++;
     assert(i < sizeof keys / sizeof keys[0]);
-    return keys[i].allowed;
+    return i;
+}
+
+const char *config_allowed(const char *path)
+{
+    return keys[config_key_index(path)].allowed;
 }

@@ -80,6 +80,9 @@ struct config_key {
 /* Entry i, or NULL behind the last. */
 const struct config_key *config_key_at(size_t i);
 
+/* Which entry has the path, which is one of them. */
+size_t config_key_index(const char *path);
+
 /* What the key of this path allows. The path is one of config_key_at's. */
 const char *config_allowed(const char *path);
 

@@ -3,6 +3,7 @@
  */
 #include "config/loader.h"
 #include "config/memory.h"
+#include "config/sizes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,10 +11,6 @@
 #include <string.h>
 
 #define WORKERS_MAX 256u
-#define KIB         UINT64_C(1024)
-#define MIB         (1024 * KIB)
-#define GIB         (1024 * MIB)
-#define TIB         (1024 * GIB)
 
 /* ---- finding and refusing values */
 
@@ -46,38 +43,6 @@ int config_loader_no_memory(const struct config_loader *l)
 
 /* ---- numbers and sizes */
 
-/* Digits, then nothing or a unit. Returns false for anything else and for what does not fit. */
-static bool parse_size(const char *text, uint64_t *bytes)
-{
-    static const struct {
-        const char *name;
-        uint64_t factor;
-    } units[] = {{"", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {"TiB", TIB}};
-    size_t digits = strspn(text, "0123456789");
-    if (!digits || digits > 19)
-        return false;
-    uint64_t number = strtoull(text, NULL, 10);
-    const char *unit = text + digits;
-    unit += strspn(unit, " ");
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (!strcmp(unit, units[i].name))
-            return !__builtin_mul_overflow(number, units[i].factor, bytes);
-    return false;
-}
-
-/* A size in its largest whole unit, for messages. */
-static const char *size_text(uint64_t bytes, char text[32])
-{
-    static const char *const names[] = {" bytes", "KiB", "MiB", "GiB", "TiB"};
-    unsigned unit = 0;
-    while (unit < 4 && bytes && bytes % 1024 == 0) {
-        bytes /= 1024;
-        unit++;
-    }
-    snprintf(text, 32, "%llu%s", (unsigned long long)bytes, names[unit]);
-    return text;
-}
-
 /* A key with a size, and its range. The range also stands in schema.c, in words. */
 struct size_rule {
     const char *path;
@@ -92,7 +57,7 @@ static int take_size(const struct config_loader *l, const struct tree_node *n,
     uint64_t bytes;
     if (!n)
         return 0;
-    if (!parse_size(n->text, &bytes)) {
+    if (!size_parse(n->text, &bytes)) {
         char seen[TREE_SEEN_SIZE];
         return tree_error(&l->tree, n, l->e,
                           "%s is %s; allowed: %s, as bytes or with KiB, MiB, GiB or TiB", rule.path,
@@ -190,12 +155,13 @@ static int take_ring_limits(const struct config_loader *l)
         limits->ring_bytes = limits->ring_bytes_per_user;
         return 0;
     }
-    char a[32], b[32];
+    char a[SIZE_TEXT_SIZE], b[SIZE_TEXT_SIZE];
     return tree_error(
         &l->tree, all_node, l->e,
         "limits.ring_bytes_per_user is %s; allowed: at least limits.ring_bytes, which "
         "is %s",
-        size_text(limits->ring_bytes_per_user, a), size_text(limits->ring_bytes, b));
+        size_text(limits->ring_bytes_per_user, " bytes", a),
+        size_text(limits->ring_bytes, " bytes", b));
 }
 
 static int take_ring(const struct config_loader *l)
@@ -208,10 +174,10 @@ static int take_ring(const struct config_loader *l)
     int rc = take_size(l, n, rule, &c->ring_bytes);
     if (rc || c->ring_bytes <= c->limits.ring_bytes)
         return rc;
-    char a[32], b[32];
-    return tree_error(&l->tree, n, l->e,
-                      "ring is %s; allowed: at most limits.ring_bytes, which is %s",
-                      size_text(c->ring_bytes, a), size_text(c->limits.ring_bytes, b));
+    char a[SIZE_TEXT_SIZE], b[SIZE_TEXT_SIZE];
+    return tree_error(
+        &l->tree, n, l->e, "ring is %s; allowed: at most limits.ring_bytes, which is %s",
+        size_text(c->ring_bytes, " bytes", a), size_text(c->limits.ring_bytes, " bytes", b));
 }
 
 /* ---- paths */
@@ -289,6 +255,22 @@ static int take_ledger(const struct config_loader *l)
     return rc;
 }
 
+/* Where in the file each key stands, but for those of datasets. */
+static void note_lines(const struct config_loader *l)
+{
+    const struct config_key *key;
+    for (size_t i = 0; (key = config_key_at(i)); i++) {
+        const char *dot = strchr(key->path, '.');
+        char above[32] = "";
+        if (dot)
+            snprintf(above, sizeof above, "%.*s", (int)(dot - key->path), key->path);
+        const struct tree_node *n = config_loader_given(l, dot ? above : key->path);
+        if (dot)
+            n = tree_member(&l->tree, n, dot + 1);
+        l->c->lines[i] = n ? n->line : 0;
+    }
+}
+
 int config_loader_values(const struct config_loader *l)
 {
     /* In this order: `ring` is held against the limits. */
@@ -308,6 +290,7 @@ int config_loader_values(const struct config_loader *l)
         .limits = {.image_us = 20000, .handshake_ms = 5000},
     };
     config_memory_defaults(l->c, host_memory_limit());
+    note_lines(l);
     for (size_t i = 0; i < sizeof take / sizeof *take; i++) {
         int rc = take[i](l);
         if (rc)

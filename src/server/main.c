@@ -2,6 +2,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "config/memory.h"
+#include "config/print.h"
+#include "feed/pool.h"
 #include "fmnist.h"
 #include "server/server.h"
 
@@ -11,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -21,7 +24,7 @@
 #define DEFAULT_CONFIG "/etc/fmnistd/fmnistd.yaml"
 
 static const char usage[] =
-    "usage: fmnistd [-c FILE] [--socket PATH] [--until-eof] [--check-config]\n"
+    "usage: fmnistd [-c FILE] [--socket PATH] [--until-eof] [--check-config | --print-config]\n"
     "Serves image datasets of the MNIST family as minibatches to training processes.\n"
     "Runs in the foreground until SIGTERM or SIGINT; SIGHUP reads the config file again. Logs to\n"
     "standard error.\n"
@@ -33,6 +36,8 @@ static const char usage[] =
     "                       its own, which then ends with the program\n"
     "      --check-config   check the config file, and that the files it names are there;\n"
     "                       then exit\n"
+    "      --print-config   print what is in force by the config file, the defaults and this\n"
+    "                       machine, as a config file; then exit\n"
     "  -h, --help           this text\n"
     "  -V, --version        versions of fmnistd and of the libraries in use\n"
     "\n"
@@ -80,11 +85,24 @@ static int check_datasets(const struct config *c, const char *path)
     return status;
 }
 
+/* Returns the exit status. */
+static int print_config(const struct config *c)
+{
+    struct err e;
+    int rc = config_print(c, pool_workers_for(c->workers), stdout, &e);
+    if (rc)
+        fprintf(stderr, "fmnistd: %s\n", e.text);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return rc ? EX_CONFIG : 0;
+    fprintf(stderr, "fmnistd: writing the config: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 /* What is asked of this run. */
 struct arguments {
     struct server_options server;
     const char *socket_path; /* NULL: the config's */
-    bool check_only;
+    enum { SERVE, CHECK, PRINT } task;
     bool finished; /* a text was asked for, and printed */
 };
 
@@ -92,13 +110,10 @@ struct arguments {
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 'C'},
-        {"socket", required_argument, NULL, 's'},
-        {"until-eof", no_argument, NULL, 'e'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'C'},
+        {"print-config", no_argument, NULL, 'P'}, {"socket", required_argument, NULL, 's'},
+        {"until-eof", no_argument, NULL, 'e'},    {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
     };
     int option;
     *a = (struct arguments){.server = {.config_path = DEFAULT_CONFIG}};
@@ -115,7 +130,10 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
             a->server.until_eof = true;
             break;
         case 'C':
-            a->check_only = true;
+            a->task = CHECK;
+            break;
+        case 'P':
+            a->task = PRINT;
             break;
         case 'h':
             fputs(usage, stdout);
@@ -196,15 +214,16 @@ int main(int argc, char **argv)
     int status = parse_arguments(&a, argc, argv);
     if (status || a.finished)
         return status;
-    if (!a.check_only)
+    if (a.task == SERVE)
         take_signals();
     if (load(&config, &a, &e)) {
         fprintf(stderr, "fmnistd: %s\n", e.text);
         return EX_CONFIG;
     }
     log_set_level(config.log_level);
-    status =
-        a.check_only ? check_datasets(&config, a.server.config_path) : serve(&config, &a.server);
+    status = a.task == CHECK   ? check_datasets(&config, a.server.config_path)
+             : a.task == PRINT ? print_config(&config)
+                               : serve(&config, &a.server);
     config_free(&config);
     return status;
 }

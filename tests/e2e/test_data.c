@@ -101,6 +101,8 @@ static const char *build_folder(void)
     return build ? build : "build";
 }
 
+#define DATASET "datasets:\n  - {name: mnist, path: .}\n"
+
 /* It once said "2 datasets" of paths that were not there: the daemon then failed at the start. */
 START_TEST(check_config__files_not_there_or_wrong__each_with_its_line)
 {
@@ -132,6 +134,23 @@ START_TEST(check_config__files_not_there_or_wrong__each_with_its_line)
         ck_assert_ptr_null(strstr(text, "\"mnist\""));
     }
     ck_assert_msg(access(support_path("s.sock"), F_OK) < 0, "a check made the socket");
+}
+END_TEST
+
+/* What is printed is a config file, with what the command line says in it. */
+START_TEST(print_config__given_to_the_daemon_again__taken)
+{
+    char text[4096], again[4096];
+    const char *config = support_path("first.yaml"), *printed = support_path("printed.yaml");
+    support_write(config, DATASET, strlen(DATASET));
+    int status = run_command(text, sizeof text, "%s/fmnistd --print-config -c %s --socket %s",
+                             build_folder(), config, support_path("said.sock"));
+    ck_assert_msg(status == 0, "%d: %s", status, text);
+    ck_assert_msg(strstr(text, "said.sock\""), "%s", text);
+    support_write(printed, text, strlen(text));
+    status = run_command(again, sizeof again, "%s/fmnistd --check-config -c %s 2>&1",
+                         build_folder(), printed);
+    ck_assert_msg(status == 0 && strstr(again, "said.sock\n"), "%d: %s", status, again);
 }
 END_TEST
 
@@ -221,6 +240,7 @@ int main(void)
     tcase_add_test(tc, known_name__content_never_published__served_with_one_warning);
     tcase_add_test(tc, known_name__content_of_another_known_set__refused_with_its_name);
     tcase_add_test(tc, check_config__files_not_there_or_wrong__each_with_its_line);
+    tcase_add_test(tc, print_config__given_to_the_daemon_again__taken);
     tcase_add_test(tc, names_with_a_dot__as_named_or_known__served);
     tcase_add_test(tc, scripts__any_spelling_or_none__found_or_why_not);
     tcase_add_test(tc, open__wrong_name_or_split__what_is_served_and_the_nearest);

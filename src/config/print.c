@@ -1,0 +1,251 @@
+/* Prints a config. What it prints reads as the same values; they then all come from the file. */
+#include "config/print.h"
+
+#include "config/memory.h"
+#include "config/schema.h"
+#include "config/sizes.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define COLUMN 36 /* where the comments begin */
+
+struct printing {
+    const struct config *c;
+    FILE *out;
+    struct err *e;
+    int rc;
+    char by_memory[96];
+};
+
+/* ---- texts --------------------------------------------------------------------------------- */
+
+/* Takes one character of a UTF-8 text. Returns its bytes; 0 where it is none. */
+static size_t take_character(const unsigned char *at, uint32_t *character)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = *at < 0x80    ? 1
+               : *at >= 0xf8 ? 0
+               : *at >= 0xf0 ? 4
+               : *at >= 0xe0 ? 3
+               : *at >= 0xc2 ? 2
+                             : 0;
+    *character = n < 2 ? *at : *at & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+        *character = *character << 6 | (at[i] & 0x3f);
+    }
+    bool surrogate = *character >= 0xd800 && *character <= 0xdfff;
+    return n && (*character < least[n] || surrogate || *character > 0x10ffff) ? 0 : n;
+}
+
+/* Whether YAML 1.1 takes it as it is (section 5.1), and for no line break. */
+static bool is_plain(uint32_t character)
+{
+    if (character < 0x20 || character == '"' || character == '\\' || character == 0x2028 ||
+        character == 0x2029)
+        return false;
+    return character < 0x7f || (character >= 0xa0 && character != 0xfeff && character < 0xfffe) ||
+           character > 0xffff;
+}
+
+/* In double quotes, where no word means something else. Returns how many bytes that took. */
+static int put_text(struct printing *p, const char *text)
+{
+    int n = fprintf(p->out, "\"");
+    const unsigned char *at = (const unsigned char *)text;
+    for (size_t bytes; *at; at += bytes) {
+        uint32_t character;
+        bytes = take_character(at, &character);
+        if (!bytes) {
+            p->rc = err_set(p->e, -EILSEQ, "\"%.80s\" is no UTF-8, which a config is", text);
+            break;
+        }
+        if (is_plain(character))
+            n += (int)fwrite(at, 1, bytes, p->out);
+        else
+            n += fprintf(p->out, character < 0x100 ? "\\x%02" PRIX32 : "\\u%04" PRIX32, character);
+    }
+    return n + fprintf(p->out, "\"");
+}
+
+static int put_size(struct printing *p, uint64_t bytes)
+{
+    char text[SIZE_TEXT_SIZE];
+    return fprintf(p->out, "%s", size_text(bytes, "", text));
+}
+
+/* ---- keys ---------------------------------------------------------------------------------- */
+
+/* "  key: "; how far it is indented shows by its path. */
+static int begin(const struct printing *p, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    return fprintf(p->out, "%s%s: ", dot ? "  " : "", dot ? dot + 1 : path);
+}
+
+/* Ends a line of `n` bytes. `why`: what a default follows, or NULL. */
+static void end(const struct printing *p, int n, const char *path, const char *why)
+{
+    uint32_t line = config_line(p->c, path);
+    fprintf(p->out, "%*s", n < COLUMN ? COLUMN - n : 1, "");
+    if (line == CONFIG_COMMAND_LINE)
+        fprintf(p->out, "# the command line\n");
+    else if (line)
+        fprintf(p->out, "# line %" PRIu32 "\n", line);
+    else
+        fprintf(p->out, "# default%s%s\n", why ? ", " : "", why ? why : "");
+}
+
+static void print_text(struct printing *p, const char *path, const char *text, const char *why)
+{
+    int n = begin(p, path);
+    end(p, n + put_text(p, text), path, why);
+}
+
+static void print_word(const struct printing *p, const char *path, const char *word)
+{
+    int n = begin(p, path);
+    end(p, n + fprintf(p->out, "%s", word), path, NULL);
+}
+
+static void print_number(const struct printing *p, const char *path, uint32_t number,
+                         const char *why)
+{
+    int n = begin(p, path);
+    end(p, n + fprintf(p->out, "%" PRIu32, number), path, why);
+}
+
+static void print_size(struct printing *p, const char *path, uint64_t bytes, const char *why)
+{
+    int n = begin(p, path);
+    end(p, n + put_size(p, bytes), path, why);
+}
+
+/* ---- defaults that follow something -------------------------------------------------------- */
+
+/* Why a default is what it is. `most`: without a limit of memory; `here`: by the memory alone. */
+static const char *why_less(const struct printing *p, uint64_t value, uint64_t most, uint64_t here,
+                            const char *other)
+{
+    return value == most ? NULL : value == here ? p->by_memory : other;
+}
+
+static void print_limits(struct printing *p)
+{
+    const struct config_limits *l = &p->c->limits;
+    struct config most = {0}, here = {0};
+    config_memory_defaults(&most, (struct host_memory){.bytes = UINT64_MAX, .of = ""});
+    config_memory_defaults(&here, p->c->memory);
+    const struct config_limits *m = &most.limits, *h = &here.limits;
+    print_size(p, "sample_store", p->c->sample_cache_bytes,
+               why_less(p, p->c->sample_cache_bytes, most.sample_cache_bytes,
+                        here.sample_cache_bytes, NULL));
+    fputs("limits:\n", p->out);
+    print_number(p, "limits.clients", l->clients,
+                 why_less(p, l->clients, m->clients, h->clients, NULL));
+    print_number(p, "limits.clients_per_user", l->clients_per_user,
+                 why_less(p, l->clients_per_user, m->clients_per_user, h->clients_per_user,
+                          "as limits.clients"));
+    print_size(
+        p, "limits.ring_bytes", l->ring_bytes,
+        why_less(p, l->ring_bytes, m->ring_bytes, h->ring_bytes, "as limits.ring_bytes_per_user"));
+    print_size(p, "limits.ring_bytes_per_user", l->ring_bytes_per_user,
+               why_less(p, l->ring_bytes_per_user, m->ring_bytes_per_user, h->ring_bytes_per_user,
+                        "as limits.ring_bytes"));
+    print_size(p, "limits.list_bytes", l->list_bytes,
+               why_less(p, l->list_bytes, m->list_bytes, h->list_bytes, NULL));
+    print_number(p, "limits.image_us", l->image_us, NULL);
+    print_number(p, "limits.handshake_ms", l->handshake_ms, NULL);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+static void print_socket(struct printing *p)
+{
+    const struct config *c = p->c;
+    print_text(p, "socket", c->socket, NULL);
+    int n = begin(p, "socket_mode");
+    end(p, n + fprintf(p->out, "\"%04" PRIo32 "\"", c->socket_mode), "socket_mode",
+        c->socket_group ? "with a socket_group" : NULL);
+    if (c->socket_group)
+        print_text(p, "socket_group", c->socket_group, NULL);
+    else
+        print_word(p, "socket_group", "none");
+}
+
+static void print_ledger(struct printing *p)
+{
+    const struct config_ledger *l = &p->c->ledger;
+    if (!l->path) {
+        fputs("# ledger: there is none\n", p->out);
+        return;
+    }
+    fputs("ledger:\n", p->out);
+    print_text(p, "ledger.path", l->path, NULL);
+    print_size(p, "ledger.max_bytes", l->max_bytes, NULL);
+    print_number(p, "ledger.files", l->files, NULL);
+}
+
+static void print_split(struct printing *p, const struct dataset_source *d, int split)
+{
+    fprintf(p->out, "      %s: {images: ", dataset_split_names[split]);
+    put_text(p, d->splits[split].images);
+    fputs(", labels: ", p->out);
+    put_text(p, d->splits[split].labels);
+    fputs("}\n", p->out);
+}
+
+/* What an entry leaves out is as its name is known. */
+static void print_dataset(struct printing *p, const struct dataset_source *d, uint32_t line)
+{
+    fputs("  - name: ", p->out);
+    put_text(p, d->name);
+    fputs("\n    path: ", p->out);
+    int n = 10 + put_text(p, d->path);
+    fprintf(p->out, "%*s# line %" PRIu32 "\n", n < COLUMN ? COLUMN - n : 1, "", line);
+    if (d->splits[DATASET_TRAIN].images || d->splits[DATASET_TEST].images)
+        fputs("    splits:\n", p->out);
+    for (int split = 0; split < DATASET_SPLITS; split++)
+        if (d->splits[split].images)
+            print_split(p, d, split);
+    if (d->class_count)
+        fputs("    classes:\n", p->out);
+    for (uint32_t i = 0; i < d->class_count; i++) {
+        fputs("      - ", p->out);
+        put_text(p, d->classes[i]);
+        fputc('\n', p->out);
+    }
+    if (d->transpose >= 0)
+        fprintf(p->out, "    transpose: %s\n", d->transpose ? "true" : "false");
+}
+
+int config_print(const struct config *c, uint32_t workers, FILE *out, struct err *e)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    struct printing p = {.c = c, .out = out, .e = e};
+    char text[CONFIG_MEMORY_TEXT_SIZE];
+    snprintf(p.by_memory, sizeof p.by_memory, "by the memory limit of %s", c->memory.of);
+    fprintf(out, "# What is in force, and where in the config file it stands.\n# %s\n",
+            config_memory_text(c, text));
+    print_socket(&p);
+    if (c->cache)
+        print_text(&p, "cache", c->cache, NULL);
+    else
+        print_word(&p, "cache", "none");
+    print_number(&p, "workers", workers, "the CPUs that it may use");
+    if (c->ring_bytes)
+        print_size(&p, "ring", c->ring_bytes, NULL);
+    else
+        print_word(&p, "ring", "auto");
+    print_word(&p, "io_uring", c->io_uring ? "auto" : "off");
+    print_word(&p, "log_level", levels[c->log_level]);
+    print_ledger(&p);
+    print_limits(&p);
+    fputs("datasets:\n", out);
+    for (uint32_t i = 0; i < c->dataset_count; i++)
+        print_dataset(&p, &c->datasets[i], c->dataset_lines[i]);
+    return p.rc;
+}
