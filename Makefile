@@ -401,6 +401,9 @@ install: all install-lib
 	install -m 755 $(BUILD)/fmnistd $(BUILD)/fmnistctl $(DESTDIR)$(PREFIX)/bin
 	install -m 644 docs/fmnistctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/fmnistd.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -D -m 644 conf/completions/fmnistctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/fmnistctl
+	install -D -m 644 conf/completions/_fmnistctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fmnistctl
+	install -D -m 644 conf/completions/fmnistctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fmnistctl.fish
 
 install-lib: lib
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include

@@ -68,6 +68,8 @@ static const char *words_of(const struct verb *verb)
         return " LEDGER...";
     case OPTIONS_HELP:
         return " [VERB]";
+    case OPTIONS_COMPLETION:
+        return " SHELL";
     default:
         return "";
     }
@@ -75,7 +77,8 @@ static const char *words_of(const struct verb *verb)
 
 static bool has_own_options(const struct verb *verb)
 {
-    return verb->options != OPTIONS_NONE && verb->options != OPTIONS_HELP;
+    return verb->options != OPTIONS_NONE && verb->options != OPTIONS_HELP &&
+           verb->options != OPTIONS_COMPLETION;
 }
 
 void help_print(const struct verb *verb)
@@ -86,6 +89,13 @@ void help_print(const struct verb *verb)
     switch (verb->options) {
     case OPTIONS_NONE:
     case OPTIONS_HELP:
+        return;
+    case OPTIONS_COMPLETION:
+        puts("\nSHELL is bash, zsh or fish. For a shell that no package has set up:\n"
+             "  bash  eval \"$(fmnistctl completion bash)\"   in ~/.bashrc\n"
+             "  zsh   eval \"$(fmnistctl completion zsh)\"    in ~/.zshrc, behind compinit\n"
+             "  fish  fmnistctl completion fish | source     in ~/.config/fish/config.fish\n"
+             "Names of datasets are asked from the daemon at the time.");
         return;
     case OPTIONS_TOP:
         puts("\n  --once                one page of plain text, over one second\n"

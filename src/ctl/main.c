@@ -1,4 +1,5 @@
 /* fmnistctl: finds the verb and runs it. */
+#include "ctl/completion.h"
 #include "ctl/verbs.h"
 
 #include <errno.h>
@@ -11,6 +12,8 @@
 static int run(int argc, char **argv)
 {
     struct invocation in = {0};
+    if (argc > 1 && !strcmp(argv[1], "__complete"))
+        return completion_print((const char *const *)argv + 2, (size_t)argc - 2);
     int rc = options_find_verb(&argc, argv);
     if (rc)
         return rc - 1;

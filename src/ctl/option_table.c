@@ -77,9 +77,10 @@ static const struct option generate[] = {{"train", required_argument, NULL, OPTI
                                          COMMON_OPTIONS};
 
 static const struct option *const tables[] = {
-    [OPTIONS_NONE] = none,       [OPTIONS_HELP] = none,         [OPTIONS_TOP] = top,
-    [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,         [OPTIONS_SHOW] = show,
-    [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate, [OPTIONS_VERIFY] = verify,
+    [OPTIONS_NONE] = none,     [OPTIONS_HELP] = none,       [OPTIONS_COMPLETION] = none,
+    [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,
+    [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate,
+    [OPTIONS_VERIFY] = verify,
 };
 
 const struct option *option_table(enum options_kind kind)

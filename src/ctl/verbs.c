@@ -25,6 +25,8 @@ const struct verb verbs[] = {
     {"verify", "delivery ledgers: whether each sample came once", OPTIONS_VERIFY, SIZE_MAX,
      verb_verify},
     {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, 0, verb_gen_dataset},
+    {"completion", "print what a shell (bash, zsh, fish) needs for its Tab key", OPTIONS_COMPLETION,
+     1, verb_completion},
     {"help", "what this can do, or a verb's options", OPTIONS_HELP, 1, verb_help},
     {NULL, NULL, OPTIONS_NONE, 0, NULL},
 };

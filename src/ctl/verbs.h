@@ -43,6 +43,7 @@ struct invocation {
 enum options_kind {
     OPTIONS_NONE,
     OPTIONS_HELP,
+    OPTIONS_COMPLETION,
     OPTIONS_TOP,
     OPTIONS_BENCH,
     OPTIONS_VERIFY,
@@ -67,7 +68,7 @@ extern const struct verb verbs[];
 static inline bool verb_asks_daemon(const struct verb *verb)
 {
     return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_VERIFY &&
-           verb->options != OPTIONS_HELP;
+           verb->options != OPTIONS_HELP && verb->options != OPTIONS_COMPLETION;
 }
 
 /* The verb of that name; NULL: there is none. */
@@ -87,6 +88,7 @@ int verb_explain(const struct invocation *in);
 int verb_dump(const struct invocation *in);
 int verb_verify(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
+int verb_completion(const struct invocation *in);
 int verb_help(const struct invocation *in);
 
 /* One line on standard error, with "fmnistctl: " before it. Returns EXIT_FAILED. */

@@ -204,6 +204,20 @@ const char *spec_name(const char *field, uint32_t value)
     return f && f->names ? name_of(f->names, value) : NULL;
 }
 
+const char *spec_value(const char *field, size_t i)
+{
+    const struct field *f = find_field(field);
+    if (f && f->kind == FLAG)
+        return i < 2 ? (i ? "false" : "true") : NULL;
+    if (!f || !f->names)
+        return NULL;
+    for (size_t at = 0; at < i; at++)
+        if (!f->names[at].text)
+            return NULL;
+    const char *text = f->names[i].text;
+    return text && *text ? text : NULL;
+}
+
 uint32_t dtype_bytes(uint32_t dtype)
 {
     switch (dtype) {

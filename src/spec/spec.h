@@ -16,6 +16,7 @@
 #include "fmnist.h"
 #include "spec/list.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define SPEC_NAME_SIZE 64 /* a dataset's or split's name, with its ending 0 */
@@ -86,6 +87,10 @@ int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e);
 /* The name of an enum's value ("pillow-bilinear" of field "resize"). Returns NULL for a number
  * that the field does not have. */
 const char *spec_name(const char *field, uint32_t value);
+
+/* The i-th name that the field takes, "true" and "false" of a flag. Returns NULL behind the last,
+ * and for a field of other values. */
+const char *spec_value(const char *field, size_t i);
 
 /* Bytes of one element of a dtype. */
 uint32_t dtype_bytes(uint32_t dtype);

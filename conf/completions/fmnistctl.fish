@@ -1,0 +1,1 @@
+fmnistctl completion fish | source

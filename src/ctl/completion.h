@@ -1,0 +1,35 @@
+/* ctl/completion.h — what may stand at the end of a command line, for the shells.
+ *
+ * The scripts that `fmnistctl completion SHELL` prints know nothing of fmnistctl: at each tab they
+ * run `fmnistctl __complete WORD...`, the last word being the one that is written, and offer the
+ * lines that come: a candidate, behind which a tab and an explanation may stand, or alone ":file"
+ * or ":folder", whose names the shell knows itself.
+ *
+ * Threads: one.
+ */
+#ifndef CTL_COMPLETION_H
+#define CTL_COMPLETION_H
+
+#include <stddef.h>
+
+/* Who is told of the lines, and asked for what only a daemon knows. */
+struct completion {
+    void (*line)(void *data, const char *text);
+    /* Calls name() with each dataset's name that the daemon at `socket` (NULL: the default) serves.
+     */
+    void (*datasets)(const char *socket, void (*name)(void *to, const char *name), void *to);
+    void *data;
+};
+
+/* words: [count], at least one: what stands behind the program's name up to the cursor. */
+void completion_find(const struct completion *c, const char *const *words, size_t count);
+
+/* `__complete`: the same on standard output. Where no daemon answers, it has no datasets. Returns
+ * an exit status. Blocks: a second at most. */
+int completion_print(const char *const *words, size_t count);
+
+/* The script of that shell; NULL: none. And the shells, ended by NULL. */
+const char *completion_script(const char *shell);
+extern const char *const completion_shells[];
+
+#endif
