@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def test_harness__brief__all_equal_to_the_stock_loader():
-    run = subprocess.run([sys.executable, "-m", "harness", "--brief"], text=True, timeout=580,
+    run = subprocess.run([sys.executable, "-m", "harness", "--brief"], text=True, timeout=1700,
                          stdout=subprocess.PIPE, env={
                              **os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}:{HERE}"})
     print(run.stdout)

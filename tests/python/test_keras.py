@@ -242,5 +242,5 @@ def test_fit__on_another_backend__the_same_batches(backend):
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k",
          "three_epochs and not multiprocessing or steps and not and_workers or tf_data"],
-        env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, timeout=300)
+        env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, timeout=900)
     assert run.returncode == 0 and " passed" in run.stdout, run.stdout

@@ -33,7 +33,7 @@ class Running:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def printed(self):
-        printed, told = self.process.communicate(timeout=120)
+        printed, told = self.process.communicate(timeout=600)
         assert self.process.returncode == 0, told
         return printed
 
