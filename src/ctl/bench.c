@@ -3,8 +3,10 @@
  * read (everything else). */
 #include "ctl/verbs.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "ctl/bottleneck.h"
+#include "ctl/progress.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -88,6 +90,13 @@ static int read_all(const struct invocation *in, struct fmnist_stream *stream,
                     const struct fmnist_stream_info *info, struct histogram *h, struct totals *t)
 {
     struct fmnist_batch batch;
+    struct progress progress;
+    uint64_t want;
+    if (in->batches)
+        want = in->batches;
+    else if (!size_mul(in->epochs, info->steps, &want))
+        want = 0;
+    progress_start(&progress, "bench", "batches", want);
     uint64_t start = clock_ns(), before = start;
     int rc;
     while ((rc = ctl_next(in, stream, &t->batches, &batch)) == 1) {
@@ -100,8 +109,10 @@ static int read_all(const struct invocation *in, struct fmnist_stream *stream,
             t->sum += info->dtype == FMNIST_FLOAT32 ? read_floats(batch.images, bytes / 4)
                                                     : read_bytes(batch.images, bytes);
         fmnist_release(stream, &batch);
+        progress_tell(&progress, t->batches, before);
         before = clock_ns();
     }
+    progress_clear();
     t->seconds = (double)(clock_ns() - start) / 1e9;
     return rc;
 }

@@ -52,6 +52,7 @@ struct coverage_wrong {
 struct coverage_told {
     void (*epoch)(void *data, const struct coverage_epoch *e);
     void (*wrong)(void *data, const struct coverage_wrong *w);
+    void (*passed)(void *data, uint64_t batches); /* so many more were looked at */
     void *data;
 };
 

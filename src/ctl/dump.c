@@ -2,9 +2,11 @@
  * come; labels and indices, which are small, wait for their turn. */
 #include "ctl/npz.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "ctl/verbs.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -45,6 +47,7 @@ static uint64_t samples_asked(const struct invocation *in, const struct fmnist_s
 struct dump {
     struct npz *npz;
     uint64_t samples, written, taken;
+    struct progress progress;
     char *labels;
     int64_t *indices;
     uint32_t label_bytes;
@@ -81,6 +84,7 @@ static int copy_batches(struct dump *d, const struct invocation *in, struct fmni
         memcpy(d->indices + d->written, b.indices, b.count * sizeof *b.indices);
         d->written += b.count;
         fmnist_release(stream, &b);
+        progress_tell(&d->progress, d->written, clock_ns());
     }
     if (wrote || rc < 0)
         return wrote ? wrote : -ECANCELED;
@@ -142,6 +146,7 @@ static int dump_stream(const struct invocation *in, struct fmnist_stream *stream
     struct dump d = {.samples = samples_asked(in, info)};
     d.labels = calloc(d.samples, info->label_bytes);
     d.indices = calloc(d.samples, sizeof *d.indices);
+    progress_start(&d.progress, "dump", "samples", d.samples);
     struct output out = {.fd = -1};
     struct err e = {""};
     int rc = d.labels && d.indices ? output_open(&out, path, &e)
@@ -151,6 +156,7 @@ static int dump_stream(const struct invocation *in, struct fmnist_stream *stream
         rc = write_archive(&d, out.fd, in, stream, info, &e);
     if (!rc)
         rc = output_commit(&out, &e);
+    progress_clear();
     output_discard(&out);
     free(d.labels);
     free(d.indices);

@@ -3,6 +3,7 @@
 #include "ctl/help.h"
 #include "ctl/nearest.h"
 #include "ctl/option_table.h"
+#include "ctl/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,13 @@ static int check(struct invocation *in, const struct verb *verb)
                      in->socket ? "--socket" : "--timeout");
     if (verb->options == OPTIONS_GENERATE && !in->output)
         return wrong("%s: -o FOLDER is missing%s", verb->name, "");
+    if (verb->options == OPTIONS_GENERATE && !strcmp(in->output, "-"))
+        return wrong("%s: -o -: four files cannot be standard output: want a folder's name%s",
+                     verb->name, "");
+    if (in->output && output_is_terminal(in->output))
+        return wrong("%s: -o %s is a terminal, and what comes is no text: name a file, or send it "
+                     "on with > or |",
+                     verb->name, in->output);
     if (verb->options == OPTIONS_VERIFY && !in->word_count)
         return wrong("%s: want the path of a ledger, as the daemon's config has it%s", verb->name,
                      "");

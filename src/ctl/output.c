@@ -52,6 +52,19 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+bool output_is_terminal(const char *path)
+{
+    struct stat st;
+    if (!strcmp(path, "-"))
+        return isatty(STDOUT_FILENO);
+    if (stat(path, &st) || !S_ISCHR(st.st_mode))
+        return false;
+    int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    bool is = fd >= 0 && isatty(fd);
+    fd_close(&fd);
+    return is;
+}
+
 static int open_in_place(struct output *o, const char *path, struct err *e)
 {
     o->in_place = true;

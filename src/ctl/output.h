@@ -24,6 +24,10 @@ struct output {
  * the file. */
 int output_open(struct output *o, const char *path, struct err *e);
 
+/* Whether bytes written there would come on a screen: "-" where standard output is a terminal, or a
+ * terminal's own name. */
+bool output_is_terminal(const char *path);
+
 /* Flushes to the disk and renames. On an error nothing is left. */
 int output_commit(struct output *o, struct err *e);
 

@@ -6,6 +6,7 @@
 #define CTL_REPORT_H
 
 #include "ctl/coverage.h"
+#include "ctl/progress.h"
 #include "ctl/verbs.h"
 
 #include <jansson.h>
@@ -25,6 +26,8 @@ struct report {
     json_t *epochs, *wrong;
     struct coverage_sum all; /* of the runs that are judged */
     uint32_t judged;
+    struct progress progress;
+    uint64_t passed; /* batches */
 };
 
 static inline const struct ledger_open *report_open_of(const struct lineage_session *s)

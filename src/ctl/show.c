@@ -6,8 +6,11 @@
 #include "ctl/originals.h"
 #include "ctl/output.h"
 #include "ctl/picture.h"
+#include "ctl/progress.h"
 #include "ctl/sheet.h"
 #include "ctl/verbs.h"
+
+#include "base/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -128,14 +131,18 @@ static void collect(struct collection *c, const struct source *s, const struct f
 static int collect_batches(struct collection *c, const struct source *s, struct err *e)
 {
     struct fmnist_batch b;
+    struct progress progress;
     int rc, code = 0;
 
+    progress_start(&progress, "show", "images", 0);
     while (code == 0 && (rc = ctl_next(s->in, s->stream, &c->taken, &b)) == 1) {
         code = make_room(c, b.count * s->drawn.views, e);
         if (code == 0)
             collect(c, s, &b);
         fmnist_release(s->stream, &b);
+        progress_tell(&progress, c->count, clock_ns());
     }
+    progress_clear();
     if (code != 0)
         return code;
     if (rc < 0)

@@ -10,12 +10,12 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "ctl/synth_fashion.h"
 #include "ctl/verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +23,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define IDX_IMAGES        0x00000803u
-#define IDX_LABELS        0x00000801u
-#define PROGRESS_AFTER_NS 1000000000u
-#define PROGRESS_EVERY_NS 200000000u
+#define IDX_IMAGES 0x00000803u
+#define IDX_LABELS 0x00000801u
 
 /* zlib's modes: noise compresses hardly better at higher levels; "T" writes plain. */
 #define MODE_GZIP "wb4"
@@ -39,10 +37,9 @@ struct idx_file {
     gzFile stream; /* on a descriptor of its own; NULL: complete */
 };
 
-struct progress {
-    uint64_t done, total;
-    uint64_t next_ns; /* 0: never, standard error is no terminal */
-    bool shown;
+struct counted {
+    struct progress progress;
+    uint64_t done;
 };
 
 static int idx_open(struct idx_file *f, const struct invocation *in, const char *prefix,
@@ -98,20 +95,6 @@ static void idx_close(struct idx_file *f)
 
 /* ---- one split ----------------------------------------------------------------------------- */
 
-static void progress_step(struct progress *p)
-{
-    p->done++;
-    if (p->next_ns == 0)
-        return;
-
-    uint64_t now = clock_ns();
-    if (now < p->next_ns)
-        return;
-    fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " images", p->done, p->total);
-    p->next_ns = now + PROGRESS_EVERY_NS;
-    p->shown = true;
-}
-
 static int write_headers(struct idx_file *images, struct idx_file *labels, uint64_t count,
                          uint32_t size, struct err *err)
 {
@@ -130,7 +113,7 @@ static int write_headers(struct idx_file *images, struct idx_file *labels, uint6
 
 /* Shape: files[2], images and labels. */
 static int write_split(struct idx_file *files, struct garment_painter *p, uint64_t count,
-                       uint8_t *pixels, struct progress *progress, struct err *err)
+                       uint8_t *pixels, struct counted *counted, struct err *err)
 {
     int code = write_headers(&files[0], &files[1], count, p->size, err);
 
@@ -141,7 +124,7 @@ static int write_split(struct idx_file *files, struct garment_painter *p, uint64
         code = idx_write(&files[0], pixels, (size_t)p->size * p->size, err);
         if (code == 0)
             code = idx_write(&files[1], &label, 1, err);
-        progress_step(progress);
+        progress_tell(&counted->progress, ++counted->done, clock_ns());
     }
     if (code == 0)
         code = idx_end(&files[0], err);
@@ -149,7 +132,7 @@ static int write_split(struct idx_file *files, struct garment_painter *p, uint64
 }
 
 static int write_files(const struct invocation *in, struct idx_file *files, uint8_t *pixels,
-                       struct progress *progress, struct err *err)
+                       struct counted *counted, struct err *err)
 {
     const uint64_t counts[2] = {in->train, in->test};
     int code = 0;
@@ -164,7 +147,7 @@ static int write_files(const struct invocation *in, struct idx_file *files, uint
         if (code == 0)
             code = idx_open(&pair[1], in, prefixes[split], "labels-idx1", err);
         if (code == 0)
-            code = write_split(pair, &painter, counts[split], pixels, progress, err);
+            code = write_split(pair, &painter, counts[split], pixels, counted, err);
         painter_close(&painter);
     }
     for (uint32_t i = 0; code == 0 && i < 4; i++) {
@@ -179,11 +162,10 @@ int synth_dataset_write(const struct invocation *in, struct err *err)
 {
     struct idx_file *files = calloc(4, sizeof *files);
     uint8_t *pixels = malloc(in->size * in->size);
-    struct progress progress = {.total = in->train + in->test};
+    struct counted counted = {.done = 0};
     int code;
 
-    if (isatty(STDERR_FILENO))
-        progress.next_ns = clock_ns() + PROGRESS_AFTER_NS;
+    progress_start(&counted.progress, "gen-dataset", "images", in->train + in->test);
     if (!files || !pixels) {
         code = err_set(err, -ENOMEM, "out of memory");
         goto free_memory;
@@ -194,9 +176,8 @@ int synth_dataset_write(const struct invocation *in, struct err *err)
     if (mkdir(in->output, 0777) != 0 && errno != EEXIST)
         code = err_sys(err, -errno, "making the folder %s", in->output);
     else
-        code = write_files(in, files, pixels, &progress, err);
-    if (progress.shown)
-        fputs("\r\033[K", stderr);
+        code = write_files(in, files, pixels, &counted, err);
+    progress_clear();
     for (int i = 0; i < 4; i++)
         idx_close(&files[i]);
 free_memory:

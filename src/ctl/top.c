@@ -1,5 +1,6 @@
 /* top: the daemon's status again and again, and what happened in between. */
 #include "ctl/page.h"
+#include "ctl/progress.h"
 #include "ctl/verbs.h"
 
 #include "base/clock.h"
@@ -136,8 +137,8 @@ int verb_top(const struct invocation *in)
     struct fmnist_client *client = ctl_connect(in);
     if (!client)
         return EXIT_FAILED;
-    bool screen =
-        !in->pages && !in->json && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && open_screen();
+    bool screen = !in->pages && !in->json && terminal_can(STDOUT_FILENO) && isatty(STDIN_FILENO) &&
+                  open_screen();
     struct err e;
     int rc = watch(in, client, screen, &e);
     if (screen)

@@ -3,6 +3,7 @@
 
 #include "ctl/indices.h"
 #include "ctl/nearest.h"
+#include "ctl/progress.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -63,6 +64,7 @@ int verb_refuse(const char *name)
 int ctl_error(const char *format, ...)
 {
     fflush(stdout);
+    progress_clear();
     fputs("fmnistctl: ", stderr);
     va_list args;
     va_start(args, format);

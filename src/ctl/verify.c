@@ -2,13 +2,34 @@
 #include "ctl/indices.h"
 #include "ctl/report.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static void tell_passed(void *data, uint64_t batches)
+{
+    struct report *r = data;
+    r->passed += batches;
+    progress_tell(&r->progress, r->passed, clock_ns());
+}
+
+/* That tell_passed will be called with, all together. */
+static uint64_t batches_of(const struct lineage *l)
+{
+    uint64_t sum = 0;
+    for (const struct lineage_run *run = l->runs; run; run = run->next)
+        for (const struct lineage_session *s = run->first; s; s = s->next)
+            for (size_t i = 0; !s->is_counted && i < s->book->run_count; i++)
+                sum += s->book->runs[i].end - s->book->runs[i].first;
+    return sum;
+}
+
 static void tell_epoch(void *data, const struct coverage_epoch *e)
 {
     struct report *r = data;
+    progress_clear();
     if (r->in->json)
         json_array_append_new(r->epochs, report_json_epoch(e));
     else
@@ -18,6 +39,7 @@ static void tell_epoch(void *data, const struct coverage_epoch *e)
 static void tell_wrong(void *data, const struct coverage_wrong *w)
 {
     struct report *r = data;
+    progress_clear();
     if (r->in->json)
         json_array_append_new(r->wrong, report_json_wrong(w));
     else
@@ -40,7 +62,8 @@ static void add_up(struct report *r, const struct coverage_sum *sum)
 static int report_run(struct report *r, const struct lineage_run *run, uint32_t number,
                       json_t *runs, struct err *e)
 {
-    const struct coverage_told told = {.epoch = tell_epoch, .wrong = tell_wrong, .data = r};
+    const struct coverage_told told = {
+        .epoch = tell_epoch, .wrong = tell_wrong, .passed = tell_passed, .data = r};
     struct coverage_sum sum;
     bool is_list = run->first->is_counted;
     r->run = run;
@@ -53,6 +76,7 @@ static int report_run(struct report *r, const struct lineage_run *run, uint32_t 
     if (!r->in->json)
         report_print_run(r, number);
     int rc = coverage_check(run, &told, &sum, e);
+    progress_clear();
     add_up(r, &sum);
     if (r->in->json && !rc) {
         json_array_append_new(runs, report_json_run(r, &sum));
@@ -80,6 +104,7 @@ static int report_all(const struct invocation *in, const struct book *b, const s
     json_t *runs = json_array();
     uint32_t number = 0;
     int rc = 0;
+    progress_start(&r.progress, "verify", "batches", batches_of(l));
     for (const struct lineage_run *run = l->runs; run && !rc; run = run->next)
         if (coverage_has_any(run))
             rc = report_run(&r, run, ++number, runs, &e);

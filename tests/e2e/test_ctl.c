@@ -1,6 +1,7 @@
 /* fmnistctl driven as people drive it: options on either side of the verb, slips, wrong sockets. */
 #include "e2e/harness.h"
 #include "e2e/program.h"
+#include "e2e/terminal.h"
 
 static struct said said;
 static struct daemon d;
@@ -107,6 +108,7 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
         {"bench --order shufle", "order \"shufle\": did you mean shuffle? There are sequential, "},
         {"bench --resize lanczos", "did you mean pillow-lanczos? There are none, "},
         {"bench --pad=often", "pad \"often\": want one of auto, "},
+        {"gen-dataset -o -", "gen-dataset: -o -: four files cannot be standard output"},
         {"verify", "verify: want the path of a ledger"},
         {"verify --socket s ledger", "verify asks no daemon: leave --socket out"},
     };
@@ -116,6 +118,48 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
                           strstr(said.text, slips[i][1]),
                       "%s: exit status %d: %s", slips[i][0], said.status, said.text);
     }
+}
+END_TEST
+
+/* A terminal that is sent an archive shows rubbish, and may obey it. */
+START_TEST(ctl__bytes_to_a_terminal__refused_before_anything_is_asked)
+{
+    static const char *const words[] = {"dump -o -", "show -o -", "explain -o -"};
+    struct terminal t;
+    for (size_t i = 0; i < 3; i++) {
+        terminal_start(&t, "xterm", words[i]);
+        terminal_end(&t, &said);
+        ck_assert_int_eq(said.status, 2);
+        ck_assert_msg(strstr(said.text, "-o - is a terminal, and what comes is no text"), "%s",
+                      said.text);
+    }
+}
+END_TEST
+
+static bool progress_is_shown(void *data)
+{
+    terminal_read(data, &said);
+    return strstr(said.text, "\rgen-dataset: ") != NULL;
+}
+
+/* What a terminal is told on the way is no part of what a file or a pipe gets. */
+START_TEST(ctl__progress__on_the_terminal_alone)
+{
+    struct terminal t;
+    char words[900];
+    size_t n;
+    int m = snprintf(words, sizeof words, "gen-dataset --raw --train 10000000 --test 1 -o %s",
+                     support_path("set"));
+    snprintf(words + m, sizeof words - (size_t)m, " >%s", support_path("log"));
+    terminal_start(&t, "xterm", words);
+    ck_assert(daemon_wait_until(progress_is_shown, &t));
+    ck_assert_msg(strstr(said.text, " % of 10000001 images, "), "%s", said.text);
+    kill(t.pid, SIGTERM);
+    waitpid(t.pid, NULL, 0);
+    close(t.main_fd);
+    close(t.program_fd);
+    free(support_read(support_path("log"), &n));
+    ck_assert_uint_eq(n, 0);
 }
 END_TEST
 
@@ -168,6 +212,8 @@ int main(void)
     tcase_add_test(tc, ctl__json__before_and_behind_every_verb_that_asks);
     tcase_add_test(tc, ctl__reload_json__a_list_of_changes);
     tcase_add_test(tc, ctl__wrong_usage__names_the_word_and_the_way_out);
+    tcase_add_test(tc, ctl__bytes_to_a_terminal__refused_before_anything_is_asked);
+    tcase_add_test(tc, ctl__progress__on_the_terminal_alone);
     tcase_add_test(tc, ctl__help__in_each_place_the_same);
     tcase_add_test(tc, ctl__output_that_cannot_be_made__names_the_file_and_why);
     suite_add_tcase(suite, tc);

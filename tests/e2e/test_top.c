@@ -1,10 +1,7 @@
 /* fmnistctl top of a real daemon: as text, as JSON, and on a terminal when the daemon dies. */
 #include "e2e/harness.h"
 #include "e2e/program.h"
-
-#include <poll.h>
-#include <pty.h>
-#include <termios.h>
+#include "e2e/terminal.h"
 
 static struct said said;
 
@@ -93,67 +90,17 @@ START_TEST(top__nobody_reads_its_output__ends)
 }
 END_TEST
 
-/* fmnistctl top on a terminal of its own. */
-struct terminal {
-    int main_fd, program_fd;
-    pid_t pid;
-    struct termios before;
-    size_t bytes;
-};
-
-static void terminal_start(struct terminal *t, const struct daemon *d)
+static void start_top(struct terminal *t, const char *kind, const struct daemon *d)
 {
-    ck_assert_int_eq(openpty(&t->main_fd, &t->program_fd, NULL, NULL, NULL), 0);
-    ck_assert_int_eq(tcgetattr(t->program_fd, &t->before), 0);
-    t->bytes = 0;
-    t->pid = fork();
-    ck_assert_int_ge(t->pid, 0);
-    if (t->pid)
-        return;
-    setenv("TERM", "xterm", 1);
-    for (int fd = 0; fd < 3; fd++)
-        dup2(t->program_fd, fd);
-    execl(ctl_path(), "fmnistctl", "--socket", d->socket, "top", (char *)NULL);
-    _exit(127);
-}
-
-/* Reads what there is; false: nothing for a moment. */
-static bool terminal_read(struct terminal *t)
-{
-    struct pollfd p = {.fd = t->main_fd, .events = POLLIN};
-    if (poll(&p, 1, 0) != 1 || t->bytes == sizeof said.text - 1)
-        return false;
-    ssize_t n = read(t->main_fd, said.text + t->bytes, sizeof said.text - 1 - t->bytes);
-    ck_assert_int_gt(n, 0);
-    t->bytes += (size_t)n;
-    said.text[t->bytes] = 0;
-    return true;
+    char words[600];
+    snprintf(words, sizeof words, "--socket %s top", d->socket);
+    terminal_start(t, kind, words);
 }
 
 static bool page_is_drawn(void *data)
 {
-    terminal_read(data);
+    terminal_read(data, &said);
     return strstr(said.text, "ready/slots") != NULL;
-}
-
-/* Takes the program's end; what it wrote is in `said`. */
-static void terminal_end(struct terminal *t)
-{
-    int status;
-    struct termios after;
-    ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
-    ck_assert_msg(WIFEXITED(status), "wait status %d", status);
-    said.status = WEXITSTATUS(status);
-    while (terminal_read(t))
-        continue;
-    ck_assert_int_eq(tcgetattr(t->program_fd, &after), 0);
-    ck_assert_uint_eq(after.c_iflag, t->before.c_iflag);
-    ck_assert_uint_eq(after.c_oflag, t->before.c_oflag);
-    ck_assert_uint_eq(after.c_cflag, t->before.c_cflag);
-    ck_assert_uint_eq(after.c_lflag, t->before.c_lflag);
-    ck_assert_mem_eq(after.c_cc, t->before.c_cc, sizeof after.c_cc);
-    close(t->main_fd);
-    close(t->program_fd);
 }
 
 /* A sentence that is written on the screen goes with it: it must come behind, and the terminal must
@@ -165,10 +112,10 @@ START_TEST(top__daemon_dies__terminal_restored_then_the_reason)
     struct terminal t;
     images_make(&images, 100, 28, 28, 1);
     serve_tiny(&d, "");
-    terminal_start(&t, &d);
+    start_top(&t, "xterm", &d);
     ck_assert(daemon_wait_until(page_is_drawn, &t));
     daemon_kill(&d);
-    terminal_end(&t);
+    terminal_end(&t, &said);
     ck_assert_int_eq(said.status, 1);
     const char *restored = strstr(said.text, "\033[?1049l");
     ck_assert_msg(restored && strstr(restored, "fmnistctl: top: no daemon at "), "%s", said.text);
@@ -183,12 +130,30 @@ START_TEST(top__q__ends_well)
     struct terminal t;
     images_make(&images, 100, 28, 28, 1);
     serve_tiny(&d, "");
-    terminal_start(&t, &d);
+    start_top(&t, "xterm", &d);
     ck_assert(daemon_wait_until(page_is_drawn, &t));
     ck_assert_int_eq(write(t.main_fd, "q", 1), 1);
-    terminal_end(&t);
+    terminal_end(&t, &said);
     ck_assert_int_eq(said.status, 0);
     daemon_stop(&d);
+    images_free(&images);
+}
+END_TEST
+
+/* What moves no cursor gets pages one below the other, as a file does. */
+START_TEST(top__dumb_terminal__plain_text)
+{
+    struct images images;
+    struct daemon d;
+    struct terminal t;
+    images_make(&images, 100, 28, 28, 1);
+    serve_tiny(&d, "");
+    start_top(&t, "dumb", &d);
+    ck_assert(daemon_wait_until(page_is_drawn, &t));
+    daemon_stop(&d);
+    terminal_end(&t, &said);
+    ck_assert_int_eq(said.status, 1);
+    ck_assert_msg(!strchr(said.text, '\033'), "%s", said.text);
     images_free(&images);
 }
 END_TEST
@@ -204,6 +169,7 @@ int main(void)
     tcase_add_test(tc, top__nobody_reads_its_output__ends);
     tcase_add_test(tc, top__daemon_dies__terminal_restored_then_the_reason);
     tcase_add_test(tc, top__q__ends_well);
+    tcase_add_test(tc, top__dumb_terminal__plain_text);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
