@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +52,7 @@ void log_set_level(enum log_level level)
 /* ---- a line -------------------------------------------------------------------------------- */
 
 /* The variable is inherited by programs whose standard error went elsewhere since. */
-static bool is_journal(void)
+bool log_is_journal(void)
 {
     unsigned long long device, inode;
     struct stat st;
@@ -64,7 +63,7 @@ static bool is_journal(void)
 
 static size_t write_head(char *line, size_t size, enum log_level level)
 {
-    if (is_journal())
+    if (log_is_journal())
         return (size_t)snprintf(line, size, "<%d>", priorities[level]);
     struct timespec now;
     struct tm local;

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LOG_QUEUE_LINES 512u /* of at most 1 KiB each */
@@ -35,6 +36,9 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* Whether standard error is the journal's. */
+bool log_is_journal(void);
 
 /* From here on a thread writes. Errors: -EAGAIN, with text. */
 int log_start(struct err *e);

@@ -61,6 +61,16 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Before there is a log: with the program's name, as any program; the journal has that, and is told
+ * that it is an error. */
+static void complain(const char *text)
+{
+    if (log_is_journal())
+        log_error("%s", text);
+    else
+        fprintf(stderr, "fmnistd: %s\n", text);
+}
+
 static int exit_status(int rc)
 {
     return rc == -EADDRINUSE ? EX_UNAVAILABLE : 1;
@@ -217,7 +227,7 @@ int main(int argc, char **argv)
     if (a.task == SERVE)
         take_signals();
     if (load(&config, &a, &e)) {
-        fprintf(stderr, "fmnistd: %s\n", e.text);
+        complain(e.text);
         return EX_CONFIG;
     }
     log_set_level(config.log_level);

@@ -220,9 +220,11 @@ void session_reply_with(struct session *s, uint16_t type, struct reply_body *bod
         flush(s);
 }
 
+/* Limits and memory are the administrator's to look at; what a client asks wrongly is its own. */
 static void log_reason(const struct session *s, int code, const char *why)
 {
-    refusals_add(&s->all->refusals, LOG_LEVEL_INFO, s->uid, code,
+    bool is_short = code == FMNIST_ELIMIT || code == FMNIST_ENOMEM;
+    refusals_add(&s->all->refusals, is_short ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, s->uid, code,
                  "client %llu (uid %u, pid %d): %s", (unsigned long long)s->id, (unsigned)s->uid,
                  (int)s->pid, why);
 }
