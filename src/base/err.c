@@ -1,9 +1,11 @@
 /* Error text: written by the leaf, prefixed on the way up. Does not log and does not allocate. */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 void err_make_line(char *text)
 {
@@ -23,6 +25,26 @@ static size_t format_text(struct err *e, const char *format, va_list args)
 {
     int n = vsnprintf(e->text, sizeof e->text, format, args);
     return n < 0 ? 0 : (size_t)n;
+}
+
+/* A limit that is none says nothing. */
+static void add_limit(char text[ERR_REASON_SIZE], int resource, const char *name)
+{
+    struct rlimit limit;
+    size_t n = strlen(text);
+    if (getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(text + n, ERR_REASON_SIZE - n, " (%s is %llu)", name,
+                 (unsigned long long)limit.rlim_cur);
+}
+
+const char *err_reason(int code, char text[ERR_REASON_SIZE])
+{
+    snprintf(text, ERR_REASON_SIZE, "%s", strerror(-code));
+    if (code == -EMFILE)
+        add_limit(text, RLIMIT_NOFILE, "RLIMIT_NOFILE");
+    else if (code == -EFBIG)
+        add_limit(text, RLIMIT_FSIZE, "RLIMIT_FSIZE");
+    return text;
 }
 
 int err_set(struct err *e, int code, const char *format, ...)
@@ -45,7 +67,8 @@ int err_sys(struct err *e, int code, const char *format, ...)
     size_t n = format_text(e, format, args);
     va_end(args);
     if (n < sizeof e->text) {
-        int m = snprintf(e->text + n, sizeof e->text - n, ": %s", strerror(-code));
+        char reason[ERR_REASON_SIZE];
+        int m = snprintf(e->text + n, sizeof e->text - n, ": %s", err_reason(code, reason));
         n += m < 0 ? 0 : (size_t)m;
     }
     end_text(e, n);

@@ -13,7 +13,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
-#define ERR_TEXT_SIZE 512
+#define ERR_TEXT_SIZE   512
+#define ERR_REASON_SIZE 128
 
 struct err {
     char text[ERR_TEXT_SIZE];
@@ -23,7 +24,11 @@ struct err {
  */
 int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same with ": " and the text of -code (strerror) behind it; for failed system calls. */
+/* What a failed system call's negative errno value says (strerror), and the limit of this process
+ * that it speaks of, with what it is. Returns text. */
+const char *err_reason(int code, char text[ERR_REASON_SIZE]);
+
+/* The same with ": " and the reason of `code` behind it; for failed system calls. */
 int err_sys(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "<context>: " before the text and returns `code`. */

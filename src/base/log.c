@@ -206,7 +206,7 @@ int log_start(struct err *e)
     if (!rc)
         return 0;
     queue.writer = WRITER_NONE;
-    return err_sys(e, rc, "starting the log's thread");
+    return thread_error(e, rc, "starting the log's thread");
 }
 
 /* Asks the thread to end when the queue is empty. Returns whether it did in time. */

@@ -144,10 +144,12 @@ static int take_shapes(const struct input in[SOURCE_FILES], struct shape_rules r
 /* With on_disk a full disk shows here, before the work; else memory that there is not. */
 static int reserve(const struct build *b, struct dataset_split *s, uint64_t bytes, struct err *e)
 {
+    char reason[ERR_REASON_SIZE];
     if (b->on_disk && fallocate(b->target, 0, 0, (off_t)bytes) == 0)
         return 0;
     if (b->on_disk && errno != EOPNOTSUPP && errno != ENOSYS)
-        return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
+        return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes,
+                       err_reason(-errno, reason));
     if (!b->on_disk && !budget_take(b->budget, bytes))
         return budget_refuse(b->budget, "a dataset held in memory", bytes, e);
     if (!b->on_disk) {
@@ -155,7 +157,8 @@ static int reserve(const struct build *b, struct dataset_split *s, uint64_t byte
         s->held_bytes = bytes;
     }
     if (ftruncate(b->target, (off_t)bytes) < 0)
-        return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes, strerror(errno));
+        return err_set(e, BUILD_NO_TARGET, "taking %" PRIu64 " bytes: %s", bytes,
+                       err_reason(-errno, reason));
     return 0;
 }
 

@@ -185,14 +185,14 @@ static int watch_and_check(struct dataset_split *s, int *fd, struct pulse *pulse
 int cache_find(const struct cache *c, const char *stem, const struct cache_origin *origin,
                struct dataset_split *s, struct pulse *pulse, struct err *why)
 {
-    char name[CACHE_NAME_SIZE];
+    char name[CACHE_NAME_SIZE], reason[ERR_REASON_SIZE];
     cache_file_name(name, stem, "cache");
     memset(s, 0, sizeof *s);
     int fd = openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
         return CACHE_NONE;
     if (fd < 0)
-        return err_set(why, CACHE_UNFIT, "opening it: %s", strerror(errno));
+        return err_set(why, CACHE_UNFIT, "opening it: %s", err_reason(-errno, reason));
     int rc = check_file(fd, origin, s, why);
     if (rc == 0 && cache_map(fd, s, why) < 0)
         rc = CACHE_UNFIT;

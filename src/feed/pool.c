@@ -3,6 +3,7 @@
 #include "feed/pool.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "feed/reaper.h"
 #include "feed/workers.h"
 #include "host/cpus.h"
@@ -65,7 +66,7 @@ int pool_start(struct pool **out, uint32_t workers, void (*notify)(void *data), 
     p->notify_data = data;
     int rc = reaper_start(p);
     if (rc) {
-        err_sys(e, rc, "starting a thread");
+        thread_error(e, rc, "starting the reaper's thread");
         goto free_pool;
     }
     rc = pool_resize(p, workers, e);

@@ -184,5 +184,5 @@ int workers_resize(struct pool *p, uint32_t workers, struct err *e)
     if (!rc)
         return 0;
     want_workers(p, before);
-    return err_sys(e, rc, "starting worker %u of %u", i, workers);
+    return thread_error(e, rc, "starting worker %u of %u", i, workers);
 }

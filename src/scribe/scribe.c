@@ -112,9 +112,10 @@ static int write_some(struct scribe *s)
 /* Once for each time that it begins, and that it ends. */
 static void tell(struct scribe *s, int rc)
 {
+    char reason[ERR_REASON_SIZE];
     if (rc && !s->failing)
         log_warning("ledger %s: %s: records wait, and are lost if it lasts", s->files.path,
-                    strerror(-rc));
+                    err_reason(rc, reason));
     else if (!rc && s->failing)
         log_info("ledger %s: is written again", s->files.path);
     s->failing = rc != 0;
@@ -227,7 +228,7 @@ int scribe_start(struct scribe **out, const struct scribe_options *o, struct err
         goto free_scribe;
     rc = thread_start(&s->thread, "scribe", write_ledger, s);
     if (rc) {
-        err_sys(e, rc, "ledger %s: starting its thread", o->path);
+        thread_error(e, rc, "ledger %s: starting its thread", o->path);
         goto close_files;
     }
     *out = s;

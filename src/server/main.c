@@ -5,6 +5,7 @@
 #include "config/print.h"
 #include "feed/pool.h"
 #include "fmnist.h"
+#include "server/limits.h"
 #include "server/server.h"
 
 #include <cyaml/cyaml.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include <uv.h>
@@ -49,16 +49,6 @@ static void print_version(void)
     printf("fmnistd %s\n", FMNIST_VERSION);
     printf("libuv %s, zlib %s, liburing %s, libcyaml %s, xxhash %u\n", uv_version_string(),
            zlibVersion(), LIBURING_VERSION, cyaml_version_str, XXH_versionNumber());
-}
-
-/* Clients cost descriptors; the soft limit is a low one by custom, for programs that use select. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 /* Before there is a log: with the program's name, as any program; the journal has that, and is told
@@ -184,6 +174,13 @@ static void end_early(int number)
     _exit(EXIT_SUCCESS);
 }
 
+static void end_by_cpu_limit(int number)
+{
+    static const char text[] = "fmnistd: all CPU time is used up that RLIMIT_CPU allows\n";
+    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(n < 0 ? EX_OSERR : EXIT_FAILURE);
+}
+
 /* Until the loop watches them (server.c): there is nothing yet to put in order, and a reload waits.
  * The first process of a container gets no signal without a handler; what is blocked or ignored is
  * inherited. */
@@ -192,6 +189,7 @@ static void take_signals(void)
     sigset_t hangup;
     signal(SIGTERM, end_early);
     signal(SIGINT, end_early);
+    signal(SIGXCPU, end_by_cpu_limit);
     signal(SIGHUP, SIG_DFL);
     /* A peer that went away, and a file that may not grow, are errors of the calls. */
     signal(SIGPIPE, SIG_IGN);
@@ -205,10 +203,11 @@ static void take_signals(void)
 static int serve(struct config *c, const struct server_options *options)
 {
     struct err e;
-    raise_descriptor_limit();
     int rc = log_start(&e);
-    if (!rc)
+    if (!rc) {
+        limits_watch_cpu();
         rc = server_run(c, options, &e);
+    }
     if (rc)
         log_error("%s", e.text);
     log_end(LOG_END_MS);
@@ -221,6 +220,10 @@ int main(int argc, char **argv)
     struct config config;
     struct err e;
     fd_open_standard();
+    if (limits_raise(&e)) {
+        complain(e.text);
+        return EXIT_FAILURE;
+    }
     int status = parse_arguments(&a, argc, argv);
     if (status || a.finished)
         return status;

@@ -10,6 +10,7 @@
 #include "requests/open.h"
 #include "requests/table.h"
 #include "server/acceptor.h"
+#include "server/limits.h"
 #include "server/notify.h"
 #include "session/polls.h"
 
@@ -36,7 +37,7 @@ struct server {
     struct acceptor acceptor;
     uv_loop_t loop;
     uv_async_t events; /* from the workers */
-    uv_signal_t sigterm, sigint, sighup;
+    uv_signal_t sigterm, sigint, sighup, sigxcpu;
     uv_timer_t look;
     uv_timer_t patience; /* at the end */
     uv_poll_t input;
@@ -111,6 +112,17 @@ static void on_signal(uv_signal_t *handle, int number)
     stop(handle->data);
 }
 
+/* Whoever waits for us learns by the exit status that nobody asked for this end. */
+static void on_cpu_limit(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    if (server->stopping)
+        return;
+    server->rc = limits_cpu_is_used_up(server->e);
+    log_info("SIGXCPU: ending");
+    stop(server);
+}
+
 static void on_hangup(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
@@ -149,12 +161,12 @@ static int init_loop(struct server *server, struct err *e)
     uv_loop_t *loop = &server->loop;
     int rc = uv_loop_init(loop);
     if (rc)
-        return err_set(e, rc, "event loop: %s", uv_strerror(rc));
+        return err_sys(e, rc, "event loop");
     rc = uv_async_init(loop, &server->events, on_events);
     if (rc)
         goto close_loop;
-    uv_signal_t *signals[] = {&server->sigterm, &server->sigint, &server->sighup};
-    for (int i = 0; i < 3; i++) {
+    uv_signal_t *signals[] = {&server->sigterm, &server->sigint, &server->sighup, &server->sigxcpu};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         rc = uv_signal_init(loop, signals[i]);
         if (rc)
             goto close_loop;
@@ -173,7 +185,7 @@ close_loop:
     uv_walk(loop, close_handle, NULL);
     uv_run(loop, UV_RUN_DEFAULT);
     uv_loop_close(loop);
-    return err_set(e, rc, "event loop: %s", uv_strerror(rc));
+    return err_sys(e, rc, "event loop");
 }
 
 /* Who sees whom. */
@@ -221,8 +233,6 @@ static int make_caches(struct server *server, struct err *e)
     caches->index_lists = index_list_cache_new(c->limits.list_bytes);
     if (!caches->permutations || !caches->samples || !caches->index_lists)
         return err_set(e, -ENOMEM, "out of memory");
-    char text[CONFIG_MEMORY_TEXT_SIZE];
-    log_info("%s", config_memory_text(c, text));
     budget_set(&server->budget, c->budget_bytes, c->memory.bytes, c->memory.of);
     render_caches_share(caches, &server->budget);
     return 0;
@@ -273,8 +283,9 @@ static int watch_signals(struct server *server, struct err *e)
         {&server->sigterm, on_signal, SIGTERM},
         {&server->sigint, on_signal, SIGINT},
         {&server->sighup, on_hangup, SIGHUP},
+        {&server->sigxcpu, on_cpu_limit, SIGXCPU},
     };
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         int rc = uv_signal_start(signals[i].handle, signals[i].on, signals[i].number);
         if (rc)
             return err_set(e, rc, "watching signals: %s", uv_strerror(rc));
@@ -308,6 +319,8 @@ static int start(struct server *server, struct err *e)
 {
     const struct config *c = server->config;
     const struct opener_work work = {.run = open_datasets, .done = on_opened, .data = server};
+    char text[CONFIG_MEMORY_TEXT_SIZE];
+    log_info("%s", config_memory_text(c, text)); /* before anything may lack it */
     int rc = watch_signals(server, e);
     if (rc)
         return rc;
@@ -358,8 +371,8 @@ static void close_all(struct server *server)
         end_at_once(server);
     close_sessions(server);
     uv_handle_t *handles[] = {(uv_handle_t *)&server->sigterm, (uv_handle_t *)&server->sigint,
-                              (uv_handle_t *)&server->sighup, (uv_handle_t *)&server->look,
-                              (uv_handle_t *)&server->patience};
+                              (uv_handle_t *)&server->sighup,  (uv_handle_t *)&server->sigxcpu,
+                              (uv_handle_t *)&server->look,    (uv_handle_t *)&server->patience};
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
         uv_close(handles[i], NULL);
     if (server->watches_input)

@@ -38,7 +38,7 @@ int opener_run(struct opener *o, const struct opener_work *w, struct err *e)
     o->work = *w;
     int rc = thread_start(&o->thread, "opener", work, o);
     if (rc)
-        return err_sys(e, rc, "starting a thread");
+        return thread_error(e, rc, "starting the opener's thread");
     o->busy = true;
     return 0;
 }

@@ -3,7 +3,9 @@
 #include "support/support.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* ---- err_set ---- */
 
@@ -55,6 +57,20 @@ START_TEST(err_sys__errno__named)
 END_TEST
 
 /* The reason does not fit behind a long path: that must show. */
+/* Whoever reads it would have to guess which limit that is. */
+START_TEST(err_sys__limit_of_the_process__named)
+{
+    struct err e;
+    struct rlimit limit;
+    char want[128];
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    snprintf(want, sizeof want, "x: Too many open files (RLIMIT_NOFILE is %llu)",
+             (unsigned long long)limit.rlim_cur);
+    err_sys(&e, -EMFILE, "x");
+    ck_assert_str_eq(e.text, limit.rlim_cur == RLIM_INFINITY ? "x: Too many open files" : want);
+}
+END_TEST
+
 START_TEST(err_sys__long_context__cut_and_marked)
 {
     char long_text[ERR_TEXT_SIZE];
@@ -120,6 +136,7 @@ int main(void)
     tcase_add_test(tc, err_all__null__only_the_code);
     tcase_add_test(tc, err_set__around_the_size__cut_only_where_too_long);
     tcase_add_test(tc, err_sys__errno__named);
+    tcase_add_test(tc, err_sys__limit_of_the_process__named);
     tcase_add_test(tc, err_sys__long_context__cut_and_marked);
     tcase_add_test(tc, err_prefix__twice__outermost_first);
     tcase_add_test(tc, err_prefix__many_times__cut_and_marked);

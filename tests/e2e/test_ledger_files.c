@@ -203,7 +203,8 @@ START_TEST(daemon__disk_full__serves_and_tells_later)
     while (ledger_size() < (READERS + 1) * 400)
         usleep(10000);
     daemon_stop(&d);
-    ck_assert_msg(strstr(d.log, "ledger: File too large: records wait"), "%s", d.log);
+    ck_assert_msg(strstr(d.log, "ledger: File too large (RLIMIT_FSIZE is 100): records wait"), "%s",
+                  d.log);
     ck_assert_msg(strstr(d.log, "ledger: is written again"), "%s", d.log);
     verify();
     check_said(0, "complete: 9 runs, each sample once\n");
