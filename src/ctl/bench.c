@@ -128,13 +128,13 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
     bottleneck_text(&flow, sentence, sizeof sentence);
     double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);
     if (in->json) {
-        json_t *all = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "images",
-                                (json_int_t)t->images, "batches", (json_int_t)t->batches, "epochs",
-                                (json_int_t)epochs, "seconds", t->seconds, "images_per_second",
-                                (double)t->images / t->seconds, "batches_per_second",
-                                (double)t->batches / t->seconds, "gigabytes_per_second",
-                                gigabytes / t->seconds, "p50_us", p50, "p99_us", p99,
-                                "waited_seconds", t->waited, "bottleneck", sentence);
+        json_t *all = json_pack(
+            "{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s}", "images",
+            (json_int_t)t->images, "batches", (json_int_t)t->batches, "epochs", (json_int_t)epochs,
+            "seconds", t->seconds, "images_per_second", (double)t->images / t->seconds,
+            "batches_per_second", (double)t->batches / t->seconds, "gigabytes_per_second",
+            gigabytes / t->seconds, "p50_us", p50, "p99_us", p99, "waited_seconds", t->waited,
+            "bottleneck", sentence, "bottleneck_side", bottleneck_word(bottleneck_side(&flow)));
         json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(all);

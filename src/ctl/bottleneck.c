@@ -21,6 +21,15 @@ enum side bottleneck_side(const struct flow *f)
     return f->busy < 0 || f->busy >= VERDICT_BUSY ? SIDE_WORKERS : SIDE_ELSEWHERE;
 }
 
+const char *bottleneck_word(enum side side)
+{
+    static const char *const words[] = {
+        [SIDE_NOBODY] = "nobody",   [SIDE_READER] = "reader",       [SIDE_BOTH] = "both",
+        [SIDE_WORKERS] = "workers", [SIDE_ELSEWHERE] = "elsewhere",
+    };
+    return words[side];
+}
+
 /* What the workers could do besides, as far as that is known. */
 static void headroom_text(double busy, char *text, size_t size)
 {

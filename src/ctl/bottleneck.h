@@ -31,6 +31,9 @@ struct flow {
 
 enum side bottleneck_side(const struct flow *f);
 
+/* "nobody", "reader", "both", "workers" or "elsewhere": these stay. */
+const char *bottleneck_word(enum side side);
+
 /* One sentence with the numbers behind it, without a newline. */
 void bottleneck_text(const struct flow *f, char *text, size_t size);
 

@@ -3,6 +3,7 @@
 #include "ctl/completion.h"
 #include "ctl/verbs.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,13 +103,18 @@ const char *completion_script(const char *shell)
 int verb_completion(const struct invocation *in)
 {
     const char *script = in->word_count ? completion_script(in->words[0]) : NULL;
+    if (script && in->json) {
+        json_t *all = json_pack("{s:s, s:s}", "shell", in->words[0], "script", script);
+        json_dumpf(all, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(all);
+        return EXIT_FINE;
+    }
     if (script) {
         fputs(script, stdout);
         return EXIT_FINE;
     }
     if (in->word_count)
-        ctl_error("completion: no shell \"%s\": want bash, zsh or fish", in->words[0]);
-    else
-        ctl_error("completion: for which shell? bash, zsh or fish");
-    return EXIT_WRONG_USAGE;
+        return ctl_usage("completion: no shell \"%s\": want bash, zsh or fish", in->words[0]);
+    return ctl_usage("completion: for which shell? bash, zsh or fish");
 }

@@ -161,7 +161,7 @@ static int dump_stream(const struct invocation *in, struct fmnist_stream *stream
     free(d.labels);
     free(d.indices);
     if (rc)
-        return rc == -ECANCELED ? EXIT_FAILED : ctl_error("dump: %s: %s", path, e.text);
+        return rc == -ECANCELED ? EXIT_FAILED : ctl_file_error(rc, "dump: %s: %s", path, e.text);
     print_result(in, path, &d);
     return EXIT_FINE;
 }

@@ -47,9 +47,8 @@ static int take_row(struct explained *x, const struct fmnist_batch *b)
     const struct invocation *in = x->in;
     float mean[FMNIST_CHANNELS_MAX], std[FMNIST_CHANNELS_MAX];
     if (in->row >= b->count) {
-        ctl_error("--row %" PRIu64 ": the batch has %" PRIu64 " rows, counted from 0", in->row,
-                  b->count);
-        return EXIT_WRONG_USAGE;
+        return ctl_usage("--row %" PRIu64 ": the batch has %" PRIu64 " rows, counted from 0",
+                         in->row, b->count);
     }
     if (drawn_init(&x->drawn, &in->spec, x->dataset))
         return ctl_error("explain: %s", fmnist_error());
@@ -185,8 +184,9 @@ static int tell(const struct explained *x)
     const char *path = x->in->output;
     FILE *to = path && !strcmp(path, "-") ? stderr : stdout;
     struct err e = {""};
-    if (path && write_png(x, path, &e))
-        return ctl_error("explain: %s: %s", path, e.text);
+    int rc = path ? write_png(x, path, &e) : 0;
+    if (rc)
+        return ctl_file_error(rc, "explain: %s: %s", path, e.text);
     if (x->in->json)
         print_json(x, to, path);
     else

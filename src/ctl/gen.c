@@ -27,7 +27,8 @@ int verb_gen_dataset(const struct invocation *in)
 {
     struct err err = {""};
 
-    if (synth_dataset_write(in, &err) != 0)
-        return ctl_error("gen-dataset: %s", err.text);
+    int code = synth_dataset_write(in, &err);
+    if (code)
+        return ctl_file_error(code, "gen-dataset: %s", err.text);
     return tell(in);
 }

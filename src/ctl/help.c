@@ -1,6 +1,10 @@
 /* What help says: of fmnistctl, and of each verb. At most 80 columns. */
 #include "ctl/help.h"
 
+#include "ctl/option_table.h"
+#include "spec/spec.h"
+
+#include <jansson.h>
 #include <stdio.h>
 
 static const char spec_help[] =
@@ -155,15 +159,51 @@ void help_print(const struct verb *verb)
         fputs(amount_help, stdout);
 }
 
+/* ---- for programs -------------------------------------------------------------------------- */
+
+static json_t *describe_option(const struct option *o)
+{
+    static const char *const kinds[] = {
+        [no_argument] = "none", [required_argument] = "required", [optional_argument] = "optional"};
+    json_t *values = json_array();
+    const char *value;
+    for (size_t i = 0; o->val == OPTION_FIELD && (value = spec_value(o->name, i)); i++)
+        json_array_append_new(values, json_string(value));
+    return json_pack("{s:s, s:s, s:o}", "option", o->name, "value", kinds[o->has_arg], "values",
+                     values);
+}
+
+static json_t *describe_verb(const struct verb *verb)
+{
+    json_t *options = json_array();
+    for (const struct option *o = option_table(verb->options); o->name; o++)
+        json_array_append_new(options, describe_option(o));
+    return json_pack("{s:s, s:s, s:o}", "verb", verb->name, "summary", verb->summary, "options",
+                     options);
+}
+
+/* NULL: of all. */
+static void print_json(const struct verb *only)
+{
+    json_t *all = json_array();
+    for (const struct verb *v = verbs; v->name; v++)
+        if (!only || v == only)
+            json_array_append_new(all, describe_verb(v));
+    json_dumpf(all, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(all);
+}
+
 int verb_help(const struct invocation *in)
 {
-    if (!in->word_count) {
-        help_print_usage();
-        return EXIT_FINE;
-    }
-    const struct verb *verb = verb_find(in->words[0]);
-    if (!verb)
+    const struct verb *verb = in->word_count ? verb_find(in->words[0]) : NULL;
+    if (in->word_count && !verb)
         return verb_refuse(in->words[0]);
-    help_print(verb);
+    if (in->json)
+        print_json(verb);
+    else if (verb)
+        help_print(verb);
+    else
+        help_print_usage();
     return EXIT_FINE;
 }

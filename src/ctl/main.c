@@ -9,9 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int run(int argc, char **argv)
+static bool wants_json(int argc, char **argv)
 {
-    struct invocation in = {0};
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--json"))
+            return true;
+    return false;
+}
+
+static int run(int argc, char **argv, struct invocation *in)
+{
     if (argc > 1 && !strcmp(argv[1], "__complete"))
         return completion_print((const char *const *)argv + 2, (size_t)argc - 2);
     int rc = options_find_verb(&argc, argv);
@@ -20,8 +27,8 @@ static int run(int argc, char **argv)
     const struct verb *verb = verb_find(argv[1]);
     if (!verb)
         return verb_refuse(argv[1]);
-    rc = options_parse(&in, verb, argc - 1, argv + 1);
-    return rc ? rc - 1 : verb->run(&in);
+    rc = options_parse(in, verb, argc - 1, argv + 1);
+    return rc ? rc - 1 : verb->run(in);
 }
 
 /* jansson, that is, which without memory leaves out parts of a text, and writes behind a buffer
@@ -41,7 +48,11 @@ int main(int argc, char **argv)
      */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    int status = run(argc, argv);
+    struct invocation in = {0};
+    bool json = wants_json(argc, argv); /* also where the words before it are refused */
+    int status = run(argc, argv, &in);
+    if (json)
+        failure_print(in.output && !strcmp(in.output, "-") ? stderr : stdout);
     if (fflush(stdout) || ferror(stdout))
         status = ctl_error("writing to standard output: %s", strerror(errno));
     return status;

@@ -11,8 +11,7 @@
 
 static int wrong(const char *format, const char *a, const char *b)
 {
-    ctl_error(format, a, b);
-    return 1 + EXIT_WRONG_USAGE;
+    return 1 + ctl_usage(format, a, b);
 }
 
 static int number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out)
@@ -20,9 +19,8 @@ static int number(const char *option, const char *text, uint64_t min, uint64_t m
     char *end;
     unsigned long long v = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || v < min || v > max) {
-        ctl_error("--%s \"%s\": want a whole number from %llu to %llu", option, text,
-                  (unsigned long long)min, (unsigned long long)max);
-        return 1 + EXIT_WRONG_USAGE;
+        return 1 + ctl_usage("--%s \"%s\": want a whole number from %llu to %llu", option, text,
+                             (unsigned long long)min, (unsigned long long)max);
     }
     *out = v;
     return 0;
@@ -51,15 +49,15 @@ static int refuse(const char *verb, const struct option *table, int option, char
         names[i] = table[i].name;
     const char *near = optopt ? NULL : nearest(name + 2, names);
     if (option == ':')
-        ctl_error("%s%s wants a value", who, name);
+        ctl_usage("%s%s wants a value", who, name);
     else if (optopt && strncmp(word, "--", 2) != 0)
-        ctl_error("%sno option -%c", who, optopt);
+        ctl_usage("%sno option -%c", who, optopt);
     else if (optopt)
-        ctl_error("%s%s takes no value", who, name);
+        ctl_usage("%s%s takes no value", who, name);
     else if (near)
-        ctl_error("%sno option %s: did you mean --%s?", who, name, near);
+        ctl_usage("%sno option %s: did you mean --%s?", who, name, near);
     else
-        ctl_error("%sno option %s", who, name);
+        ctl_usage("%sno option %s", who, name);
     fprintf(stderr, "fmnistctl: see fmnistctl %s%s--help\n", verb, *verb ? " " : "");
     return 1 + EXIT_WRONG_USAGE;
 }

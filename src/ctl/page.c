@@ -49,14 +49,15 @@ static json_t *describe_stream(const json_t *client, const json_t *old, double s
     double per_batch = real(now, "steps") > 0 ? real(now, "epoch_samples") / real(now, "steps") : 0;
     char words[256];
     bottleneck_text(&f, words, sizeof words);
-    return json_pack("{s:O, s:O, s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:O, s:O, s:s}", "id",
+    return json_pack("{s:O, s:O, s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:O, s:O, s:s, s:s}", "id",
                      json_object_get(client, "id"), "pid", json_object_get(client, "pid"),
                      "dataset", text(now, "dataset"), "split", text(now, "split"), "seconds",
                      f.seconds, "batches", (json_int_t)f.batches, "images_per_second",
                      f.batches * per_batch / (f.seconds > 0 ? f.seconds : 1), "waited_seconds",
                      f.waited, "render_seconds", difference(now, old, "render_seconds"),
                      "batches_ready", json_object_get(now, "batches_ready"), "slots",
-                     json_object_get(now, "slots"), "bottleneck", words);
+                     json_object_get(now, "slots"), "bottleneck", words, "bottleneck_side",
+                     bottleneck_word(bottleneck_side(&f)));
 }
 
 static double render_seconds(const json_t *status)

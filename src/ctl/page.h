@@ -2,10 +2,9 @@
  *
  * A page is a JSON object: seconds, version, pid, cpu_seconds, workers, workers_busy (0 to 1), and
  * streams, each with id and pid of its client, dataset, split, seconds, batches, images_per_second,
- * waited_seconds, render_seconds, batches_ready, slots and bottleneck. Numbers are differences of
- * the two looks. A stream that was opened in between counts from its opening, and a daemon that was
- * started in between from its start.
- * Threads: any.
+ * waited_seconds, render_seconds, batches_ready, slots, bottleneck (a sentence) and
+ * bottleneck_side. Numbers are differences of the two looks. A stream that was opened in between
+ * counts from its opening, and a daemon that was started in between from its start. Threads: any.
  */
 #ifndef CTL_PAGE_H
 #define CTL_PAGE_H

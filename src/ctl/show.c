@@ -289,7 +289,8 @@ static int show_stream(struct source *s)
     free(c.cells);
     drawn_close(&s->drawn);
     if (code != 0)
-        return code == -ECANCELED ? EXIT_FAILED : ctl_error("show: %s: %s", path, e.text);
+        return code == -ECANCELED ? EXIT_FAILED
+                                  : ctl_file_error(code, "show: %s: %s", path, e.text);
     return tell(s->in, path, &c);
 }
 

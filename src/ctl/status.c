@@ -87,7 +87,7 @@ int verb_status(const struct invocation *in)
     int rc = fmnist_status(client, &json);
     fmnist_disconnect(client);
     if (rc)
-        return ctl_error("%s", fmnist_error());
+        return ctl_failed(rc, "%s", fmnist_error());
     int status = EXIT_FINE;
     json_error_t e;
     json_t *all = json_loads(json, 0, &e);
@@ -102,16 +102,53 @@ int verb_status(const struct invocation *in)
     return status;
 }
 
-/* {"changes": [a line for each]}, empty where nothing changed. */
+/* What happened to it, of a line "key: what"; by the daemon's words, requests/changes.c. */
+static const char *change_word(const char *what)
+{
+    static const char *const words[][2] = {
+        {"added", "added"},
+        {"removed", "removed"},
+        {"opened anew", "reopened"},
+        {"needs a restart", "needs-restart"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strncmp(what, words[i][0], strlen(words[i][0])))
+            return words[i][1];
+    return "changed";
+}
+
+/* "dataset" with a name, or a key of the config with null: {"key", "name", "change", "message"}. */
+static json_t *describe_change(const char *line, size_t n)
+{
+    char text[512];
+    snprintf(text, sizeof text, "%.*s", (int)n, line);
+    char *what = strstr(text, ": "), *name = NULL;
+    if (!what)
+        return json_pack("{s:n, s:n, s:s, s:s%}", "key", "name", "change", "changed", "message",
+                         line, n);
+    *what = 0;
+    char *end = strpbrk(text, " ");
+    if (end) {
+        *end++ = 0;
+        name = *end == '"' ? end + 1 : NULL;
+        if (name)
+            name[strcspn(name, "\"")] = 0;
+    }
+    return json_pack("{s:s, s:s?, s:s, s:s%}", "key", text, "name", name, "change",
+                     change_word(what + 2), "message", line, n);
+}
+
+/* {"changes": [a line for each], "details": [an object for each]}, empty where nothing changed. */
 static void print_changes(const char *text)
 {
-    json_t *changes = json_array();
+    json_t *changes = json_array(), *details = json_array();
     if (strcmp(text, "nothing changed\n") != 0)
         for (size_t n; *text; text += n + (text[n] == '\n')) {
             n = strcspn(text, "\n");
             json_array_append_new(changes, json_stringn(text, n));
+            json_array_append_new(details, describe_change(text, n));
         }
-    json_t *all = json_pack("{s:o}", "changes", changes);
+    json_t *all = json_pack("{s:o, s:o}", "changes", changes, "details", details);
     json_dumpf(all, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(all);
@@ -126,7 +163,7 @@ int verb_reload(const struct invocation *in)
     int rc = fmnist_reload(client, &text);
     fmnist_disconnect(client);
     if (rc)
-        return ctl_error("%s", fmnist_error());
+        return ctl_failed(rc, "%s", fmnist_error());
     if (in->json)
         print_changes(text);
     else
@@ -165,7 +202,7 @@ int verb_datasets(const struct invocation *in)
     int rc = fmnist_datasets(client, &all);
     fmnist_disconnect(client);
     if (rc)
-        return ctl_error("%s", fmnist_error());
+        return ctl_failed(rc, "%s", fmnist_error());
     json_t *list = json_array();
     const struct fmnist_dataset *d;
     for (size_t i = 0; (d = fmnist_datasets_at(all, i)) != NULL; i++) {

@@ -19,8 +19,9 @@
 static int take_look(struct fmnist_client *client, struct look *l, struct err *e)
 {
     char *json;
-    if (fmnist_status(client, &json))
-        return err_set(e, -EIO, "top: %s", fmnist_error());
+    int rc = fmnist_status(client, &json);
+    if (rc)
+        return err_set(e, rc, "top: %s", fmnist_error());
     l->at_ns = clock_ns();
     json_error_t bad;
     l->status = json_loads(json, 0, &bad);
@@ -144,5 +145,5 @@ int verb_top(const struct invocation *in)
     if (screen)
         endwin();
     fmnist_disconnect(client);
-    return rc ? ctl_error("%s", e.text) : EXIT_FINE;
+    return rc ? ctl_failed(rc, "%s", e.text) : EXIT_FINE;
 }

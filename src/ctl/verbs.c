@@ -3,10 +3,8 @@
 
 #include "ctl/indices.h"
 #include "ctl/nearest.h"
-#include "ctl/progress.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,25 +51,10 @@ int verb_refuse(const char *name)
     }
     const char *near = name ? nearest(name, names) : NULL;
     if (!name)
-        ctl_error("no verb: want one of %s; see fmnistctl help", all);
-    else if (near)
-        ctl_error("no verb \"%s\": did you mean %s? There are %s", name, near, all);
-    else
-        ctl_error("no verb \"%s\": there are %s", name, all);
-    return EXIT_WRONG_USAGE;
-}
-
-int ctl_error(const char *format, ...)
-{
-    fflush(stdout);
-    progress_clear();
-    fputs("fmnistctl: ", stderr);
-    va_list args;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return EXIT_FAILED;
+        return ctl_usage("no verb: want one of %s; see fmnistctl help", all);
+    if (near)
+        return ctl_usage("no verb \"%s\": did you mean %s? There are %s", name, near, all);
+    return ctl_usage("no verb \"%s\": there are %s", name, all);
 }
 
 struct fmnist_client *ctl_connect(const struct invocation *in)
@@ -83,11 +66,11 @@ struct fmnist_client *ctl_connect(const struct invocation *in)
         .reconnect_ms = -1,
     };
     struct fmnist_client *client;
-    if (fmnist_connect(&o, &client)) {
-        ctl_error("%s", fmnist_error());
-        return NULL;
-    }
-    return client;
+    int rc = fmnist_connect(&o, &client);
+    if (!rc)
+        return client;
+    ctl_failed(rc, "%s", fmnist_error());
+    return NULL;
 }
 
 /* One stream of a spec, at its epoch or where the token was taken. Returns an enum fmnist_result.
@@ -114,9 +97,8 @@ static int open_at(struct fmnist_client *client, const struct fmnist_spec *spec,
     int rc = open_stream(client, spec, NULL, stream, info);
     if (rc == FMNIST_OK && step >= info->steps) {
         fmnist_close(*stream);
-        ctl_error("--step %" PRIu64 ": an epoch has %" PRIu64 " steps, counted from 0", step,
-                  info->steps);
-        return EXIT_WRONG_USAGE;
+        return ctl_usage("--step %" PRIu64 ": an epoch has %" PRIu64 " steps, counted from 0", step,
+                         info->steps);
     }
     if (rc == FMNIST_OK && step) {
         rc = fmnist_stream_token_at(*stream, spec->epoch, step, &token);
@@ -126,7 +108,7 @@ static int open_at(struct fmnist_client *client, const struct fmnist_spec *spec,
     }
     if (rc == FMNIST_OK)
         return EXIT_FINE;
-    ctl_error("%s", fmnist_error());
+    ctl_failed(rc, "%s", fmnist_error());
     return rc == FMNIST_EINVAL ? EXIT_WRONG_USAGE : EXIT_FAILED;
 }
 
@@ -137,8 +119,9 @@ int ctl_open_at(const struct invocation *in, uint64_t step, struct fmnist_client
     spec.epochs = in->batches ? 0 : in->epochs;
     uint32_t *list = NULL;
     struct err e;
-    if (in->indices && indices_read(in->indices, &list, &spec.list_count, &e))
-        return ctl_error("--indices %s", e.text);
+    int rc = in->indices ? indices_read(in->indices, &list, &spec.list_count, &e) : 0;
+    if (rc)
+        return ctl_file_error(rc, "--indices %s", e.text);
     spec.list = list;
     *client = ctl_connect(in);
     int status = *client ? open_at(*client, &spec, step, stream, info) : EXIT_FAILED;
@@ -166,9 +149,9 @@ int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t
     if (rc == FMNIST_END_OF_STREAM)
         return 0;
     if (rc) {
-        ctl_error("%s%s", fmnist_error(),
-                  rc == FMNIST_EDEAD ? ": it has ended or was restarted, and its log says why"
-                                     : "");
+        ctl_failed(rc, "%s%s", fmnist_error(),
+                   rc == FMNIST_EDEAD ? ": it has ended or was restarted, and its log says why"
+                                      : "");
         return -1;
     }
     ++*taken;

@@ -8,6 +8,7 @@
 #ifndef CTL_VERBS_H
 #define CTL_VERBS_H
 
+#include "ctl/failure.h"
 #include "fmnist.h"
 
 #include <stdbool.h>
@@ -90,9 +91,6 @@ int verb_verify(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
 int verb_completion(const struct invocation *in);
 int verb_help(const struct invocation *in);
-
-/* One line on standard error, with "fmnistctl: " before it. Returns EXIT_FAILED. */
-int ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Connects as the invocation says; tells and returns NULL where that fails. */
 struct fmnist_client *ctl_connect(const struct invocation *in);

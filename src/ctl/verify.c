@@ -114,7 +114,7 @@ static int report_all(const struct invocation *in, const struct book *b, const s
         report_print_result(&r, b);
     json_decref(runs);
     if (rc) {
-        ctl_error("verify: %s", e.text);
+        ctl_file_error(rc, "verify: %s", e.text);
         return EXIT_WRONG_USAGE;
     }
     if (b->damaged_bytes)
@@ -144,11 +144,14 @@ int verb_verify(const struct invocation *in)
     struct err e;
     uint32_t *numbers = NULL;
     int status = EXIT_WRONG_USAGE;
-    if (read_list(in, &list, &numbers, &e))
+    int rc = read_list(in, &list, &numbers, &e);
+    if (rc)
         goto told;
-    if (book_read(&book, in->words, in->word_count, &e))
+    rc = book_read(&book, in->words, in->word_count, &e);
+    if (rc)
         goto free_list;
-    if (lineage_make(&lineage, &book, &list, &e))
+    rc = lineage_make(&lineage, &book, &list, &e);
+    if (rc)
         goto free_book;
     status = report_all(in, &book, &lineage);
     lineage_free(&lineage);
@@ -161,6 +164,6 @@ free_book:
 free_list:
     free(numbers);
 told:
-    ctl_error("verify: %s", e.text);
+    ctl_file_error(rc, "verify: %s", e.text);
     return status;
 }

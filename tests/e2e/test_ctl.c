@@ -26,29 +26,111 @@ static json_t *said_json(void)
     return j;
 }
 
-/* A script that asks for JSON and gets text reads nothing. */
-START_TEST(ctl__json__before_and_behind_every_verb_that_asks)
+/* Whether the word stands in bold on the page. */
+static bool is_documented(const char *page, const char *word)
 {
-    static const char *const verbs[] = {"status",
-                                        "datasets",
-                                        "reload",
-                                        "top --once",
-                                        "bench --dataset tiny",
-                                        "show --dataset tiny -o %s",
-                                        "explain --dataset tiny",
-                                        "dump --dataset tiny -o %s"};
+    size_t n = strlen(word);
+    for (const char *at = page; (at = strstr(at, word)); at += n)
+        if (strchr(" \"\n", at[-1]) && strchr(" \"\n", at[n]))
+            return true;
+    return false;
+}
+
+/* Every key of the value, and of those within. */
+static void check_documented(const char *page, const char *verb, json_t *value)
+{
+    const char *key;
+    size_t i;
+    json_t *item;
+    json_object_foreach (value, key, item) {
+        ck_assert_msg(is_documented(page, key), "%s: \"%s\" is not in the man page", verb, key);
+        check_documented(page, verb, item);
+    }
+    json_array_foreach (value, i, item)
+        check_documented(page, verb, item);
+}
+
+/* The JSON that was said, each key of which has to be in the man page. */
+static void check_json(const char *verb)
+{
+    size_t n;
+    char *page = support_read("docs/fmnistctl.1", &n);
+    json_t *all = said_json();
+    check_documented(page, verb, all);
+    json_decref(all);
+    free(page);
+}
+
+/* A script that asks for JSON and gets text reads nothing. */
+START_TEST(ctl__json__before_and_behind_every_verb)
+{
+    static const char *const asking[] = {"status",
+                                         "datasets",
+                                         "reload",
+                                         "top --once",
+                                         "bench --dataset tiny",
+                                         "show --dataset tiny -o %s",
+                                         "explain --dataset tiny",
+                                         "dump --dataset tiny -o %s"};
+    static const char *const others[] = {"gen-dataset --train 1 --test 1 -o %s", "completion zsh",
+                                         "help", "help show"};
     serve();
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_spec spec = spec_of("tiny");
+    spec.augment = "pad(2)"; /* with all that a stream can have */
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++) {
         char verb[600];
-        snprintf(verb, sizeof verb, verbs[i], support_path("out"));
+        snprintf(verb, sizeof verb, asking[i], support_path("out"));
         run_ctl(&said, "--json --socket %s %s", d.socket, verb);
         ck_assert_msg(said.status == 0, "%s: %s", verb, said.text);
-        json_decref(said_json());
+        check_json(verb);
         run_ctl(&said, "%s --socket %s --timeout 30000 --json", verb, d.socket);
         ck_assert_msg(said.status == 0, "%s: %s", verb, said.text);
         json_decref(said_json());
     }
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char verb[600];
+        snprintf(verb, sizeof verb, others[i], support_path("folder"));
+        run_ctl(&said, "%s --json", verb);
+        ck_assert_msg(said.status == 0, "%s: %s", verb, said.text);
+        check_json(verb);
+    }
     end();
+}
+END_TEST
+
+/* The word is what a program acts on. */
+START_TEST(ctl__json_of_a_failure__a_word_beside_the_sentence)
+{
+    static const char *const cases[][2] = {
+        {"status --json --socket %s/none", "unreachable"},
+        {"--json bnech", "usage"},
+        {"bench --sede 1 --json", "usage"},
+        {"verify --json %s/none", "file"},
+        {"gen-dataset --json -o %s/none/none", "file"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char words[600];
+        snprintf(words, sizeof words, cases[i][0], support_dir());
+        run_ctl(&said, "%s 2>/dev/null", words);
+        json_t *all = said_json();
+        ck_assert_int_ne(said.status, 0);
+        ck_assert_msg(!strcmp(json_string_value(json_object_get(all, "error")), cases[i][1]),
+                      "%s: %s", words, said.text);
+        ck_assert_uint_gt(json_string_length(json_object_get(all, "message")), 0);
+        json_decref(all);
+    }
+}
+END_TEST
+
+/* Text on standard output would end a program's reading; and no word means no failure. */
+START_TEST(ctl__json_with_bytes_on_standard_output__failure_on_standard_error)
+{
+    run_ctl(&said, "dump --json --socket /none -o - 2>/dev/null | cat");
+    ck_assert_str_eq(said.text, "");
 }
 END_TEST
 
@@ -56,7 +138,7 @@ START_TEST(ctl__reload_json__a_list_of_changes)
 {
     serve();
     run_ctl(&said, "--socket %s --json reload", d.socket);
-    ck_assert_str_eq(said.text, "{\"changes\":[]}\n");
+    ck_assert_str_eq(said.text, "{\"changes\":[],\"details\":[]}\n");
     size_t n;
     char *config = support_read(d.config, &n);
     char *changed = malloc(n + 64);
@@ -75,6 +157,12 @@ START_TEST(ctl__reload_json__a_list_of_changes)
         workers += !strncmp(json_string_value(line), "workers", 7);
     }
     ck_assert_msg(workers == 1, "%s", said.text);
+    const json_t *first = json_array_get(json_object_get(all, "details"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(first, "key")), "workers");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "change")), "changed");
+    ck_assert_msg(strstr(said.text, "{\"key\":\"io_uring\",\"name\":null,\"change\":"
+                                    "\"needs-restart\",\"message\":"),
+                  "%s", said.text);
     json_decref(all);
     end();
 }
@@ -209,7 +297,9 @@ int main(void)
     TCase *tc = tcase_create("ctl");
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
-    tcase_add_test(tc, ctl__json__before_and_behind_every_verb_that_asks);
+    tcase_add_test(tc, ctl__json__before_and_behind_every_verb);
+    tcase_add_test(tc, ctl__json_of_a_failure__a_word_beside_the_sentence);
+    tcase_add_test(tc, ctl__json_with_bytes_on_standard_output__failure_on_standard_error);
     tcase_add_test(tc, ctl__reload_json__a_list_of_changes);
     tcase_add_test(tc, ctl__wrong_usage__names_the_word_and_the_way_out);
     tcase_add_test(tc, ctl__bytes_to_a_terminal__refused_before_anything_is_asked);
