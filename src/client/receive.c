@@ -149,6 +149,7 @@ static bool has_to_tell(const struct fmnist_stream *s, bool shared, uint64_t wai
 static void doze(struct fmnist_stream *s, uint32_t nap_ms, uint64_t waited_ns)
 {
     uint64_t start = clock_ns();
+    ring_view_begin_wait(&s->view, start);
     ring_view_announce(&s->view);
     bool shared = ring_view_shared(&s->view), tell = has_to_tell(s, shared, waited_ns);
     if (tell) {

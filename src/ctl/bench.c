@@ -122,8 +122,11 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
 {
     double gigabytes = (double)t->images * (double)info->image_bytes / 1e9;
     uint64_t epochs = t->batches / info->steps; /* whole ones */
-    struct flow flow = {
-        .seconds = t->seconds, .waited = t->waited, .busy = -1, .batches = (double)t->batches};
+    struct flow flow = {.seconds = t->seconds,
+                        .waited = t->waited,
+                        .busy = -1,
+                        .ready = -1,
+                        .batches = (double)t->batches};
     char sentence[256];
     bottleneck_text(&flow, sentence, sizeof sentence);
     double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-static double share_waited(const struct flow *f)
+double flow_waited(const struct flow *f)
 {
     double share = f->seconds > 0 ? f->waited / f->seconds : 0;
     return share < 0 ? 0 : share > 1 ? 1 : share;
@@ -11,7 +11,7 @@ static double share_waited(const struct flow *f)
 
 enum side bottleneck_side(const struct flow *f)
 {
-    double waited = share_waited(f);
+    double waited = flow_waited(f);
     if (f->batches <= 0 && waited < VERDICT_HIGH)
         return SIDE_NOBODY;
     if (waited <= VERDICT_LOW)
@@ -44,7 +44,7 @@ static void headroom_text(double busy, char *text, size_t size)
 
 void bottleneck_text(const struct flow *f, char *text, size_t size)
 {
-    double waited = share_waited(f), percent = 100 * waited;
+    double waited = flow_waited(f), percent = 100 * waited;
     char headroom[96];
     headroom_text(f->busy, headroom, sizeof headroom);
     switch (bottleneck_side(f)) {
@@ -66,11 +66,17 @@ void bottleneck_text(const struct flow *f, char *text, size_t size)
                  percent, headroom);
         break;
     case SIDE_ELSEWHERE:
-        snprintf(
-            text, size,
-            "the reader waits %.0f %%, the workers are busy %.0f %%: CPUs are short, or batches "
-            "too small",
-            percent, 100 * f->busy);
+        if (f->ready > 0.5)
+            snprintf(text, size,
+                     "batches lie ready, and yet the reader waits %.0f %% of its time: more "
+                     "programs want to run than there are CPUs",
+                     percent);
+        else
+            snprintf(text, size,
+                     "the reader waits %.0f %% of its time, but the workers are busy %.0f %%: more "
+                     "programs want to run than there are CPUs, or batches are so small that "
+                     "waking each other takes longer than the work",
+                     percent, 100 * f->busy);
         break;
     }
 }

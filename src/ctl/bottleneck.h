@@ -27,7 +27,11 @@ struct flow {
     double waited;  /* seconds of it that the reader waited */
     double busy;    /* share of all workers' time that was rendering; negative: not known */
     double batches; /* taken */
+    double ready;   /* share of its slots that had a batch in the end; negative: not known */
 };
+
+/* Of the seconds: 0 to 1, whatever a client says of itself. */
+double flow_waited(const struct flow *f);
 
 enum side bottleneck_side(const struct flow *f);
 

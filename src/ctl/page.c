@@ -4,6 +4,7 @@
 #include "ctl/bottleneck.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static double real(const json_t *object, const char *key)
 {
@@ -37,89 +38,118 @@ static const json_t *stream_before(const json_t *status, const json_t *client)
     return NULL;
 }
 
-static json_t *describe_stream(const json_t *client, const json_t *old, double seconds, double busy)
+/* A text, or null. */
+static json_t *copy(const json_t *object, const char *key)
 {
-    const json_t *now = json_object_get(client, "stream");
-    struct flow f = {
-        .seconds = old ? seconds : real(now, "seconds"),
+    json_t *value = json_object_get(object, key);
+    return value ? json_incref(value) : json_null();
+}
+
+static struct flow flow_of(const json_t *now, const json_t *old, double busy)
+{
+    double slots = real(now, "slots");
+    return (struct flow){
+        .seconds = difference(now, old, "seconds"),
         .waited = difference(now, old, "waited_seconds"),
         .busy = busy,
         .batches = difference(now, old, "batches_taken"),
+        .ready = slots > 0 ? real(now, "batches_ready") / slots : -1,
     };
+}
+
+static json_t *describe_stream(const json_t *client, const json_t *old, double workers, double busy)
+{
+    const json_t *now = json_object_get(client, "stream");
+    struct flow f = flow_of(now, old, busy);
+    double over = f.seconds > 0 ? f.seconds : 1;
     double per_batch = real(now, "steps") > 0 ? real(now, "epoch_samples") / real(now, "steps") : 0;
+    double rendered = difference(now, old, "render_seconds");
     char words[256];
     bottleneck_text(&f, words, sizeof words);
-    return json_pack("{s:O, s:O, s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:O, s:O, s:s, s:s}", "id",
-                     json_object_get(client, "id"), "pid", json_object_get(client, "pid"),
-                     "dataset", text(now, "dataset"), "split", text(now, "split"), "seconds",
-                     f.seconds, "batches", (json_int_t)f.batches, "images_per_second",
-                     f.batches * per_batch / (f.seconds > 0 ? f.seconds : 1), "waited_seconds",
-                     f.waited, "render_seconds", difference(now, old, "render_seconds"),
-                     "batches_ready", json_object_get(now, "batches_ready"), "slots",
-                     json_object_get(now, "slots"), "bottleneck", words, "bottleneck_side",
-                     bottleneck_word(bottleneck_side(&f)));
+    return json_pack(
+        "{s:O, s:O, s:o, s:o, s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:O, s:O, s:s, s:s}",
+        "id", json_object_get(client, "id"), "pid", json_object_get(client, "pid"), "program",
+        copy(client, "program"), "command", copy(client, "command"), "dataset",
+        text(now, "dataset"), "split", text(now, "split"), "seconds", f.seconds, "batches",
+        (json_int_t)f.batches, "images_per_second", f.batches * per_batch / over, "waited_seconds",
+        f.waited, "waited_share", flow_waited(&f), "render_seconds", rendered, "workers_share",
+        workers > 0 ? rendered / over / workers : 0, "batches_ready",
+        json_object_get(now, "batches_ready"), "slots", json_object_get(now, "slots"), "bottleneck",
+        words, "bottleneck_side", bottleneck_word(bottleneck_side(&f)));
 }
 
-static double render_seconds(const json_t *status)
+json_t *page_make(const json_t *before, const json_t *now)
 {
-    double sum = 0;
-    size_t i;
-    json_t *client;
-    json_array_foreach (json_object_get(status, "clients"), i, client)
-        sum += real(json_object_get(client, "stream"), "render_seconds");
-    return sum;
-}
-
-json_t *page_make(const struct look *before, const struct look *now)
-{
-    const json_t *old = before->status;
-    double seconds = (double)(now->at_ns - before->at_ns) / 1e9;
-    if (!json_equal(json_object_get(old, "pid"), json_object_get(now->status, "pid"))) {
-        old = NULL;
-        seconds = real(now->status, "uptime_seconds");
-    }
-    double of_workers = seconds * real(now->status, "workers");
-    double rendered = render_seconds(now->status) - render_seconds(old);
-    double busy = of_workers > 0 ? rendered / of_workers : 0;
-    busy = busy < 0 ? 0 : busy > 1 ? 1 : busy; /* a stream that ended takes its sum along */
+    const json_t *old = before;
+    if (!json_equal(json_object_get(old, "pid"), json_object_get(now, "pid")))
+        old = NULL; /* since its start, then */
+    double seconds = difference(now, old, "uptime_seconds"), workers = real(now, "workers");
+    double busy = 0;
+    if (seconds > 0 && workers > 0)
+        busy = difference(now, old, "workers_busy_seconds") / (seconds * workers);
 
     json_t *streams = json_array();
     size_t i;
     json_t *client;
-    json_array_foreach (json_object_get(now->status, "clients"), i, client) {
+    json_array_foreach (json_object_get(now, "clients"), i, client) {
         if (json_is_object(json_object_get(client, "stream")))
             json_array_append_new(
-                streams, describe_stream(client, stream_before(old, client), seconds, busy));
+                streams, describe_stream(client, stream_before(old, client), workers, busy));
     }
     return json_pack("{s:f, s:s, s:O, s:f, s:O, s:f, s:o}", "seconds", seconds, "version",
-                     text(now->status, "version"), "pid", json_object_get(now->status, "pid"),
-                     "cpu_seconds", difference(now->status, old, "cpu_seconds"), "workers",
-                     json_object_get(now->status, "workers"), "workers_busy", busy, "streams",
-                     streams);
+                     text(now, "version"), "pid", json_object_get(now, "pid"), "cpu_seconds",
+                     difference(now, old, "cpu_seconds"), "workers",
+                     json_object_get(now, "workers"), "workers_busy", busy, "streams", streams);
+}
+
+/* ---- as text ------------------------------------------------------------------------------- */
+
+#define WIDTH  79
+#define INDENT 6
+
+/* The sentence, indented and broken between words. */
+static void sentence_lines(const char *words, void (*line)(void *to, const char *text), void *to)
+{
+    char out[WIDTH + 1];
+    while (*words) {
+        size_t n = strlen(words), fit = WIDTH - INDENT;
+        if (n > fit)
+            for (n = fit; n && words[n] != ' ';)
+                n--;
+        n = n ? n : fit;
+        snprintf(out, sizeof out, "%*s%.*s", INDENT, "", (int)n, words);
+        line(to, out);
+        words += n;
+        words += strspn(words, " ");
+    }
+}
+
+static void stream_lines(const json_t *s, void (*line)(void *to, const char *text), void *to)
+{
+    char out[512], set[64], ready[32];
+    snprintf(set, sizeof set, "%s/%s", text(s, "dataset"), text(s, "split"));
+    snprintf(ready, sizeof ready, "%.0f of %.0f", real(s, "batches_ready"), real(s, "slots"));
+    snprintf(out, sizeof out, "%-5.0f %-7.0f %-12.12s %-19.19s %8.0f %5.1f %% %12s", real(s, "id"),
+             real(s, "pid"), text(s, "program"), set, real(s, "images_per_second"),
+             100 * real(s, "waited_share"), ready);
+    line(to, out);
+    sentence_lines(text(s, "bottleneck"), line, to);
 }
 
 void page_lines(const json_t *page, void (*line)(void *to, const char *text), void *to)
 {
     char out[512];
     double seconds = real(page, "seconds");
-    snprintf(out, sizeof out, "fmnistd %s, process %.0f: CPU %.1f %%, %.0f workers %.1f %% busy",
-             text(page, "version"), real(page, "pid"),
-             100 * real(page, "cpu_seconds") / (seconds > 0 ? seconds : 1), real(page, "workers"),
-             100 * real(page, "workers_busy"));
+    snprintf(out, sizeof out, "fmnistd %s, process %.0f: %.0f workers %.1f %% busy, CPU %.1f %%",
+             text(page, "version"), real(page, "pid"), real(page, "workers"),
+             100 * real(page, "workers_busy"),
+             100 * real(page, "cpu_seconds") / (seconds > 0 ? seconds : 1));
     line(to, out);
-    snprintf(out, sizeof out, "%-5s %-7s %-20s %11s %8s %11s %10s", "id", "pid", "dataset",
-             "images/s", "waits %", "ready/slots", "render ms/s");
+    snprintf(out, sizeof out, "%-5s %-7s %-12s %-19s %8s %7s %12s", "id", "process", "program",
+             "dataset", "images/s", "waiting", "ready");
     line(to, out);
     size_t i;
     json_t *s;
-    json_array_foreach (json_object_get(page, "streams"), i, s) {
-        double over = real(s, "seconds") > 0 ? real(s, "seconds") : 1;
-        snprintf(out, sizeof out, "%-5.0f %-7.0f %-20.20s %11.0f %8.1f %5.0f/%-5.0f %10.1f",
-                 real(s, "id"), real(s, "pid"), text(s, "dataset"), real(s, "images_per_second"),
-                 100 * real(s, "waited_seconds") / over, real(s, "batches_ready"), real(s, "slots"),
-                 1000 * real(s, "render_seconds") / over);
-        line(to, out);
-        snprintf(out, sizeof out, "      %s", text(s, "bottleneck"));
-        line(to, out);
-    }
+    json_array_foreach (json_object_get(page, "streams"), i, s)
+        stream_lines(s, line, to);
 }

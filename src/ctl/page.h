@@ -1,26 +1,22 @@
 /* ctl/page.h — what happened between two looks at a daemon's status: a page of top. Pure.
  *
- * A page is a JSON object: seconds, version, pid, cpu_seconds, workers, workers_busy (0 to 1), and
- * streams, each with id and pid of its client, dataset, split, seconds, batches, images_per_second,
- * waited_seconds, render_seconds, batches_ready, slots, bottleneck (a sentence) and
- * bottleneck_side. Numbers are differences of the two looks. A stream that was opened in between
- * counts from its opening, and a daemon that was started in between from its start. Threads: any.
+ * A page is a JSON object; the man page has its fields. Numbers are differences of the two looks,
+ * and all by the daemon's clock, which both were taken by: how long the answers were on their way
+ * does not count. A stream that was opened in between counts from its opening, and a daemon that
+ * was started in between from its start.
+ *
+ * Threads: any.
  */
 #ifndef CTL_PAGE_H
 #define CTL_PAGE_H
 
 #include <jansson.h>
-#include <stdint.h>
 
-struct look {
-    json_t *status; /* owned */
-    uint64_t at_ns;
-};
+/* Of two statuses, with the names of ctl/process.h. Owns: the caller; json_decref. Returns NULL
+ * without memory. */
+json_t *page_make(const json_t *before, const json_t *now);
 
-/* Owns: the caller; json_decref. Returns NULL without memory. */
-json_t *page_make(const struct look *before, const struct look *now);
-
-/* Calls line() with each line of the page as text, without a newline. */
+/* Calls line() with each line of the page as text, without a newline, in 79 columns. */
 void page_lines(const json_t *page, void (*line)(void *to, const char *text), void *to);
 
 #endif

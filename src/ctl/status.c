@@ -1,4 +1,5 @@
 /* status, reload and datasets: what the daemon says, for people or for programs. */
+#include "ctl/process.h"
 #include "ctl/verbs.h"
 
 #include <jansson.h>
@@ -22,21 +23,15 @@ static const char *text(const json_t *object, const char *key)
     return t ? t : "?";
 }
 
-static void print_client(const json_t *client)
+static void print_stream(const json_t *s)
 {
-    const json_t *s = json_object_get(client, "stream");
-    printf("client %-4lld uid %-6lld pid %-8lld", (long long)integer(client, "id"),
-           (long long)integer(client, "uid"), (long long)integer(client, "pid"));
-    if (!s) {
-        puts("  no stream");
-        return;
-    }
-    printf("  %s/%s batch %lld, %lldx%lld %s, %s, %s: epoch %lld step %lld of %lld, "
-           "%lld of %lld slots ready, ring %.1f MiB, rendered %.3f s, waited %.3f of %.1f s\n",
+    printf("  %s/%s, batch %lld, %lldx%lld %s, order %s, %s: epoch %lld, step %lld of %lld\n",
            text(s, "dataset"), text(s, "split"), (long long)integer(s, "batch_size"),
            (long long)integer(s, "height"), (long long)integer(s, "width"), text(s, "dtype"),
            text(s, "order"), text(s, "transport"), (long long)integer(s, "epoch"),
-           (long long)integer(s, "step"), (long long)integer(s, "steps"),
+           (long long)integer(s, "step"), (long long)integer(s, "steps"));
+    printf("  %lld of %lld batches ready, ring %.1f MiB; rendering took %.3f s, its reader waited "
+           "%.3f of %.1f s\n",
            (long long)integer(s, "batches_ready"), (long long)integer(s, "slots"),
            mib(integer(s, "ring_bytes")), json_number_value(json_object_get(s, "render_seconds")),
            json_number_value(json_object_get(s, "waited_seconds")),
@@ -44,6 +39,18 @@ static void print_client(const json_t *client)
     if (json_object_get(s, "augment"))
         printf("  augmented (draws: %s, views: %lld): %s\n", text(s, "draws"),
                (long long)integer(s, "views"), text(s, "augment"));
+}
+
+static void print_client(const json_t *client)
+{
+    const json_t *s = json_object_get(client, "stream");
+    printf("client %lld: %s, process %lld, user %lld%s\n", (long long)integer(client, "id"),
+           text(client, "program"), (long long)integer(client, "pid"),
+           (long long)integer(client, "uid"), s ? "" : ", no stream");
+    if (json_is_string(json_object_get(client, "command")))
+        printf("  command: %s\n", text(client, "command"));
+    if (s)
+        print_stream(s);
 }
 
 static void print_status(const json_t *all)
@@ -78,6 +85,12 @@ static void print_status(const json_t *all)
         print_client(item);
 }
 
+static void dump(const json_t *all)
+{
+    json_dumpf(all, stdout, JSON_COMPACT);
+    putchar('\n');
+}
+
 int verb_status(const struct invocation *in)
 {
     struct fmnist_client *client = ctl_connect(in);
@@ -91,10 +104,12 @@ int verb_status(const struct invocation *in)
     int status = EXIT_FINE;
     json_error_t e;
     json_t *all = json_loads(json, 0, &e);
+    if (all)
+        processes_name(all);
     if (!all)
         status = ctl_error("the daemon's status is no JSON: %s", e.text);
     else if (in->json)
-        puts(json);
+        dump(all);
     else
         print_status(all);
     json_decref(all);
@@ -149,8 +164,7 @@ static void print_changes(const char *text)
             json_array_append_new(details, describe_change(text, n));
         }
     json_t *all = json_pack("{s:o, s:o}", "changes", changes, "details", details);
-    json_dumpf(all, stdout, JSON_COMPACT);
-    putchar('\n');
+    dump(all);
     json_decref(all);
 }
 
@@ -219,10 +233,8 @@ int verb_datasets(const struct invocation *in)
                    d->class_names[d->class_count - 1]);
         putchar('\n');
     }
-    if (in->json) {
-        json_dumpf(list, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
+    if (in->json)
+        dump(list);
     json_decref(list);
     fmnist_datasets_free(all);
     return EXIT_FINE;

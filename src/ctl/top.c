@@ -1,13 +1,12 @@
 /* top: the daemon's status again and again, and what happened in between. */
 #include "ctl/page.h"
+#include "ctl/process.h"
 #include "ctl/progress.h"
 #include "ctl/verbs.h"
 
-#include "base/clock.h"
 #include "base/err.h"
 
 #include <curses.h>
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,17 +15,23 @@
 
 #define PERIOD_MS 1000
 
-static int take_look(struct fmnist_client *client, struct look *l, struct err *e)
+/* Returns NULL with *rc and text. */
+static json_t *take_look(struct fmnist_client *client, int *rc, struct err *e)
 {
     char *json;
-    int rc = fmnist_status(client, &json);
-    if (rc)
-        return err_set(e, rc, "top: %s", fmnist_error());
-    l->at_ns = clock_ns();
+    *rc = fmnist_status(client, &json);
+    if (*rc) {
+        err_set(e, *rc, "%s", fmnist_error());
+        return NULL;
+    }
     json_error_t bad;
-    l->status = json_loads(json, 0, &bad);
+    json_t *status = json_loads(json, 0, &bad);
     free(json);
-    return l->status ? 0 : err_set(e, -EPROTO, "top: the status is no JSON: %s", bad.text);
+    if (status)
+        processes_name(status);
+    else
+        *rc = err_set(e, FMNIST_EPROTO, "the status is no JSON: %s", bad.text);
+    return status;
 }
 
 /* ---- the screen ---------------------------------------------------------------------------- */
@@ -113,24 +118,41 @@ static bool wait_period(bool screen)
     return key != 'q' && key != 'Q';
 }
 
+/* What is left of it in the end. */
+struct seen {
+    json_t *page; /* the last one; owned */
+    json_int_t pid;
+};
+
 static int watch(const struct invocation *in, struct fmnist_client *client, bool screen,
-                 struct err *e)
+                 struct seen *seen, struct err *e)
 {
-    struct look old = {0}, now;
-    int rc = take_look(client, &old, e);
-    bool more = !rc;
-    for (uint64_t n = 0; more && (!in->pages || n < in->pages) && wait_period(screen); n++) {
-        rc = take_look(client, &now, e);
-        if (rc)
-            break;
-        json_t *page = page_make(&old, &now);
-        more = show(in, page, screen);
-        json_decref(page);
-        json_decref(old.status);
+    int rc;
+    bool more = true;
+    json_t *old = take_look(client, &rc, e);
+    for (uint64_t n = 0; old && more && (!in->pages || n < in->pages) && wait_period(screen); n++) {
+        seen->pid = json_integer_value(json_object_get(old, "pid"));
+        json_t *now = take_look(client, &rc, e);
+        if (now) {
+            json_decref(seen->page);
+            seen->page = page_make(old, now);
+            more = show(in, seen->page, screen);
+        }
+        json_decref(old);
         old = now;
     }
-    json_decref(old.status);
+    json_decref(old);
     return rc;
+}
+
+/* The daemon's end is the end of what was watched. */
+static int tell(const struct seen *seen, int rc, const char *why)
+{
+    if (seen->pid && (rc == FMNIST_EDEAD || rc == FMNIST_ECONNECT))
+        return ctl_failed(FMNIST_EDEAD,
+                          "top: the daemon, process %lld, has ended; its log says why. Now: %s",
+                          (long long)seen->pid, why);
+    return ctl_failed(rc, "top: %s", why);
 }
 
 int verb_top(const struct invocation *in)
@@ -140,10 +162,14 @@ int verb_top(const struct invocation *in)
         return EXIT_FAILED;
     bool screen = !in->pages && !in->json && terminal_can(STDOUT_FILENO) && isatty(STDIN_FILENO) &&
                   open_screen();
+    struct seen seen = {.page = NULL};
     struct err e;
-    int rc = watch(in, client, screen, &e);
+    int rc = watch(in, client, screen, &seen, &e);
     if (screen)
         endwin();
+    if (screen && rc && seen.page)
+        page_lines(seen.page, print_line, stdout); /* it went with the screen */
+    json_decref(seen.page);
     fmnist_disconnect(client);
-    return rc ? ctl_failed(rc, "%s", e.text) : EXIT_FINE;
+    return rc ? tell(&seen, rc, e.text) : EXIT_FINE;
 }

@@ -274,15 +274,17 @@ struct progress pool_progress(struct pool *p, struct consumer *r)
 {
     pool_lock(p);
     const struct stream *s = r->stream;
+    uint64_t now_ns = clock_ns();
     struct progress progress = {
         .tail = r->tail,
         .head = stream_ready(s, r),
         .rendered = s->head - s->first,
-        .render_ns = s->render_ns,
+        .render_ns = busy_meter_at(&s->render, now_ns),
+        .now_ns = now_ns,
         .consumers = s->consumer_count,
         .window = s->ring.window,
         .joined_ns = r->joined_ns,
-        .lost_ns = consumer_lost_ns(r, clock_ns()),
+        .lost_ns = consumer_lost_ns(r, now_ns),
         .failed = r->failed ? r->failed : s->failed,
         .blocked = r->is_inline && r->sender.state != SENDER_OPEN,
     };
@@ -314,11 +316,20 @@ struct taken pool_taken(struct pool *p, struct consumer *r, uint64_t least)
     return taken;
 }
 
-struct seat_waited pool_waited(struct pool *p, struct consumer *r)
+uint64_t pool_busy_ns(struct pool *p, uint64_t *now_ns)
+{
+    pool_lock(p);
+    *now_ns = clock_ns();
+    uint64_t busy_ns = busy_meter_at(&p->scheduler.work, *now_ns);
+    pool_unlock(p);
+    return busy_ns;
+}
+
+struct seat_waited pool_waited(struct pool *p, struct consumer *r, uint64_t now_ns)
 {
     bool drained = inline_sender_is_drained(r->sender.fd);
     pool_lock(p);
-    struct seat_waited waited = inline_sender_waited(&r->sender, drained, clock_ns());
+    struct seat_waited waited = inline_sender_waited(&r->sender, drained, now_ns);
     pool_unlock(p);
     return waited;
 }

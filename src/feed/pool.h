@@ -109,7 +109,8 @@ struct progress {
     uint64_t tail;     /* the first batch not given back (shm) or not sent (inline) */
     uint64_t head;     /* behind the last batch that it can have: published, and before its limit */
     uint64_t rendered; /* batches of the stream, so far */
-    uint64_t render_ns; /* spent by workers on them; inline, on sending them, too */
+    uint64_t render_ns; /* spent by workers on them; inline, on sending them, too: */
+    uint64_t now_ns;    /* by then */
     uint32_t consumers; /* at the stream */
     uint32_t window;    /* slots that the stream goes round */
     uint64_t joined_ns; /* consumer.h */
@@ -133,7 +134,10 @@ struct taken {
 struct taken pool_taken(struct pool *p, struct consumer *r, uint64_t least);
 
 /* Inline: how long the client has waited for batches (feed/inline_sender.h). */
-struct seat_waited pool_waited(struct pool *p, struct consumer *r);
+struct seat_waited pool_waited(struct pool *p, struct consumer *r, uint64_t now_ns);
+
+/* How long workers have worked so far, all together, by *now_ns. */
+uint64_t pool_busy_ns(struct pool *p, uint64_t *now_ns);
 
 /* Inline: the socket takes more, and what had to come before batches is sent. */
 void pool_writable(struct pool *p, struct consumer *r);

@@ -31,6 +31,8 @@ struct scheduler {
     uint32_t workers GUARDED_BY(feed_lock);
     uint32_t sleeping GUARDED_BY(feed_lock); /* of them */
     uint32_t cpus GUARDED_BY(feed_lock);     /* that this process may use */
+    /* all that workers do, but for looking whether there is room */
+    struct busy_meter work GUARDED_BY(feed_lock);
 
     struct users users GUARDED_BY(feed_lock);
     struct stream *streams GUARDED_BY(feed_lock); /* all that have consumers */

@@ -20,6 +20,7 @@
 #ifndef FEED_STREAM_H
 #define FEED_STREAM_H
 
+#include "feed/busy_meter.h"
 #include "feed/consumer.h"
 #include "render/render_plan.h"
 #include "spec/token.h"
@@ -85,10 +86,10 @@ struct stream {
     struct consumer *parked GUARDED_BY(feed_lock);
     /* a consumer said that it waits: any room is worth rendering */
     bool starved GUARDED_BY(feed_lock);
-    bool closed GUARDED_BY(feed_lock);        /* no consumer any more */
-    int failed GUARDED_BY(feed_lock);         /* negative: why the stream had to end */
-    uint64_t render_ns GUARDED_BY(feed_lock); /* so far */
-    uint64_t chunk_ns GUARDED_BY(feed_lock);  /* of the last one */
+    bool closed GUARDED_BY(feed_lock);              /* no consumer any more */
+    int failed GUARDED_BY(feed_lock);               /* negative: why the stream had to end */
+    struct busy_meter render GUARDED_BY(feed_lock); /* rendering; inline, sending too */
+    uint64_t chunk_ns GUARDED_BY(feed_lock);        /* of the last one */
     struct stream *next_runnable GUARDED_BY(feed_lock);
     bool ordering GUARDED_BY(feed_lock); /* a worker makes an order, and has its place in `held` */
     /* at epoch % 2: epoch + 1 where that order is held, and whole; 0: none is */

@@ -68,7 +68,6 @@ static void rendered(struct turn *t, struct scheduler *k, const struct step *ste
 {
     struct stream *s = t->stream;
     uint64_t took_ns = o->end_ns - o->start_ns;
-    s->render_ns += took_ns;
     s->chunk_ns = took_ns;
     if (o->rc < 0) {
         scheduler_fail(k, s, o->rc);
@@ -122,7 +121,6 @@ static void batches_sent(struct stream *s, const struct step *step, const struct
     struct consumer *r = step->consumer;
     inline_sender_begin(&r->sender, o->drained, o->start_ns);
     r->sender.sending = false;
-    s->render_ns += o->end_ns - o->start_ns;
     if (o->sent < 0 && o->sent != -EAGAIN && !r->failed)
         r->failed = (int)o->sent;
     if (o->sent > 0) {
@@ -268,7 +266,7 @@ static bool is_over(const struct turn *t, const struct scheduler *k, uint64_t no
                          now_ns >= t->end_ns));
 }
 
-struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
+static struct step next(struct turn *t, struct scheduler *k, uint64_t now_ns) REQUIRES(feed_lock)
 {
     struct stream *s = t->stream;
     struct step step;
@@ -294,12 +292,37 @@ struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
     return (struct step){.kind = STEP_END};
 }
 
+static bool renders(const struct step *step)
+{
+    return step->kind == STEP_RENDER || step->kind == STEP_SEND;
+}
+
+static bool works(const struct step *step)
+{
+    return renders(step) || step->kind == STEP_ORDER || step->kind == STEP_WAKE;
+}
+
+struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns)
+{
+    struct step step = next(t, k, now_ns);
+    t->step_ns = now_ns;
+    if (renders(&step))
+        busy_meter_begin(&t->stream->render, now_ns);
+    if (works(&step))
+        busy_meter_begin(&k->work, now_ns);
+    return step;
+}
+
 void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
                const struct outcome *o)
 {
     struct stream *s = t->stream;
     assert(step->stream == s && o->end_ns >= o->start_ns);
     bill(s, step, o);
+    if (renders(step))
+        busy_meter_end(&s->render, t->step_ns, o->end_ns - o->start_ns);
+    if (works(step))
+        busy_meter_end(&k->work, t->step_ns, o->end_ns - o->start_ns);
     switch (step->kind) {
     case STEP_RENDER:
         rendered(t, k, step, o);

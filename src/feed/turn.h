@@ -35,6 +35,7 @@ struct turn {
     bool left;      /* parked, or watched by another worker */
     bool order_due; /* of order_epoch */
     uint64_t order_epoch;
+    uint64_t step_ns; /* when its step began */
 };
 
 /* What a worker does without the lock. */

@@ -14,10 +14,12 @@
 
 static void run_job(struct pool *p, struct pool_job *job, uint64_t now_ns) REQUIRES(feed_lock)
 {
+    busy_meter_begin(&p->scheduler.work, now_ns);
     pool_unlock(p);
     enum job_result result = job->run(job);
     uint64_t end_ns = clock_ns();
     pool_lock(p);
+    busy_meter_end(&p->scheduler.work, now_ns, end_ns - now_ns);
     if (!users_end_step(&p->scheduler.users, job, result, end_ns - now_ns, end_ns)) {
         /* Others may not have been for a worker that sleeps, when it looked. */
         if (p->scheduler.users.waiting > 1)

@@ -71,7 +71,7 @@ static json_t *describe_stream(const struct session *session)
                                                         "draws", spec_name("draws", s->draws),
                                                         "views", (int)s->views));
     struct session_stats f;
-    session_stats(session, &f);
+    session_stats(session, p.now_ns, &f);
     failed |= json_object_update_new(
         all, json_pack("{s:o, s:o, s:f, s:f, s:o}", "batches_taken",
                        number(p.tail - session->first), "epoch_samples",
@@ -129,21 +129,23 @@ char *status_text(const struct request_context *context)
     struct sample_cache_usage u;
     sample_cache_usage(services->caches->samples, &u);
     struct index_list_cache_usage lists;
+    uint64_t now_ns, busy_ns = pool_busy_ns(services->pool, &now_ns);
     index_list_cache_usage(services->caches->index_lists, &lists);
     json_t *all = json_pack(
         "{s:s, s:i, s:f, s:s, s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:i}, "
         "s:{s:i, s:o, s:o}, s:o, s:o}",
         "version", FMNIST_VERSION, "pid", (int)getpid(), "uptime_seconds",
-        (double)(clock_ns() - context->started_ns) / 1e9, "socket", services->config->socket,
-        "workers", (int)pool_worker_count(services->pool), "isa", isa_names[isa_level()],
-        "clients_accepted", number(context->sessions->accepted), "clients_refused",
-        number(context->sessions->refused), "sample_store", "budget_bytes", number(u.budget_bytes),
-        "reserved_bytes", number(u.reserved_bytes), "filled_bytes", number(u.filled_bytes),
-        "entries", (int)u.entries, "lists", "kept", (int)lists.count, "bytes", number(lists.bytes),
-        "received", number(lists.added), "datasets", describe_datasets(services->catalog),
-        "clients", describe_clients(context->sessions));
+        (double)(now_ns - context->started_ns) / 1e9, "socket", services->config->socket, "workers",
+        (int)pool_worker_count(services->pool), "isa", isa_names[isa_level()], "clients_accepted",
+        number(context->sessions->accepted), "clients_refused", number(context->sessions->refused),
+        "sample_store", "budget_bytes", number(u.budget_bytes), "reserved_bytes",
+        number(u.reserved_bytes), "filled_bytes", number(u.filled_bytes), "entries", (int)u.entries,
+        "lists", "kept", (int)lists.count, "bytes", number(lists.bytes), "received",
+        number(lists.added), "datasets", describe_datasets(services->catalog), "clients",
+        describe_clients(context->sessions));
     int failed = json_object_set_new(all, "memory", describe_memory(services));
     failed |= json_object_set_new(all, "cpu_seconds", json_real(usage_cpu_seconds()));
+    failed |= json_object_set_new(all, "workers_busy_seconds", json_real((double)busy_ns / 1e9));
     all = whole(all, failed);
     char *text = all ? print(all) : NULL;
     json_decref(all);

@@ -310,6 +310,17 @@ void seat_waited_add(struct seat_waited *sum, const struct seat *s)
     sum->waited_ns += atomic_load_explicit(&s->page->waited_ns, memory_order_relaxed);
 }
 
+void seat_waited_by(struct seat_waited *sum, const struct seat *s, uint64_t now_ns)
+{
+    uint64_t base = atomic_load_explicit(&s->page->wait_base_ns, memory_order_acquire);
+    struct seat_waited w = {0};
+    seat_waited_add(&w, s);
+    if (base && now_ns > base && now_ns - base > w.waited_ns)
+        w.waited_ns = now_ns - base;
+    sum->waits += w.waits;
+    sum->waited_ns += w.waited_ns;
+}
+
 bool seat_waits(const struct seat *s)
 {
     return atomic_load(&s->page->waiting);

@@ -70,6 +70,9 @@ struct ring_seat_page {
     _Atomic uint32_t waiting;   /* it sleeps, or is about to, on the ring's signal */
     _Atomic uint64_t waits;     /* times that a batch was not there yet, */
     _Atomic uint64_t waited_ns; /* and how long that took: its own statement */
+    /* While it waits: since when, less waited_ns, so that at `now` it has waited now - wait_base_ns
+     * in all. Else 0. */
+    _Atomic uint64_t wait_base_ns;
     /* daemon; for the reader's eyes only */
     _Alignas(64) _Atomic uint32_t closed; /* the seat is taken away: no slot is kept for it */
     _Atomic uint64_t wake_at;             /* the tail at which the daemon wants a message */
@@ -171,6 +174,9 @@ struct seat_waited {
 };
 void seat_waited_add(struct seat_waited *sum, const struct seat *s);
 
+/* The same, with the wait that it is in now. */
+void seat_waited_by(struct seat_waited *sum, const struct seat *s, uint64_t now_ns);
+
 /* Whether the seat's reader sleeps, or is about to: the ring then wants a ring_wake. */
 bool seat_waits(const struct seat *s);
 
@@ -217,7 +223,8 @@ void ring_view_announce(struct ring_view *v);
  * where the seat was taken away, on a nudge or a signal. Blocks. */
 bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms);
 
-/* Notes one wait for a batch that was not there. */
+/* Notes one wait for a batch that was not there: when it begins, and how long it was. */
+void ring_view_begin_wait(struct ring_view *v, uint64_t now_ns);
 void ring_view_note_wait(struct ring_view *v, uint64_t ns);
 
 /* Gives every batch before `tail` back. Returns whether the daemon wants a message now. */

@@ -141,11 +141,19 @@ bool ring_view_wait(struct ring_view *v, uint64_t number, uint32_t timeout_ms)
     return ring_view_ready(v, number);
 }
 
+/* In an order in which whoever looks in between sees the same sum, by one of the two. */
+void ring_view_begin_wait(struct ring_view *v, uint64_t now_ns)
+{
+    uint64_t waited = atomic_load_explicit(&v->seat->waited_ns, memory_order_relaxed);
+    atomic_store_explicit(&v->seat->wait_base_ns, now_ns - waited, memory_order_release);
+}
+
 void ring_view_note_wait(struct ring_view *v, uint64_t ns)
 {
     atomic_fetch_add_explicit(&v->seat->waits, 1, memory_order_relaxed);
     FAULT_POINT("seat half written");
     atomic_fetch_add_explicit(&v->seat->waited_ns, ns, memory_order_relaxed);
+    atomic_store_explicit(&v->seat->wait_base_ns, 0, memory_order_release);
 }
 
 bool ring_view_release(struct ring_view *v, uint64_t tail)

@@ -413,14 +413,14 @@ void session_look(struct session *s, struct consumer *consumer)
         session_event(consumer);
 }
 
-void session_stats(const struct session *s, struct session_stats *f)
+void session_stats(const struct session *s, uint64_t now_ns, struct session_stats *f)
 {
     assert(s->place);
     struct seat_waited w = s->waited;
     if (is_inline(s))
-        w = pool_waited(session_services(s)->pool, s->place->consumer);
+        w = pool_waited(session_services(s)->pool, s->place->consumer, now_ns);
     else
-        seat_waited_add(&w, &s->place->consumer->seat);
-    *f = (struct session_stats){.stream_ns = clock_ns() - s->opened_ns, .waits = w.waits};
+        seat_waited_by(&w, &s->place->consumer->seat, now_ns);
+    *f = (struct session_stats){.stream_ns = now_ns - s->opened_ns, .waits = w.waits};
     f->waited_ns = w.waited_ns < f->stream_ns ? w.waited_ns : f->stream_ns;
 }

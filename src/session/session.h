@@ -172,7 +172,7 @@ struct session_stats {
     uint64_t waits;
 };
 
-/* Of a session that has a stream. */
-void session_stats(const struct session *s, struct session_stats *f);
+/* Of a session that has a stream, by that time. */
+void session_stats(const struct session *s, uint64_t now_ns, struct session_stats *f);
 
 #endif

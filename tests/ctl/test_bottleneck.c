@@ -53,6 +53,21 @@ START_TEST(bottleneck_text__half_busy_workers__headroom_of_two)
 }
 END_TEST
 
+/* A ring that is full beside a reader that waits is no riddle. */
+START_TEST(bottleneck_text__waits_elsewhere__says_for_what)
+{
+    char text[256];
+    struct flow f = {.seconds = 1, .waited = 0.8, .busy = 0.1, .batches = 1, .ready = 1};
+    bottleneck_text(&f, text, sizeof text);
+    ck_assert_str_eq(text, "batches lie ready, and yet the reader waits 80 % of its time: more "
+                           "programs want to run than there are CPUs");
+    f.ready = 0;
+    bottleneck_text(&f, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "but the workers are busy 10 %: more programs want to run"));
+    ck_assert_uint_lt(strlen(text), sizeof text - 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bottleneck");
@@ -62,6 +77,7 @@ int main(void)
     tcase_add_test(tc, bottleneck_side__waiting_without_a_batch__not_nobody);
     tcase_add_test(tc, bottleneck_text__impossible_numbers__kept_within_0_and_100);
     tcase_add_test(tc, bottleneck_text__half_busy_workers__headroom_of_two);
+    tcase_add_test(tc, bottleneck_text__waits_elsewhere__says_for_what);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -15,16 +15,14 @@
 
 #define CLIENT(id, stream) "{\"id\":" id ",\"pid\":77,\"stream\":" stream "}"
 
-/* The page of two looks, two seconds apart. */
 static json_t *page_of(const char *before, const char *now)
 {
-    struct look a = {.status = json_loads(before, 0, NULL), .at_ns = 1000000000};
-    struct look b = {.status = json_loads(now, 0, NULL), .at_ns = 3000000000};
-    ck_assert(a.status && b.status);
-    json_t *page = page_make(&a, &b);
+    json_t *a = json_loads(before, 0, NULL), *b = json_loads(now, 0, NULL);
+    ck_assert(a && b);
+    json_t *page = page_make(a, b);
     ck_assert_ptr_nonnull(page);
-    json_decref(a.status);
-    json_decref(b.status);
+    json_decref(a);
+    json_decref(b);
     return page;
 }
 
@@ -53,6 +51,32 @@ START_TEST(page__the_same_stream__differences)
     ck_assert_double_eq(number(s, "batches"), 50);
     ck_assert_double_eq(number(s, "images_per_second"), 50 * 64 / 2);
     ck_assert_double_eq(number(s, "waited_seconds"), 0);
+    json_decref(page);
+}
+END_TEST
+
+/* What passed is what the daemon says that passed, when it says so late, too: a reader that always
+ * waits waits 100 %, and one of two workers that always renders is half of them. */
+START_TEST(page__full_use__neither_more_nor_less_than_all)
+{
+    static const char before[] = "{\"pid\":5,\"uptime_seconds\":9,\"workers\":2,"
+                                 "\"workers_busy_seconds\":3,\"clients\":[{\"id\":1,\"pid\":7,"
+                                 "\"stream\":{\"seconds\":8,\"waited_seconds\":1,"
+                                 "\"render_seconds\":2,\"batches_taken\":1}}]}";
+    static const char now[] = "{\"pid\":5,\"uptime_seconds\":10.25,\"workers\":2,"
+                              "\"workers_busy_seconds\":5.5,\"clients\":[{\"id\":1,\"pid\":7,"
+                              "\"program\":\"trainer\",\"stream\":{\"seconds\":9.5,"
+                              "\"waited_seconds\":2.5,\"render_seconds\":3.5,"
+                              "\"batches_taken\":2,\"batches_ready\":0,\"slots\":4}}]}";
+    json_t *page = page_of(before, now);
+    ck_assert_double_eq(number(page, "workers_busy"), 1);
+    const json_t *s = only_stream(page);
+    ck_assert_double_eq(number(s, "seconds"), 1.5);
+    ck_assert_double_eq(number(s, "waited_share"), 1);
+    ck_assert_double_eq(number(s, "workers_share"), 0.5);
+    ck_assert_str_eq(json_string_value(json_object_get(s, "program")), "trainer");
+    ck_assert(json_is_null(json_object_get(s, "command")));
+    ck_assert_str_eq(json_string_value(json_object_get(s, "bottleneck_side")), "workers");
     json_decref(page);
 }
 END_TEST
@@ -95,17 +119,18 @@ static void count_line(void *to, const char *text)
 {
     int *lines = to;
     ck_assert_ptr_null(strchr(text, '\n'));
+    ck_assert_uint_lt(strlen(text), 80);
     ck_assert(*lines != 2 || strstr(text, "tiny"));
     (*lines)++;
 }
 
-START_TEST(page_lines__a_stream__a_head_and_two_lines)
+START_TEST(page_lines__a_stream__a_head_and_lines_that_fit)
 {
     json_t *page = page_of(STATUS("5", "1", "9", ""),
                            STATUS("5", "2", "11", CLIENT("1", STREAM("20", "0.5"))));
     int lines = 0;
     page_lines(page, count_line, &lines);
-    ck_assert_int_eq(lines, 4);
+    ck_assert_int_eq(lines, 5); /* the sentence is longer than a line */
     json_decref(page);
 }
 END_TEST
@@ -116,9 +141,10 @@ int main(void)
     TCase *tc = tcase_create("page");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, page__the_same_stream__differences);
+    tcase_add_test(tc, page__full_use__neither_more_nor_less_than_all);
     tcase_add_test(tc, page__stream_opened_in_between__since_its_opening);
     tcase_add_test(tc, page__daemon_restarted_in_between__since_its_start);
-    tcase_add_test(tc, page_lines__a_stream__a_head_and_two_lines);
+    tcase_add_test(tc, page_lines__a_stream__a_head_and_lines_that_fit);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -3,6 +3,8 @@
 #include "e2e/program.h"
 #include "e2e/terminal.h"
 
+#include <sys/prctl.h>
+
 static struct said said;
 
 /* A daemon with one stream that nobody reads, its ring quite full. */
@@ -65,6 +67,11 @@ START_TEST(top__json__an_object_a_page)
         ck_assert_uint_eq(json_array_size(streams), 1);
         const json_t *s = json_array_get(streams, 0);
         ck_assert_str_eq(json_string_value(json_object_get(s, "dataset")), "tiny");
+        char name[16];
+        prctl(PR_GET_NAME, name);
+        ck_assert_str_eq(json_string_value(json_object_get(s, "program")), name);
+        ck_assert_ptr_nonnull(
+            strstr(json_string_value(json_object_get(s, "command")), "/test_top"));
         ck_assert_int_eq(json_integer_value(json_object_get(s, "batches")), 0);
         ck_assert_int_eq(json_integer_value(json_object_get(s, "batches_ready")),
                          json_integer_value(json_object_get(s, "slots")));
@@ -100,11 +107,11 @@ static void start_top(struct terminal *t, const char *kind, const struct daemon 
 static bool page_is_drawn(void *data)
 {
     terminal_read(data, &said);
-    return strstr(said.text, "ready/slots") != NULL;
+    return strstr(said.text, "images/s") != NULL;
 }
 
-/* A sentence that is written on the screen goes with it: it must come behind, and the terminal must
- * be as it was. */
+/* What is written on the screen goes with it: the last page and the sentence must come behind, and
+ * the terminal must be as it was. */
 START_TEST(top__daemon_dies__terminal_restored_then_the_reason)
 {
     struct images images;
@@ -118,7 +125,10 @@ START_TEST(top__daemon_dies__terminal_restored_then_the_reason)
     terminal_end(&t, &said);
     ck_assert_int_eq(said.status, 1);
     const char *restored = strstr(said.text, "\033[?1049l");
-    ck_assert_msg(restored && strstr(restored, "fmnistctl: top: no daemon at "), "%s", said.text);
+    ck_assert_msg(restored && strstr(restored, "images/s") &&
+                      strstr(restored, "fmnistctl: top: the daemon, process ") &&
+                      strstr(restored, " has ended; its log says why. Now: no daemon at "),
+                  "%s", said.text);
     images_free(&images);
 }
 END_TEST

@@ -28,7 +28,7 @@ START_TEST(fairness__two_streams__the_same_time_for_each)
     b->stream->chunk_max = 64;
     rig.cost_ns[STEP_RENDER] = 35 * US;
     serve_both(a, b, rig.now_ns + 50 * MS);
-    uint64_t x = a->stream->render_ns, y = b->stream->render_ns;
+    uint64_t x = a->stream->render.done_ns, y = b->stream->render.done_ns;
     ck_assert_uint_gt(x + y, 45 * MS);
     ck_assert_uint_lt(x > y ? x - y : y - x, 2 * TURN_QUANTUM_NS + 70 * US);
 }
@@ -48,7 +48,7 @@ START_TEST(fairness__two_consumers_at_one__twice_the_time)
     ck_assert(rig_turn() && rig_turn());
     rig_release(with_a, 1);
     serve_both(a, b, rig.now_ns + 60 * MS);
-    double ratio = (double)a->stream->render_ns / (double)b->stream->render_ns;
+    double ratio = (double)a->stream->render.done_ns / (double)b->stream->render.done_ns;
     ck_assert_msg(ratio > 1.9 && ratio < 2.1, "%f", ratio);
 }
 END_TEST
@@ -66,12 +66,12 @@ START_TEST(fairness__long_sleeper__makes_up_for_a_moment)
         scheduler_kick(&rig.k, a, false, false, rig.now_ns);
     }
     serve_both(a, a, rig.now_ns + 80 * MS);
-    uint64_t before = b->stream->render_ns, others = a->stream->render_ns;
+    uint64_t before = b->stream->render.done_ns, others = a->stream->render.done_ns;
     rig_release(b, b->stream->head);
     scheduler_kick(&rig.k, b, true, false, rig.now_ns);
     ck_assert_uint_eq(b->vtime_ns, rig.user->turn_vtime_ns - USER_CREDIT_NS);
     serve_both(a, b, rig.now_ns + 20 * MS);
-    uint64_t got = b->stream->render_ns - before, had = a->stream->render_ns - others;
+    uint64_t got = b->stream->render.done_ns - before, had = a->stream->render.done_ns - others;
     ck_assert_uint_ge(got, had);
     ck_assert_uint_le(got, had + USER_CREDIT_NS + 3 * TURN_QUANTUM_NS);
 }

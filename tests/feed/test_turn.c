@@ -16,8 +16,28 @@ START_TEST(turn__room_without_end__ends_with_the_quantum)
     ck_assert_ptr_eq(rig_turn(), r->stream);
     ck_assert_str_eq(rig.trace, "RRRR");
     ck_assert_uint_eq(r->stream->head, 4 * 8);
-    ck_assert_uint_eq(r->stream->render_ns, 120 * US);
+    ck_assert_uint_eq(r->stream->render.done_ns, 120 * US);
     ck_assert(r->stream->runnable);
+}
+END_TEST
+
+/* A long step counts while it goes on, and not in one piece behind it: a second of a worker's never
+ * has more than a second of it. */
+START_TEST(turn__in_the_midst_of_a_step__counted_so_far)
+{
+    struct consumer *r = rig_open(FMNIST_ORDER_SEQUENTIAL, SLOTS);
+    struct turn t;
+    rig.cost_ns[STEP_RENDER] = 30 * MS;
+    ck_assert(turn_begin(&t, &rig.k, rig.now_ns));
+    struct step step = rig_next(&t);
+    ck_assert_int_eq(step.kind, STEP_RENDER);
+    ck_assert_uint_eq(busy_meter_at(&r->stream->render, rig.now_ns + 12 * MS), 12 * MS);
+    ck_assert_uint_eq(busy_meter_at(&rig.k.work, rig.now_ns + 12 * MS), 12 * MS);
+    rig_finish(&t, &step);
+    ck_assert_uint_eq(busy_meter_at(&r->stream->render, rig.now_ns + 12 * MS), 30 * MS);
+    ck_assert_uint_eq(busy_meter_at(&rig.k.work, rig.now_ns + 12 * MS), 30 * MS);
+    while ((step = rig_next(&t)).kind != STEP_END)
+        rig_finish(&t, &step);
 }
 END_TEST
 
@@ -299,6 +319,7 @@ int main(void)
     TCase *tc = tcase_create("turn");
     tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
     tcase_add_test(tc, turn__room_without_end__ends_with_the_quantum);
+    tcase_add_test(tc, turn__in_the_midst_of_a_step__counted_so_far);
     tcase_add_test(tc, turn__reader_sleeps__woken_once_at_the_end);
     tcase_add_test(tc, turn__chunk_longer_than_the_quantum__one);
     tcase_add_test(tc, turn__job_waits__ends_after_its_step);

@@ -61,7 +61,7 @@ static uint64_t render_ns_of(const struct user *u)
 {
     uint64_t sum = 0;
     for (const struct consumer *r = u->consumers; r; r = r->next_of_user)
-        sum += r->stream->render_ns;
+        sum += r->stream->render.done_ns;
     return sum;
 }
 
@@ -84,13 +84,13 @@ START_TEST(time__many_streams_beside_one__half_each)
         ck_assert(rig_turn());
         give_back_all();
     }
-    uint64_t many = render_ns_of(rig.user), alone = one->stream->render_ns;
+    uint64_t many = render_ns_of(rig.user), alone = one->stream->render.done_ns;
     ck_assert_uint_gt(many + alone, 99 * MS);
     ck_assert_msg(difference(many, alone) < USER_CREDIT_NS + 2 * TURN_QUANTUM_NS, "%llu %llu",
                   (unsigned long long)many, (unsigned long long)alone);
     /* And of it each of the streams the same. */
     for (const struct consumer *r = rig.user->consumers; r; r = r->next_of_user)
-        ck_assert_uint_le(difference(r->stream->render_ns, many / MANY), 2 * TURN_QUANTUM_NS);
+        ck_assert_uint_le(difference(r->stream->render.done_ns, many / MANY), 2 * TURN_QUANTUM_NS);
 }
 END_TEST
 
@@ -112,7 +112,7 @@ START_TEST(time__jobs_without_end__streams_of_others_wait_for_one_step)
         }
     }
     ck_assert_uint_eq(longest_ns, 5 * MS);
-    ck_assert_uint_le(difference(r->stream->render_ns, 100 * MS), 6 * MS);
+    ck_assert_uint_le(difference(r->stream->render.done_ns, 100 * MS), 6 * MS);
 }
 END_TEST
 
@@ -128,11 +128,11 @@ START_TEST(time__job_and_stream_of_one_user__first_and_then_in_turn)
     rig_put_job(rig.user);
     ck_assert(rig.user->vtime_ns > 0 && user_has_job_due(rig.user));
     ck_assert_ptr_null(work(3 * MS, JOB_AGAIN));
-    uint64_t before_ns = r->stream->render_ns;
+    uint64_t before_ns = r->stream->render.done_ns;
     give_back_all();
     while (work(3 * MS, JOB_AGAIN))
         give_back_all();
-    uint64_t had_ns = r->stream->render_ns - before_ns;
+    uint64_t had_ns = r->stream->render.done_ns - before_ns;
     ck_assert_msg(had_ns >= 3 * MS && had_ns < 3 * MS + 2 * TURN_QUANTUM_NS, "%llu",
                   (unsigned long long)had_ns);
 }
@@ -166,7 +166,7 @@ START_TEST(time__leaves_and_comes_back__owes_still)
     while (work(50 * MS, JOB_DONE))
         give_back_all();
     ck_assert_uint_ge(rig.now_ns - since_ns, 99 * MS);
-    ck_assert_uint_ge(r->stream->render_ns, 49 * MS);
+    ck_assert_uint_ge(r->stream->render.done_ns, 49 * MS);
     users_drop(&rig.k.users, third);
     rig_unlock();
     /* And is forgotten when the others have had as much. */

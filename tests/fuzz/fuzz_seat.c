@@ -6,6 +6,7 @@
  */
 #include "fuzz/unchecked.h"
 
+#include "base/clock.h"
 #include "feed/rig.h"
 #include "fuzz/fuzz.h"
 
@@ -158,6 +159,7 @@ static void step(struct input *in)
     case 11:
         if (hostile)
             seat_waited_add(&waited, &hostile->seat);
+        seat_waited_by(&waited, &hostile->seat, clock_ns());
         come(input_u16(in));
         break;
     }
