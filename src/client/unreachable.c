@@ -45,6 +45,19 @@ static struct name group_name(gid_t gid)
     return n;
 }
 
+/* Whether the system says that the user is in the group. A process that is not has begun before. */
+static bool is_member(gid_t gid, const char *user)
+{
+    struct group entry, *found = NULL;
+    char memory[4096];
+    if (getgrgid_r(gid, &entry, memory, sizeof memory, &found) || !found)
+        return false;
+    for (char **member = found->gr_mem; *member; member++)
+        if (!strcmp(*member, user))
+            return true;
+    return false;
+}
+
 /* The first folder on the way to the path that we may not enter. Returns whether there is one. */
 static bool closed_folder(const char *path, char folder[SOCKET_PATH_SIZE])
 {
@@ -63,19 +76,30 @@ static bool closed_folder(const char *path, char folder[SOCKET_PATH_SIZE])
 static void way_in(const char *what, const struct stat *st, mode_t bits, char *text, size_t size)
 {
     struct name owner = user_name(st->st_uid), group = group_name(st->st_gid);
+    struct name self = user_name(geteuid());
     bool is_socket = S_ISSOCK(st->st_mode);
     if (is_socket && faccessat(AT_FDCWD, what, W_OK, AT_EACCESS) == 0)
         snprintf(text, size,
                  "its mode allows it, so look for a security module's rules (SELinux, "
                  "AppArmor)");
+    else if (st->st_gid && st->st_mode & bits && is_member(st->st_gid, self.text))
+        snprintf(text, size,
+                 "%s is in that group, but this session began before that: log in again, or run "
+                 "`newgrp %s`",
+                 self.text, group.text);
     else if (st->st_gid && st->st_mode & bits)
         snprintf(text, size, "join the group with `sudo usermod -aG %s %s` and log in again",
-                 group.text, user_name(geteuid()).text);
+                 group.text, self.text);
     else if (st->st_gid && is_socket)
         snprintf(text, size,
                  "set socket_mode: \"0660\" in the daemon's config, restart it and join the group "
                  "%s, or run as %s",
                  group.text, owner.text);
+    else if (is_socket)
+        snprintf(text, size,
+                 "set socket_group: GROUP, one that %s is in, in the daemon's config and restart "
+                 "it; or run as %s, or a daemon of your own",
+                 self.text, owner.text);
     else
         snprintf(text, size,
                  "run as %s, or set FMNIST_SOCKET to the socket of a daemon of your own",

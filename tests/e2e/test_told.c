@@ -125,7 +125,9 @@ START_TEST(connect__no_permission__whose_it_is_and_how_to_get_in)
     CHECK_DENIED("no permission to connect to", d.socket, "mode 0600", "belongs to user",
                  "this is user", "socket_mode: \"0660\"");
     ck_assert_int_eq(chmod(d.socket, 0660), 0);
-    CHECK_DENIED("no permission to connect to", "usermod -aG", "log in again");
+    CHECK_DENIED("no permission to connect to", "mode 0660", "usermod -aG", "log in again");
+    ck_assert(!chown(d.socket, 0, 0)); /* root's group is not to be joined */
+    CHECK_DENIED("no permission to connect to", "group root", "socket_group: GROUP");
 }
 END_TEST
 
