@@ -352,7 +352,7 @@ fuzz:
 	    tests/fuzz/corpus/$$f || exit 1; \
 	done
 
-FUZZED = $(call uses,server) $(call archive,client) $(call flags,link)
+FUZZED = $(call uses,server) $(call archive,client) $(call archive,ctl) $(call flags,link)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZED)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer $(LIBS_server) $(LDLIBS)

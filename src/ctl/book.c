@@ -169,7 +169,8 @@ static int add_record(struct book *b, uint64_t *boot, const struct ledger_record
         return 0;
     case LEDGER_GAP:
         b->lost.sessions += r->gap.sessions;
-        b->lost.batches += r->gap.batches;
+        if (__builtin_add_overflow(b->lost.batches, r->gap.batches, &b->lost.batches))
+            b->lost.batches = UINT64_MAX;
         b->lost.time_ms = r->gap.time_ms;
         return 0;
     }

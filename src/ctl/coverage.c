@@ -1,6 +1,7 @@
 /* Counting what a run has had. Which sessions are a run is lineage.c's. */
 #include "ctl/coverage.h"
 
+#include "ctl/alike.h"
 #include "ctl/orders.h"
 #include "ledger/sum.h"
 
@@ -174,6 +175,10 @@ static int note(struct check *c, struct coverage_epoch *e, enum coverage_kind ki
 {
     uint64_t step = sample / s->batch_size, place = s->rank + sample * s->world_size;
     struct coverage_find *f = find_at(e, kind, s->rank, step);
+    if (e->last > e->epoch || (!f && e->find_count == COVERAGE_FINDS_MAX)) {
+        e->unnamed++;
+        return 0;
+    }
     if (!f) {
         f = new_find(e);
         if (!f)
@@ -299,18 +304,37 @@ static void free_finds(struct coverage_epoch *e)
     free(e->finds);
 }
 
-static int check_epoch(struct check *c, uint64_t epoch)
+/* The epochs from `epoch` to `last`, which are alike. */
+static int check_epochs(struct check *c, uint64_t epoch, uint64_t last)
 {
-    struct coverage_epoch e = {.epoch = epoch};
+    struct coverage_epoch e = {.epoch = epoch, .last = last};
+    uint64_t times = last - epoch + 1;
     count_epoch(c, &e);
     int rc = judge_epoch(c, &e);
     if (!rc)
         c->told->epoch(c->told->data, &e);
-    c->sum->missed += e.missed;
-    c->sum->repeated += e.repeated;
-    c->sum->open += e.open;
-    c->sum->by_token += e.by_token;
+    coverage_add(&c->sum->missed, times, e.missed);
+    coverage_add(&c->sum->repeated, times, e.repeated);
+    coverage_add(&c->sum->open, times, e.open);
+    coverage_add(&c->sum->by_token, times, e.by_token);
     free_finds(&e);
+    return rc;
+}
+
+/* Each epoch before `end`; many that are alike as one. Returns 0 or -ENOMEM. */
+static int check_all_epochs(struct check *c, uint64_t end)
+{
+    uint64_t cut = 0;
+    int rc = 0;
+    for (uint64_t epoch = c->begin.epoch, next; epoch < end && !rc; epoch = next) {
+        if (cut <= epoch) {
+            cut = alike_until(c->run, c->far, epoch);
+            cut = c->asked > epoch && c->asked < cut ? c->asked : cut;
+            cut = cut < end ? cut : end;
+        }
+        next = cut - epoch > COVERAGE_ALIKE_MAX ? cut : epoch + 1;
+        rc = check_epochs(c, epoch, next - 1);
+    }
     return rc;
 }
 
@@ -359,6 +383,13 @@ static int check_sums(struct check *c)
     return rc;
 }
 
+void coverage_add(uint64_t *sum, uint64_t times, uint64_t n)
+{
+    uint64_t more;
+    if (__builtin_mul_overflow(times, n, &more) || __builtin_add_overflow(*sum, more, sum))
+        *sum = UINT64_MAX;
+}
+
 bool coverage_has_any(const struct lineage_run *r)
 {
     for (const struct lineage_session *s = r->first; s; s = s->next)
@@ -375,10 +406,10 @@ int coverage_check(const struct lineage_run *r, const struct coverage_told *told
     look_at_run(&c);
     c.counts = malloc(c.places);
     int rc = c.counts ? check_sums(&c) : -ENOMEM;
-    uint64_t epoch = c.begin.epoch, end = c.far.epoch + (c.far.step > 0);
-    for (; epoch < end && !rc; epoch++)
-        rc = check_epoch(&c, epoch);
-    sum->not_reached = c.asked > epoch ? c.asked - epoch : 0;
+    uint64_t end = c.far.epoch + (c.far.step > 0);
+    rc = rc ? rc : check_all_epochs(&c, end);
+    end = end > c.begin.epoch ? end : c.begin.epoch;
+    sum->not_reached = c.asked > end ? c.asked - end : 0;
     free(c.counts);
     orders_close(&c.orders);
     return rc ? err_set(e, rc, "out of memory") : 0;

@@ -5,6 +5,11 @@
  * lies before its furthest batch, the whole epoch as soon as any rank has a batch of a later one,
  * and every epoch that its spec has asked for (`epochs`).
  *
+ * Bounds: a client may go to any epoch with its next batch and be one of 65,536 ranks, and a ledger
+ * may be forged. Epochs between two in which anything begins or ends are alike: more than
+ * COVERAGE_ALIKE_MAX of them are told as one, so that time follows the ledger's records, and the
+ * batches that they tell of, whose sums are checked. Counts stop at UINT64_MAX.
+ *
  * Threads: one. Memory: a byte a sample, 4 more where the order needs a permutation or a list of
  * what was found.
  */
@@ -12,6 +17,9 @@
 #define CTL_COVERAGE_H
 
 #include "ctl/lineage.h"
+
+#define COVERAGE_ALIKE_MAX 256u
+#define COVERAGE_FINDS_MAX 1000u /* of an epoch, that are named */
 
 enum coverage_kind { COVERAGE_MISSED, COVERAGE_REPEATED, COVERAGE_OPEN };
 
@@ -26,21 +34,22 @@ struct coverage_find {
 };
 
 struct coverage_epoch {
-    uint64_t epoch;
-    uint64_t samples;  /* of all ranks, without padding */
-    uint64_t before;   /* of them, before the run begins in this ledger */
-    uint64_t left_out; /* of them, by drop_last or pad drop */
-    uint64_t padding;  /* further ones, by pad wrap */
-    uint64_t due;      /* of samples and padding */
-    uint64_t missed;   /* due, and not acknowledged */
-    uint64_t repeated; /* acknowledged more than once */
-    uint64_t open;     /* due, and not known: behind a rank's last session, which has no END */
-    uint64_t by_token; /* acknowledged by its successor's token alone */
-    uint64_t got;      /* acknowledged, of samples */
-    bool so_far;       /* the run is in its midst */
+    uint64_t epoch, last; /* and all up to `last`; else the same */
+    uint64_t samples;     /* of all ranks, without padding */
+    uint64_t before;      /* of them, before the run begins in this ledger */
+    uint64_t left_out;    /* of them, by drop_last or pad drop */
+    uint64_t padding;     /* further ones, by pad wrap */
+    uint64_t due;         /* of samples and padding */
+    uint64_t missed;      /* due, and not acknowledged */
+    uint64_t repeated;    /* acknowledged more than once */
+    uint64_t open;        /* due, and not known: behind a rank's last session, which has no END */
+    uint64_t by_token;    /* acknowledged by its successor's token alone */
+    uint64_t got;         /* acknowledged, of samples */
+    bool so_far;          /* the run is in its midst */
     uint32_t world_size;
     struct coverage_find *finds; /* owned */
     size_t find_count, find_room;
+    uint64_t unnamed; /* samples that were found, and are in none of them */
 };
 
 /* A stretch whose sum is not that of its batches: they had other images. */
@@ -63,6 +72,9 @@ struct coverage_sum {
 
 /* Whether the run is known to have got anything. */
 bool coverage_has_any(const struct lineage_run *r);
+
+/* *sum + times * n, at most UINT64_MAX. */
+void coverage_add(uint64_t *sum, uint64_t times, uint64_t n);
 
 /* Tells each epoch of the run in order, and what is wrong. Errors: -ENOMEM. */
 int coverage_check(const struct lineage_run *r, const struct coverage_told *told,

@@ -64,11 +64,13 @@ static int take_session(struct lineage_session *s, const struct book_session *bo
     if (book->open.goes_on)
         first = book->run_count ? book->runs[0].first : book_session_end(book);
     uint64_t limit = (SPEC_EPOCH_MAX + 1) * s->sampler.steps, end = book_session_end(book);
+    uint64_t most = end > first ? end : first;
     for (size_t i = 0; i < book->run_count; i++)
-        if (book->runs[i].end > limit)
-            return err_set(e, -EINVAL, "session %u: a batch of number %llu is none", number,
-                           (unsigned long long)book->runs[i].end);
-    rc = sampler_check_epoch(&s->sampler, end / s->sampler.steps, e);
+        most = book->runs[i].end > most ? book->runs[i].end : most;
+    if (most > limit)
+        return err_set(e, -EINVAL, "session %u: a batch of number %llu is none", number,
+                       (unsigned long long)most);
+    rc = sampler_check_epoch(&s->sampler, most / s->sampler.steps, e);
     if (rc)
         return err_prefix(e, rc, "session %u", number);
     s->begin = lineage_place(s, first);

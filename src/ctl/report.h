@@ -10,6 +10,7 @@
 #include "ctl/verbs.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Epochs that are alike in all but their number, as one line. */
 struct line {
@@ -54,5 +55,9 @@ json_t *report_json_wrong(const struct coverage_wrong *w);
 json_t *report_json_epoch(const struct coverage_epoch *e);
 json_t *report_json_run(const struct report *r, const struct coverage_sum *sum);
 json_t *report_json_result(const struct report *r, const struct book *b, json_t *runs);
+
+/* Prints it in one line. Jansson has integers up to 2^63 - 1 and a seed is 64 bits: what is larger
+ * becomes one here. Returns false without memory. */
+bool report_json_print(const json_t *all, FILE *f);
 
 #endif

@@ -112,12 +112,14 @@ void report_print_epoch(struct report *r, const struct coverage_epoch *e)
         memcpy(r->line.text, text, sizeof text);
         r->line.first = e->epoch;
     }
-    r->line.last = e->epoch;
+    r->line.last = e->last;
     if (!e->find_count)
         return;
     print_line(&r->line);
     for (size_t i = 0; i < e->find_count; i++)
         print_find(r, e, &e->finds[i]);
+    if (e->unnamed)
+        printf("    and %s more\n", grouped(e->unnamed));
 }
 
 static void print_session(const struct lineage_session *s)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static uint64_t batches_of(const struct lineage *l)
     for (const struct lineage_run *run = l->runs; run; run = run->next)
         for (const struct lineage_session *s = run->first; s; s = s->next)
             for (size_t i = 0; !s->is_counted && i < s->book->run_count; i++)
-                sum += s->book->runs[i].end - s->book->runs[i].first;
+                coverage_add(&sum, 1, s->book->runs[i].end - s->book->runs[i].first);
     return sum;
 }
 
@@ -51,12 +52,12 @@ static void add_up(struct report *r, const struct coverage_sum *sum)
     if (!r->is_judged)
         return;
     r->judged++;
-    r->all.missed += sum->missed;
-    r->all.repeated += sum->repeated;
-    r->all.open += sum->open;
-    r->all.wrong += sum->wrong;
-    r->all.by_token += sum->by_token;
-    r->all.not_reached += sum->not_reached;
+    coverage_add(&r->all.missed, 1, sum->missed);
+    coverage_add(&r->all.repeated, 1, sum->repeated);
+    coverage_add(&r->all.open, 1, sum->open);
+    coverage_add(&r->all.wrong, 1, sum->wrong);
+    coverage_add(&r->all.by_token, 1, sum->by_token);
+    coverage_add(&r->all.not_reached, 1, sum->not_reached);
 }
 
 static int report_run(struct report *r, const struct lineage_run *run, uint32_t number,
@@ -89,11 +90,11 @@ static int report_run(struct report *r, const struct lineage_run *run, uint32_t 
     return rc;
 }
 
-static void dump(json_t *all)
+static int print(json_t *all, struct err *e)
 {
-    json_dumpf(all, stdout, JSON_COMPACT);
-    putchar('\n');
+    bool printed = report_json_print(all, stdout);
     json_decref(all);
+    return printed ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
 /* Returns an exit status. */
@@ -109,7 +110,7 @@ static int report_all(const struct invocation *in, const struct book *b, const s
         if (coverage_has_any(run))
             rc = report_run(&r, run, ++number, runs, &e);
     if (!rc && in->json)
-        dump(report_json_result(&r, b, runs));
+        rc = print(report_json_result(&r, b, runs), &e);
     else if (!rc)
         report_print_result(&r, b);
     json_decref(runs);
