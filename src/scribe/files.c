@@ -187,7 +187,13 @@ static int begin(struct ledger_files *f, const char *fresh)
     int rc = claim(f->fd, NULL);
     if (!rc)
         rc = append_sessions(f);
+    f->begun = f->size;
     return rc ? rc : shift(f, fresh);
+}
+
+uint64_t files_room(const struct ledger_files *f)
+{
+    return 2 * f->begun > f->file_bytes ? 2 * f->begun : f->file_bytes;
 }
 
 int files_turn(struct ledger_files *f)

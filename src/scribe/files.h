@@ -1,5 +1,9 @@
 /* scribe/files.h — the files of a ledger: opened, renamed, never larger than they may be.
  *
+ * A file begins with the OPEN of each session that goes on. Where those take more than half of what
+ * a file may have, it grows to twice as much as they take: else each record would begin a file, and
+ * the ledger have nothing but beginnings.
+ *
  * Threads: the writer's. Memory: the OPEN of each session that goes on, as it was written.
  */
 #ifndef SCRIBE_FILES_H
@@ -29,6 +33,7 @@ struct ledger_files {
     uint32_t files;
     int fd; /* owned, locked; -1: the next one could not be begun yet */
     uint64_t size;
+    uint64_t begun;            /* bytes that it began with */
     struct ledger_start start; /* of the file */
     struct going_on *sessions; /* that have no END yet */
 };
@@ -36,6 +41,9 @@ struct ledger_files {
 /* As scribe_start; on an error nothing is left. */
 int files_open(struct ledger_files *f, const struct scribe_options *o, struct err *e);
 void files_close(struct ledger_files *f);
+
+/* The bytes that the file may have. */
+uint64_t files_room(const struct ledger_files *f);
 
 /* Where the file is full, or the next one could not be begun before, begins the next one.
  * Errors: errno values; what there was is written to no more then. */

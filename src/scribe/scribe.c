@@ -77,7 +77,7 @@ static size_t choose_end(const struct scribe *s)
     const struct ledger_files *f = &s->files;
     size_t end = s->whole + record_bytes(s, s->whole);
     while (end < s->writing.used &&
-           f->size + (end - s->written) + record_bytes(s, end) <= f->file_bytes)
+           f->size + (end - s->written) + record_bytes(s, end) <= files_room(f))
         end += record_bytes(s, end);
     return end;
 }
@@ -95,7 +95,7 @@ static void note_whole(struct scribe *s)
 static int write_some(struct scribe *s)
 {
     struct ledger_files *f = &s->files;
-    bool fits = f->size + record_bytes(s, s->whole) <= f->file_bytes;
+    bool fits = f->size + record_bytes(s, s->whole) <= files_room(f);
     if (s->written == s->whole && !fits) {
         int rc = files_turn(f);
         if (rc)

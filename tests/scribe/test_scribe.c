@@ -195,6 +195,33 @@ START_TEST(scribe_put__more_than_fits__files_turn_within_their_bytes)
 }
 END_TEST
 
+/* The beginnings of so many sessions are more than a file may have: each record began a file then,
+ * and the ledger kept none but the last 64. */
+START_TEST(scribe_put__beginnings_fill_a_file__it_grows_to_twice_as_much)
+{
+    enum { MAX = 64 << 10, FILES = 64, SESSIONS = 20, RUNS = 3000 };
+    must_start(MAX, FILES);
+    for (uint32_t i = 1; i <= SESSIONS; i++)
+        put_open(i);
+    put_until_stopped(RUNS);
+    uint64_t runs = 0, turns = 0;
+    for (int i = 0; i < FILES; i++) {
+        char name[32];
+        struct stat st;
+        snprintf(name, sizeof name, i ? "ledger.%d" : "ledger", i);
+        if (stat(support_path("%s", name), &st))
+            break;
+        const char *text = letters_of(name);
+        size_t begun = strspn(text, "soSO");
+        ck_assert_uint_le((uint64_t)st.st_size, 2 * (48 + SESSIONS * 400));
+        runs += strlen(text) - begun;
+        turns++;
+    }
+    ck_assert_uint_eq(runs, RUNS + 1); /* and the STOP: nothing had to go */
+    ck_assert_uint_lt(turns, FILES / 2);
+}
+END_TEST
+
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
@@ -274,6 +301,7 @@ int main(void)
     tcase_add_test(tc, scribe_start__no_ledger_of_ours__refused_and_left_alone);
     tcase_add_test(tc, scribe_start__another_writes_it__refused);
     tcase_add_test(tc, scribe_put__more_than_fits__files_turn_within_their_bytes);
+    tcase_add_test(tc, scribe_put__beginnings_fill_a_file__it_grows_to_twice_as_much);
     tcase_add_test(tc, scribe_put__disk_full_and_free_again__all_that_was_taken_and_a_gap);
     tcase_add_test(tc, scribe_stop__disk_full__ends_and_the_file_is_valid);
     tcase_add_test(tc, scribe_put__next_file_cannot_be_made__waits_for_it);
