@@ -147,15 +147,6 @@ void pool_user_put(struct pool *p, struct user *u)
     pool_unlock(p);
 }
 
-struct user_holds pool_user_holds(struct pool *p, const struct user *u)
-{
-    pool_lock(p);
-    struct user_holds holds = {.ring_bytes = user_ring_bytes(u, NULL) + u->freeing_bytes,
-                               .list_bytes = user_list_bytes(u, NULL)};
-    pool_unlock(p);
-    return holds;
-}
-
 bool pool_charge_upload(struct pool *p, struct user *u, uint64_t bytes, uint64_t beside_bytes,
                         uint64_t limit_bytes)
 {

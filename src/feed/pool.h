@@ -56,13 +56,6 @@ void pool_user_hold(struct pool *p, struct user *u);
 /* Accepts NULL. */
 void pool_user_put(struct pool *p, struct user *u);
 
-/* What a user holds now. */
-struct user_holds {
-    uint64_t ring_bytes; /* those that are being made or freed, too */
-    uint64_t list_bytes;
-};
-struct user_holds pool_user_holds(struct pool *p, const struct user *u);
-
 /* Charges the user for a list of so many bytes that is to come. Returns false where that, with
  * beside_bytes that will follow, would be more than the limit. */
 bool pool_charge_upload(struct pool *p, struct user *u, uint64_t bytes, uint64_t beside_bytes,

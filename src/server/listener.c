@@ -249,8 +249,10 @@ static int renew_socket(struct listener *l, struct err *e)
         return rc;
     l->ready(&l->poll, 0, UV_READABLE);
     listener_pause(l);
-    if (dup3(fd, l->fd, O_CLOEXEC) < 0)
-        rc = err_sys(e, -errno, "dup3");
+    if (dup3(fd, l->fd, O_CLOEXEC) < 0) {
+        rc = err_sys(e, -errno, "putting the new socket in the old one's place");
+        unlink(l->path); /* nobody listens there; the next look makes another */
+    }
     fd_close(&fd);
     int resumed = listener_resume(l);
     return resumed ? err_set(e, resumed, "polling the socket: %s", uv_strerror(resumed)) : rc;

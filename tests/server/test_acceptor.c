@@ -168,6 +168,35 @@ START_TEST(listener_look__another_daemon_took_the_path__left_to_it)
 }
 END_TEST
 
+/* The new socket's file was there then, and behind it nobody: no look found it missing again. */
+START_TEST(listener_look__new_socket_cannot_be_put_in_place__told_and_made_again)
+{
+    struct rlimit limit, none;
+    int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0); /* its number is the one that is free */
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)acceptor.listener.fd; /* no descriptor gets that number any more */
+    close(STDIN_FILENO);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int rc[2];
+    for (int i = 0; i < 2; i++)
+        rc[i] = listener_look(&acceptor.listener, &e);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (saved >= 0)
+        dup2(saved, STDIN_FILENO);
+    fd_close(&saved);
+    ck_assert_int_eq(rc[0], -EBADF);
+    ck_assert_int_eq(rc[1], -EBADF);
+    ck_assert_msg(strstr(e.text, "nobody can connect to") &&
+                      strstr(e.text, "in the old one's place"),
+                  "%s", e.text);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert_int_eq(listener_look(&acceptor.listener, &e), LISTENER_RENEWED);
+    expect_served(0);
+}
+END_TEST
+
 /* A file of somebody's is not ours to remove, and is told until it is gone. */
 START_TEST(listener_look__file_in_the_socket_s_place__left_alone)
 {
@@ -249,6 +278,7 @@ int main(void)
     tcase_add_test(tc, acceptor__spare_descriptor_lost__pauses_and_goes_on);
     tcase_add_loop_test(tc, listener_look__files_gone__made_again_and_nobody_lost, 0, 4);
     tcase_add_test(tc, listener_look__another_daemon_took_the_path__left_to_it);
+    tcase_add_test(tc, listener_look__new_socket_cannot_be_put_in_place__told_and_made_again);
     tcase_add_test(tc, listener_look__file_in_the_socket_s_place__left_alone);
     tcase_add_test(tc, listener_open__something_at_the_new_socket_s_name__replaced_or_told);
     tcase_add_test(tc, listener_open__group__has_the_socket_and_comes_to_it);

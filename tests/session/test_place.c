@@ -2,6 +2,7 @@
 #include "session/place.h"
 
 #include "config/config.h"
+#include "feed/pool_state.h"
 #include "feed/stream.h"
 #include "fmnist.h"
 #include "render/caches.h"
@@ -97,9 +98,14 @@ static struct place *take(uint64_t seed)
     return p;
 }
 
+/* Of the account's user; those that are being made or freed, too. */
 static uint64_t ring_bytes(void)
 {
-    return pool_user_holds(services.pool, account_user(account, services.pool)).ring_bytes;
+    const struct user *u = account_user(account, services.pool);
+    pool_lock(services.pool);
+    uint64_t bytes = user_ring_bytes(u, NULL) + u->freeing_bytes;
+    pool_unlock(services.pool);
+    return bytes;
 }
 
 /* Rings are freed by a thread. */
@@ -281,7 +287,11 @@ END_TEST
 
 static uint64_t list_bytes(void)
 {
-    return pool_user_holds(services.pool, account_user(account, services.pool)).list_bytes;
+    const struct user *u = account_user(account, services.pool);
+    pool_lock(services.pool);
+    uint64_t bytes = user_list_bytes(u, NULL);
+    pool_unlock(services.pool);
+    return bytes;
 }
 
 START_TEST(place_charge_list__at_and_beyond_the_limit__says_what)
