@@ -13,6 +13,7 @@
 
 #define DEFAULT_TIMEOUT_MS   30000u
 #define DEFAULT_RECONNECT_MS 60000
+#define NEXT_DAEMONS_MAX     2
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
@@ -113,16 +114,39 @@ int client_connect(struct fmnist_client *client)
     if (c->fd >= 0 && poll(&p, 1, 0) == 0)
         return FMNIST_OK;
     connection_close(c);
-    return connection_open(c, client->path, client->timeout_ms);
+    struct next_daemon next = {0};
+    int rc;
+    do
+        rc = connection_open(c, client->path, client->timeout_ms);
+    while (client_asks_next(client, &next, &rc));
+    return rc;
+}
+
+bool client_asks_next(const struct fmnist_client *client, struct next_daemon *n, int *rc)
+{
+    if (*rc == FMNIST_EDEAD && client->reconnect_ms >= 0 && n->asked < NEXT_DAEMONS_MAX) {
+        if (!n->asked++)
+            snprintf(n->why, sizeof n->why, "%s", fmnist_error());
+        return true;
+    }
+    if (*rc == FMNIST_ECONNECT && n->asked)
+        *rc = fail(FMNIST_EDEAD, "%s", n->why);
+    return false;
 }
 
 static int ask(struct fmnist_client *client, uint16_t type, uint16_t reply_type, uint8_t **reply,
                size_t *size)
 {
+    struct next_daemon next = {0};
     int rc = guard_check(&client->guard);
-    if (!rc)
+    if (rc)
+        return rc;
+    do {
         rc = client_connect(client);
-    return rc ? rc : connection_ask(&client->connection, type, NULL, 0, reply_type, reply, size);
+        if (!rc)
+            rc = connection_ask(&client->connection, type, NULL, 0, reply_type, reply, size);
+    } while (type != WIRE_RELOAD && client_asks_next(client, &next, &rc));
+    return rc;
 }
 
 /* ---- datasets ------------------------------------------------------------------------------ */

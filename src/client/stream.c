@@ -67,12 +67,25 @@ static int prepare(struct fmnist_stream *s, struct augment_chain *chain, const i
     return stream_is_inline(s) ? FMNIST_OK : prepare_ring(s, fds);
 }
 
-static int ask(struct fmnist_stream *s, const struct wire_open *request, const struct list *list,
+/* On the client's connection, which is the stream's from here on. */
+static int ask(struct fmnist_stream *s, struct fmnist_client *client,
+               const struct wire_open *request, const struct list *list,
                struct augment_chain *chain)
 {
-    int fds[2] = {-1, -1};
-    size_t fd_count = 2;
-    int rc = upload_open(&s->connection, request, list, &s->opened, fds, &fd_count);
+    struct next_daemon next = {0};
+    int fds[2] = {-1, -1}, rc;
+    size_t fd_count;
+    do {
+        fd_close(&fds[0]); /* an answer that was cut */
+        fd_close(&fds[1]);
+        fd_count = 2;
+        rc = client_connect(client);
+        if (rc)
+            continue;
+        s->connection = client->connection;
+        client->connection.fd = -1;
+        rc = upload_open(&s->connection, request, list, &s->opened, fds, &fd_count);
+    } while (client_asks_next(client, &next, &rc));
     if (rc)
         free(chain);
     else
@@ -168,12 +181,8 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
     rc = fork_guard_init(&s->guard);
     if (!rc)
         rc = copy_list(s, &list);
-    if (!rc)
-        rc = client_connect(client);
     if (!rc) {
-        s->connection = client->connection;
-        client->connection.fd = -1;
-        rc = ask(s, &request, &list, chain);
+        rc = ask(s, client, &request, &list, chain);
         chain = NULL;
     }
     free(chain);

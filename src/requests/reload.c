@@ -147,10 +147,17 @@ static void tell(struct reload_job *j)
     }
 }
 
+static void say(const struct reloader *r, bool begins)
+{
+    if (r->on_reload && !r->stopping)
+        r->on_reload(r->data, begins);
+}
+
 /* Whoever is told may ask for the next at once. */
 static void closed(void *data)
 {
     struct reload_job *j = data;
+    say(j->reloader, false);
     if (!j->reloader->stopping)
         tell(j);
     free(j->text);
@@ -193,6 +200,7 @@ int reload_start(struct reloader *r, struct session *s, reload_told *told, struc
         assert(!s->task && told);
         s->task = &j->task;
     }
+    say(r, true);
     return 0;
 }
 

@@ -27,7 +27,9 @@ struct reloader {
     struct config *config;   /* in force */
     struct catalog *catalog; /* in force */
     const char *config_path;
-    bool socket_said; /* on the command line: the config's is not read */
+    bool socket_said; /* on the command line, or passed: the config's is not read */
+    void (*on_reload)(void *data, bool begins); /* told of each, and of its end; or NULL */
+    void *data;
     /* loop thread */
     bool again;    /* somebody who does not wait asked while the opener was busy */
     bool stopping; /* nothing is put in force any more */

@@ -53,6 +53,8 @@ static bool is_there(const char *path, const struct listener_file *ours)
 static bool lock_is_there(const struct listener *l)
 {
     char path[LOCK_PATH_SIZE];
+    if (l->lock_fd < 0)
+        return true; /* there was none to begin with */
     lock_path(l, path);
     return is_there(path, &l->lock_file);
 }
@@ -200,6 +202,18 @@ int listener_open(struct listener *l, const char *path, struct listener_access a
     return rc;
 }
 
+int listener_adopt(struct listener *l, const char *path, int fd, struct err *e)
+{
+    *l = (struct listener){.fd = fd, .lock_fd = -1, .passed = true};
+    snprintf(l->path, sizeof l->path, "%s", path);
+    find_file(l->path, &l->socket_file);
+    int rc = take_lock(l, e);
+    if (rc != -EADDRINUSE)
+        return 0;
+    fd_close(&l->fd);
+    return rc;
+}
+
 int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e)
 {
     int rc = polls_init(loop, &l->poll, l->fd);
@@ -262,6 +276,10 @@ int listener_look(struct listener *l, struct err *e)
 {
     bool lock = lock_is_there(l), socket = is_there(l->path, &l->socket_file);
     int rc = lock ? 0 : renew_lock(l, e);
+    if (rc == 0 && !socket && l->passed)
+        rc = err_set(e, -ENOENT,
+                     "its socket file was gone, and is the service manager's to make: "
+                     "restart the socket unit");
     if (rc == 0 && !socket)
         rc = renew_socket(l, e);
     if (rc)
@@ -283,7 +301,7 @@ void listener_close(struct listener *l)
     if (l->polling)
         uv_close((uv_handle_t *)&l->poll, NULL);
     l->polling = false;
-    if (is_there(l->path, &l->socket_file))
+    if (!l->passed && is_there(l->path, &l->socket_file))
         unlink(l->path);
     fd_close(&l->fd);
     fd_close(&l->lock_fd);

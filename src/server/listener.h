@@ -8,6 +8,8 @@
  * Whoever cleans a folder may take both files from a daemon that serves: nobody could connect any
  * more, or a second daemon would take the path. listener_look makes them again.
  *
+ * A socket that a service manager passes is taken as it is, and left to it.
+ *
  * Threads: the loop thread. Source: unix(7), flock(2).
  */
 #ifndef SERVER_LISTENER_H
@@ -37,6 +39,7 @@ struct listener {
     int lock_fd;                                 /* owned */
     struct listener_file socket_file, lock_file; /* ours, so that none of somebody's is removed */
     struct listener_access access;
+    bool passed; /* the service manager's: neither made nor removed here */
     char path[108];
     uv_poll_t poll;
     uv_poll_cb ready;
@@ -50,6 +53,11 @@ struct listener {
 int listener_open(struct listener *l, const char *path, struct listener_access access,
                   struct err *e);
 
+/* The same with a socket that listens at the path already, and belongs to the service manager. It
+ * is the listener's from here on, also where this fails. There is no lock file where its folder
+ * does not take one. Errors: -EADDRINUSE. */
+int listener_adopt(struct listener *l, const char *path, int fd, struct err *e);
+
 /* Begins to accept: `ready` is called with a new connection waiting. poll.data is the caller's. */
 int listener_start(struct listener *l, uv_loop_t *loop, uv_poll_cb ready, struct err *e);
 
@@ -59,12 +67,14 @@ int listener_resume(struct listener *l);
 
 /* Looks whether the lock file and the socket file are there still. Returns 0, or LISTENER_RENEWED
  * with text saying what was gone and is there again.
- * Errors: -EADDRINUSE another daemon has taken the path, -EEXIST somebody's file is at it, and
- * those of the system calls; with text. Clients that are connected are not touched by any of it. */
+ * Errors: -EADDRINUSE another daemon has taken the path, -EEXIST somebody's file is at it,
+ * -ENOENT one that was passed is gone, and those of the system calls; with text. Clients that are
+ * connected are not touched by any of it. */
 enum { LISTENER_RENEWED = 1 };
 int listener_look(struct listener *l, struct err *e);
 
-/* Stops accepting and removes the socket file if it is still ours. The poll handle closes with the
+/* Stops accepting and removes the socket file if it is still ours; one that was passed stays, and
+ * who connects to it waits for the next daemon. The poll handle closes with the
  * loop. Accepts a closed listener. */
 void listener_close(struct listener *l);
 

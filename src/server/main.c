@@ -6,6 +6,7 @@
 #include "feed/pool.h"
 #include "fmnist.h"
 #include "server/limits.h"
+#include "server/passed.h"
 #include "server/server.h"
 
 #include <cyaml/cyaml.h>
@@ -116,7 +117,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
         {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
     };
     int option;
-    *a = (struct arguments){.server = {.config_path = DEFAULT_CONFIG}};
+    *a = (struct arguments){.server = {.config_path = DEFAULT_CONFIG, .passed_fd = -1}};
     while (!a->finished && (option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -200,10 +201,13 @@ static void take_signals(void)
 }
 
 /* Returns the exit status. */
-static int serve(struct config *c, const struct server_options *options)
+static int serve(struct config *c, struct server_options *options)
 {
     struct err e;
     int rc = log_start(&e);
+    if (!rc)
+        rc = passed_take(c, &options->passed_fd, &e);
+    options->socket_said = options->socket_said || options->passed_fd >= 0;
     if (!rc) {
         limits_watch_cpu();
         rc = server_run(c, options, &e);

@@ -1,14 +1,18 @@
 /* One datagram a word. Does not watch: nobody answers. */
 #include "server/notify.h"
 
+#include "base/clock.h"
 #include "base/io.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static bool notify(const char *state)
 {
@@ -38,4 +42,26 @@ bool notify_ready(void)
 bool notify_stopping(void)
 {
     return notify("STOPPING=1");
+}
+
+/* With the time, by which a manager knows that it is the reload it asked for. */
+bool notify_reloading(void)
+{
+    char state[64];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ns() / 1000);
+    return notify(state);
+}
+
+bool notify_alive(void)
+{
+    return notify("WATCHDOG=1");
+}
+
+uint64_t notify_alive_ms(void)
+{
+    const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    if (!us || *us < '0' || *us > '9' || (pid && strtol(pid, NULL, 10) != getpid()))
+        return 0;
+    uint64_t allowed_us = strtoull(us, NULL, 10);
+    return allowed_us && allowed_us < 2000 ? 1 : allowed_us / 2000;
 }

@@ -39,6 +39,7 @@ struct server {
     uv_async_t events; /* from the workers */
     uv_signal_t sigterm, sigint, sighup, sigxcpu;
     uv_timer_t look;
+    uv_timer_t alive;    /* for a service manager's watchdog */
     uv_timer_t patience; /* at the end */
     uv_poll_t input;
     bool watches_input;
@@ -130,6 +131,21 @@ static void on_hangup(uv_signal_t *handle, int number)
     reload_later(&server->requests.reloader);
 }
 
+/* What is not heard is said again by on_look. */
+static void on_reload(void *data, bool begins)
+{
+    struct server *server = data;
+    if (begins)
+        notify_reloading();
+    else
+        server->says_ready = notify_ready();
+}
+
+static void on_alive(uv_timer_t *timer)
+{
+    notify_alive();
+}
+
 static void on_look(uv_timer_t *timer)
 {
     struct server *server = timer->data;
@@ -176,6 +192,7 @@ static int init_loop(struct server *server, struct err *e)
     if (rc)
         goto close_loop;
     uv_timer_init(loop, &server->look);
+    uv_timer_init(loop, &server->alive);
     inquiries_init(&server->requests, loop);
     uv_timer_init(loop, &server->patience);
     server->events.data = server->look.data = server->patience.data = server;
@@ -205,7 +222,9 @@ static void wire_parts(struct server *server)
                      .config = server->config,
                      .catalog = &server->catalog,
                      .config_path = server->options->config_path,
-                     .socket_said = server->options->socket_said},
+                     .socket_said = server->options->socket_said,
+                     .on_reload = on_reload,
+                     .data = server},
         .started_ns = clock_ns(),
     };
     server->sessions =
@@ -260,6 +279,9 @@ static int serve(struct server *server, struct err *e)
     log_info("ready: %s, %u workers, %s pixels", c->socket,
              pool_worker_count(server->services.pool), isa_names[isa_level()]);
     server->says_ready = notify_ready();
+    uint64_t alive_ms = notify_alive_ms();
+    if (alive_ms)
+        uv_timer_start(&server->alive, on_alive, 0, alive_ms);
     return 0;
 }
 
@@ -326,7 +348,9 @@ static int start(struct server *server, struct err *e)
         return rc;
     /* The path first: a second daemon should say so before it inflates anything. */
     struct listener_access access = {c->socket_mode, c->socket_gid};
-    rc = listener_open(&server->acceptor.listener, c->socket, access, e);
+    int passed = server->options->passed_fd;
+    rc = passed < 0 ? listener_open(&server->acceptor.listener, c->socket, access, e)
+                    : listener_adopt(&server->acceptor.listener, c->socket, passed, e);
     if (rc)
         return rc;
     rc = polls_reserve(&server->loop, server->acceptor.listener.fd, descriptors_for(c));
@@ -372,7 +396,8 @@ static void close_all(struct server *server)
     close_sessions(server);
     uv_handle_t *handles[] = {(uv_handle_t *)&server->sigterm, (uv_handle_t *)&server->sigint,
                               (uv_handle_t *)&server->sighup,  (uv_handle_t *)&server->sigxcpu,
-                              (uv_handle_t *)&server->look,    (uv_handle_t *)&server->patience};
+                              (uv_handle_t *)&server->look,    (uv_handle_t *)&server->alive,
+                              (uv_handle_t *)&server->patience};
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
         uv_close(handles[i], NULL);
     if (server->watches_input)

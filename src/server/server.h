@@ -17,8 +17,9 @@
 /* What the command line says beside the config. */
 struct server_options {
     const char *config_path;
-    bool socket_said; /* config->socket is the command line's, and a reload keeps it */
-    bool until_eof;   /* the end of standard input, a pipe, is the daemon's */
+    bool socket_said; /* config->socket is not the file's, and a reload keeps it */
+    int passed_fd;  /* a listening socket there (server/passed.h), which the server takes; or -1 */
+    bool until_eof; /* the end of standard input, a pipe, is the daemon's */
 };
 
 /* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.

@@ -25,6 +25,31 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static int passed_fd = -1, passed_count;
+
+void daemon_pass_socket(int fd, int count)
+{
+    passed_fd = fd;
+    passed_count = count;
+}
+
+/* In the child, whose process number stays what it is. */
+static void pass_socket(void)
+{
+    char text[16];
+    if (passed_fd < 0)
+        return;
+    if (passed_fd == 3)
+        fcntl(3, F_SETFD, 0);
+    else
+        dup2(passed_fd, 3);
+    snprintf(text, sizeof text, "%d", passed_count);
+    setenv("LISTEN_FDS", text, 1);
+    snprintf(text, sizeof text, "%d", (int)getpid());
+    setenv("LISTEN_PID", text, 1);
+    setenv("LISTEN_FDNAMES", "fmnistd", 1);
+}
+
 static void run_program(struct daemon *d)
 {
     const char *build = getenv("BUILD"), *under = getenv("FMNISTD_UNDER");
@@ -40,6 +65,7 @@ static void run_program(struct daemon *d)
     if (d->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(ends[1], STDERR_FILENO);
+        pass_socket();
         if (getppid() == parent && under)
             execl(under, under, program, "-c", d->config, (char *)NULL);
         else if (getppid() == parent)

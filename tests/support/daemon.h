@@ -25,6 +25,10 @@ struct daemon {
     size_t log_bytes;
 };
 
+/* From here on every daemon that is started gets this listening socket as a service manager passes
+ * it (sd_listen_fds(3)), and `count` in LISTEN_FDS; -1: none any more. */
+void daemon_pass_socket(int fd, int count);
+
 /* Writes the config and starts the daemon; returns when it is ready to serve. */
 void daemon_start(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
