@@ -215,7 +215,7 @@ $(BUILD)/fmnist.pc: FORCE
 $(BUILD)/softmax: docs/examples/softmax.c include/fmnist.h $(BUILD)/libfmnist.a $(call flags,compile link)
 	$(CC) $(CFLAGS_ALL) $(ISA_OPT) -o $@ $< $(BUILD)/libfmnist.a $(LDFLAGS_ALL) -lm $(LDLIBS)
 
-# ---- the Python package's extension: one file for every CPython from 3.11 on
+# ---- the Python package's extension: one file for every CPython from 3.10 on
 
 PYTHON ?= python3
 PYTHON_EXTENSION := $(BUILD)/python/fmnist/_native.abi3.so
@@ -223,7 +223,7 @@ PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_pat
 
 python: $(PYTHON_EXTENSION)
 
-CFLAGS_python = -isystem $(PYTHON_INCLUDE) -DPy_LIMITED_API=0x030b0000
+CFLAGS_python = -isystem $(PYTHON_INCLUDE) -DPy_LIMITED_API=0x030a0000
 PYTHON_OBJECTS := $(call plain,python/native)
 $(PYTHON_OBJECTS): $(call flags,python)
 $(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)

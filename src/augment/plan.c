@@ -263,7 +263,9 @@ static int rotation(struct walk *w, const struct augment_op *op)
     /* About a centre that lies far away, a tensor's size in float32 is out by as much. */
     uint32_t slack = b->form != AUGMENT_PICTURE && op->has_center ? 2 : 0;
     uint32_t least = b->height[0] < b->width[0] ? b->height[0] : b->width[0];
-    uint32_t most = (uint32_t)ceil(hypot(b->height[1], b->width[1])) + 2 + slack;
+    /* Not hypot(): glibc 2.35 gave it a new version, and what calls that needs it to start. */
+    double high = b->height[1], wide = b->width[1];
+    uint32_t most = (uint32_t)ceil(sqrt(high * high + wide * wide)) + 2 + slack;
     least = least > slack ? least - slack : 1;
     b->height[0] = b->width[0] = least;
     b->height[1] = b->width[1] = most;

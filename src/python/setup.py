@@ -70,4 +70,4 @@ class SourcePackage(sdist):
 
 setup(version=VERSION, cmdclass={"build_ext": BuildExtension, "sdist": SourcePackage},
       ext_modules=[Extension("fmnist._native", [], py_limited_api=True)],
-      options={"bdist_wheel": {"py_limited_api": "cp311"}})
+      options={"bdist_wheel": {"py_limited_api": "cp310"}})

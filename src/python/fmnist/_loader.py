@@ -5,13 +5,14 @@ import math
 import operator
 import time
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, Unpack
+from typing import Any, Generic, TypeVar
 
 import numpy
 from numpy.typing import NDArray
 
 from fmnist import _idle, core, errors
 from fmnist._options import DEFAULTS, WHERE, Options, check, spelled_out
+from fmnist._typing import Unpack
 
 Array = TypeVar("Array")
 
@@ -53,9 +54,9 @@ class Loader(Generic[Array]):
     image so many times, with draws of its own: images[N][views]...
 
     zero_copy=True gives read-only arrays in the daemon's memory. transport= is "shm" or "inline".
-    Which daemon: socket= (a path), daemon="auto" (a private one) and data= (what that one
-    serves). timeout= is how many seconds to wait for a batch; reconnect= how many for a daemon that
-    ended to come back, before errors.DaemonDied.
+    Which daemon: socket= (a path), daemon="auto" (a private one where none runs) and data= (what
+    that one serves). timeout= is how many seconds to wait for a batch; reconnect= how many for a
+    daemon that ended to come back, before errors.DaemonDied.
 
     An iterator begins when its first batch is asked for, and reads a stream of its own: several may
     run side by side. After an error of fmnist.errors the next `for` is the rest of the epoch; after

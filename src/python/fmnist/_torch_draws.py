@@ -16,7 +16,7 @@ import operator
 import random
 import zlib
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from torch.utils.data import (BatchSampler, DistributedSampler, RandomSampler, S
                               SubsetRandomSampler, WeightedRandomSampler)
 
 from fmnist._loader import numbers
+from fmnist._typing import Self
 
 Numbers = NDArray[np.uint32]
 

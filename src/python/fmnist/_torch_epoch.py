@@ -2,7 +2,7 @@
 import operator
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from fmnist._torch_augment import Augmentation, Values, worker_states
 from fmnist._torch_draws import Numbers
 from fmnist._torch_samples import MapDataset, TorchArrays
 from fmnist._torch_seeded import SeededSampler, ShardSampler
+from fmnist._typing import Self
 
 
 def draw(generator: torch.Generator | None = None) -> int:

@@ -14,7 +14,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.context import get_spawning_popen
-from typing import Any, Never
+from typing import Any
 
 import torch
 from torch.utils.data import (DataLoader, IterableDataset, Subset, default_collate,
@@ -30,6 +30,7 @@ from fmnist._torch_epoch import Epoch, Order, draw
 from fmnist._torch_samples import MapDataset, is_plain, subset_of
 from fmnist._torch_seeded import SeededSampler, ShardSampler
 from fmnist._torch_transforms import chain_of, is_known
+from fmnist._typing import Never
 
 
 # iter(loader) of a DataLoader around the loader, which has drawn the base seed, comes from here,

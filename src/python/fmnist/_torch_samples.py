@@ -3,7 +3,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Never
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from fmnist._loader import numbers
 from fmnist.core import POOLED_BYTES, NumpyArrays
 from fmnist._spec import check_names, shows
 from fmnist._samples import Samples
+from fmnist._typing import Never
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, Self, Unpack
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fmnist import _native, _numbers, errors
 from fmnist._served import dataset_of as dataset_of, find_socket, milliseconds
 from fmnist._spec import Spec, check_names, shows
+from fmnist._typing import Self, Unpack
 
 # One call fetches about this much: enough small batches that the call costs little for each, little
 # enough that a block stays in the CPU's cache until it is handed out.

@@ -18,9 +18,10 @@ import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from fmnist import _private_data as private_data, errors
+from fmnist._typing import Self
 
 _VARIABLE = "FMNIST_AUTO"  # the folders of this process's and its parents' daemons, for children
 _START_SECONDS = 60

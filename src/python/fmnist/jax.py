@@ -20,7 +20,7 @@ import base64
 import binascii
 import collections
 import json
-from typing import Any, Unpack
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from fmnist import _chapter, _loader
 from fmnist._ml_arrays import MlArrays
 from fmnist._options import Options, spelled_out
+from fmnist._typing import Unpack
 
 
 class Loader(_loader.Loader[NDArray[Any]]):

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from types import FrameType
-from typing import Any, Unpack
+from typing import Any
 
 import keras
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fmnist import _loader
 from fmnist._ml_arrays import MlArrays
 from fmnist._options import DEFAULTS, Options, check, spelled_out
+from fmnist._typing import Unpack
 
 # Batches that are kept for a neighbour: workers in threads ask for them nearly in order.
 _AHEAD = 16

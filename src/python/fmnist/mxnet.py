@@ -17,7 +17,7 @@ be read-only, so there is no zero_copy here.
 import functools
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import Any
 
 import mxnet
 import numpy
@@ -26,6 +26,7 @@ from mxnet.gluon.data import Dataset
 from fmnist import _chapter, _loader
 from fmnist._options import DEFAULTS, OF_MODULES, Options, check, spelled_out
 from fmnist._samples import Samples
+from fmnist._typing import Unpack
 from fmnist.core import NumpyArrays, dataset_of
 
 

@@ -15,7 +15,7 @@ nothing else, so that a tensor never changes. With zero_copy=True a tensor is th
 memory, which is kept for it until the tensor is gone.
 """
 from collections.abc import Iterator
-from typing import Any, Unpack
+from typing import Any
 
 import numpy
 import tensorflow
@@ -23,6 +23,7 @@ import tensorflow
 from fmnist import _chapter, _loader
 from fmnist._ml_arrays import MlArrays
 from fmnist._options import Options, spelled_out
+from fmnist._typing import Unpack
 from fmnist.core import ALIGNMENT, NumpyArrays
 
 _from_dlpack = tensorflow.experimental.dlpack.from_dlpack

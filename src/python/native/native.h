@@ -19,6 +19,34 @@
 
 #include <stdbool.h>
 
+#if defined(Py_LIMITED_API) && Py_LIMITED_API < 0x030b0000
+/* The buffer protocol is in the stable ABI from 3.11 on, as it had been since 3.3: the same struct,
+ * functions and slot are in every 3.10, whose headers show them to no extension of that ABI. So
+ * they are declared here, and all else that is used is 3.10's. Source: PEP 3118, CPython's
+ * Include/pybuffer.h. */
+typedef struct {
+    void *buf;
+    PyObject *obj; /* owned */
+    Py_ssize_t len, itemsize;
+    int readonly, ndim;
+    char *format;
+    Py_ssize_t *shape, *strides, *suboffsets;
+    void *internal;
+} Py_buffer;
+
+#define PyBUF_SIMPLE    0
+#define PyBUF_WRITABLE  0x01
+#define PyBUF_FORMAT    0x04
+#define PyBUF_ND        0x08
+#define PyBUF_STRIDES   (0x10 | PyBUF_ND)
+#define Py_bf_getbuffer 1
+
+PyAPI_FUNC(int) PyObject_GetBuffer(PyObject *exporter, Py_buffer *view, int flags);
+PyAPI_FUNC(void) PyBuffer_Release(Py_buffer *view);
+PyAPI_FUNC(int) PyBuffer_FillInfo(Py_buffer *view, PyObject *exporter, void *buf, Py_ssize_t len,
+                                  int readonly, int flags);
+#endif
+
 /* Sets the exception of fmnist/errors.py that belongs to the code. Returns NULL. */
 PyObject *raise_error(int code, const char *text);
 
