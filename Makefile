@@ -230,10 +230,10 @@ $(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
 	$(link) -shared -Wl,--exclude-libs,ALL -lm $(LDLIBS)
 
-# What the extension and the daemon are built from, for the Python package's source package.
+# What the extension and the programs are built from, for the Python package's source package.
 python-sources:
-	@printf '%s\n' Makefile LICENSE include/fmnist.h \
-	  $(foreach m,$(sort client $(USES_client) server $(USES_server) python/native),$(wildcard src/$(m)/*.[ch]))
+	@printf '%s\n' Makefile LICENSE include/fmnist.h $(foreach m,$(sort client $(USES_client) \
+	  server $(USES_server) ctl $(USES_ctl) python/native),$(wildcard src/$(m)/*.[ch]))
 
 # ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e and tests/faults the
 # ---- library alone

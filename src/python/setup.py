@@ -1,8 +1,9 @@
-"""Builds fmnist: the extension and the library inside are make's work.
+"""Builds fmnist: the extension, the library inside and the programs are make's work.
 
 The C sources are those of the checkout around this folder. A source package carries the ones that
-it needs in its folder `tree`, so that it builds by itself. The package has the daemon too, for
-daemon="auto", where what that needs is installed.
+it needs in its folder `tree`, so that it builds by itself. The package has fmnistd and fmnistctl,
+too, where what those need is installed. An editable install builds in the checkout's build folder
+and uses what lies there.
 """
 import os
 import re
@@ -18,6 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CARRIED = os.path.join(HERE, "tree")
 TREE = CARRIED if os.path.isdir(CARRIED) else os.path.dirname(os.path.dirname(HERE))
 HEADER = os.path.join(TREE, "include", "fmnist.h")
+PROGRAMS = {"fmnistd": "libuv, liburing, xxhash, zlib, libcyaml and jansson",
+            "fmnistctl": "ncurses, libpng, jansson, libarchive and zlib"}
 
 if not sys.platform.startswith("linux"):
     sys.exit(f"fmnist is for Linux, whose shared memory it reads; this is {sys.platform}")
@@ -38,24 +41,35 @@ def make(*arguments, **options):
 
 class BuildExtension(build_ext):
     def build_extension(self, ext):
-        built = os.path.abspath(os.path.join(self.build_temp, "make"))
-        make(f"BUILD={built}", f"PYTHON={sys.executable}", f"-j{os.cpu_count()}", "python")
-        target = self.get_ext_fullpath(ext.name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy2(os.path.join(built, "python", "fmnist", "_native.abi3.so"), target)
-        self.add_daemon(built, os.path.dirname(target))
-
-    def add_daemon(self, built, folder):
-        daemon = os.path.join(built, "fmnistd")
-        try:
-            make(f"BUILD={built}", f"-j{os.cpu_count()}", daemon)
-        except subprocess.CalledProcessError:
-            self.warn("fmnistd cannot be built here: it needs libuv, liburing, xxhash, zlib, "
-                      "libcyaml and jansson with their headers (in a checkout: "
-                      'scripts/install-packages build). daemon="auto" will look for one in FMNISTD '
-                      "and on PATH")
+        if self.editable_mode:
+            self.build(os.environ.get("BUILD", "build"))
             return
-        shutil.copy2(daemon, os.path.join(folder, "fmnistd"))
+        target = self.get_ext_fullpath(ext.name)
+        folder = os.path.dirname(target)
+        os.makedirs(folder, exist_ok=True)
+        built = os.path.abspath(os.path.join(self.build_temp, "make"))
+        for program in self.build(built):
+            shutil.copy2(program, folder)
+        shutil.copy2(os.path.join(built, "python", "fmnist", "_native.abi3.so"), target)
+
+    def build(self, built):
+        """Makes the extension, and of the programs those that can be made here: their paths."""
+        arguments = f"BUILD={built}", f"PYTHON={sys.executable}", f"-j{os.cpu_count()}"
+        make(*arguments, "python")
+        made = []
+        for name, needs in PROGRAMS.items():
+            program = os.path.join(built, name)
+            try:
+                make(*arguments, program)
+                made.append(program)
+            except subprocess.CalledProcessError:
+                self.warn(f"{name} cannot be built here: it needs {needs} with their headers (in a "
+                          "checkout: scripts/install-packages build). One of PATH is used in its "
+                          "place")
+        return made
+
+    def copy_extensions_to_source(self):
+        """Nothing: the package finds the build folder of the tree that it lies in."""
 
 
 class SourcePackage(sdist):

@@ -261,6 +261,45 @@ def test_auto__fmnist_data_holds_folders_by_name__that_one(tmp_path, monkeypatch
         auto(dataset="other")
 
 
+# ---- the daemon that runs already
+
+
+def test_auto__one_runs_and_serves_it__that_one(daemon_process, monkeypatch):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setenv("FMNIST_SOCKET", str(daemon_process))
+    assert auto() == str(daemon_process)
+    assert len(fmnist.arrays("test", indices=[0], daemon="auto")[0]) == 1
+    assert "FMNIST_AUTO" not in os.environ  # nothing was started
+
+
+def test_auto__one_runs_and_data_is_said__a_private_one(daemon_process, tmp_path, monkeypatch):
+    monkeypatch.setenv("FMNIST_SOCKET", str(daemon_process))
+    images = write_set(tmp_path / "toys")
+    assert auto() != str(daemon_process)  # FMNIST_DATA says it
+    monkeypatch.delenv("FMNIST_DATA")
+    assert numpy.array_equal(
+        fmnist.arrays("train", daemon="auto", data=tmp_path / "toys")[0], images)
+
+
+def test_auto__one_runs_and_does_not_serve_it__a_private_one(daemon_process, tmp_path, monkeypatch):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setenv("FMNIST_SOCKET", str(daemon_process))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    write_set(tmp_path / "fmnistd/datasets/kmnist")
+    assert auto(dataset="kmnist") != str(daemon_process)
+
+
+@pytest.mark.parametrize("what", ["nothing", "a file", "a folder"])
+def test_auto__nobody_answers_at_the_socket__a_private_one(what, tmp_path, monkeypatch):
+    socket = tmp_path / "fmnistd.sock"
+    {"nothing": lambda: None, "a file": socket.touch, "a folder": socket.mkdir}[what]()
+    monkeypatch.setenv("FMNIST_SOCKET", str(socket))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("FMNIST_DATA")
+    write_set(tmp_path / "fmnistd/datasets/kmnist")
+    assert pid_at(auto(dataset="kmnist"))
+
+
 # ---- what is said
 
 

@@ -1,8 +1,9 @@
-"""A private fmnistd, for daemon="auto": started when first asked for, gone with its program.
+"""The fmnistd of daemon="auto": the one that every client finds, where it serves what is asked for,
+else a private one, which is started when first asked for and gone with its program.
 
-It listens in a new folder that only this user can enter. It ends when its standard input does, a
-pipe whose other end this process alone has: so it ends with the process, however that ends, and not
-with the thread that started it. A small shell that waits likewise removes the folder.
+The private one listens in a new folder that only this user can enter. It ends when its standard
+input does, a pipe whose other end this process alone has: so it ends with the process, however that
+ends, and not with the thread that started it. A small shell that waits likewise removes the folder.
 Children that were forked or spawned use their parent's.
 """
 import atexit
@@ -20,12 +21,14 @@ import weakref
 from types import TracebackType
 from typing import Any
 
-from fmnist import _private_data as private_data, errors
+import _fmnist_programs
+from fmnist import _native, _private_data as private_data, errors
 from fmnist._typing import Self
 
 _VARIABLE = "FMNIST_AUTO"  # the folders of this process's and its parents' daemons, for children
 _START_SECONDS = 60
 _REVIVE_SECONDS = 10
+_RUNNING_MS = 2000  # for the machine's daemon to say what it serves
 _SOCKET_BYTES = 103  # as docs/config.md has it
 _LOG_LINES = 6
 
@@ -34,21 +37,15 @@ _SWEEP = 'read line; rm -rf -- "$1"'
 
 
 def find_program() -> str:
-    """fmnistd: $FMNISTD, the installed package's own, the source tree's, or the PATH's.
+    """fmnistd: $FMNISTD, the package's own (in a source tree its build's), or the PATH's.
 
     Errors: NoDaemon."""
-    from fmnist import _built
-
     said = os.environ.get("FMNISTD")
     if said:
         if shutil.which(said):
             return said
         raise errors.NoDaemon(f"FMNISTD={said}: there is no such program that may be run")
-    for program in (os.path.join(os.path.dirname(__file__), "fmnistd"),
-                    os.path.join(os.path.dirname(os.path.dirname(_built)), "fmnistd")):
-        if os.access(program, os.X_OK):
-            return program
-    found = shutil.which("fmnistd")
+    found = _fmnist_programs.own("fmnistd") or shutil.which("fmnistd")
     if not found:
         raise errors.NoDaemon("there is no fmnistd to start: build one with `make` in its source "
                               "tree and set FMNISTD to the path of build/fmnistd, or put it on PATH")
@@ -216,6 +213,7 @@ class _Auto(Daemon):
 
 _lock = threading.Lock()
 _own: dict[str, _Auto] = {}
+_running: dict[str, str] = {}  # data sets that the machine's daemon serves: its socket
 _made: weakref.WeakSet[Daemon] = weakref.WeakSet()
 
 
@@ -236,6 +234,7 @@ def _stop_all() -> None:
     for daemon in list(_own.values()):
         daemon.stop()
     _own.clear()
+    _running.clear()
 
 
 def _answers(path: str) -> bool:
@@ -253,13 +252,35 @@ def _answers(path: str) -> bool:
     return False
 
 
+def _default_socket() -> str:
+    """As the library finds it (src/client/handle.c)."""
+    said = os.environ.get("FMNIST_SOCKET")
+    if said:
+        return said
+    run = os.environ.get("XDG_RUNTIME_DIR")
+    users = os.path.join(run, "fmnistd/fmnistd.sock") if run else ""
+    return users if users and os.path.exists(users) else "/run/fmnistd/fmnistd.sock"
+
+
+def _find_running(dataset: str) -> str | None:
+    """The socket of the daemon that every client finds, where it answers and serves `dataset`."""
+    with contextlib.suppress(errors.Error, OSError, ValueError):
+        socket = os.path.abspath(_default_socket())
+        if any(row[0] == dataset for row in _native.datasets(socket, _RUNNING_MS)):
+            return socket
+    return None
+
+
 def auto(data: Any = None, dataset: str = "fashion-mnist") -> str:
-    """The socket of this program's private daemon over `data`, which is serving then.
+    """The socket of a daemon that serves `data`: of this program's private one, which is started
+    where it does not run; or with nothing said of the one that every client finds, where that
+    answers and serves `dataset`, and for as long as this process lives.
 
     data: a folder of `dataset`, {name: folder}, or a config file (.yaml, .yml); None: $FMNIST_DATA,
-    else where Debian's package, torchvision, Keras, MXNet or scripts/fetch-datasets keep it. The
-    same data in this process, or in one that it forked or spawned, is the same daemon. One that
-    ended is started again at the same path. Any thread.
+    else that running daemon, else where Debian's package, torchvision, Keras, MXNet or
+    scripts/fetch-datasets keep it. The same data in this process, or in one that it forked or
+    spawned, is the same daemon. A private one that ended is started again at the same path. Any
+    thread.
 
     Errors: NotFound where there is no such data, with how to get it; NoDaemon where none can be
     started; ValueError for a `data` that is none of these."""
@@ -275,6 +296,11 @@ def auto(data: Any = None, dataset: str = "fashion-mnist") -> str:
             inherited = os.path.join(folder, name)
             if _answers(inherited):
                 return inherited
+        if data is None and not os.environ.get("FMNIST_DATA"):
+            running = _running.get(dataset) or _find_running(dataset)
+            if running:
+                _running[dataset] = running
+                return running
         own = _Auto(data, dataset, name)
         _own[name] = own
         os.environ[_VARIABLE] = os.pathsep.join([own.folder, *filter(None, folders)])

@@ -1,0 +1,4 @@
+"""python -m fmnist is fmnistctl."""
+from _fmnist_programs import fmnistctl
+
+fmnistctl()
