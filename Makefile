@@ -3,6 +3,7 @@
 #   make                 the daemon, the client library, fmnistctl
 #   make lib             the client library alone, which needs no other library
 #   make python          the Python package's extension (PYTHONPATH=src/python finds it)
+#   make portable        programs and extension that need libc alone, for scripts/wheels
 #   make test            every C test, on this build (WITHOUT="pixels fuzz" leaves out folders of tests/)
 #   make test-filtered   real daemons under their systemd unit's system-call filter
 #   make bench           the figures of docs/performance.md, measured here
@@ -121,7 +122,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources test test-filtered check-rooms bench fuzz model analyze install install-lib clean check-format FORCE
+.PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze install install-lib clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
 
@@ -233,7 +234,33 @@ $(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
 # What the extension and the programs are built from, for the Python package's source package.
 python-sources:
 	@printf '%s\n' Makefile LICENSE include/fmnist.h $(foreach m,$(sort client $(USES_client) \
-	  server $(USES_server) ctl $(USES_ctl) python/native),$(wildcard src/$(m)/*.[ch]))
+	  server $(USES_server) ctl $(USES_ctl) portable python/native),$(wildcard src/$(m)/*.[ch]))
+
+# ---- the same for any machine with a C library of 2.34 or later (src/portable): other libraries are
+# ---- in the programs, which show no names and have no debug information, so that equal sources are
+# ---- equal bytes
+
+PORTABLE := $(BUILD)/portable
+portable: $(PORTABLE)/fmnistd $(PORTABLE)/fmnistctl $(PORTABLE)/_native.abi3.so $(PORTABLE)/libfmnist.so.$(MAJOR)
+
+LDFLAGS_portable := -Wl,--gc-sections -Wl,-s -Wl,--build-id=none
+# An archive names no libraries of its own. Of libarchive only what is used goes in, which wants nettle.
+static = -Wl,-Bstatic $(subst -luv,-l:libuv_a.a,$(subst -larchive,-larchive -lnettle,$(filter-out -lm,$(1)))) -Wl,-Bdynamic -lm
+
+$(PORTABLE)/fmnistd: $(BUILD)/obj/server/main.o $(BUILD)/obj/portable/hashes.o $(call uses,server)
+$(PORTABLE)/fmnistctl: $(BUILD)/obj/ctl/main.o $(BUILD)/obj/portable/random.o $(call uses,ctl)
+$(PORTABLE)/fmnistd $(PORTABLE)/fmnistctl: $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) $(LDFLAGS_portable) $(call static,$(LIBS_$(if $(filter %ctl,$@),ctl,server))) $(LDLIBS)
+
+$(PORTABLE)/_native.abi3.so: $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) -shared -Wl,--exclude-libs,ALL $(LDFLAGS_portable) -lm $(LDLIBS)
+
+$(PORTABLE)/libfmnist.so.$(MAJOR): $(CLIENT_ARCHIVES) $(call flags,link)
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ -Wl,-soname,libfmnist.so.$(MAJOR) $(WHOLE_CLIENT) -Wl,-z,defs $(LDFLAGS_ALL) \
+	  $(LDFLAGS_portable) -lm $(LDLIBS)
 
 # ---- tests: tests/MODULE/test_*.c links MODULE and what it may use; tests/e2e and tests/faults the
 # ---- library alone

@@ -3,7 +3,7 @@
 The C sources are those of the checkout around this folder. A source package carries the ones that
 it needs in its folder `tree`, so that it builds by itself. The package has fmnistd and fmnistctl,
 too, where what those need is installed. An editable install builds in the checkout's build folder
-and uses what lies there.
+and uses what lies there. scripts/wheels has built what it hands over in FMNIST_PORTABLE.
 """
 import os
 import re
@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CARRIED = os.path.join(HERE, "tree")
 TREE = CARRIED if os.path.isdir(CARRIED) else os.path.dirname(os.path.dirname(HERE))
 HEADER = os.path.join(TREE, "include", "fmnist.h")
+PORTABLE = os.environ.get("FMNIST_PORTABLE")  # a folder of all that a wheel brings
 PROGRAMS = {"fmnistd": "libuv, liburing, xxhash, zlib, libcyaml and jansson",
             "fmnistctl": "ncurses, libpng, jansson, libarchive and zlib"}
 
@@ -47,6 +48,9 @@ class BuildExtension(build_ext):
         target = self.get_ext_fullpath(ext.name)
         folder = os.path.dirname(target)
         os.makedirs(folder, exist_ok=True)
+        if PORTABLE:
+            shutil.copytree(PORTABLE, folder, dirs_exist_ok=True)
+            return
         built = os.path.abspath(os.path.join(self.build_temp, "make"))
         for program in self.build(built):
             shutil.copy2(program, folder)
