@@ -3,6 +3,7 @@
 #include "e2e/program.h"
 #include "e2e/terminal.h"
 
+#include <signal.h>
 #include <sys/prctl.h>
 
 static struct said said;
@@ -150,6 +151,29 @@ START_TEST(top__q__ends_well)
 }
 END_TEST
 
+/* A signal restores the terminal, and is what ended the program; Ctrl-C is a good end. */
+START_TEST(top__signal__terminal_restored)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    struct images images;
+    struct daemon d;
+    struct terminal t;
+    images_make(&images, 100, 28, 28, 1);
+    serve_tiny(&d, "");
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        *said.text = 0;
+        start_top(&t, "xterm", &d);
+        ck_assert(daemon_wait_until(page_is_drawn, &t));
+        ck_assert_int_eq(kill(t.pid, signals[i]), 0);
+        terminal_end(&t, &said);
+        ck_assert_int_eq(said.status, signals[i] == SIGINT ? 0 : 128 + signals[i]);
+        ck_assert_msg(strstr(said.text, "\033[?1049l"), "signal %d: %s", signals[i], said.text);
+    }
+    daemon_stop(&d);
+    images_free(&images);
+}
+END_TEST
+
 /* What moves no cursor gets pages one below the other, as a file does. */
 START_TEST(top__dumb_terminal__plain_text)
 {
@@ -179,6 +203,7 @@ int main(void)
     tcase_add_test(tc, top__nobody_reads_its_output__ends);
     tcase_add_test(tc, top__daemon_dies__terminal_restored_then_the_reason);
     tcase_add_test(tc, top__q__ends_well);
+    tcase_add_test(tc, top__signal__terminal_restored);
     tcase_add_test(tc, top__dumb_terminal__plain_text);
     suite_add_tcase(suite, tc);
     return support_run(suite);
