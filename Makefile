@@ -10,7 +10,9 @@
 #   make analyze         gcc's analyzer and cppcheck
 #   make fuzz            the fuzzers, FUZZ_SECONDS each (needs clang)
 #   make model           the ring's wake-up protocol, checked as a model (needs spin)
-#   make install         PREFIX=/usr/local DESTDIR= (install-lib: the client library alone)
+#   make install         and uninstall; install-lib: the client library alone. PREFIX=/usr/local,
+#                        LIBDIR=PREFIX/lib, SYSCONFDIR=/etc, UNITDIR=PREFIX/lib/systemd/system, DESTDIR=
+#   make dist            fmnistd-VERSION.tar.gz of what is committed
 #
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
 #   BUILD=build          where everything goes      WERROR=1   warnings are errors
@@ -22,6 +24,12 @@
 
 BUILD  ?= build
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+# A machine's own config, or that of a folder's.
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
 OPT    ?= -O2
 SANITIZE ?=
@@ -102,7 +110,7 @@ LIBS_requests := $(LIBS_session) -ljansson
 LIBS_server  := $(LIBS_requests)
 LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
 
-CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"'
+CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 ROOMS   := host config feed scribe session requests server
 MODULES := base spec dataset pixels augment sampler ring wire ledger render client ctl $(ROOMS)
@@ -122,7 +130,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze install install-lib clean check-format FORCE
+.PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze install install-lib uninstall dist clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
 
@@ -208,8 +216,9 @@ $(BUILD)/libfmnist.a: $(CLIENT_ARCHIVES) $(call flags,link archive)
 
 $(BUILD)/fmnist.pc: FORCE
 	@mkdir -p $(BUILD)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: libfmnist' 'Description: client library of fmnistd' \
-	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lfmnist' 'Libs.private: -lm' 'Cflags: -I$${prefix}/include' > $@.new
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
+	  'Name: libfmnist' 'Description: client library of fmnistd' \
+	  'Version: $(VERSION)' 'Libs: -L$${libdir} -lfmnist' 'Libs.private: -lm' 'Cflags: -I$${prefix}/include' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The example that a reader looks at first.
@@ -423,23 +432,55 @@ analyze:
 check-format:
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 
-install: all install-lib
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(BUILD)/fmnistd $(BUILD)/fmnistctl $(DESTDIR)$(PREFIX)/bin
-	install -m 644 docs/fmnistctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 docs/fmnistd.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -D -m 644 conf/completions/fmnistctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/fmnistctl
-	install -D -m 644 conf/completions/_fmnistctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fmnistctl
-	install -D -m 644 conf/completions/fmnistctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fmnistctl.fish
+# ---- installing: SOURCE:WHERE, so that uninstall takes away what install lays down
+
+INSTALLED := $(BUILD)/installed
+PROGRAM_FILES := $(foreach p,fmnistd fmnistctl,$(BUILD)/$(p):$(BINDIR)/$(p))
+COMPLETIONS := $(PREFIX)/share/bash-completion/completions/fmnistctl \
+  $(PREFIX)/share/zsh/site-functions/_fmnistctl $(PREFIX)/share/fish/vendor_completions.d/fmnistctl.fish
+OTHER_FILES := docs/fmnistctl.1:$(MANDIR)/man1/fmnistctl.1 $(INSTALLED)/fmnistd.8:$(MANDIR)/man8/fmnistd.8 \
+  $(foreach f,$(COMPLETIONS),conf/completions/$(notdir $(f)):$(f)) \
+  $(INSTALLED)/fmnistd.service:$(UNITDIR)/fmnistd.service conf/fmnistd.socket:$(UNITDIR)/fmnistd.socket \
+  conf/fmnistd.sysusers:$(PREFIX)/lib/sysusers.d/fmnistd.conf \
+  conf/fmnistd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/fmnistd.conf
+LIBRARY_FILES := $(BUILD)/libfmnist.a:$(LIBDIR)/libfmnist.a $(BUILD)/fmnist.pc:$(LIBDIR)/pkgconfig/fmnist.pc \
+  include/fmnist.h:$(PREFIX)/include/fmnist.h
+SHARED := $(foreach v,$(VERSION) $(MAJOR),$(LIBDIR)/libfmnist.so.$(v)) $(LIBDIR)/libfmnist.so
+CONFIG := $(DESTDIR)$(SYSCONFDIR)/fmnistd/fmnistd.yaml
+
+lay_down = @set -e; for f in $(2); do \
+  echo "  $(DESTDIR)$${f\#*:}"; install -D -m $(1) "$${f%%:*}" "$(DESTDIR)$${f\#*:}"; done
+
+# With the paths that they are installed for.
+$(INSTALLED)/%: FORCE
+	@mkdir -p $(@D)
+	@sed 's#/usr/local/bin#$(BINDIR)#g; s#/etc/fmnistd#$(SYSCONFDIR)/fmnistd#g' $(wildcard conf/$* docs/$*) >$@
+
+install: all install-lib $(INSTALLED)/fmnistd.8 $(INSTALLED)/fmnistd.service
+	$(call lay_down,755,$(PROGRAM_FILES))
+	$(call lay_down,644,$(OTHER_FILES))
+	@if [ -e "$(CONFIG)" ]; then echo "  $(CONFIG) stays as it is"; else \
+	  echo "  $(CONFIG)"; install -D -m 644 conf/fmnistd.yaml "$(CONFIG)"; fi
 
 install-lib: lib
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(BUILD)/libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib
-	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libfmnist.so.$(MAJOR)
-	ln -sf libfmnist.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libfmnist.so
-	install -m 644 $(BUILD)/libfmnist.a $(DESTDIR)$(PREFIX)/lib
-	install -m 644 $(BUILD)/fmnist.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 include/fmnist.h $(DESTDIR)$(PREFIX)/include
+	$(call lay_down,644,$(LIBRARY_FILES))
+	$(call lay_down,755,$(BUILD)/libfmnist.so.$(VERSION):$(LIBDIR)/libfmnist.so.$(VERSION))
+	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libfmnist.so.$(MAJOR)
+	ln -sf libfmnist.so.$(MAJOR) $(DESTDIR)$(LIBDIR)/libfmnist.so
+
+# The folders of others stay, and so does a config that was changed.
+uninstall:
+	@for f in $(PROGRAM_FILES) $(OTHER_FILES) $(LIBRARY_FILES) $(SHARED:%=:%); do \
+	  rm -f "$(DESTDIR)$${f#*:}" || exit 1; done
+	@if cmp -s conf/fmnistd.yaml "$(CONFIG)"; then rm "$(CONFIG)"; \
+	  elif [ -e "$(CONFIG)" ]; then echo "  $(CONFIG) was changed: it stays"; fi
+	@rmdir "$(DESTDIR)$(SYSCONFDIR)/fmnistd" 2>/dev/null || true
+
+# What is committed.
+dist:
+	@mkdir -p $(BUILD)
+	git archive --format=tar.gz --prefix=fmnistd-$(VERSION)/ -o $(BUILD)/fmnistd-$(VERSION).tar.gz HEAD
+	@echo "  $(BUILD)/fmnistd-$(VERSION).tar.gz"
 
 clean:
 	rm -rf $(BUILD)

@@ -22,7 +22,7 @@
 #include <xxhash.h>
 #include <zlib.h>
 
-#define DEFAULT_CONFIG "/etc/fmnistd/fmnistd.yaml"
+#define DEFAULT_CONFIG SYSCONFDIR "/fmnistd/fmnistd.yaml"
 
 static const char usage[] =
     "usage: fmnistd [-c FILE] [--socket PATH] [--until-eof] [--check-config | --print-config]\n"
