@@ -30,8 +30,6 @@ const struct verb verbs[] = {
     {NULL, NULL, OPTIONS_NONE, 0, NULL},
 };
 
-#define VERBS_MAX 16
-
 const struct verb *verb_find(const char *name)
 {
     for (const struct verb *v = verbs; v->name; v++)
@@ -42,10 +40,12 @@ const struct verb *verb_find(const char *name)
 
 int verb_refuse(const char *name)
 {
-    const char *names[VERBS_MAX] = {NULL};
+    const char *names[sizeof verbs / sizeof *verbs]; /* its end included */
     char all[256] = "";
-    for (int i = 0; i < VERBS_MAX - 1 && verbs[i].name; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         names[i] = verbs[i].name;
+        if (!names[i])
+            break;
         size_t used = strlen(all);
         snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", names[i]);
     }
