@@ -51,11 +51,15 @@ struct limited {
 static void become_limited(const struct limited *l, int program, int error_fd)
 {
     char *arguments[] = {(char *)"fmnistd", (char *)"-c", d.config, NULL};
-    const struct rlimit limit = {l->soft, l->hard};
+    const __rlimit_resource_t resource = (__rlimit_resource_t)l->resource;
+    struct rlimit limit;
     dup2(error_fd, STDERR_FILENO);
+    getrlimit(resource, &limit); /* only root raises a hard one */
+    limit.rlim_max = l->hard < limit.rlim_max ? l->hard : limit.rlim_max;
+    limit.rlim_cur = l->soft < limit.rlim_max ? l->soft : limit.rlim_max;
     bool is_other = !l->uid || (!setgroups(0, NULL) && !setgid(l->uid) && !setuid(l->uid));
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (is_other && !setrlimit((__rlimit_resource_t)l->resource, &limit))
+    if (is_other && !setrlimit(resource, &limit))
         syscall(SYS_execveat, program, "", arguments, environ, AT_EMPTY_PATH);
     dprintf(STDERR_FILENO, "becoming the daemon: %s\n", strerror(errno));
     _exit(127);
