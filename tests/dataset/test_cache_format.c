@@ -2,6 +2,7 @@
  * the cache (test_cache.c). */
 #include "dataset/paged.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 static struct nonresident_split p;
@@ -29,12 +30,56 @@ START_TEST(cache_not_resident__pages_missing__from_a_share_on)
 }
 END_TEST
 
+/* A checksum is no signature: a header that says what cannot be is refused, whoever sealed it. */
+START_TEST(cache_header_unpack__sealed_with_impossible_sizes__refused)
+{
+    static const struct {
+        uint64_t count;
+        uint32_t height, width, channels;
+        bool is_possible;
+    } sizes[] = {
+        {1, 1, 1, 1, true},
+        {SPLIT_COUNT_MAX, SPLIT_SIDE_MAX, SPLIT_SIDE_MAX, SPLIT_CHANNELS, true},
+        {0, 1, 1, 1, false},
+        {SPLIT_COUNT_MAX + 1, 1, 1, 1, false},
+        {UINT64_MAX, 1, 1, 1, false},
+        {1, 0, 1, 1, false},
+        {1, SPLIT_SIDE_MAX + 1, 1, 1, false},
+        {1, 1, 0, 1, false},
+        {1, 1, SPLIT_SIDE_MAX + 1, 1, false},
+        {1, 1, 1, 0, false},
+        {1, 1, 1, SPLIT_CHANNELS + 1, false},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const struct dataset_split made = {.count = sizes[i].count,
+                                           .height = sizes[i].height,
+                                           .width = sizes[i].width,
+                                           .channels = sizes[i].channels};
+        const struct cache_origin origin = {.transposed = true};
+        struct dataset_split read;
+        struct cache_origin from;
+        struct err e = {""};
+        uint8_t page[PAGE_BYTES];
+        cache_header_pack(page, &made, &origin);
+        int rc = cache_header_unpack(page, &read, &from, &e);
+        if (sizes[i].is_possible) {
+            ck_assert_msg(rc == 0 && read.count == made.count && from.transposed, "%zu: %s", i,
+                          e.text);
+            continue;
+        }
+        ck_assert_msg(rc == -EINVAL, "%zu: %d", i, rc);
+        ck_assert_str_eq(e.text, "its header has impossible dimensions");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dataset/page");
     TCase *tc = tcase_create("cache_not_resident");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, cache_not_resident__pages_missing__from_a_share_on);
+    tcase_add_test(tc, cache_header_unpack__sealed_with_impossible_sizes__refused);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
