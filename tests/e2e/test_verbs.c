@@ -274,6 +274,24 @@ START_TEST(dump__each_type_and_layout__as_numpy_names_it)
 }
 END_TEST
 
+/* A label is the same number, however wide the stream has it. */
+START_TEST(explain__each_label_type__the_label)
+{
+    static const char *const types[] = {"int64", "int32", "uint8"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        run_ctl(&said,
+                "--socket %s --json explain --dataset tiny --order shuffle --step 1 --row 20 "
+                "--label-dtype %s",
+                d.socket, types[i]);
+        json_t *all = said_json();
+        json_int_t index = integer(all, "index");
+        ck_assert(index >= 0 && index < IMAGES);
+        ck_assert_msg(integer(all, "label") == images.labels[index], "%s: %s", types[i], said.text);
+        json_decref(all);
+    }
+}
+END_TEST
+
 /* Standard output has the archive alone, and the same one as a file. */
 START_TEST(dump_show__to_standard_output__the_words_on_standard_error)
 {
@@ -356,6 +374,7 @@ int main(void)
     tcase_add_test(tc, bench__text__a_name_and_a_value_a_line);
     tcase_add_test(tc, dump__uint8__the_images_labels_and_indices);
     tcase_add_test(tc, dump__each_type_and_layout__as_numpy_names_it);
+    tcase_add_test(tc, explain__each_label_type__the_label);
     tcase_add_test(tc, dump_show__to_standard_output__the_words_on_standard_error);
     tcase_add_test(tc, help__of_each_verb__names_what_it_understands);
     tcase_add_test(tc, version__its_own_and_the_librarys);

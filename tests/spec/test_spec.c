@@ -243,6 +243,31 @@ START_TEST(spec_check__each_field_out_of_range__refused_by_name)
 }
 END_TEST
 
+/* What a chain needs, and what needs a chain. */
+START_TEST(spec_check__draws_views_and_their_chain__refused_where_one_lacks)
+{
+#define CHAIN  strcpy(s.augment, "random-crop(28)")
+#define LISTED CHAIN, s.draws = FMNIST_DRAWS_LIST, s.order = FMNIST_ORDER_LIST, s.list_count = 4
+    REFUSED(s.views = 2, "views without augment: there is nothing to draw");
+    REFUSED(s.draws = FMNIST_DRAWS_LIST, "draws without augment: there is nothing to draw");
+    REFUSED(s.list_value_count = 1, "list_values without augment: there is nothing to draw");
+    REFUSED(CHAIN; s.views = SPEC_VIEWS_MAX + 1, "views 17");
+    REFUSED(CHAIN; s.list_value_count = 1, "list_values want draws list");
+    REFUSED(CHAIN; s.draws = FMNIST_DRAWS_LIST, "draws list with order sequential, 0 indices");
+    REFUSED(LISTED; s.world_size = 2, "draws list with order list, 4 indices and world-size 2");
+    REFUSED(LISTED; s.order = FMNIST_ORDER_TORCH, "draws list with order torch, 4 indices");
+    struct spec s;
+    struct err e;
+    spec_init(&s);
+    LISTED;
+    ck_assert_msg(spec_check(&s, &e) == 0, "%s", e.text);
+    s.order = FMNIST_ORDER_SEQUENTIAL;
+    ck_assert_msg(spec_check(&s, &e) == 0, "%s", e.text);
+#undef CHAIN
+#undef LISTED
+}
+END_TEST
+
 /* ---- bytes --------------------------------------------------------------------------------- */
 
 /* Every field differs from its default and from its neighbours. */
@@ -372,6 +397,7 @@ int main(void)
     tcase_add_test(tc, spec_set__both_ends_of_every_range__taken);
     tcase_add_test(tc, spec_set__wrong_value__einval_and_nothing_changed);
     tcase_add_test(tc, spec_check__each_field_out_of_range__refused_by_name);
+    tcase_add_test(tc, spec_check__draws_views_and_their_chain__refused_where_one_lacks);
     tcase_add_test(tc, spec_decode__of_spec_encode__the_same_spec);
     tcase_add_test(tc, spec_encode__known_spec__fields_at_their_offsets);
     tcase_add_test(tc, spec_decode__every_bit_flip__refused_or_another_spec);
