@@ -30,6 +30,11 @@ struct inject_page *inject_page(void)
     return atomic_load_explicit(&mapped, memory_order_relaxed);
 }
 
+void page_leave(void)
+{
+    atomic_store(&mapped, &none);
+}
+
 bool page_hits(enum inject_call call)
 {
     struct inject_page *p = inject_page();

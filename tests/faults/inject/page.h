@@ -21,6 +21,9 @@ bool page_hits(enum inject_call call);
 /* The same for a call that cannot be cut. Returns 0, or the errno that it is to fail with. */
 int page_fails(enum inject_call call);
 
+/* Nothing more is counted or fails. */
+void page_leave(void);
+
 /* Whether the code lies in a library of that name. */
 bool page_is_within(const void *code, const char *library);
 
