@@ -170,6 +170,13 @@ free_config:
     return rc;
 }
 
+/* What another start may not meet: the unit tries again, but for EX_CONFIG, which somebody has to
+ * mend. */
+static bool passes(int rc)
+{
+    return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
+}
+
 static void end_early(int number)
 {
     _exit(EXIT_SUCCESS);
@@ -233,9 +240,10 @@ int main(int argc, char **argv)
         return status;
     if (a.task == SERVE)
         take_signals();
-    if (load(&config, &a, &e)) {
+    int rc = load(&config, &a, &e);
+    if (rc) {
         complain(e.text);
-        return EX_CONFIG;
+        return passes(rc) ? EXIT_FAILURE : EX_CONFIG;
     }
     log_set_level(config.log_level);
     status = a.task == CHECK   ? check_datasets(&config, a.server.config_path)
