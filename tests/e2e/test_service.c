@@ -124,7 +124,7 @@ struct caller {
     char socket[512];
     _Atomic bool ending;
     _Atomic unsigned served;
-    int rc;
+    _Atomic int rc;
     char text[512];
 };
 
