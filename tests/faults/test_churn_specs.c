@@ -6,6 +6,7 @@
 #include "faults/faults.h"
 
 #include <inttypes.h>
+#include <poll.h>
 
 #define IMAGES  60000u
 #define SIDES   400u /* every size from here to twice that is asked for once */
@@ -109,6 +110,14 @@ static void come_and_go(const struct churn *c, unsigned batches)
     fmnist_close(stream);
 }
 
+/* What has ended is freed a little later: until there are no fewer descriptors for 100 ms. */
+static bool is_settled(void *unused)
+{
+    unsigned before = daemon_descriptors(&d);
+    poll(NULL, 0, 100);
+    return daemon_descriptors(&d) == before;
+}
+
 START_TEST(churn__unique_specs__memory_and_descriptors_are_flat)
 {
     unsigned times = fault_times(900, 200000) / 3, descriptors[3];
@@ -120,6 +129,7 @@ START_TEST(churn__unique_specs__memory_and_descriptors_are_flat)
             come_and_go(&c, (unsigned)next_random(&random) % 3);
         }
         wait_for_clients(client, 2);
+        ck_assert(daemon_wait_until(is_settled, NULL));
         kib[third] = own_kib();
         descriptors[third] = daemon_descriptors(&d);
     }

@@ -157,9 +157,10 @@ static void step(struct input *in)
         dispatch();
         break;
     case 11:
-        if (hostile)
+        if (hostile) {
             seat_waited_add(&waited, &hostile->seat);
-        seat_waited_by(&waited, &hostile->seat, clock_ns());
+            seat_waited_by(&waited, &hostile->seat, clock_ns());
+        }
         come(input_u16(in));
         break;
     }
