@@ -47,9 +47,9 @@ int connection_send(struct connection *c, uint16_t type, const void *body, uint3
 int connection_send_rest(struct connection *c, uint16_t type, const void *body, uint32_t size,
                          size_t *sent, uint32_t timeout_ms);
 
-/* Asks the daemon to look at the tails, unless the socket is full: the frames that it has yet to
- * read make it look too. A daemon that is gone is the next call's to tell. Returns false where the
- * system had no memory for it: it is to be sent again. Never blocks. */
+/* Asks the daemon to look at the tails. A daemon that is gone is the next call's to tell. Returns
+ * false where the system had no memory or the socket no room for it: it is to be sent again. Never
+ * blocks. */
 bool connection_kick(struct connection *c);
 
 /* Receives a frame's head. *fd_count descriptors may come with it; it says how many did. An error

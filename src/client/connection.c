@@ -249,7 +249,7 @@ bool connection_kick(struct connection *c)
     /* So few bytes are sent together or not at all. */
     ssize_t n = c->fd < 0 ? 0 : socket_send(c->fd, &part, 1);
     FAULT_POINT("kicked");
-    return n != -ENOBUFS && n != -ENOMEM;
+    return n != -ENOBUFS && n != -ENOMEM && n != -EAGAIN;
 }
 
 int connection_reply(struct connection *c, int sent, struct reply *reply)
