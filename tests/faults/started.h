@@ -59,13 +59,21 @@ static inline pid_t start_daemon(const char *config, int error_fd)
     return pid;
 }
 
-/* Its wait status; fails the test where it does not end within END_MS. */
-static inline int end_of(pid_t pid)
+/* Its wait status; fails the test where it does not end within END_MS. Told: by SIGTERM, once. The
+ * thread sanitizer keeps a signal for later that comes at an odd moment of the program's, and now
+ * and then for ever (gcc 12: one of thirty while the daemon starts; none of 600 without it): where
+ * a sanitizer looks on, it is sent again. */
+static inline int end_of_one(pid_t pid, bool told)
 {
-    int status, pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int status, ended = 0, pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd p = {.fd = pid_fd, .events = POLLIN};
+    int slice_ms = told && SANITIZED ? END_MS / 2 : END_MS;
     ck_assert_int_ge(pid_fd, 0);
-    int ended = poll(&p, 1, END_MS);
+    for (int ms = 0; !ended && ms < END_MS; ms += slice_ms) {
+        if (told)
+            kill(pid, SIGTERM);
+        ended = poll(&p, 1, slice_ms);
+    }
     close(pid_fd);
     if (ended != 1)
         kill(pid, SIGKILL);
@@ -74,11 +82,21 @@ static inline int end_of(pid_t pid)
     return status;
 }
 
+static inline int end_of(pid_t pid)
+{
+    return end_of_one(pid, false);
+}
+
+/* It is told to end: its wait status. */
+static inline int end_of_told(pid_t pid)
+{
+    return end_of_one(pid, true);
+}
+
 /* It is told to end, and does: in order. */
 static inline void end_daemon(pid_t pid)
 {
-    ck_assert_int_eq(kill(pid, SIGTERM), 0);
-    int status = end_of(pid);
+    int status = end_of_told(pid);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status %#x",
                   (unsigned)status);
 }

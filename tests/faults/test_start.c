@@ -80,8 +80,7 @@ START_TEST(sigterm__any_moment_of_the_start__in_order_and_nothing_half_is_left)
         pid_t pid = start_daemon(d.config, nowhere);
         struct timespec moment = {.tv_nsec = (long)(next_random(&randomness) % 500000000)};
         nanosleep(&moment, NULL);
-        kill(pid, SIGTERM);
-        int status = end_of(pid);
+        int status = end_of_told(pid);
         ck_assert_msg(status == 0, "wait status %#x after %ld us", (unsigned)status,
                       moment.tv_nsec / 1000);
         ck_assert_uint_eq(cache_files(".tmp", false), 0);
