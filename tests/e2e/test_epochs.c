@@ -1,6 +1,9 @@
 /* Whole epochs through a daemon: every image once, with its own label and its own bytes. */
 #include "e2e/harness.h"
 
+/* From one pixel to the next that is looked at: of all, where no sanitizer does so, too. */
+#define STRIDE (SANITIZED ? 13u : 1u)
+
 static struct daemon d;
 static struct images all;
 static struct fmnist_client *client;
@@ -37,7 +40,7 @@ static void check_batch(const struct fmnist_spec *spec, const struct fmnist_stre
         ck_assert(b->indices[i] >= 0 && b->indices[i] < all.count);
         const uint8_t *level = all.pixels + (size_t)b->indices[i] * size;
         ck_assert_int_eq(labels[i], all.labels[b->indices[i]]);
-        for (size_t k = 0; k < size; k++)
+        for (size_t k = i % STRIDE; k < size; k += STRIDE)
             if (images[i * size + k] != (float)level[k] / 255.0f)
                 ck_abort_msg("image %lld, pixel %zu is %.9g: want %u / 255",
                              (long long)b->indices[i], k, (double)images[i * size + k], level[k]);
@@ -167,6 +170,7 @@ static uint64_t hash_two_epochs(uint32_t order, uint32_t transport)
     spec.order = order;
     spec.seed = 7;
     spec.transport = transport;
+    spec.dtype = SANITIZED ? FMNIST_UINT8 : FMNIST_FLOAT32; /* a quarter of the bytes */
     spec.batch_size = 100;
     spec.epochs = 2;
     struct fmnist_stream *stream = open_stream(client, &spec);
