@@ -1,10 +1,13 @@
 /* Looks at limits. Does not handle the signals that some of them send. */
 #include "server/limits.h"
 
+#include "base/io.h"
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define STACK_BYTES     (UINT64_C(8) << 20) /* as systems have it that choose none */
 #define STACK_BYTES_MIN (UINT64_C(256) << 10)
@@ -33,6 +36,16 @@ int limits_raise(struct err *e)
         return 0;
     return err_set(e, -ENOMEM, "RLIMIT_STACK is %llu bytes, want %llu: raise its hard limit",
                    (unsigned long long)stack.rlim_cur, (unsigned long long)STACK_BYTES_MIN);
+}
+
+void limits_reserve_descriptors(uint64_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    uint64_t most = min_of(limit.rlim_cur, INT32_MAX);
+    int last = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)(count < most ? count : most) - 1);
+    fd_close(&last);
 }
 
 /* At the hard limit the kernel kills. */

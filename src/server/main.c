@@ -211,6 +211,7 @@ static void take_signals(void)
 static int serve(struct config *c, struct server_options *options)
 {
     struct err e;
+    limits_reserve_descriptors(server_descriptors(c));
     int rc = log_start(&e);
     if (!rc)
         rc = passed_take(c, &options->passed_fd, &e);

@@ -330,8 +330,7 @@ static int watch_input(struct server *server, struct err *e)
     return rc ? err_set(e, rc, "watching standard input: %s", uv_strerror(rc)) : 0;
 }
 
-/* Two for a client and four for each of its streams, and what there is besides. */
-static uint64_t descriptors_for(const struct config *c)
+uint64_t server_descriptors(const struct config *c)
 {
     return 64 + UINT64_C(6) * c->limits.clients;
 }
@@ -353,7 +352,7 @@ static int start(struct server *server, struct err *e)
                     : listener_adopt(&server->acceptor.listener, c->socket, passed, e);
     if (rc)
         return rc;
-    rc = polls_reserve(&server->loop, server->acceptor.listener.fd, descriptors_for(c));
+    rc = polls_reserve(&server->loop, server->acceptor.listener.fd, server_descriptors(c));
     if (rc)
         return err_sys(e, rc, "growing the event loop");
     rc = server->options->until_eof ? watch_input(server, e) : 0;

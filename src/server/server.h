@@ -22,6 +22,10 @@ struct server_options {
     bool until_eof; /* the end of standard input, a pipe, is the daemon's */
 };
 
+/* How many descriptors it may come to have: two for a client and four for each of its streams, and
+ * what there is besides. */
+uint64_t server_descriptors(const struct config *c);
+
 /* Opens the datasets, listens, serves until SIGTERM or SIGINT, and cleans up. Logs what it does.
  * SIGHUP reads the config file again, whose contents `config` has (requests/reload.h).
  * Returns 0 after an orderly end, also where that comes before it serves; ends the process where
