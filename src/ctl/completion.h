@@ -25,7 +25,7 @@ struct completion {
 void completion_find(const struct completion *c, const char *const *words, size_t count);
 
 /* `__complete`: the same on standard output. Where no daemon answers, it has no datasets. Returns
- * an exit status. Blocks: a second at most. */
+ * an exit status. Blocks: two seconds at most. */
 int completion_print(const char *const *words, size_t count);
 
 /* The script of that shell; NULL: none. And the shells, ended by NULL. */

@@ -51,7 +51,7 @@ int main(int argc, char **argv)
     struct invocation in = {0};
     bool json = wants_json(argc, argv); /* also where the words before it are refused */
     int status = run(argc, argv, &in);
-    if (json)
+    if (json || in.json)
         failure_print(in.output && !strcmp(in.output, "-") ? stderr : stdout);
     if (fflush(stdout) || ferror(stdout))
         status = ctl_error("writing to standard output: %s", strerror(errno));

@@ -84,6 +84,8 @@ json_t *page_make(const json_t *before, const json_t *now)
     if (!json_equal(json_object_get(old, "pid"), json_object_get(now, "pid")))
         old = NULL; /* since its start, then */
     double seconds = difference(now, old, "uptime_seconds"), workers = real(now, "workers");
+    if (old && real(old, "workers") > workers)
+        workers = real(old, "workers"); /* a reload left fewer, meanwhile */
     double busy = 0;
     if (seconds > 0 && workers > 0)
         busy = difference(now, old, "workers_busy_seconds") / (seconds * workers);

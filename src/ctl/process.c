@@ -2,6 +2,8 @@
  */
 #include "ctl/process.h"
 
+#include "base/io.h"
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,8 +20,7 @@ static void read_line(json_int_t pid, const char *file, char text[COMMAND_SIZE])
     snprintf(path, sizeof path, "/proc/%lld/%s", (long long)pid, file);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? 0 : read(fd, text, COMMAND_SIZE - 1);
-    if (fd >= 0)
-        close(fd);
+    fd_close(&fd);
     n = n < 0 ? 0 : n;
     while (n && (text[n - 1] == '\n' || !text[n - 1]))
         n--;
@@ -28,6 +29,8 @@ static void read_line(json_int_t pid, const char *file, char text[COMMAND_SIZE])
             text[i] = ' ';
         else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
             text[i] = '?';
+        else if (i + 1 < n && (unsigned char)text[i] == 0xc2 && (text[i + 1] & 0xe0) == 0x80)
+            text[i] = text[i + 1] = '?'; /* U+0080 to U+009F: CSI and its like */
     text[n] = 0;
 }
 

@@ -24,7 +24,8 @@ bool report_json_print(const json_t *all, FILE *f)
     char *text = json_dumps(all, JSON_COMPACT), *at = text;
     for (char *large; at && (large = strstr(at, mark)); at = large) {
         size_t digits = strspn(large + sizeof mark - 1, "0123456789");
-        bool is_number = digits && large[sizeof mark - 1 + digits] == '"';
+        bool begins = large == text || large[-1] != '\\'; /* and no quote within a text */
+        bool is_number = begins && digits && large[sizeof mark - 1 + digits] == '"';
         fwrite(at, 1, (size_t)(large - at), f);
         large += sizeof mark - 1;
         if (is_number) {
