@@ -34,7 +34,7 @@ int thread_error(struct err *e, int code, const char *format, ...)
         const char *name;
     } limits[] = {
         {RLIMIT_NPROC, "RLIMIT_NPROC"}, {RLIMIT_AS, "RLIMIT_AS"}, {RLIMIT_DATA, "RLIMIT_DATA"}};
-    char what[128], names[160] = "";
+    char what[ERR_TEXT_SIZE], names[160] = "";
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);

@@ -320,9 +320,9 @@ void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
     assert(step->stream == s && o->end_ns >= o->start_ns);
     bill(s, step, o);
     if (renders(step))
-        busy_meter_end(&s->render, t->step_ns, o->end_ns - o->start_ns);
+        busy_meter_end(&s->render, t->step_ns, o->end_ns - t->step_ns);
     if (works(step))
-        busy_meter_end(&k->work, t->step_ns, o->end_ns - o->start_ns);
+        busy_meter_end(&k->work, t->step_ns, o->end_ns - t->step_ns);
     switch (step->kind) {
     case STEP_RENDER:
         rendered(t, k, step, o);

@@ -22,6 +22,8 @@
 static int make_folder(const struct listener *l, struct err *e)
 {
     char copy[sizeof l->path];
+    if (l->passed)
+        return 0; /* it is the service manager's, with a mode that we do not know */
     snprintf(copy, sizeof copy, "%s", l->path);
     const char *folder = dirname(copy);
     bool group = l->access.mode & 0020;
