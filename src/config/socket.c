@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP_MEMORY (64u << 10) /* of one entry, its members' names included */
-#define GROUP_DIGITS 10
+#define GROUP_MEMORY     (64u << 10) /* of one entry, its members' names included */
+#define GROUP_MEMORY_MAX (GROUP_MEMORY << 8)
+#define GROUP_DIGITS     10
 
 static int take_path(const struct config_loader *l)
 {
@@ -45,20 +46,24 @@ static bool parse_gid(const char *text, uint32_t *gid)
     return number < CONFIG_OWN_GROUP;
 }
 
-/* Errors: -ENOENT no group is called so, -ENOMEM, and those of getgrnam_r. */
+/* Errors: -ENOENT no group is called so, -ENOMEM, and those of getgrnam_r that say that it could
+ * not look: -EIO, -EMFILE, -ENFILE, -EINTR. */
 static int find_group(const char *name, uint32_t *gid)
 {
-    struct group entry, *found;
-    char *memory = malloc(GROUP_MEMORY);
-    if (!memory)
-        return -ENOMEM;
-    int rc = -getgrnam_r(name, &entry, memory, GROUP_MEMORY, &found);
-    if (!rc && !found)
-        rc = -ENOENT;
-    if (!rc)
-        *gid = found->gr_gid;
-    free(memory);
-    return rc;
+    struct group entry, *found = NULL;
+    int rc = -ERANGE; /* a group of many members needs more */
+    for (size_t size = GROUP_MEMORY; rc == -ERANGE && size <= GROUP_MEMORY_MAX; size *= 4) {
+        char *memory = malloc(size);
+        if (!memory)
+            return -ENOMEM;
+        rc = -getgrnam_r(name, &entry, memory, size, &found);
+        if (!rc && found)
+            *gid = found->gr_gid;
+        free(memory);
+    }
+    if (rc == -ENOMEM || rc == -EIO || rc == -EMFILE || rc == -ENFILE || rc == -EINTR)
+        return rc;
+    return found ? 0 : -ENOENT;
 }
 
 static int take_group(const struct config_loader *l)
@@ -74,6 +79,9 @@ static int take_group(const struct config_loader *l)
         int rc = find_group(n->text, &c->socket_gid);
         if (rc == -ENOMEM)
             return config_loader_no_memory(l);
+        if (rc != -ENOENT && rc)
+            return err_sys(l->e, rc, "looking up the group of socket_group, %s",
+                           tree_seen(n, seen));
         if (rc)
             return tree_error(&l->tree, n, l->e,
                               "socket_group is %s, and this machine knows no group of that name "

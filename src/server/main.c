@@ -174,7 +174,7 @@ free_config:
  * mend. */
 static bool passes(int rc)
 {
-    return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
+    return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -EIO || rc == -EINTR;
 }
 
 static void end_early(int number)

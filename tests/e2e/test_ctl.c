@@ -131,8 +131,12 @@ END_TEST
 /* Text on standard output would end a program's reading; and no word means no failure. */
 START_TEST(ctl__json_with_bytes_on_standard_output__failure_on_standard_error)
 {
-    run_ctl(&said, "dump --json --socket /none -o - 2>/dev/null | cat");
+    run_ctl(&said, "dump --json --socket /none -o - 2>%s", support_path("told"));
+    ck_assert_int_eq(said.status, 1);
     ck_assert_str_eq(said.text, "");
+    char *told = support_read(support_path("told"), NULL);
+    ck_assert_msg(strstr(told, "\"error\":") && strstr(told, "/none"), "%s", told);
+    free(told);
 }
 END_TEST
 
