@@ -6,9 +6,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "ctl/bottleneck.h"
+#include "ctl/json.h"
 #include "ctl/progress.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 /* A histogram of nanoseconds, exact to 1/64: 64 steps for each power of two. */
@@ -138,9 +138,7 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
             "batches_per_second", (double)t->batches / t->seconds, "gigabytes_per_second",
             gigabytes / t->seconds, "p50_us", p50, "p99_us", p99, "waited_seconds", t->waited,
             "bottleneck", sentence, "bottleneck_side", bottleneck_word(bottleneck_side(&flow)));
-        json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        putchar('\n');
-        json_decref(all);
+        ctl_print_json(stdout, all);
         return;
     }
     printf("images                %llu\n"

@@ -1,9 +1,9 @@
 /* The shells' sides of the completion. Each hands over the words as they stand and offers what
  * comes; names of files are the shell's own to find. */
 #include "ctl/completion.h"
+#include "ctl/json.h"
 #include "ctl/verbs.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,10 +104,7 @@ int verb_completion(const struct invocation *in)
 {
     const char *script = in->word_count ? completion_script(in->words[0]) : NULL;
     if (script && in->json) {
-        json_t *all = json_pack("{s:s, s:s}", "shell", in->words[0], "script", script);
-        json_dumpf(all, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(all);
+        ctl_print_json(stdout, json_pack("{s:s, s:s}", "shell", in->words[0], "script", script));
         return EXIT_FINE;
     }
     if (script) {

@@ -1,5 +1,6 @@
 /* dump: batches to an .npz, one behind the other along the first axis. Images are written as they
  * come; labels and indices, which are small, wait for their turn. */
+#include "ctl/json.h"
 #include "ctl/npz.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
@@ -9,7 +10,6 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,12 +131,8 @@ static void print_result(const struct invocation *in, const char *path, const st
                 (unsigned long long)d->samples);
         return;
     }
-    json_t *name = json_string(path); /* NULL where the path is no UTF-8 */
-    json_t *all = json_pack("{s:o, s:I, s:I}", "file", name ? name : json_null(), "batches",
-                            (json_int_t)d->taken, "samples", (json_int_t)d->samples);
-    json_dumpf(all, to, JSON_COMPACT);
-    fputc('\n', to);
-    json_decref(all);
+    ctl_print_json(to, json_pack("{s:o, s:I, s:I}", "file", ctl_json_text(path), "batches",
+                                 (json_int_t)d->taken, "samples", (json_int_t)d->samples));
 }
 
 static int dump_stream(const struct invocation *in, struct fmnist_stream *stream,

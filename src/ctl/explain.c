@@ -1,6 +1,7 @@
 /* explain: one image of a stream, at a place of the caller's: what it is, and what was drawn for
  * it. */
 #include "ctl/drawn.h"
+#include "ctl/json.h"
 #include "ctl/originals.h"
 #include "ctl/output.h"
 #include "ctl/picture.h"
@@ -9,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,8 +108,7 @@ static void print_text(const struct explained *x, FILE *to, bool picture)
 static void print_json(const struct explained *x, FILE *to, const char *path)
 {
     const struct invocation *in = x->in;
-    const char *name = fmnist_label_text(x->dataset, x->label);
-    json_t *views = json_array(), *file = path ? json_string(path) : NULL;
+    json_t *views = json_array();
     for (uint32_t v = 0; v < x->drawn.views; v++)
         json_array_append_new(
             views, drawn_json(&x->drawn, x->values + (size_t)v * x->drawn.info.value_count));
@@ -117,13 +116,11 @@ static void print_json(const struct explained *x, FILE *to, const char *path)
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:i, s:i, s:i, s:o}", "dataset",
         in->spec.dataset, "split", in->spec.split, "epoch", (json_int_t)in->spec.epoch, "step",
         (json_int_t)in->step, "row", (json_int_t)in->row, "index", (json_int_t)x->index, "label",
-        (json_int_t)x->label, "class", name ? json_string(name) : json_null(), "augment",
-        x->drawn.augment ? json_string(x->drawn.info.text) : json_null(), "views", views,
+        (json_int_t)x->label, "class", ctl_json_text(fmnist_label_text(x->dataset, x->label)),
+        "augment", ctl_json_text(x->drawn.augment ? x->drawn.info.text : NULL), "views", views,
         "channels", (int)x->info.channels, "height", (int)x->info.height, "width",
-        (int)x->info.width, "file", file ? file : json_null());
-    json_dumpf(all, to, JSON_COMPACT | JSON_REAL_PRECISION(9)); /* a float32's */
-    fputc('\n', to);
-    json_decref(all);
+        (int)x->info.width, "file", ctl_json_text(path));
+    ctl_print_json(to, all);
 }
 
 /* ---- the PNG ------------------------------------------------------------------------------- */

@@ -1,11 +1,11 @@
 /* Tells, and remembers the last one. */
 #include "ctl/failure.h"
 
+#include "ctl/json.h"
 #include "ctl/progress.h"
 #include "ctl/verbs.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 
 static const char *last_word; /* NULL: nothing was told */
@@ -87,10 +87,6 @@ void failure_print(FILE *to)
 {
     if (!last_word)
         return;
-    json_t *message = json_string(last_message); /* NULL where it is no UTF-8 */
-    json_t *all =
-        json_pack("{s:s, s:o}", "error", last_word, "message", message ? message : json_null());
-    json_dumpf(all, to, JSON_COMPACT);
-    fputc('\n', to);
-    json_decref(all);
+    ctl_print_json(
+        to, json_pack("{s:s, s:o}", "error", last_word, "message", ctl_json_text(last_message)));
 }

@@ -1,10 +1,10 @@
 /* What help says: of fmnistctl, and of each verb. At most 80 columns. */
 #include "ctl/help.h"
 
+#include "ctl/json.h"
 #include "ctl/option_table.h"
 #include "spec/spec.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 static const char spec_help[] =
@@ -189,9 +189,7 @@ static void print_json(const struct verb *only)
     for (const struct verb *v = verbs; v->name; v++)
         if (!only || v == only)
             json_array_append_new(all, describe_verb(v));
-    json_dumpf(all, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(all);
+    ctl_print_json(stdout, all);
 }
 
 int verb_help(const struct invocation *in)

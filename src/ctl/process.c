@@ -3,6 +3,7 @@
 #include "ctl/process.h"
 
 #include "base/io.h"
+#include "ctl/json.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -44,8 +45,7 @@ static bool belongs_to(json_int_t pid, json_int_t uid)
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
-    json_t *value = *text ? json_string(text) : NULL; /* NULL where it is no UTF-8 */
-    json_object_set_new(object, key, value ? value : json_null());
+    json_object_set_new(object, key, ctl_json_text(*text ? text : NULL));
 }
 
 void processes_name(json_t *status)

@@ -3,6 +3,7 @@
  * sample is decoded as it comes; the sheet is laid out once their number is known. */
 #include "ctl/drawn.h"
 #include "ctl/font.h"
+#include "ctl/json.h"
 #include "ctl/originals.h"
 #include "ctl/output.h"
 #include "ctl/picture.h"
@@ -14,7 +15,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,22 +253,14 @@ static int make_sheet(struct collection *c, const struct source *s, const char *
     return write_sheet(c, &shape, path, e);
 }
 
-static int tell(const struct invocation *in, const char *path, const struct collection *c)
+static void tell(const struct invocation *in, const char *path, const struct collection *c)
 {
     FILE *to = strcmp(path, "-") ? stdout : stderr; /* standard output has the picture */
-
-    if (!in->json) {
+    if (in->json)
+        ctl_print_json(to, json_pack("{s:o, s:I, s:I}", "file", ctl_json_text(path), "batches",
+                                     (json_int_t)c->taken, "samples", (json_int_t)c->count));
+    else
         fprintf(to, "%s\n", path);
-        return EXIT_FINE;
-    }
-    json_t *summary = json_pack("{s:s, s:I, s:I}", "file", path, "batches", (json_int_t)c->taken,
-                                "samples", (json_int_t)c->count);
-    if (!summary)
-        return ctl_error("show: %s: a name that JSON cannot carry", path);
-    json_dumpf(summary, to, JSON_PRESERVE_ORDER);
-    fputc('\n', to);
-    json_decref(summary);
-    return EXIT_FINE;
 }
 
 static int show_stream(struct source *s)
@@ -291,7 +283,8 @@ static int show_stream(struct source *s)
     if (code != 0)
         return code == -ECANCELED ? EXIT_FAILED
                                   : ctl_file_error(code, "show: %s: %s", path, e.text);
-    return tell(s->in, path, &c);
+    tell(s->in, path, &c);
+    return EXIT_FINE;
 }
 
 int verb_show(const struct invocation *in)

@@ -1,8 +1,8 @@
 /* status, reload and datasets: what the daemon says, for people or for programs. */
+#include "ctl/json.h"
 #include "ctl/process.h"
 #include "ctl/verbs.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,12 +85,6 @@ static void print_status(const json_t *all)
         print_client(item);
 }
 
-static void dump(const json_t *all)
-{
-    json_dumpf(all, stdout, JSON_COMPACT);
-    putchar('\n');
-}
-
 int verb_status(const struct invocation *in)
 {
     struct fmnist_client *client = ctl_connect(in);
@@ -109,7 +103,7 @@ int verb_status(const struct invocation *in)
     if (!all)
         status = ctl_error("the daemon's status is no JSON: %s", e.text);
     else if (in->json)
-        dump(all);
+        ctl_print_json_exact(stdout, json_incref(all));
     else
         print_status(all);
     json_decref(all);
@@ -163,9 +157,7 @@ static void print_changes(const char *text)
             json_array_append_new(changes, json_stringn(text, n));
             json_array_append_new(details, describe_change(text, n));
         }
-    json_t *all = json_pack("{s:o, s:o}", "changes", changes, "details", details);
-    dump(all);
-    json_decref(all);
+    ctl_print_json(stdout, json_pack("{s:o, s:o}", "changes", changes, "details", details));
 }
 
 int verb_reload(const struct invocation *in)
@@ -234,8 +226,9 @@ int verb_datasets(const struct invocation *in)
         putchar('\n');
     }
     if (in->json)
-        dump(list);
-    json_decref(list);
+        ctl_print_json(stdout, list);
+    else
+        json_decref(list);
     fmnist_datasets_free(all);
     return EXIT_FINE;
 }

@@ -1,4 +1,5 @@
 /* top: the daemon's status again and again, and what happened in between. */
+#include "ctl/json.h"
 #include "ctl/page.h"
 #include "ctl/process.h"
 #include "ctl/progress.h"
@@ -92,18 +93,16 @@ static void print_line(void *to, const char *line)
 }
 
 /* Returns whether to go on: not where nobody reads standard output, which main() tells. */
-static bool show(const struct invocation *in, const json_t *page, bool screen)
+static bool show(const struct invocation *in, json_t *page, bool screen)
 {
     if (screen) {
         draw(page);
         return true;
     }
-    if (in->json) {
-        json_dumpf(page, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        putchar('\n');
-    } else {
+    if (in->json)
+        ctl_print_json(stdout, json_incref(page));
+    else
         page_lines(page, print_line, stdout);
-    }
     return !fflush(stdout) && !ferror(stdout);
 }
 

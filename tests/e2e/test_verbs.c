@@ -320,6 +320,27 @@ START_TEST(dump_show__to_standard_output__the_words_on_standard_error)
 }
 END_TEST
 
+/* A file's name may be any bytes, and JSON's texts are UTF-8: the file is there all the same. */
+START_TEST(dump_show_gen__name_that_is_no_utf8__null)
+{
+    static const char *const words[][2] = {
+        {"--socket %s dump --dataset tiny --json -o %s", "file"},
+        {"--socket %s show --dataset tiny --json -o %s", "file"},
+        {"gen-dataset --train 1 --test 1 --size 8 --json%.0s -o %s", "folder"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char name[32], line[1024];
+        snprintf(name, sizeof name, "n\xff%zu", i);
+        snprintf(line, sizeof line, words[i][0], d.socket, support_path(name));
+        run_ctl(&said, "%s", line);
+        json_t *all = said_json();
+        ck_assert_msg(json_is_null(json_object_get(all, words[i][1])), "%s", said.text);
+        ck_assert_msg(!access(support_path(name), F_OK), "%s", said.text);
+        json_decref(all);
+    }
+}
+END_TEST
+
 /* ---- help ----------------------------------------------------------------------------------- */
 
 /* Each option that a help text names is one: no other test knows all of them. */
@@ -376,6 +397,7 @@ int main(void)
     tcase_add_test(tc, dump__each_type_and_layout__as_numpy_names_it);
     tcase_add_test(tc, explain__each_label_type__the_label);
     tcase_add_test(tc, dump_show__to_standard_output__the_words_on_standard_error);
+    tcase_add_test(tc, dump_show_gen__name_that_is_no_utf8__null);
     tcase_add_test(tc, help__of_each_verb__names_what_it_understands);
     tcase_add_test(tc, version__its_own_and_the_librarys);
     suite_add_tcase(suite, tc);
