@@ -33,22 +33,6 @@ static void offer(const struct line *l, const char *word, const char *why)
     l->c->line(l->c->data, text);
 }
 
-static const struct option *find_option(const struct option *table, const char *name, size_t n)
-{
-    for (; table->name; table++)
-        if (strlen(table->name) == n && !strncmp(table->name, name, n))
-            return table;
-    return NULL;
-}
-
-static const struct option *find_letter(const struct option *table, char letter)
-{
-    for (; table->name; table++)
-        if (table->val == letter)
-            return table;
-    return NULL;
-}
-
 /* ---- the words before the cursor ----------------------------------------------------------- */
 
 static void note_value(struct line *l, const struct option *o, const char *value)
@@ -61,8 +45,8 @@ static void pass_option(struct line *l, const struct option *table, const char *
 {
     bool is_long = word[1] == '-';
     const char *value = is_long ? strchr(word, '=') : NULL;
-    const struct option *o = is_long ? find_option(table, word + 2, strcspn(word + 2, "="))
-                                     : find_letter(table, word[1]);
+    const struct option *o = is_long ? option_by_name(table, word + 2, strcspn(word + 2, "="))
+                                     : option_by_val(table, word[1]);
     if (!o)
         return;
     if (value)
@@ -174,7 +158,8 @@ void completion_find(const struct completion *c, const char *const *words, size_
     if (l.wants) {
         offer_values(&l, l.wants);
     } else if (!l.ended && value) {
-        const struct option *o = find_option(table, l.written + 2, (size_t)(value - l.written) - 2);
+        const struct option *o =
+            option_by_name(table, l.written + 2, (size_t)(value - l.written) - 2);
         l.before = l.written;
         l.before_length = (size_t)(value + 1 - l.written);
         l.written = value + 1;

@@ -88,12 +88,20 @@ const struct option *option_table(enum options_kind kind)
     return tables[kind];
 }
 
-static bool has(const struct option *all, const char *name)
+const struct option *option_by_name(const struct option *table, const char *name, size_t n)
 {
-    for (; all->name; all++)
-        if (!strcmp(all->name, name))
-            return true;
-    return false;
+    for (; table->name; table++)
+        if (strlen(table->name) == n && !memcmp(table->name, name, n))
+            return table;
+    return NULL;
+}
+
+const struct option *option_by_val(const struct option *table, int val)
+{
+    for (; table->name; table++)
+        if (table->val == val)
+            return table;
+    return NULL;
 }
 
 void option_table_all(struct option all[OPTIONS_MAX])
@@ -102,7 +110,7 @@ void option_table_all(struct option all[OPTIONS_MAX])
     memset(all, 0, OPTIONS_MAX * sizeof *all);
     for (size_t k = 0; k < sizeof tables / sizeof *tables; k++)
         for (const struct option *o = tables[k]; o->name; o++)
-            if (!has(all, o->name)) {
+            if (!option_by_name(all, o->name, strlen(o->name))) {
                 assert(n < OPTIONS_MAX - 1);
                 all[n++] = *o;
             }

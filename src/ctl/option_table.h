@@ -41,4 +41,8 @@ const struct option *option_table(enum options_kind kind);
 /* Each option of any verb, once. */
 void option_table_all(struct option all[OPTIONS_MAX]);
 
+/* The table's option of that whole name, of `n` bytes, or of that val; NULL: none. */
+const struct option *option_by_name(const struct option *table, const char *name, size_t n);
+const struct option *option_by_val(const struct option *table, int val);
+
 #endif

@@ -196,13 +196,6 @@ int options_find_verb(int *argc, char **argv)
     return 1 + EXIT_FINE;
 }
 
-static bool has_output(const struct option *table)
-{
-    while (table->name && table->val != 'o')
-        table++;
-    return table->name;
-}
-
 /* What stands behind the options. */
 static int take_words(struct invocation *in, const struct verb *verb, int argc, char **argv)
 {
@@ -222,7 +215,7 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     in->test = 10000;
     in->size = 28;
     /* A verb that has words has them on either side of its options. */
-    const char *letters = verb->words_max ? ":hV" : has_output(table) ? "+:hVo:" : "+:hV";
+    const char *letters = verb->words_max ? ":hV" : option_by_val(table, 'o') ? "+:hVo:" : "+:hV";
     int option, index = -1;
     optind = 0; /* again, for another vector */
     while ((option = getopt_long(argc, argv, letters, table, &index)) != -1) {
