@@ -3,6 +3,7 @@
 #include "dataset/dataset.h"
 
 #include "dataset/find.h"
+#include "dataset/known_classes.h"
 #include "dataset/mapping.h"
 #include "dataset/opening.h"
 
@@ -74,6 +75,37 @@ static int copy_classes(struct dataset *d, const char *const *classes, uint32_t 
     return 0;
 }
 
+/* The source's own class names, or those of the set whose files these are: labels that do not fit
+ * them are wrong, and refused where they are read. */
+static int take_classes(const struct opening *o, struct dataset *d, struct err *e)
+{
+    if (o->source->classes)
+        return copy_classes(d, o->source->classes, o->source->class_count, e);
+    const struct known_classes *known = o->known ? known_classes_find(o->known->name) : NULL;
+    return known ? copy_classes(d, known->names, known->count, e) : 0;
+}
+
+/* Of a name that says what the classes are and nothing of the files, once they are open. Data of
+ * somebody's own may have that name, too: its labels then have none. */
+static int guess_classes(const struct opening *o, struct dataset *d, struct err *e)
+{
+    if (o->source->classes || o->known)
+        return 0;
+    const struct known_classes *known = known_classes_find(o->source->name);
+    for (int i = 0; known && i < DATASET_SPLITS; i++) {
+        const struct dataset_split *s = &d->splits[i];
+        if (s->count && (s->label_min < 0 || (uint32_t)s->label_max >= known->count)) {
+            opening_note(o,
+                         "dataset \"%s\": %s has labels from %d to %d, not the %u classes of that "
+                         "name: they have no names",
+                         o->source->name, dataset_split_names[i], (int)s->label_min,
+                         (int)s->label_max, (unsigned)known->count);
+            known = NULL;
+        }
+    }
+    return known ? copy_classes(d, known->names, known->count, e) : 0;
+}
+
 static int open_all(struct opening *o, struct dataset *d, struct err *e)
 {
     const struct dataset_source *source = o->source;
@@ -82,9 +114,7 @@ static int open_all(struct opening *o, struct dataset *d, struct err *e)
                        sizeof d->name - 1);
     strcpy(d->name, source->name);
     o->known = known_find(source->name);
-    int rc = source->classes ? copy_classes(d, source->classes, source->class_count, e)
-             : o->known      ? copy_classes(d, o->known->classes, o->known->class_count, e)
-                             : 0;
+    int rc = take_classes(o, d, e);
     if (rc < 0)
         return rc;
     if (o->options->cache && cache_open(&o->cache, o->options->cache, e) < 0)
@@ -96,9 +126,10 @@ static int open_all(struct opening *o, struct dataset *d, struct err *e)
             return rc;
         any |= d->splits[i].count > 0;
     }
-    if (any)
-        return check_content(o, d, e);
-    return find_tell_nothing(source, o->known, e);
+    if (!any)
+        return find_tell_nothing(source, o->known, e);
+    rc = guess_classes(o, d, e);
+    return rc < 0 ? rc : check_content(o, d, e);
 }
 
 int dataset_open(const struct dataset_source *source, const struct dataset_options *options,

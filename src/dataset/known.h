@@ -1,7 +1,7 @@
-/* dataset/known.h — the datasets that are known by name: their files, classes, content and storage.
+/* dataset/known.h — the datasets that are known by name: their files, content and storage.
  *
- * Source: torchvision/datasets/mnist.py for file names and class names; the EMNIST page for the
- * transposed storage. Threads: any; constant data.
+ * Source: torchvision/datasets/mnist.py for file names; the EMNIST page for the transposed
+ * storage. Threads: any; constant data.
  */
 #ifndef DATASET_KNOWN_H
 #define DATASET_KNOWN_H
@@ -16,8 +16,6 @@ struct known_dataset {
         const char *images; /* without ".gz" */
         const char *labels;
     } splits[DATASET_SPLITS];
-    const char *const *classes;
-    uint32_t class_count;
     /* Of the published data, as struct dataset_split has it; NULL: not known here. */
     const uint8_t (*digests)[16]; /* [DATASET_SPLITS] */
     bool transposed;              /* stored with rows and columns exchanged */

@@ -1,5 +1,6 @@
 /* Datasets known by name: their files, classes and published content. */
 #include "dataset/known.h"
+#include "dataset/known_classes.h"
 #include "dataset/opener.h"
 
 #include <unistd.h>
@@ -43,9 +44,11 @@ START_TEST(dataset_open__every_known_name__files_and_classes_follow)
                           e.text);
             /* Where nobody knows what was published, there is nothing to say. */
             ck_assert_str_eq(warnings, k->digests ? unpublished(k->name) : "");
-            ck_assert_uint_eq(d->class_count, k->class_count);
-            for (uint32_t i = 0; i < k->class_count; i++)
-                ck_assert_str_eq(d->classes[i], k->classes[i]);
+            const struct known_classes *classes = known_classes_find(k->name);
+            ck_assert_ptr_nonnull(classes);
+            ck_assert_uint_eq(d->class_count, classes->count);
+            for (uint32_t i = 0; i < classes->count; i++)
+                ck_assert_str_eq(d->classes[i], classes->names[i]);
             bool turned = transpose < 0 ? k->transposed : transpose;
             for (int s = 0; s < DATASET_SPLITS; s++) {
                 const struct dataset_split *p = &d->splits[s];
@@ -63,11 +66,126 @@ START_TEST(dataset_open__every_known_name__files_and_classes_follow)
         }
         free(raw.data);
     }
-    ck_assert_uint_eq(known_find("emnist-byclass")->class_count, 62);
-    ck_assert_uint_eq(known_find("emnist-balanced")->class_count, 47);
-    ck_assert_str_eq(known_find("emnist-bymerge")->classes[46], "t");
-    ck_assert_str_eq(known_find("emnist-letters")->classes[26], "z");
     ck_assert_ptr_null(known_find("cifar10"));
+}
+END_TEST
+
+/* ---- class names without files -------------------------------------------------------------- */
+
+struct listed {
+    const char *name;
+    uint32_t count, at;
+    const char *text; /* of class `at` */
+};
+
+/* Each list's length, and a name in it that one entry too many or too few before it would move. */
+START_TEST(known_classes_find__every_set__length_and_last_names)
+{
+    static const struct listed all[] = {
+        {"emnist-byclass", 62, 61, "z"},
+        {"emnist-balanced", 47, 46, "t"},
+        {"emnist-bymerge", 47, 46, "t"},
+        {"emnist-letters", 27, 26, "z"},
+        {"k49", 49, 47, "n"},
+        {"usps", 10, 9, "9"},
+        {"svhn", 10, 0, "0"},
+        {"notmnist", 10, 9, "J"},
+        {"cifar-10", 10, 9, "truck"},
+        {"cifar-100", 100, 99, "worm"},
+        {"cifar-100", 100, 50, "mouse"},
+        {"cifar-100-coarse", 20, 19, "vehicles_2"},
+        {"stl-10", 10, 7, "monkey"},
+        {"pathmnist", 9, 8, "colorectal adenocarcinoma epithelium"},
+        {"chestmnist", 14, 13, "hernia"},
+        {"dermamnist", 7, 6, "vascular lesions"},
+        {"octmnist", 4, 3, "normal"},
+        {"pneumoniamnist", 2, 1, "pneumonia"},
+        {"retinamnist", 5, 4, "4"},
+        {"breastmnist", 2, 1, "normal, benign"},
+        {"bloodmnist", 8, 7, "platelet"},
+        {"tissuemnist", 8, 7, "Thick Ascending Limb"},
+        {"organamnist", 11, 10, "spleen"},
+        {"organcmnist", 11, 10, "spleen"},
+        {"organsmnist", 11, 10, "spleen"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const struct known_classes *k = known_classes_find(all[i].name);
+        ck_assert_msg(k, "%s", all[i].name);
+        ck_assert_uint_eq(k->count, all[i].count);
+        ck_assert_str_eq(k->names[all[i].at], all[i].text);
+    }
+    for (size_t i = 0; known_classes_at(i); i++)
+        for (uint32_t c = 0; c < known_classes_at(i)->count; c++)
+            ck_assert(known_classes_at(i)->names[c][0]);
+    /* CIFAR-100's fine names are in the alphabet's order. */
+    const struct known_classes *fine = known_classes_find("cifar-100");
+    for (uint32_t c = 1; c < fine->count; c++)
+        ck_assert_msg(strcmp(fine->names[c - 1], fine->names[c]) < 0, "%s", fine->names[c]);
+}
+END_TEST
+
+START_TEST(known_classes_find__other_spellings__the_same_list)
+{
+    static const char *const same[][2] = {
+        {"cifar10", "cifar-10"},
+        {"CIFAR100", "cifar-100"},
+        {"CIFAR-100-fine", "cifar-100"},
+        {"FashionMNIST", "fashion-mnist"},
+        {"fashion_mnist", "fashion-mnist"},
+        {"pathmnist_224", "pathmnist"},
+        {"OrganAMNIST-64", "organamnist"},
+        {"notMNIST", "notmnist"},
+        {"Kuzushiji-49", "k49"},
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const struct known_classes *k = known_classes_find(same[i][0]);
+        ck_assert_msg(k, "%s", same[i][0]);
+        ck_assert_ptr_eq(k->names, known_classes_find(same[i][1])->names);
+    }
+    static const char *const none[] = {"",
+                                       "-",
+                                       "cifar",
+                                       "cifar-1000",
+                                       "cifar-10-mine",
+                                       "mnist-12",
+                                       "128",
+                                       "usps-28",
+                                       "svhn_extra",
+                                       "pathmnist2",
+                                       "pathmnist-28-and-very-much-more-behind-it"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        ck_assert_msg(!known_classes_find(none[i]), "%s", none[i]);
+}
+END_TEST
+
+/* A name alone gives names to labels that fit them, and never refuses labels that do not. */
+START_TEST(dataset_open__name_of_known_classes__names_where_they_fit)
+{
+    struct bytes raw = idx_images(40, 4, 3);
+    support_write(support_path("images"), raw.data, raw.size);
+    for (uint8_t highest = 9; highest <= 10; highest++) {
+        uint8_t labels[40];
+        for (uint8_t i = 0; i < 40; i++)
+            labels[i] = i % (highest + 1);
+        struct bytes l = idx_make(0x08, 1, (uint32_t[]){40}, 1);
+        memcpy(l.data + 8, labels, sizeof labels);
+        support_write(support_path("labels"), l.data, l.size);
+        free(l.data);
+        struct dataset_source source = {.name = "USPS",
+                                        .path = support_dir(),
+                                        .splits = {{"images", "labels"}},
+                                        .transpose = -1};
+        struct dataset *d;
+        struct err e;
+        ck_assert_msg(open_noted(&source, NULL, true, &d, &e) == 0, "%s", e.text);
+        ck_assert_uint_eq(d->class_count, highest == 9 ? 10 : 0);
+        if (highest == 9)
+            ck_assert_str_eq(d->classes[9], "9");
+        else
+            ck_assert_text(notes, "train has labels from 0 to 10, not the 10 classes");
+        dataset_close(d);
+    }
+    free(raw.data);
 }
 END_TEST
 
@@ -170,6 +288,9 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, dataset_open__every_known_name__files_and_classes_follow);
+    tcase_add_test(tc, known_classes_find__every_set__length_and_last_names);
+    tcase_add_test(tc, known_classes_find__other_spellings__the_same_list);
+    tcase_add_test(tc, dataset_open__name_of_known_classes__names_where_they_fit);
     tcase_add_test(tc, dataset_open__the_real_fashion_mnist__its_digests);
     tcase_add_test(tc, dataset_open__known_content_under_another_known_name__refused);
     tcase_add_test(tc, dataset_open__known_content_in_the_other_split__one_warning);
