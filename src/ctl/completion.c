@@ -132,8 +132,8 @@ static void offer_words(struct line *l, const struct option *table)
         offer_verbs(l);
         break;
     case OPTIONS_COMPLETION:
-        for (const char *const *shell = completion_shells; *shell; shell++)
-            offer(l, *shell, NULL);
+        for (const struct completion_shell *s = completion_shells; s->name; s++)
+            offer(l, s->name, NULL);
         break;
     case OPTIONS_VERIFY:
         l->c->line(l->c->data, ":file");

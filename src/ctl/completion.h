@@ -28,8 +28,10 @@ void completion_find(const struct completion *c, const char *const *words, size_
  * an exit status. Blocks: two seconds at most. */
 int completion_print(const char *const *words, size_t count);
 
-/* The script of that shell; NULL: none. And the shells, ended by NULL. */
-const char *completion_script(const char *shell);
-extern const char *const completion_shells[];
+/* The shells and their scripts, ended by one without a name. */
+struct completion_shell {
+    const char *name, *script;
+};
+extern const struct completion_shell completion_shells[];
 
 #endif

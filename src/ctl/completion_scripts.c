@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const completion_shells[] = {"bash", "zsh", "fish", NULL};
-
 /* bash cuts --name=value in three where COMP_WORDBREAKS has '=', and replaces the last piece alone.
  */
 static const char bash[] =
@@ -91,18 +89,20 @@ static const char fish[] =
     "end\n"
     "complete -c fmnistctl -f -a '(__fmnistctl_complete)'\n";
 
-const char *completion_script(const char *shell)
+const struct completion_shell completion_shells[] = {
+    {"bash", bash}, {"zsh", zsh}, {"fish", fish}, {NULL, NULL}};
+
+static const char *find_script(const char *shell)
 {
-    static const char *const scripts[] = {bash, zsh, fish};
-    for (size_t i = 0; completion_shells[i]; i++)
-        if (!strcmp(shell, completion_shells[i]))
-            return scripts[i];
-    return NULL;
+    const struct completion_shell *s = completion_shells;
+    while (s->name && strcmp(s->name, shell) != 0)
+        s++;
+    return s->script;
 }
 
 int verb_completion(const struct invocation *in)
 {
-    const char *script = in->word_count ? completion_script(in->words[0]) : NULL;
+    const char *script = in->word_count ? find_script(in->words[0]) : NULL;
     if (script && in->json) {
         ctl_print_json(stdout, json_pack("{s:s, s:s}", "shell", in->words[0], "script", script));
         return EXIT_FINE;
