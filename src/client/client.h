@@ -93,18 +93,20 @@ struct fmnist_client {
     int64_t reconnect_ms; /* of its streams; negative: none */
 };
 
-/* Makes a connection where there is none, or where the one that there is has ended. */
-int client_connect(struct fmnist_client *client);
-
-/* How often the next daemon was asked, and what the first one's end was. Zeroed at the start. */
+/* How often the next daemon was asked, and what the first one's end was. Of one call of the
+ * program, whatever that has to send; zeroed at its start. */
 struct next_daemon {
     unsigned asked;
     char why[ERR_TEXT_SIZE];
 };
 
+/* Makes a connection where there is none, or where the one that there is has ended. */
+int client_connect(struct fmnist_client *client, struct next_daemon *next);
+
 /* Whether *rc is the end of a daemon that took a connection in and did not answer any more, so that
  * the next one is to be asked: one that a service manager keeps the socket for is there soon, and
- * connecting waits for it. Where none is, *rc becomes FMNIST_EDEAD again, with its text. */
+ * connecting waits for it. Where none is, *rc becomes FMNIST_EDEAD again, with its text, and nobody
+ * is asked any more. */
 bool client_asks_next(const struct fmnist_client *client, struct next_daemon *n, int *rc);
 
 #endif

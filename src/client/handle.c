@@ -70,6 +70,7 @@ int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_c
                                            SIZED_UP_TO(struct fmnist_connect_options, timeout_ms),
                                            sizeof *options};
     struct fmnist_connect_options o = {0};
+    struct next_daemon next = {0};
     if (!client)
         return fail(FMNIST_EINVAL, "client: want no NULL");
     *client = NULL;
@@ -86,7 +87,7 @@ int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_c
     if (!rc)
         rc = fork_guard_init(&c->guard);
     if (!rc)
-        rc = client_connect(c);
+        rc = client_connect(c, &next);
     if (rc) {
         fmnist_disconnect(c);
         return rc;
@@ -106,7 +107,7 @@ void fmnist_disconnect(struct fmnist_client *client)
 
 /* ---- asking ------------------------------------------------------------------------------- */
 
-int client_connect(struct fmnist_client *client)
+int client_connect(struct fmnist_client *client, struct next_daemon *next)
 {
     struct connection *c = &client->connection;
     /* Nothing comes on a connection that nobody asks on, but for its end. */
@@ -114,11 +115,10 @@ int client_connect(struct fmnist_client *client)
     if (c->fd >= 0 && poll(&p, 1, 0) == 0)
         return FMNIST_OK;
     connection_close(c);
-    struct next_daemon next = {0};
     int rc;
     do
         rc = connection_open(c, client->path, client->timeout_ms);
-    while (client_asks_next(client, &next, &rc));
+    while (client_asks_next(client, next, &rc));
     return rc;
 }
 
@@ -129,8 +129,10 @@ bool client_asks_next(const struct fmnist_client *client, struct next_daemon *n,
             snprintf(n->why, sizeof n->why, "%s", fmnist_error());
         return true;
     }
-    if (*rc == FMNIST_ECONNECT && n->asked)
+    if (*rc == FMNIST_ECONNECT && n->asked) {
         *rc = fail(FMNIST_EDEAD, "%s", n->why);
+        n->asked = NEXT_DAEMONS_MAX;
+    }
     return false;
 }
 
@@ -142,7 +144,7 @@ static int ask(struct fmnist_client *client, uint16_t type, uint16_t reply_type,
     if (rc)
         return rc;
     do {
-        rc = client_connect(client);
+        rc = client_connect(client, &next);
         if (!rc)
             rc = connection_ask(&client->connection, type, NULL, 0, reply_type, reply, size);
     } while (type != WIRE_RELOAD && client_asks_next(client, &next, &rc));

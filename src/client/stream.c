@@ -79,7 +79,7 @@ static int ask(struct fmnist_stream *s, struct fmnist_client *client,
         fd_close(&fds[0]); /* an answer that was cut */
         fd_close(&fds[1]);
         fd_count = 2;
-        rc = client_connect(client);
+        rc = client_connect(client, &next);
         if (rc)
             continue;
         s->connection = client->connection;
