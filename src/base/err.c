@@ -12,6 +12,8 @@ void err_make_line(char *text)
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';
+        else if ((unsigned char)*text == 0xc2 && (text[1] & 0xe0) == 0x80)
+            text[0] = text[1] = '?'; /* U+0080 to U+009F: CSI and its like */
 }
 
 static void end_text(struct err *e, size_t wanted)
@@ -27,23 +29,22 @@ static size_t format_text(struct err *e, const char *format, va_list args)
     return n < 0 ? 0 : (size_t)n;
 }
 
-/* A limit that is none says nothing. */
-static void add_limit(char text[ERR_REASON_SIZE], int resource, const char *name)
+void err_add_limit(char *text, size_t size, const char *before, int resource, const char *behind)
 {
     struct rlimit limit;
     size_t n = strlen(text);
     if (getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        snprintf(text + n, ERR_REASON_SIZE - n, " (%s is %llu)", name,
-                 (unsigned long long)limit.rlim_cur);
+        snprintf(text + n, size - n, "%s%llu%s", before, (unsigned long long)limit.rlim_cur,
+                 behind);
 }
 
 const char *err_reason(int code, char text[ERR_REASON_SIZE])
 {
     snprintf(text, ERR_REASON_SIZE, "%s", strerror(-code));
     if (code == -EMFILE)
-        add_limit(text, RLIMIT_NOFILE, "RLIMIT_NOFILE");
+        err_add_limit(text, ERR_REASON_SIZE, " (RLIMIT_NOFILE is ", RLIMIT_NOFILE, ")");
     else if (code == -EFBIG)
-        add_limit(text, RLIMIT_FSIZE, "RLIMIT_FSIZE");
+        err_add_limit(text, ERR_REASON_SIZE, " (RLIMIT_FSIZE is ", RLIMIT_FSIZE, ")");
     return text;
 }
 

@@ -13,6 +13,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stddef.h>
+
 #define ERR_TEXT_SIZE   512
 #define ERR_REASON_SIZE 128
 
@@ -28,16 +30,20 @@ int err_set(struct err *e, int code, const char *format, ...) __attribute__((for
  * that it speaks of, with what it is. Returns text. */
 const char *err_reason(int code, char text[ERR_REASON_SIZE]);
 
-/* The same with ": " and the reason of `code` behind it; for failed system calls. */
+/* As err_set, with ": " and the reason of `code` behind it; for failed system calls. */
 int err_sys(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "<context>: " before the text and returns `code`. */
 int err_prefix(struct err *e, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Replaces control characters by '?'. Names in a text come from files, sockets and environments:
- * none of them may begin a line of its own in a log, or speak to a terminal. The functions above
- * do it. */
+/* Appends what a limit of this process is, as a number between the two texts; nothing where it has
+ * none. text: of `size` bytes, ended by 0; what does not fit is cut. */
+void err_add_limit(char *text, size_t size, const char *before, int resource, const char *behind);
+
+/* Replaces control characters by '?', of UTF-8 those from U+0080 to U+009F too. Names in a text
+ * come from files, sockets and environments: none of them may begin a line of its own in a log, or
+ * speak to a terminal. The functions above do it. */
 void err_make_line(char *text);
 
 #endif

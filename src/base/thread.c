@@ -29,11 +29,6 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *data), 
 
 int thread_error(struct err *e, int code, const char *format, ...)
 {
-    static const struct {
-        int resource;
-        const char *name;
-    } limits[] = {
-        {RLIMIT_NPROC, "RLIMIT_NPROC"}, {RLIMIT_AS, "RLIMIT_AS"}, {RLIMIT_DATA, "RLIMIT_DATA"}};
     char what[ERR_TEXT_SIZE], names[160] = "";
     va_list args;
     va_start(args, format);
@@ -41,14 +36,9 @@ int thread_error(struct err *e, int code, const char *format, ...)
     va_end(args);
     if (code != -EAGAIN)
         return err_sys(e, code, "%s", what);
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        struct rlimit limit;
-        size_t n = strlen(names);
-        if (getrlimit((__rlimit_resource_t)limits[i].resource, &limit) == 0 &&
-            limit.rlim_cur != RLIM_INFINITY)
-            snprintf(names + n, sizeof names - n, "%s %llu, ", limits[i].name,
-                     (unsigned long long)limit.rlim_cur);
-    }
+    err_add_limit(names, sizeof names, "RLIMIT_NPROC ", RLIMIT_NPROC, ", ");
+    err_add_limit(names, sizeof names, "RLIMIT_AS ", RLIMIT_AS, ", ");
+    err_add_limit(names, sizeof names, "RLIMIT_DATA ", RLIMIT_DATA, ", ");
     return err_set(e, code, "%s: %s: what bounds threads here is %spids.max of its cgroup", what,
                    strerror(-code), names);
 }

@@ -2,6 +2,7 @@
  */
 #include "ctl/process.h"
 
+#include "base/err.h"
 #include "base/io.h"
 #include "ctl/json.h"
 
@@ -25,14 +26,11 @@ static void read_line(json_int_t pid, const char *file, char text[COMMAND_SIZE])
     n = n < 0 ? 0 : n;
     while (n && (text[n - 1] == '\n' || !text[n - 1]))
         n--;
-    for (ssize_t i = 0; i < n; i++) /* words end in 0; and a terminal is not spoken to */
+    for (ssize_t i = 0; i < n; i++) /* words end in 0 */
         if (!text[i])
             text[i] = ' ';
-        else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            text[i] = '?';
-        else if (i + 1 < n && (unsigned char)text[i] == 0xc2 && (text[i + 1] & 0xe0) == 0x80)
-            text[i] = text[i + 1] = '?'; /* U+0080 to U+009F: CSI and its like */
     text[n] = 0;
+    err_make_line(text);
 }
 
 static bool belongs_to(json_int_t pid, json_int_t uid)

@@ -56,7 +56,6 @@ START_TEST(err_sys__errno__named)
 }
 END_TEST
 
-/* The reason does not fit behind a long path: that must show. */
 /* Whoever reads it would have to guess which limit that is. */
 START_TEST(err_sys__limit_of_the_process__named)
 {
@@ -71,6 +70,7 @@ START_TEST(err_sys__limit_of_the_process__named)
 }
 END_TEST
 
+/* The reason does not fit behind a long path: that must show. */
 START_TEST(err_sys__long_context__cut_and_marked)
 {
     char long_text[ERR_TEXT_SIZE];
@@ -124,6 +124,10 @@ START_TEST(err_all__control_characters__one_line)
     ck_assert_str_eq(e.text, "??: a?b??[31m? é");
     err_sys(&e, -ENOENT, "\n");
     ck_assert_str_eq(e.text, "?: No such file or directory");
+    err_set(&e, -EINVAL,
+            "\xc2\x9b"
+            "31m \xc2\x80\xc2\xa0\xc3\x80 \xc2"); /* CSI as UTF-8 has it */
+    ck_assert_str_eq(e.text, "??31m ??\xc2\xa0\xc3\x80 \xc2");
 }
 END_TEST
 
