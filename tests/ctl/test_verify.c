@@ -1,16 +1,12 @@
 /* verify over ledgers that no daemon has written, or that a client had it write: the largest
  * numbers that a record holds. What daemons write in order is tests/e2e's. */
-#include "ctl/verbs.h"
+#include "ctl/verified.h"
 #include "ledger/record.h"
 #include "ledger/sum.h"
-#include "support/support.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Of the dataset, and of an epoch of one rank. */
 enum { COUNT = 103, BATCH = 5, STEPS = 21 };
@@ -19,7 +15,6 @@ enum { COUNT = 103, BATCH = 5, STEPS = 21 };
 
 static FILE *ledger;
 static struct spec spec;
-static char *said;
 
 static void put(const struct ledger_record *r)
 {
@@ -38,13 +33,6 @@ static void setup(void)
     strcpy(spec.dataset, "tiny");
     spec.batch_size = BATCH;
     spec.pad = FMNIST_PAD_NONE;
-}
-
-static void teardown(void)
-{
-    free(said);
-    said = NULL;
-    support_teardown();
 }
 
 static void put_open(uint32_t session, uint64_t first)
@@ -80,37 +68,11 @@ static void put_run(uint32_t session, uint64_t first, uint32_t count)
     put(&r);
 }
 
-/* What verify prints goes to a file, and is kept in `said`. Returns its exit status. */
-static int verify(bool json)
-{
-    const char *path = support_path("ledger"), *out = support_path("out");
-    struct invocation in = {.json = json, .words = &path, .word_count = 1};
-    fflush(NULL);
-    int saved[2] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
-    int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    ck_assert(fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-    int status = verb_verify(&in);
-    fflush(stdout);
-    for (int i = 0; i < 2; i++) {
-        dup2(saved[i], i ? STDERR_FILENO : STDOUT_FILENO);
-        close(saved[i]);
-    }
-    close(fd);
-    size_t size;
-    char *text = support_read(out, &size);
-    free(said);
-    said = calloc(1, size + 1);
-    ck_assert_ptr_nonnull(said);
-    memcpy(said, text, size);
-    free(text);
-    return status;
-}
-
 static void check(int status, bool json, const char *text)
 {
-    int got = verify(json);
-    ck_assert_msg(got == status && strstr(said, text),
-                  "exit status %d, want %d and \"%s\":\n%.1500s", got, status, text, said);
+    const char *path = support_path("ledger");
+    const struct invocation in = {.json = json, .words = &path, .word_count = 1};
+    check_verify(&in, status, text);
 }
 
 static void end_ledger(void)
@@ -256,7 +218,7 @@ int main(void)
     Suite *suite = suite_create("verify");
     TCase *tc = tcase_create("forged");
     tcase_set_timeout(tc, 60);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, setup, support_teardown);
     tcase_add_test(tc, world__more_ranks_than_there_can_be__damage);
     tcase_add_test(tc, world__of_many_ranks_that_never_came__some_named_and_all_counted);
     tcase_add_test(tc, epochs__to_the_last__those_without_anything_told_as_one);

@@ -1,11 +1,9 @@
 /* verify of ledgers of a few records: what they say is told, or refused, and never taken
  * for a whole run. */
-#include "ctl/verbs.h"
+#include "ctl/verified.h"
 #include "ledger/record.h"
 #include "ledger/sum.h"
-#include "support/support.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +16,6 @@ enum { COUNT = 20, BATCH = 5, STEPS = 4 };
 static uint8_t bytes[16384];
 static size_t size;
 static struct ledger_record start, open_record;
-static char said[8192];
 
 static void setup(void)
 {
@@ -62,29 +59,6 @@ static void put_end(uint32_t session, uint64_t told)
 {
     put(&(struct ledger_record){.type = LEDGER_END,
                                 .end = {.session = session, .told = told, .handed = told}});
-}
-
-/* Runs verify with its output in `said`. */
-static void check_verify(const struct invocation *in, int status, const char *text)
-{
-    int outputs[2] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
-    int fd = open(support_path("said"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    ck_assert(fd >= 0 && outputs[0] >= 0 && outputs[1] >= 0);
-    fflush(stdout);
-    for (int i = 0; i < 2; i++)
-        dup2(fd, STDOUT_FILENO + i);
-    int rc = verb_verify(in);
-    fflush(stdout);
-    for (int i = 0; i < 2; i++) {
-        dup2(outputs[i], STDOUT_FILENO + i);
-        close(outputs[i]);
-    }
-    ssize_t n = pread(fd, said, sizeof said - 1, 0);
-    ck_assert(n >= 0);
-    said[n] = 0;
-    close(fd);
-    ck_assert_msg(rc == status && strstr(said, text), "exit status %d, want %d and \"%s\":\n%s", rc,
-                  status, text, said);
 }
 
 static void check_ledger(int status, const char *text)

@@ -35,7 +35,7 @@ static inline void terminal_start(struct terminal *t, const char *kind, const ch
     _exit(127);
 }
 
-/* Reads what there is; false: nothing for a moment. */
+/* Reads what there is, without waiting; false: nothing. */
 static inline bool terminal_read(struct terminal *t, struct said *s)
 {
     struct pollfd p = {.fd = t->main_fd, .events = POLLIN};
