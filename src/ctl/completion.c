@@ -115,7 +115,8 @@ static void offer_options(struct line *l, const struct option *table)
     char word[64];
     for (; table->name; table++) {
         snprintf(word, sizeof word, "--%s", table->name);
-        offer(l, word, NULL);
+        if (!l->verb || option_is_offered(l->verb, table))
+            offer(l, word, NULL);
     }
 }
 

@@ -177,7 +177,8 @@ static json_t *describe_verb(const struct verb *verb)
 {
     json_t *options = json_array();
     for (const struct option *o = option_table(verb->options); o->name; o++)
-        json_array_append_new(options, describe_option(o));
+        if (option_is_offered(verb, o))
+            json_array_append_new(options, describe_option(o));
     return json_pack("{s:s, s:s, s:o}", "verb", verb->name, "summary", verb->summary, "options",
                      options);
 }

@@ -9,12 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool wants_json(int argc, char **argv)
+/* What words mean that were not reached, because one before them is wrong: whether one of them is
+ * that one, or with `value` the two. */
+static bool has_word(int argc, char **argv, const char *word, const char *value)
 {
     for (int i = 1; i < argc; i++)
-        if (!strcmp(argv[i], "--json"))
+        if (!strcmp(argv[i], word) && (!value || (i + 1 < argc && !strcmp(argv[i + 1], value))))
             return true;
     return false;
+}
+
+/* Whether a batch's bytes are what standard output is for. */
+static bool has_bytes_on_stdout(int argc, char **argv)
+{
+    return has_word(argc, argv, "-o-", NULL) || has_word(argc, argv, "-o", "-") ||
+           has_word(argc, argv, "--output=-", NULL) || has_word(argc, argv, "--output", "-");
 }
 
 static int run(int argc, char **argv, struct invocation *in)
@@ -49,10 +58,11 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     struct invocation in = {0};
-    bool json = wants_json(argc, argv); /* also where the words before it are refused */
+    bool json = has_word(argc, argv, "--json", NULL);
+    FILE *to = has_bytes_on_stdout(argc, argv) ? stderr : stdout;
     int status = run(argc, argv, &in);
     if (json || in.json)
-        failure_print(in.output && !strcmp(in.output, "-") ? stderr : stdout);
+        failure_print(to);
     if (fflush(stdout) || ferror(stdout))
         status = ctl_error("writing to standard output: %s", strerror(errno));
     return status;

@@ -104,6 +104,12 @@ const struct option *option_by_val(const struct option *table, int val)
     return NULL;
 }
 
+bool option_is_offered(const struct verb *verb, const struct option *option)
+{
+    return verb_asks_daemon(verb) ||
+           (option->val != OPTION_SOCKET && option->val != OPTION_TIMEOUT);
+}
+
 void option_table_all(struct option all[OPTIONS_MAX])
 {
     size_t n = 0;

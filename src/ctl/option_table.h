@@ -38,6 +38,10 @@ enum option_id {
 /* Ended by one without a name. */
 const struct option *option_table(enum options_kind kind);
 
+/* Whether the verb can honour it: --socket and --timeout of one that asks no daemon are in its
+ * table to be refused with the reason, and are offered nowhere. */
+bool option_is_offered(const struct verb *verb, const struct option *option);
+
 /* Each option of any verb, once. */
 void option_table_all(struct option all[OPTIONS_MAX]);
 

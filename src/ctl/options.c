@@ -36,11 +36,25 @@ static int parse_timeout(struct invocation *in, const char *value)
     return 0;
 }
 
+/* "--batch-size, --batches": those of the table that begin so, where there are several; else "". */
+static void begin_so(const struct option *table, const char *word, char *text, size_t size)
+{
+    size_t n = 0, count = 0;
+    text[0] = 0;
+    for (; table->name; table++) {
+        if (strncmp(table->name, word, strlen(word)) != 0 || n >= size)
+            continue;
+        n += (size_t)snprintf(text + n, size - n, "%s--%s", count++ ? ", " : "", table->name);
+    }
+    if (count < 2)
+        text[0] = 0;
+}
+
 /* argv's word that getopt_long stopped at is no option of the table, or not as it is written. */
 static int refuse(const char *verb, const struct option *table, int option, char **argv)
 {
     const char *word = argv[optind - 1];
-    char who[32] = "", name[64];
+    char who[32] = "", name[64], several[512] = "";
     if (*verb)
         snprintf(who, sizeof who, "%s: ", verb);
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
@@ -48,12 +62,16 @@ static int refuse(const char *verb, const struct option *table, int option, char
     for (int i = 0; i < OPTIONS_MAX - 1 && table[i].name; i++)
         names[i] = table[i].name;
     const char *near = optopt ? NULL : nearest(name + 2, names);
+    if (!optopt && name[0] && name[1])
+        begin_so(table, name + 2, several, sizeof several);
     if (option == ':')
         ctl_usage("%s%s wants a value", who, name);
     else if (optopt && strncmp(word, "--", 2) != 0)
         ctl_usage("%sno option -%c", who, optopt);
     else if (optopt)
         ctl_usage("%s%s takes no value", who, name);
+    else if (*several)
+        ctl_usage("%s%s may be any of %s: write it out", who, name, several);
     else if (near)
         ctl_usage("%sno option %s: did you mean --%s?", who, name, near);
     else

@@ -131,12 +131,23 @@ END_TEST
 /* Text on standard output would end a program's reading; and no word means no failure. */
 START_TEST(ctl__json_with_bytes_on_standard_output__failure_on_standard_error)
 {
-    run_ctl(&said, "dump --json --socket /none -o - 2>%s", support_path("told"));
-    ck_assert_int_eq(said.status, 1);
-    ck_assert_str_eq(said.text, "");
-    char *told = support_read(support_path("told"), NULL);
-    ck_assert_msg(strstr(told, "\"error\":") && strstr(told, "/none"), "%s", told);
-    free(told);
+    static const struct {
+        const char *words, *told;
+        int status;
+    } cases[] = {
+        {"dump --json --socket /none -o -", "/none", 1},
+        {"dump --json --none -o -", "no option --none", 2}, /* -o is not reached */
+        {"--none dump --output=- --json", "no option --none", 2},
+        {"show --json --seed x -o-", "seed", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_ctl(&said, "%s 2>%s", cases[i].words, support_path("told"));
+        ck_assert_msg(said.status == cases[i].status && !*said.text, "%s: %d %s", cases[i].words,
+                      said.status, said.text);
+        char *told = support_read(support_path("told"), NULL);
+        ck_assert_msg(strstr(told, "\"error\":") && strstr(told, cases[i].told), "%s", told);
+        free(told);
+    }
 }
 END_TEST
 
@@ -183,6 +194,8 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
         {"frobnicate", "no verb \"frobnicate\": there are status, "},
         {"--jsn status", "no option --jsn: did you mean --json?"},
         {"status --jsn", "status: no option --jsn: did you mean --json?"},
+        {"--batch 3 bench", "--batch may be any of --batch-size, --batches: write it out"},
+        {"bench --batch=3", "bench: --batch may be any of --batch-size, --batches: write it out"},
         {"status extra", "status: unexpected argument \"extra\""},
         {"status --seed 1", "status: no option --seed\n"},
         {"--socket", "--socket wants a value"},
@@ -211,6 +224,23 @@ START_TEST(ctl__wrong_usage__names_the_word_and_the_way_out)
         ck_assert_msg(said.status == 2 && !strncmp(said.text, "fmnistctl: ", 11) &&
                           strstr(said.text, slips[i][1]),
                       "%s: exit status %d: %s", slips[i][0], said.status, said.text);
+    }
+}
+END_TEST
+
+/* What a verb would refuse is offered to no program either. */
+START_TEST(ctl__help_json__what_each_verb_can_honour)
+{
+    static const struct {
+        const char *verb;
+        bool asks;
+    } cases[] = {{"status", true}, {"verify", false}, {"gen-dataset", false}, {"help", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_ctl(&said, "help %s --json", cases[i].verb);
+        ck_assert_msg(strstr(said.text, "{\"option\":\"json\",\"value\":\"none\""), "%s",
+                      said.text);
+        ck_assert_msg(!strstr(said.text, "\"socket\"") == !cases[i].asks, "%s", said.text);
+        ck_assert_msg(!strstr(said.text, "\"timeout\"") == !cases[i].asks, "%s", said.text);
     }
 }
 END_TEST
@@ -308,6 +338,7 @@ int main(void)
     tcase_add_test(tc, ctl__json_with_bytes_on_standard_output__failure_on_standard_error);
     tcase_add_test(tc, ctl__reload_json__a_list_of_changes);
     tcase_add_test(tc, ctl__wrong_usage__names_the_word_and_the_way_out);
+    tcase_add_test(tc, ctl__help_json__what_each_verb_can_honour);
     tcase_add_test(tc, ctl__bytes_to_a_terminal__refused_before_anything_is_asked);
     tcase_add_test(tc, ctl__progress__on_the_terminal_alone);
     tcase_add_test(tc, ctl__help__in_each_place_the_same);
