@@ -134,6 +134,7 @@ static int take_dataset(const struct config_loader *l, const struct tree_node *e
         return rc;
     d->path = path;
     d->transpose = tree_member(&l->tree, entry, "transpose") ? raw->transpose : -1;
+    d->multi_label = tree_member(&l->tree, entry, "multi_label") ? raw->multi_label : -1;
     rc = take_splits(l, entry, d);
     if (rc)
         return rc;

@@ -51,6 +51,7 @@ static const cyaml_schema_field_t dataset_fields[] = {
     CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_dataset,
                          classes, &class_entry, 1, CLASSES_MAX),
     CYAML_FIELD_BOOL("transpose", CYAML_FLAG_OPTIONAL, struct raw_dataset, transpose),
+    CYAML_FIELD_BOOL("multi_label", CYAML_FLAG_OPTIONAL, struct raw_dataset, multi_label),
     CYAML_FIELD_END,
 };
 
@@ -138,6 +139,7 @@ static const struct config_key keys[] = {
     {"datasets[].classes", "a list of 1 .. 4096 names, that of label 0 first"},
     {"datasets[].classes[]", "a name of 1 .. 255 bytes"},
     {"datasets[].transpose", "true or false"},
+    {"datasets[].multi_label", "true or false"},
 };
 
 static_assert(sizeof keys / sizeof keys[0] <= CONFIG_KEYS_MAX, "a line for each key");
