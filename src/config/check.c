@@ -3,19 +3,27 @@
 #include "config/schema.h"
 
 #include "base/near.h"
+#include "dataset/dataset.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_SIZE 96 /* the longest path of the schema, and a key of a message */
+#define PATH_SIZE 192 /* the longest path of a schema, with a split's name */
 
 /* Where the walk is. */
 struct walk {
+    const struct schema *schema;
     const struct tree *tree;
     struct err *e;
-    char path[PATH_SIZE]; /* as config_key has it; "" at the top */
+    char path[PATH_SIZE]; /* as people read it: with a split's name; "" at the top */
+    char key[PATH_SIZE];  /* as config_key has it */
+};
+
+/* How long both were before. */
+struct depth {
+    size_t path, key;
 };
 
 static int check_value(struct walk *w, const struct tree_node *n, const cyaml_schema_value_t *v);
@@ -62,21 +70,28 @@ static int wrong_value(struct walk *w, const struct tree_node *n)
         return tree_error(w->tree, n, w->e, "the file is %s; allowed: a mapping of keys to values",
                           tree_seen(n, seen));
     return tree_error(w->tree, n, w->e, "%s is %s; allowed: %s", w->path, tree_seen(n, seen),
-                      config_allowed(w->path));
+                      schema_allowed(w->schema, w->key));
 }
 
-/* Puts a key, or "[]", behind the path; give the returned length to leave_path. */
-static size_t enter_path(struct walk *w, const char *key)
+static void put_key(char path[PATH_SIZE], size_t length, const char *key)
 {
-    size_t length = strlen(w->path);
-    snprintf(w->path + length, sizeof w->path - length, "%s%s", length && key[0] != '[' ? "." : "",
-             key);
-    return length;
+    snprintf(path + length, PATH_SIZE - length, "%s%s", length && key[0] != '[' ? "." : "", key);
 }
 
-static void leave_path(struct walk *w, size_t length)
+/* Puts a key, or "[]", behind the path, that the schema calls `key`; give what is returned to
+ * leave_path. */
+static struct depth enter_path(struct walk *w, const char *seen, const char *key)
 {
-    w->path[length] = '\0';
+    struct depth before = {strlen(w->path), strlen(w->key)};
+    put_key(w->path, before.path, seen);
+    put_key(w->key, before.key, key);
+    return before;
+}
+
+static void leave_path(struct walk *w, struct depth before)
+{
+    w->path[before.path] = '\0';
+    w->key[before.key] = '\0';
 }
 
 static const cyaml_schema_field_t *find_field(const cyaml_schema_field_t *fields, const char *key)
@@ -107,10 +122,10 @@ static int check_missing(struct walk *w, const struct tree_node *n,
 {
     for (; fields->key; fields++)
         if (!(fields->value.flags & CYAML_FLAG_OPTIONAL) && !tree_member(w->tree, n, fields->key)) {
-            size_t length = enter_path(w, fields->key);
+            struct depth before = enter_path(w, fields->key, fields->key);
             int rc = tree_error(w->tree, n, w->e, "%s is missing; allowed: %s", w->path,
-                                config_allowed(w->path));
-            leave_path(w, length);
+                                schema_allowed(w->schema, w->key));
+            leave_path(w, before);
             return rc;
         }
     return 0;
@@ -129,9 +144,9 @@ static int check_mapping(struct walk *w, const struct tree_node *n,
         int rc = check_repeated(w, n, key);
         if (rc)
             return rc;
-        size_t length = enter_path(w, field->key);
+        struct depth before = enter_path(w, field->key, field->key);
         rc = check_value(w, value, &field->value);
-        leave_path(w, length);
+        leave_path(w, before);
         if (rc)
             return rc;
         key = tree_next(w->tree, n, value);
@@ -148,13 +163,51 @@ static int check_sequence(struct walk *w, const struct tree_node *n, const cyaml
         count++;
     if (count < v->sequence.min || count > v->sequence.max)
         return tree_error(w->tree, n, w->e, "%s has %u entries; allowed: %s", w->path, count,
-                          config_allowed(w->path));
-    size_t length = enter_path(w, "[]");
+                          schema_allowed(w->schema, w->key));
+    struct depth before = enter_path(w, "[]", "[]");
     int rc = 0;
     for (const struct tree_node *c = tree_first(w->tree, n); c && !rc; c = tree_next(w->tree, n, c))
         rc = check_value(w, c, v->sequence.entry);
-    leave_path(w, length);
+    leave_path(w, before);
     return rc;
+}
+
+static int check_split(struct walk *w, const struct tree_node *splits, const struct tree_node *name,
+                       const struct tree_node *value)
+{
+    char seen[TREE_SEEN_SIZE];
+    if (!schema_is_split_name(name->text))
+        return tree_error(w->tree, name, w->e,
+                          "%s: a split is called %s; allowed: a name as a dataset's, without '[', "
+                          "']' and '+'",
+                          w->path, tree_seen(name, seen));
+    int rc = check_repeated(w, splits, name);
+    if (rc)
+        return rc;
+    struct depth before = enter_path(w, name->text, "NAME");
+    rc = check_value(w, value, &split_schema);
+    leave_path(w, before);
+    return rc;
+}
+
+/* Splits by their names, of which there may be any. */
+static int check_splits(struct walk *w, const struct tree_node *n)
+{
+    if (n->kind != TREE_MAPPING || !tree_first(w->tree, n))
+        return wrong_value(w, n);
+    unsigned others = 0;
+    for (const struct tree_node *name = tree_first(w->tree, n); name;) {
+        const struct tree_node *value = tree_next(w->tree, n, name);
+        others += strcmp(name->text, "train") != 0 && strcmp(name->text, "test") != 0;
+        int rc = others > DATASET_SPLITS - DATASET_OTHERS
+                     ? tree_error(w->tree, name, w->e, "%s has too many splits; allowed: %s",
+                                  w->path, schema_allowed(w->schema, w->key))
+                     : check_split(w, n, name, value);
+        if (rc)
+            return rc;
+        name = tree_next(w->tree, n, value);
+    }
+    return 0;
 }
 
 /* Digits only: libcyaml by itself also takes "-1", "0x10" and, as eight, "010". */
@@ -181,6 +234,8 @@ static int check_value(struct walk *w, const struct tree_node *n, const cyaml_sc
         return check_mapping(w, n, v->mapping.fields);
     case CYAML_SEQUENCE:
         return check_sequence(w, n, v);
+    case CYAML_IGNORE: /* by libcyaml */
+        return check_splits(w, n);
     case CYAML_UINT:
         good = scalar && is_number(n->text);
         break;
@@ -197,10 +252,10 @@ static int check_value(struct walk *w, const struct tree_node *n, const cyaml_sc
     return good ? 0 : wrong_value(w, n);
 }
 
-int schema_check(const struct tree *t, struct err *e)
+int schema_check(const struct schema *s, const struct tree *t, struct err *e)
 {
     if (!t->count || t->nodes[0].null)
-        return tree_error(t, NULL, e, "the file is empty; allowed: at least the key \"datasets\"");
-    struct walk w = {.tree = t, .e = e};
-    return check_value(&w, &t->nodes[0], &config_schema);
+        return tree_error(t, NULL, e, "the file is empty; allowed: at least %s", s->least);
+    struct walk w = {.schema = s, .tree = t, .e = e};
+    return check_value(&w, &t->nodes[0], s->value);
 }

@@ -1,4 +1,6 @@
-/* The datasets of a config: names, folders, files and classes. Does not open anything. */
+/* The datasets of a config: names, folders, files and classes, of their entries and of the
+ * dataset.yaml in their folders. Opens nothing of a dataset. */
+#include "config/dataset_file.h"
 #include "config/loader.h"
 
 #include "dataset/known.h"
@@ -10,61 +12,145 @@
 
 #define CLASS_MAX 255u
 
+/* What describes a dataset: its entry of the config, or its dataset.yaml. The first that is taken
+ * has the say. */
+struct description {
+    const struct config_loader *l;
+    const struct tree *tree;
+    const struct tree_node *node;
+    const struct schema *schema;
+    const char *at; /* what the paths of its keys begin with in the schema */
+};
+
+static const struct tree_node *member(const struct description *from, const char *key)
+{
+    return tree_member(from->tree, from->node, key);
+}
+
+/* "FILE:LINE: datasets[].splits.train.images is ...; allowed: ...": `seen` is the key's path as it
+ * stands there, `key` as the schema has it. */
+static int refuse_as(const struct description *from, const struct tree_node *n, const char *seen,
+                     const char *key)
+{
+    char path[128], text[TREE_SEEN_SIZE];
+    snprintf(path, sizeof path, "%s%s", from->at, key);
+    return tree_error(from->tree, n, from->l->e, "%s%s is %s; allowed: %s", from->at, seen,
+                      tree_seen(n, text), schema_allowed(from->schema, path));
+}
+
+static int refuse(const struct description *from, const struct tree_node *n, const char *key)
+{
+    return refuse_as(from, n, key, key);
+}
+
 static int take_text(const struct config_loader *l, const char *text, const char **out)
 {
     *out = strdup(text);
     return *out ? 0 : config_loader_no_memory(l);
 }
 
-static bool is_control(unsigned char c)
-{
-    return c < 0x20 || c == 0x7f;
-}
+/* ---- names --------------------------------------------------------------------------------- */
 
-static int take_name(const struct config_loader *l, const struct tree_node *n,
+static int take_name(const struct description *from, const struct tree_node *n,
                      struct dataset_source *d)
 {
-    const char *name = n->text;
-    size_t length = strlen(name);
-    bool good = length >= 1 && length < DATASET_NAME_SIZE && name[0] != '.';
-    for (size_t i = 0; i < length; i++)
-        good = good && name[i] != '/' && !is_control((unsigned char)name[i]);
-    if (!good)
-        return config_loader_refuse(l, n, "datasets[].name");
+    const struct config_loader *l = from->l;
+    if (!schema_is_name(n->text))
+        return refuse(from, n, "name");
     for (const struct dataset_source *other = l->c->datasets; other < d; other++)
-        if (!strcmp(other->name, name))
-            return tree_error(
-                &l->tree, n, l->e,
-                "datasets[].name \"%s\" is here a second time; allowed: each name once", name);
-    return take_text(l, name, &d->name);
+        if (!strcmp(other->name, n->text))
+            return tree_error(from->tree, n, l->e,
+                              "%sname \"%s\" is here a second time; allowed: each name once",
+                              from->at, n->text);
+    return take_text(l, n->text, &d->name);
 }
 
-/* A file's name inside the dataset's folder; folders below it are fine. */
-static int take_file(const struct config_loader *l, const struct tree_node *n, const char *path,
-                     const char **out)
+/* The entry's own name, or that of the dataset.yaml. */
+static int find_name(const struct description *own, const struct description *found,
+                     struct dataset_source *d)
 {
-    if (!n->text[0] || n->text[0] == '/' || n->text[0] == '~' ||
-        n->text[strlen(n->text) - 1] == '/')
-        return config_loader_refuse(l, n, path);
-    return take_text(l, n->text, out);
+    const struct tree_node *n = member(own, "name"),
+                           *other = found->node ? member(found, "name") : NULL;
+    if (n)
+        return take_name(own, n, d);
+    if (other)
+        return take_name(found, other, d);
+    return tree_error(own->tree, own->node, own->l->e,
+                      "datasets[].name is missing, and no " DATASET_FILE_NAME
+                      " in %s has one; allowed: %s",
+                      d->path, config_allowed("datasets[].name"));
 }
 
-static int take_split(const struct config_loader *l, const struct tree_node *splits, int split,
-                      struct dataset_source *d)
+/* ---- splits -------------------------------------------------------------------------------- */
+
+static bool leads_up(const char *name)
 {
-    static const char *const images[] = {"datasets[].splits.train.images",
-                                         "datasets[].splits.test.images"};
-    static const char *const labels[] = {"datasets[].splits.train.labels",
-                                         "datasets[].splits.test.labels"};
-    const struct tree_node *n = tree_member(&l->tree, splits, dataset_split_names[split]);
-    if (!n)
+    for (const char *at = name; (at = strstr(at, "..")); at += 2)
+        if ((at == name || at[-1] == '/') && (!at[2] || at[2] == '/'))
+            return true;
+    return false;
+}
+
+/* A file's name inside the dataset's folder; folders below it are fine. An entry is the
+ * administrator's word, a dataset.yaml comes with the data. */
+static int take_file(const struct description *from, const struct tree_node *split,
+                     const char *name, const char *key, const char **out)
+{
+    char seen[128], path[64];
+    const struct tree_node *n = tree_member(from->tree, split, key);
+    bool wrong = !n->text[0] || n->text[0] == '/' || n->text[0] == '~' ||
+                 n->text[strlen(n->text) - 1] == '/' || (!*from->at && leads_up(n->text));
+    if (!wrong)
+        return take_text(from->l, n->text, out);
+    snprintf(seen, sizeof seen, "splits.%s.%s", name, key);
+    snprintf(path, sizeof path, "splits.NAME.%s", key);
+    return refuse_as(from, n, seen, path);
+}
+
+/* The place of the split of that name: where it is, or where it may be. -1: there is none left. */
+static int place_of(const struct dataset_source *d, const char *name)
+{
+    int place = 0;
+    while (place < DATASET_SPLITS) {
+        const char *taken = dataset_split_name(d, place);
+        if (!taken || !strcmp(taken, name))
+            return place;
+        place++;
+    }
+    return -1;
+}
+
+static int take_split(const struct description *from, const struct tree_node *name,
+                      const struct tree_node *n, struct dataset_source *d)
+{
+    int place = place_of(d, name->text);
+    if (place < 0)
+        return tree_error(from->tree, name, from->l->e,
+                          "%ssplits: one too many, with those of the other file; allowed: %s",
+                          from->at, config_allowed("datasets[].splits"));
+    if (d->splits[place].images)
+        return 0; /* the one that has the say has it */
+    int rc = 0;
+    if (place >= DATASET_OTHERS)
+        rc = take_text(from->l, name->text, &d->splits[place].name);
+    if (!rc)
+        rc = take_file(from, n, name->text, "images", &d->splits[place].images);
+    return rc ? rc : take_file(from, n, name->text, "labels", &d->splits[place].labels);
+}
+
+static int take_splits(const struct description *from, struct dataset_source *d)
+{
+    const struct tree_node *splits = from->node ? member(from, "splits") : NULL;
+    if (!splits)
         return 0;
-    int rc =
-        take_file(l, tree_member(&l->tree, n, "images"), images[split], &d->splits[split].images);
-    if (rc)
-        return rc;
-    return take_file(l, tree_member(&l->tree, n, "labels"), labels[split],
-                     &d->splits[split].labels);
+    for (const struct tree_node *name = tree_first(from->tree, splits); name;) {
+        const struct tree_node *value = tree_next(from->tree, splits, name);
+        int rc = take_split(from, name, value, d);
+        if (rc)
+            return rc;
+        name = tree_next(from->tree, splits, value);
+    }
+    return 0;
 }
 
 /* "a, b, c": the datasets that need no splits of their own. */
@@ -78,67 +164,84 @@ static const char *known_names(char *list, size_t size)
     return list;
 }
 
-static int take_splits(const struct config_loader *l, const struct tree_node *entry,
-                       struct dataset_source *d)
+static int refuse_no_splits(const struct description *own, const struct dataset_source *d)
 {
-    const struct tree_node *splits = tree_member(&l->tree, entry, "splits");
-    if (!splits && !known_find(d->name)) {
-        char list[256];
-        return tree_error(&l->tree, entry, l->e,
-                          "dataset \"%s\" has no splits and is not known by name; allowed without: "
-                          "%s",
-                          d->name, known_names(list, sizeof list));
-    }
-    if (splits && !tree_first(&l->tree, splits))
-        return config_loader_refuse(l, splits, "datasets[].splits");
-    for (int split = 0; split < DATASET_SPLITS; split++) {
-        int rc = take_split(l, splits, split, d);
+    char list[256];
+    return tree_error(own->tree, own->node, own->l->e,
+                      "dataset \"%s\" has no splits and is not known by name; allowed without: "
+                      "%s, or a folder with a " DATASET_FILE_NAME " of fmnistctl import",
+                      d->name, known_names(list, sizeof list));
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+static int take_classes(const struct description *from, struct dataset_source *d)
+{
+    const struct tree_node *list = from->node ? member(from, "classes") : NULL;
+    if (!list || d->classes)
+        return 0;
+    uint32_t count = 0;
+    const struct tree_node *n;
+    for (n = tree_first(from->tree, list); n; n = tree_next(from->tree, list, n))
+        count++;
+    const char **classes = calloc(count, sizeof *classes);
+    if (!classes)
+        return config_loader_no_memory(from->l);
+    d->classes = classes;
+    d->class_count = count;
+    n = tree_first(from->tree, list);
+    for (uint32_t i = 0; i < count; i++, n = tree_next(from->tree, list, n)) {
+        size_t length = strlen(n->text);
+        if (!length || length > CLASS_MAX)
+            return refuse(from, n, "classes[]");
+        int rc = take_text(from->l, n->text, &classes[i]);
         if (rc)
             return rc;
     }
     return 0;
 }
 
-static int take_classes(const struct config_loader *l, const struct tree_node *entry,
-                        const struct raw_dataset *raw, struct dataset_source *d)
+/* 1, 0, or `before` where the description leaves it out. */
+static int take_flag(const struct description *from, const char *key, int before)
 {
-    const struct tree_node *list = tree_member(&l->tree, entry, "classes");
-    if (!list)
-        return 0;
-    const char **classes = calloc(raw->classes_count, sizeof *classes);
-    if (!classes)
-        return config_loader_no_memory(l);
-    d->classes = classes;
-    d->class_count = raw->classes_count;
-    const struct tree_node *n = tree_first(&l->tree, list);
-    for (uint32_t i = 0; i < raw->classes_count; i++, n = tree_next(&l->tree, list, n)) {
-        size_t length = strlen(raw->classes[i]);
-        if (!length || length > CLASS_MAX)
-            return config_loader_refuse(l, n, "datasets[].classes[]");
-        int rc = take_text(l, raw->classes[i], &classes[i]);
-        if (rc)
-            return rc;
+    const struct tree_node *n = from->node && before < 0 ? member(from, key) : NULL;
+    return n ? !strcmp(n->text, "true") : before;
+}
+
+static int describe(const struct description *own, const struct description *found,
+                    struct dataset_source *d)
+{
+    const struct description *const all[] = {own, found};
+    int rc = find_name(own, found, d);
+    d->transpose = -1;
+    for (size_t i = 0; i < sizeof all / sizeof *all && !rc; i++) {
+        rc = take_splits(all[i], d);
+        if (!rc)
+            rc = take_classes(all[i], d);
+        d->transpose = take_flag(all[i], "transpose", d->transpose);
     }
-    return 0;
+    if (!rc && !member(own, "splits") && !found->node && !known_find(d->name))
+        rc = refuse_no_splits(own, d);
+    return rc;
 }
 
 static int take_dataset(const struct config_loader *l, const struct tree_node *entry,
-                        const struct raw_dataset *raw, struct dataset_source *d)
+                        struct dataset_source *d)
 {
+    const struct description own = {l, &l->tree, entry, &config_file_schema, "datasets[]."};
+    struct dataset_file file;
     char *path;
-    int rc = take_name(l, tree_member(&l->tree, entry, "name"), d);
-    if (rc)
-        return rc;
-    rc = config_loader_path(l, tree_member(&l->tree, entry, "path"), "datasets[].path", &path);
+    int rc = config_loader_path(l, member(&own, "path"), "datasets[].path", &path);
     if (rc)
         return rc;
     d->path = path;
-    d->transpose = tree_member(&l->tree, entry, "transpose") ? raw->transpose : -1;
-    d->multi_label = tree_member(&l->tree, entry, "multi_label") ? raw->multi_label : -1;
-    rc = take_splits(l, entry, d);
+    rc = dataset_file_read(&file, d->path, l->e);
     if (rc)
         return rc;
-    return take_classes(l, entry, raw, d);
+    const struct description found = {l, &file.tree, file.tree.nodes, &dataset_file_schema, ""};
+    rc = describe(&own, &found, d);
+    dataset_file_free(&file);
+    return rc;
 }
 
 int config_loader_datasets(const struct config_loader *l)
@@ -151,7 +254,7 @@ int config_loader_datasets(const struct config_loader *l)
         return config_loader_no_memory(l);
     for (uint32_t i = 0; i < l->raw->datasets_count; i++) {
         l->c->dataset_count = i + 1;
-        int rc = take_dataset(l, entry, &l->raw->datasets[i], &l->c->datasets[i]);
+        int rc = take_dataset(l, entry, &l->c->datasets[i]);
         if (rc)
             return rc;
         l->c->dataset_lines[i] = tree_member(&l->tree, entry, "path")->line;

@@ -44,7 +44,7 @@ static int load_text(struct config_loader *l, const char *text, size_t size)
     int rc = tree_parse(&l->tree, l->file, text, size, l->e);
     if (rc)
         return rc;
-    rc = schema_check(&l->tree, l->e);
+    rc = schema_check(&config_file_schema, &l->tree, l->e);
     if (rc)
         goto free_tree;
     cyaml_err_t result = cyaml_load_data((const uint8_t *)text, size, &how, &config_schema,
@@ -60,12 +60,11 @@ free_tree:
     return rc;
 }
 
-/* Reads the whole file; *text is malloc'd. */
-static int read_text(const char *path, char **text, size_t *size, struct err *e)
+int config_read_text(const char *path, int flags, char **text, size_t *size, struct err *e)
 {
     int rc;
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
     if (fd < 0) {
         rc = -errno;
         return err_sys(e, rc, "config %s", path);
@@ -129,7 +128,7 @@ int config_load(struct config *c, const char *path, struct err *e)
     char *text = NULL;
     size_t size = 0;
     *c = (struct config){0};
-    int rc = read_text(path, &text, &size, e);
+    int rc = config_read_text(path, 0, &text, &size, e);
     if (rc)
         return rc;
     l.folder = folder_of(path);
@@ -175,6 +174,7 @@ void config_free(struct config *c)
             free((char *)d->classes[k]);
         free((void *)d->classes);
         for (int split = 0; split < DATASET_SPLITS; split++) {
+            free((char *)d->splits[split].name);
             free((char *)d->splits[split].images);
             free((char *)d->splits[split].labels);
         }

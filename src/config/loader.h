@@ -51,7 +51,12 @@ char *config_loader_join(const char *folder, const char *name);
 /* Fills what the config says of its socket. Errors: -EINVAL, -ENOMEM. */
 int config_loader_socket(const struct config_loader *l);
 
-/* Fills c->datasets. Errors: -EINVAL, -ENOMEM. */
+/* Reads a whole file of at most 1 MiB; `flags` are more of open's. *text is malloc'd.
+ * Errors: -EINVAL "FILE:1: ..." where it is no regular file or too long, those of open and read,
+ * -ENOMEM. */
+int config_read_text(const char *path, int flags, char **text, size_t *size, struct err *e);
+
+/* Fills c->datasets. Errors: -EINVAL, -ENOMEM, and those of reading a dataset.yaml. */
 int config_loader_datasets(const struct config_loader *l);
 
 #endif

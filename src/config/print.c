@@ -191,7 +191,9 @@ static void print_ledger(struct printing *p)
 
 static void print_split(struct printing *p, const struct dataset_source *d, int split)
 {
-    fprintf(p->out, "      %s: {images: ", dataset_split_names[split]);
+    fputs("      ", p->out);
+    put_text(p, dataset_split_name(d, split));
+    fputs(": {images: ", p->out);
     put_text(p, d->splits[split].images);
     fputs(", labels: ", p->out);
     put_text(p, d->splits[split].labels);
@@ -206,11 +208,13 @@ static void print_dataset(struct printing *p, const struct dataset_source *d, ui
     fputs("\n    path: ", p->out);
     int n = 10 + put_text(p, d->path);
     fprintf(p->out, "%*s# line %" PRIu32 "\n", n < COLUMN ? COLUMN - n : 1, "", line);
-    if (d->splits[DATASET_TRAIN].images || d->splits[DATASET_TEST].images)
-        fputs("    splits:\n", p->out);
+    bool any = false;
     for (int split = 0; split < DATASET_SPLITS; split++)
-        if (d->splits[split].images)
+        if (d->splits[split].images) {
+            fputs(any ? "" : "    splits:\n", p->out);
             print_split(p, d, split);
+            any = true;
+        }
     if (d->class_count)
         fputs("    classes:\n", p->out);
     for (uint32_t i = 0; i < d->class_count; i++) {
@@ -220,8 +224,6 @@ static void print_dataset(struct printing *p, const struct dataset_source *d, ui
     }
     if (d->transpose >= 0)
         fprintf(p->out, "    transpose: %s\n", d->transpose ? "true" : "false");
-    if (d->multi_label >= 0)
-        fprintf(p->out, "    multi_label: %s\n", d->multi_label ? "true" : "false");
 }
 
 int config_print(const struct config *c, uint32_t workers, FILE *out, struct err *e)

@@ -32,31 +32,36 @@ static const cyaml_schema_field_t split_fields[] = {
     CYAML_FIELD_END,
 };
 
-static const cyaml_schema_field_t splits_fields[] = {
-    CYAML_FIELD_MAPPING_PTR("train", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_splits,
-                            train, split_fields),
-    CYAML_FIELD_MAPPING_PTR("test", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_splits,
-                            test, split_fields),
-    CYAML_FIELD_END,
-};
-
 static const cyaml_schema_value_t class_entry = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
 };
 
 static const cyaml_schema_field_t dataset_fields[] = {
-    TEXT_NEEDED("name", struct raw_dataset, name),
+    TEXT("name", struct raw_dataset, name),
     TEXT_NEEDED("path", struct raw_dataset, path),
-    CYAML_FIELD_MAPPING("splits", CYAML_FLAG_OPTIONAL, struct raw_dataset, splits, splits_fields),
+    CYAML_FIELD_IGNORE("splits", CYAML_FLAG_OPTIONAL),
     CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_dataset,
                          classes, &class_entry, 1, CLASSES_MAX),
     CYAML_FIELD_BOOL("transpose", CYAML_FLAG_OPTIONAL, struct raw_dataset, transpose),
-    CYAML_FIELD_BOOL("multi_label", CYAML_FLAG_OPTIONAL, struct raw_dataset, multi_label),
     CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t dataset_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_dataset, dataset_fields),
+};
+
+static const cyaml_schema_field_t file_fields[] = {
+    CYAML_FIELD_UINT("format", CYAML_FLAG_DEFAULT, struct raw_file, format),
+    TEXT("name", struct raw_file, name),
+    CYAML_FIELD_IGNORE("splits", CYAML_FLAG_DEFAULT),
+    CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_file,
+                         classes, &class_entry, 1, CLASSES_MAX),
+    CYAML_FIELD_BOOL("multi_label", CYAML_FLAG_OPTIONAL, struct raw_file, multi_label),
+    CYAML_FIELD_BOOL("transpose", CYAML_FLAG_OPTIONAL, struct raw_file, transpose),
+    TEXT("origin", struct raw_file, origin),
+    TEXT("source_sha256", struct raw_file, source_sha256),
+    TEXT("licence", struct raw_file, licence),
+    CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t limits_fields[] = {
@@ -100,7 +105,21 @@ const cyaml_schema_value_t config_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, config_fields),
 };
 
-#define FILE_NAME "a file name in the dataset's folder, with or without \".gz\""
+const cyaml_schema_value_t split_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_split, split_fields),
+};
+
+static const cyaml_schema_value_t file_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_file, file_fields),
+};
+
+#define FILE_NAME  "a file name in the dataset's folder, with or without \".gz\""
+#define NAME       "1 .. 63 bytes without '/' or control characters, not beginning with '.'"
+#define SPLITS     "a mapping of names to splits: train, test and up to 14 others"
+#define SPLIT      "a mapping with images and labels"
+#define CLASSES    "a list of 1 .. 4096 names, that of label 0 first"
+#define CLASS      "a name of 1 .. 255 bytes"
+#define TRUE_FALSE "true or false"
 
 /* In the schema's order. */
 static const struct config_key keys[] = {
@@ -127,20 +146,40 @@ static const struct config_key keys[] = {
     {"limits.handshake_ms", "100 .. 600000"},
     {"datasets", "a list of 1 .. 256 entries, each with a name and a path"},
     {"datasets[]", "a mapping with a name and a path"},
-    {"datasets[].name", "1 .. 63 bytes without '/' or control characters, not beginning with '.'"},
+    {"datasets[].name", NAME},
     {"datasets[].path", "a folder"},
-    {"datasets[].splits", "a mapping with train, test or both"},
-    {"datasets[].splits.train", "a mapping with images and labels"},
-    {"datasets[].splits.train.images", FILE_NAME},
-    {"datasets[].splits.train.labels", FILE_NAME},
-    {"datasets[].splits.test", "a mapping with images and labels"},
-    {"datasets[].splits.test.images", FILE_NAME},
-    {"datasets[].splits.test.labels", FILE_NAME},
-    {"datasets[].classes", "a list of 1 .. 4096 names, that of label 0 first"},
-    {"datasets[].classes[]", "a name of 1 .. 255 bytes"},
-    {"datasets[].transpose", "true or false"},
-    {"datasets[].multi_label", "true or false"},
+    {"datasets[].splits", SPLITS},
+    {"datasets[].splits.NAME", SPLIT},
+    {"datasets[].splits.NAME.images", FILE_NAME},
+    {"datasets[].splits.NAME.labels", FILE_NAME},
+    {"datasets[].classes", CLASSES},
+    {"datasets[].classes[]", CLASS},
+    {"datasets[].transpose", TRUE_FALSE},
 };
+
+/* Of a dataset.yaml. */
+static const struct config_key file_keys[] = {
+    {"format", "1"},
+    {"name", NAME},
+    {"splits", SPLITS},
+    {"splits.NAME", SPLIT},
+    {"splits.NAME.images", FILE_NAME ", and not outside of it"},
+    {"splits.NAME.labels", FILE_NAME ", and not outside of it"},
+    {"classes", CLASSES},
+    {"classes[]", CLASS},
+    {"multi_label", TRUE_FALSE},
+    {"transpose", TRUE_FALSE},
+    {"origin", "a text"},
+    {"source_sha256", "a text"},
+    {"licence", "a text"},
+};
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+const struct schema config_file_schema = {&config_schema, keys, COUNT(keys),
+                                          "the key \"datasets\""};
+const struct schema dataset_file_schema = {&file_schema, file_keys, COUNT(file_keys),
+                                           "the keys \"format\" and \"splits\""};
 
 static_assert(sizeof keys / sizeof keys[0] <= CONFIG_KEYS_MAX, "a line for each key");
 
@@ -161,4 +200,29 @@ size_t config_key_index(const char *path)
 const char *config_allowed(const char *path)
 {
     return keys[config_key_index(path)].allowed;
+}
+
+const char *schema_allowed(const struct schema *s, const char *path)
+{
+    size_t i = 0;
+    while (i < s->key_count && strcmp(s->keys[i].path, path))
+        i++;
+    assert(i < s->key_count);
+    return s->keys[i].allowed;
+}
+
+bool schema_is_name(const char *name)
+{
+    size_t length = strlen(name);
+    if (!length || length >= DATASET_NAME_SIZE || name[0] == '.')
+        return false;
+    for (const char *p = name; *p; p++)
+        if (*p == '/' || (unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    return true;
+}
+
+bool schema_is_split_name(const char *name)
+{
+    return schema_is_name(name) && !strpbrk(name, "[]+");
 }

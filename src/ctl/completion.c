@@ -17,8 +17,9 @@ struct line {
     const struct verb *verb;    /* NULL: none yet */
     const struct option *wants; /* whose value comes next; NULL: none */
     const char *socket;
-    bool ended;         /* by "--" */
-    const char *before; /* of what is written, and of all that is offered: "--order=" */
+    const char *dataset; /* that is named; NULL: none yet */
+    bool ended;          /* by "--" */
+    const char *before;  /* of what is written, and of all that is offered: "--order=" */
     size_t before_length;
     const char *written; /* of the word or value at the cursor */
 };
@@ -39,6 +40,8 @@ static void note_value(struct line *l, const struct option *o, const char *value
 {
     if (o->val == OPTION_SOCKET)
         l->socket = value;
+    else if (o->val == OPTION_FIELD && !strcmp(o->name, "dataset"))
+        l->dataset = value;
 }
 
 static void pass_option(struct line *l, const struct option *table, const char *word)
@@ -71,7 +74,7 @@ static void pass_word(struct line *l, const struct option *table, const char *wo
 
 /* ---- what comes next ----------------------------------------------------------------------- */
 
-static void offer_dataset(void *to, const char *name)
+static void offer_name(void *to, const char *name)
 {
     for (const char *p = name; *p; p++)
         if (!isprint((unsigned char)*p))
@@ -83,9 +86,9 @@ static void offer_field(struct line *l, const char *field)
 {
     const char *value;
     if (!strcmp(field, "dataset"))
-        l->c->datasets(l->socket, offer_dataset, l);
+        l->c->datasets(l->socket, offer_name, l);
     else if (!strcmp(field, "split"))
-        offer(l, "train", NULL), offer(l, "test", NULL);
+        l->c->splits(l->socket, l->dataset, offer_name, l);
     else if (!strcmp(field, "draws"))
         offer(l, "counter", NULL); /* what options_parse takes of them */
     else
@@ -182,27 +185,52 @@ static void print_line(void *data, const char *text)
     puts(text);
 }
 
-static void ask_datasets(const char *socket, void (*name)(void *to, const char *name), void *to)
+/* NULL where no daemon answers. */
+static struct fmnist_datasets *ask(const char *socket)
 {
     struct fmnist_connect_options o = {
         .size = sizeof o, .socket = socket, .timeout_ms = DAEMON_MS, .reconnect_ms = -1};
     struct fmnist_client *client;
-    struct fmnist_datasets *all;
+    struct fmnist_datasets *all = NULL;
     if (fmnist_connect(&o, &client))
-        return;
-    if (!fmnist_datasets(client, &all)) {
-        const struct fmnist_dataset *d, *last = NULL;
-        for (size_t i = 0; (d = fmnist_datasets_at(all, i)); last = d, i++)
-            if (!last || strcmp(last->name, d->name) != 0) /* its splits stand together */
-                name(to, d->name);
-        fmnist_datasets_free(all);
-    }
+        return NULL;
+    if (fmnist_datasets(client, &all))
+        all = NULL;
     fmnist_disconnect(client);
+    return all;
+}
+
+static void ask_datasets(const char *socket, void (*name)(void *to, const char *name), void *to)
+{
+    struct fmnist_datasets *all = ask(socket);
+    const struct fmnist_dataset *d, *last = NULL;
+    for (size_t i = 0; all && (d = fmnist_datasets_at(all, i)); last = d, i++)
+        if (!last || strcmp(last->name, d->name) != 0) /* its splits stand together */
+            name(to, d->name);
+    fmnist_datasets_free(all);
+}
+
+/* Where no daemon answers, the two that most have. */
+static void ask_splits(const char *socket, const char *dataset,
+                       void (*name)(void *to, const char *name), void *to)
+{
+    struct fmnist_datasets *all = ask(socket);
+    if (!all) {
+        name(to, "train");
+        name(to, "test");
+        return;
+    }
+    const struct fmnist_dataset *d, *first = fmnist_datasets_at(all, 0);
+    for (size_t i = 0; (d = fmnist_datasets_at(all, i)); i++)
+        if (!strcmp(d->name, dataset ? dataset : first->name))
+            name(to, d->split);
+    fmnist_datasets_free(all);
 }
 
 int completion_print(const char *const *words, size_t count)
 {
-    const struct completion c = {.line = print_line, .datasets = ask_datasets};
+    const struct completion c = {
+        .line = print_line, .datasets = ask_datasets, .splits = ask_splits};
     if (count)
         completion_find(&c, words, count);
     return EXIT_FINE;

@@ -18,6 +18,9 @@ struct completion {
     /* Calls name() with each dataset's name that the daemon at `socket` (NULL: the default) serves.
      */
     void (*datasets)(const char *socket, void (*name)(void *to, const char *name), void *to);
+    /* The same with the splits of that dataset, or of the first one where it is NULL. */
+    void (*splits)(const char *socket, const char *dataset,
+                   void (*name)(void *to, const char *name), void *to);
     void *data;
 };
 

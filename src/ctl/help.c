@@ -10,7 +10,7 @@
 static const char spec_help[] =
     "\nWhat to read (the fields of struct fmnist_spec):\n"
     "  --dataset NAME        default fashion-mnist\n"
-    "  --split NAME          train (default) or test\n"
+    "  --split NAME          train (default), test or another one\n"
     "  --batch-size N        samples, default 64\n"
     "  --drop-last[=BOOL]    leave the short last batch out; default false\n"
     "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,\n"

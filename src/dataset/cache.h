@@ -24,9 +24,9 @@ struct cache {
 int cache_open(struct cache *c, const char *folder, struct err *e);
 void cache_close(struct cache *c);
 
-#define CACHE_STEM_SIZE 96
+#define CACHE_STEM_SIZE (2 * DATASET_NAME_SIZE)
 
-/* `name` is at most DATASET_NAME_SIZE - 1 long. */
+/* Both are at most DATASET_NAME_SIZE - 1 long. */
 void cache_stem(char stem[CACHE_STEM_SIZE], const char *name, const char *split);
 
 #define CACHE_NAME_SIZE (CACHE_STEM_SIZE + 8)

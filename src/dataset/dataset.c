@@ -13,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const dataset_split_names[DATASET_SPLITS] = {"train", "test"};
+const char *dataset_split_name(const struct dataset_source *source, int split)
+{
+    static const char *const fixed[DATASET_OTHERS] = {"train", "test"};
+    return split < DATASET_OTHERS ? fixed[split] : source->splits[split].name;
+}
 
 /* ---- what was published -------------------------------------------------------------------- */
 
@@ -28,7 +32,7 @@ static int check_split_content(const struct opening *o, int split, const struct 
         return err_set(e, -EINVAL,
                        "%s: %s holds the published %s split of \"%s\", not of \"%s\": name it "
                        "\"%s\", or set the path to the folder of \"%s\"",
-                       dataset_split_names[split], o->source->path, dataset_split_names[which],
+                       s->name, o->source->path, which == DATASET_TRAIN ? "train" : "test",
                        found->name, o->known->name, found->name, o->known->name);
     *text = found ? "the other split of the published data" : "not the published data";
     return (found && which == split) || !o->known->digests;
@@ -40,14 +44,14 @@ static int check_content(const struct opening *o, const struct dataset *d, struc
 {
     char says[256] = "";
     size_t used = 0;
-    for (int i = 0; o->known && i < DATASET_SPLITS; i++) {
+    for (int i = 0; o->known && i < KNOWN_SPLITS; i++) {
         const char *text = NULL;
         int rc = d->splits[i].count ? check_split_content(o, i, &d->splits[i], &text, e) : 1;
         if (rc < 0)
             return rc;
         if (rc == 0)
             used += (size_t)snprintf(says + used, sizeof says - used, "%s%s is %s",
-                                     used ? ", " : "", dataset_split_names[i], text);
+                                     used ? ", " : "", d->splits[i].name, text);
     }
     if (used && o->options->warn) {
         char text[ERR_TEXT_SIZE];
@@ -98,8 +102,8 @@ static int guess_classes(const struct opening *o, struct dataset *d, struct err 
             opening_note(o,
                          "dataset \"%s\": %s has labels from %d to %d, not the %u classes of that "
                          "name: they have no names",
-                         o->source->name, dataset_split_names[i], (int)s->label_min,
-                         (int)s->label_max, (unsigned)known->count);
+                         o->source->name, d->splits[i].name, (int)s->label_min, (int)s->label_max,
+                         (unsigned)known->count);
             known = NULL;
         }
     }
@@ -170,7 +174,7 @@ int dataset_check(const struct dataset *d, struct err *e)
             return err_set(e, -EIO,
                            "dataset \"%s\" %s: %s%s was changed or cannot be read any more: "
                            "fmnistctl reload builds it again",
-                           d->name, dataset_split_names[i], s->file ? "the cache file " : "memory",
+                           d->name, s->name, s->file ? "the cache file " : "memory",
                            s->file ? s->file : "");
     }
     return 0;

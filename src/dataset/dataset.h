@@ -4,8 +4,7 @@
  * one fits, and otherwise reads, inflates and checks the files and writes that cache file. What is
  * mapped is always our own cache file or a sealed memfd, never a file of somebody else's.
  *
- * Shape: images[count][height][width][channels] uint8; labels[count] int32, or, of a multi-label
- * set, label_rows[count][label_count] uint8: what stands in its files, byte for byte.
+ * Shape: images[count][height][width][channels] uint8, labels[count] int32.
  * Invariant: the digest is XXH3-128 of the content (dimensions, images, labels), so the same data
  * has the same digest whatever its files were called and however they were compressed.
  * Threads: opening may be called from any thread, several datasets at a time; an open dataset is
@@ -21,12 +20,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DATASET_TRAIN, DATASET_TEST, DATASET_SPLITS };
+/* Places of splits: these two have theirs, others stand behind them in the order of the config. */
+enum { DATASET_TRAIN, DATASET_TEST, DATASET_OTHERS, DATASET_SPLITS = 16 };
 
-/* "train", "test". */
-extern const char *const dataset_split_names[DATASET_SPLITS];
-
-#define DATASET_NAME_SIZE 64
+#define DATASET_NAME_SIZE 64 /* of a dataset, and of a split */
 
 /* Where a dataset lies: one entry of the config, all paths absolute. */
 struct dataset_source {
@@ -35,26 +32,26 @@ struct dataset_source {
     struct {
         const char *images; /* file names in the folder; NULL: as known by name, */
         const char *labels; /* or the split is left out */
+        const char *name;   /* NULL: "train", "test", or there is no split in this place */
     } splits[DATASET_SPLITS];
     const char *const *classes; /* NULL: as known by name, or none */
     uint32_t class_count;
     int transpose; /* 1 or 0: stored transposed or not; -1: as known by name */
-    /* 1: labels are rows of bytes, a class a column; 0: a number, the class; -1: it is not said,
-     * which is 0 */
-    int multi_label;
 };
 
+/* The name of the split in that place, or NULL where the source has none. */
+const char *dataset_split_name(const struct dataset_source *source, int split);
+
 struct dataset_split {
-    uint64_t count; /* images; 0: the dataset has no such split */
+    char name[DATASET_NAME_SIZE];
+    uint64_t count; /* images; 0: the dataset has no split in this place */
     uint32_t height;
     uint32_t width;
-    uint32_t channels;    /* 1 .. 4 */
-    uint32_t label_count; /* bytes of a row, 1 .. SPLIT_LABELS_MAX; 0: one label an image */
-    int32_t label_min;    /* of all labels, or of all bytes of the rows */
+    uint32_t channels; /* 1 .. 4 */
+    int32_t label_min;
     int32_t label_max;
     const uint8_t *images;
-    const int32_t *labels;     /* [count]; NULL where there are rows */
-    const uint8_t *label_rows; /* [count][label_count]; NULL where there are none */
+    const int32_t *labels;
     uint8_t digest[16];
     void *map; /* owned: the mapping behind images and labels */
     uint64_t map_bytes;

@@ -12,9 +12,9 @@ static void wanted_names(const struct dataset_source *source, const struct known
 {
     names[SOURCE_IMAGES] = source->splits[split].images;
     names[SOURCE_LABELS] = source->splits[split].labels;
-    if (known && !names[SOURCE_IMAGES])
+    if (known && split < KNOWN_SPLITS && !names[SOURCE_IMAGES])
         names[SOURCE_IMAGES] = known->splits[split].images;
-    if (known && !names[SOURCE_LABELS])
+    if (known && split < KNOWN_SPLITS && !names[SOURCE_LABELS])
         names[SOURCE_LABELS] = known->splits[split].labels;
 }
 
@@ -73,7 +73,6 @@ struct shape_rules find_rules(const struct dataset_source *source,
     return (struct shape_rules){
         .transpose = source->transpose >= 0 ? source->transpose != 0 : known && known->transposed,
         .label_columns = known ? known->label_columns : 0,
-        .multi_label = source->multi_label > 0,
     };
 }
 

@@ -5,13 +5,13 @@
 #include <string.h>
 
 /* Computed from copies whose decompressed files have the published sums. */
-static const uint8_t fashion_digests[DATASET_SPLITS][16] = {
+static const uint8_t fashion_digests[KNOWN_SPLITS][16] = {
     {0x30, 0xd8, 0x6b, 0xdd, 0x61, 0x73, 0x80, 0xf5, 0xd1, 0x06, 0x1d, 0xe1, 0xa0, 0x1d, 0x7e,
      0x69},
     {0xfe, 0x72, 0xea, 0x06, 0x12, 0x50, 0x7d, 0x40, 0x78, 0x37, 0x9f, 0x6a, 0x25, 0x75, 0x2b,
      0xfb},
 };
-static const uint8_t mnist_digests[DATASET_SPLITS][16] = {
+static const uint8_t mnist_digests[KNOWN_SPLITS][16] = {
     {0xa6, 0x72, 0x25, 0x75, 0x97, 0xf3, 0xd2, 0x45, 0xbc, 0x8d, 0x54, 0xb8, 0xa8, 0x2b, 0x65,
      0xd8},
     {0xa1, 0x84, 0x64, 0xb9, 0x1d, 0x1d, 0xb8, 0xd9, 0xa0, 0x9f, 0xcb, 0x37, 0x0b, 0x4b, 0x28,
@@ -66,7 +66,7 @@ const struct known_dataset *known_find(const char *name)
 const struct known_dataset *known_by_digest(const uint8_t digest[16], int *split)
 {
     for (size_t i = 0; i < COUNT(known); i++)
-        for (*split = 0; known[i].digests && *split < DATASET_SPLITS; ++*split)
+        for (*split = 0; known[i].digests && *split < KNOWN_SPLITS; ++*split)
             if (memcmp(known[i].digests[*split], digest, 16) == 0)
                 return &known[i];
     return NULL;

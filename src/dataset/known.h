@@ -10,14 +10,16 @@
 
 #include <stddef.h>
 
+enum { KNOWN_SPLITS = DATASET_OTHERS }; /* train and test */
+
 struct known_dataset {
     const char *name; /* "fashion-mnist", "mnist", "kmnist", "qmnist", "emnist-letters" … */
     struct {
         const char *images; /* without ".gz" */
         const char *labels;
-    } splits[DATASET_SPLITS];
+    } splits[KNOWN_SPLITS];
     /* Of the published data, as struct dataset_split has it; NULL: not known here. */
-    const uint8_t (*digests)[16]; /* [DATASET_SPLITS] */
+    const uint8_t (*digests)[16]; /* [KNOWN_SPLITS] */
     bool transposed;              /* stored with rows and columns exchanged */
     uint32_t label_columns; /* labels are a table of so many columns, the class first; 0: a list */
 };

@@ -17,7 +17,7 @@ static int look_at_split(const struct dataset_source *source, const struct known
     }
     for (int i = 0; i < SOURCE_FILES; i++)
         source_close(&files[i]);
-    return rc < 0 ? err_prefix(e, rc, "%s", dataset_split_names[split]) : rc;
+    return rc < 0 ? err_prefix(e, rc, "%s", dataset_split_name(source, split)) : rc;
 }
 
 int dataset_look(const struct dataset_source *source, struct err *e)

@@ -23,7 +23,7 @@
 /* One split on its way. */
 struct job {
     struct opening *o;
-    int split;
+    const char *name; /* of the split */
     struct source_file files[SOURCE_FILES];
     struct cache_origin origin;
     struct dataset_split *out;
@@ -43,8 +43,8 @@ void opening_note(const struct opening *o, const char *format, ...)
 
 static void note_split(const struct job *j, const char *what, const char *why)
 {
-    opening_note(j->o, "dataset \"%s\" %s: %s%s%s", j->o->source->name,
-                 dataset_split_names[j->split], what, why ? ": " : "", why ? why : "");
+    opening_note(j->o, "dataset \"%s\" %s: %s%s%s", j->o->source->name, j->name, what,
+                 why ? ": " : "", why ? why : "");
 }
 
 static void note_built(const struct job *j, const char *where, uint64_t started_ns)
@@ -53,8 +53,8 @@ static void note_built(const struct job *j, const char *where, uint64_t started_
     opening_note(j->o,
                  "dataset \"%s\" %s: %" PRIu64 " images of %" PRIu32 "x%" PRIu32 "x%" PRIu32
                  " built in %s in %.0f ms",
-                 j->o->source->name, dataset_split_names[j->split], s->count, s->height, s->width,
-                 s->channels, where, (double)(clock_ns() - started_ns) / 1e6);
+                 j->o->source->name, j->name, s->count, s->height, s->width, s->channels, where,
+                 (double)(clock_ns() - started_ns) / 1e6);
 }
 
 /* ---- building ------------------------------------------------------------------------------ */
@@ -189,7 +189,7 @@ static int find_or_build(const struct job *j, const char *stem, struct err *e)
 static int open_cached(const struct job *j, struct err *e)
 {
     char stem[CACHE_STEM_SIZE];
-    cache_stem(stem, j->o->source->name, dataset_split_names[j->split]);
+    cache_stem(stem, j->o->source->name, j->name);
     struct err why;
     int lock, rc = find(j, stem, &why, e);
     if (rc <= 0)
@@ -209,14 +209,7 @@ static int open_cached(const struct job *j, struct err *e)
 static int check_labels(const struct dataset_split *s, const struct dataset *d, const char *path,
                         struct err *e)
 {
-    if (d->class_count == 0)
-        return 0;
-    if (s->label_count && s->label_count != d->class_count)
-        return err_set(e, -EINVAL,
-                       "%s: rows of %" PRIu32 " labels, but %" PRIu32
-                       " classes: want a name for each column, or none",
-                       path, s->label_count, d->class_count);
-    if (s->label_count || (s->label_min >= 0 && (uint32_t)s->label_max < d->class_count))
+    if (d->class_count == 0 || (s->label_min >= 0 && (uint32_t)s->label_max < d->class_count))
         return 0;
     for (uint64_t i = 0; i < s->count; i++)
         if (s->labels[i] < 0 || (uint32_t)s->labels[i] >= d->class_count)
@@ -230,9 +223,7 @@ static int check_labels(const struct dataset_split *s, const struct dataset *d, 
 static int open_files(struct job *j, struct err *e)
 {
     const struct opening *o = j->o;
-    struct shape_rules rules = find_rules(o->source, o->known);
-    j->origin.transposed = rules.transpose;
-    j->origin.multi_label = rules.multi_label;
+    j->origin.transposed = find_rules(o->source, o->known).transpose;
     for (int i = 0; i < SOURCE_FILES; i++)
         j->origin.files[i] = j->files[i].id;
     if (o->cache.dir >= 0) {
@@ -259,7 +250,7 @@ static void look_at_memory(const struct job *j)
 
 int opening_split(struct opening *o, int split, struct dataset *d, struct err *e)
 {
-    struct job j = {.o = o, .split = split, .out = &d->splits[split]};
+    struct job j = {.o = o, .name = dataset_split_name(o->source, split), .out = &d->splits[split]};
     int rc = find_files(o->source, o->known, split, j.files, e);
     if (rc == 0)
         rc = open_files(&j, e);
@@ -275,7 +266,9 @@ int opening_split(struct opening *o, int split, struct dataset *d, struct err *e
             budget_give(j.out->budget, j.out->held_bytes);
             memset(j.out, 0, sizeof *j.out);
         }
-        return err_prefix(e, rc, "%s", dataset_split_names[split]);
+        return err_prefix(e, rc, "%s", j.name);
     }
+    if (j.out->count)
+        snprintf(j.out->name, sizeof j.out->name, "%s", j.name);
     return 0;
 }

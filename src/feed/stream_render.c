@@ -59,13 +59,12 @@ static struct batch_target open_slot(const struct stream *s, uint64_t number)
         .step = number % steps,
     };
     h->count = sampler_batch_count(&r->sampler, h->step);
-    const struct slot_sample sample = stream_slot_sample(s);
     struct slot_layout layout;
-    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, &sample);
+    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, r->sample_bytes);
     char *at = (char *)h;
     return (struct batch_target){
         .samples = at + SLOT_SAMPLES_AT,
-        .labels = at + layout.labels_at,
+        .labels = (int32_t *)(at + layout.labels_at),
         .indices = (uint32_t *)(at + layout.indices_at),
     };
 }

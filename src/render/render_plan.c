@@ -15,23 +15,23 @@
 static const struct dataset_split *find_split(const struct dataset *d, const char *name)
 {
     for (int i = 0; i < DATASET_SPLITS; i++)
-        if (!strcmp(name, dataset_split_names[i]) && d->splits[i].count)
+        if (d->splits[i].count && !strcmp(name, d->splits[i].name))
             return &d->splits[i];
     return NULL;
 }
 
 static int refuse_split(const struct dataset *d, const char *name, struct err *e)
 {
-    char list[32] = "";
+    char list[ERR_TEXT_SIZE] = "";
     const char *near = NULL;
     unsigned least = NEAR_WORD;
     for (int i = 0; i < DATASET_SPLITS; i++) {
         if (!d->splits[i].count)
             continue;
         size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", dataset_split_names[i]);
-        if (near_takes(name, dataset_split_names[i], &least))
-            near = dataset_split_names[i];
+        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", d->splits[i].name);
+        if (near_takes(name, d->splits[i].name, &least))
+            near = d->splits[i].name;
     }
     return err_set(e, -ENOENT, "dataset \"%s\" has no split \"%s\"%s%s%s; it has: %s", d->name,
                    name, near ? " (is it \"" : "", near ? near : "", near ? "\"?)" : "", list);

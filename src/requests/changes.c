@@ -13,9 +13,10 @@ bool changes_same_source(const struct dataset_source *a, const struct dataset_so
 {
     bool same = same_text(a->name, b->name) && same_text(a->path, b->path) &&
                 a->class_count == b->class_count && !a->classes == !b->classes &&
-                a->transpose == b->transpose && (a->multi_label > 0) == (b->multi_label > 0);
+                a->transpose == b->transpose;
     for (int i = 0; i < DATASET_SPLITS; i++)
-        same = same && same_text(a->splits[i].images, b->splits[i].images) &&
+        same = same && same_text(a->splits[i].name, b->splits[i].name) &&
+               same_text(a->splits[i].images, b->splits[i].images) &&
                same_text(a->splits[i].labels, b->splits[i].labels);
     for (uint32_t i = 0; same && a->classes && i < a->class_count; i++)
         same = same_text(a->classes[i], b->classes[i]);

@@ -17,12 +17,11 @@ static void add_splits(struct wire_buffer *body, const struct dataset *d)
         const struct dataset_split *split = &d->splits[k];
         struct wire_dataset m = {
             .name = d->name,
-            .split = dataset_split_names[k],
+            .split = split->name,
             .count = split->count,
             .height = split->height,
             .width = split->width,
             .channels = split->channels,
-            .label_count = split->label_count,
             .class_count = d->class_count,
             .class_names = d->classes,
         };

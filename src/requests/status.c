@@ -36,10 +36,9 @@ static json_t *describe_datasets(const struct catalog *catalog)
             const struct dataset_split *s = &d->splits[k];
             if (!s->count)
                 continue;
-            failed |= json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name,
-                                                           "split", dataset_split_names[k],
-                                                           "images", number(s->count), "bytes",
-                                                           number(s->map_bytes)));
+            failed |= json_array_append_new(
+                all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name, "split", s->name, "images",
+                               number(s->count), "bytes", number(s->map_bytes)));
         }
     }
     return whole(all, failed);

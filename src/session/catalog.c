@@ -22,6 +22,19 @@ static void warn(void *data, const char *text)
     log_warning("%s", text);
 }
 
+/* "60000 train, 10000 test". */
+#define LOG_COUNTS_SIZE (DATASET_SPLITS * (DATASET_NAME_SIZE + 24))
+static const char *tell_counts(const struct dataset *d, char text[LOG_COUNTS_SIZE])
+{
+    size_t used = 0;
+    for (int i = 0; i < DATASET_SPLITS; i++)
+        if (d->splits[i].count)
+            used +=
+                (size_t)snprintf(text + used, LOG_COUNTS_SIZE - used, "%s%llu %s", used ? ", " : "",
+                                 (unsigned long long)d->splits[i].count, d->splits[i].name);
+    return text;
+}
+
 static int open_one(const struct dataset_source *source, const struct dataset_options *o,
                     struct dataset **out, struct err *e)
 {
@@ -29,9 +42,8 @@ static int open_one(const struct dataset_source *source, const struct dataset_op
     int rc = dataset_open(source, o, out, e);
     if (rc)
         return rc;
-    const struct dataset_split *s = (*out)->splits;
-    log_info("dataset \"%s\": %llu train, %llu test images in %.1f ms", source->name,
-             (unsigned long long)s[DATASET_TRAIN].count, (unsigned long long)s[DATASET_TEST].count,
+    char counts[LOG_COUNTS_SIZE];
+    log_info("dataset \"%s\": %s images in %.1f ms", source->name, tell_counts(*out, counts),
              (double)(clock_ns() - start) / 1e6);
     return 0;
 }

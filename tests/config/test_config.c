@@ -16,6 +16,7 @@
 #define DATASETS "datasets:\n  - {name: mnist, path: /d}\n"
 #define ENTRY    "datasets:\n  - name: mine\n    path: /d\n"
 #define TRAIN    "    splits: {train: {images: a, labels: b}}\n"
+#define S        "{images: a, labels: b}"
 #define A10      "aaaaaaaaaa"
 #define A50      A10 A10 A10 A10 A10
 #define A64      A50 A10 "aaaa"
@@ -109,7 +110,23 @@ static const struct fault faults[] = {
     {DATASETS "Workers: 1\n", 3, "(is it \"workers\"?)"},
     {DATASETS "limits:\n  client: 1\n", 4, "limits: unknown key \"client\" (is it \"clients\"?)"},
     {ENTRY "    file: x\n", 4, "datasets[]: unknown key \"file\""},
-    {ENTRY "    splits:\n      training: {}\n", 5, "datasets[].splits: unknown key \"training\""},
+    {ENTRY "    splits:\n      training: {}\n", 5, "datasets[].splits.training.images is missing"},
+    {ENTRY "    splits:\n      a/b: {images: a, labels: b}\n", 5,
+     "datasets[].splits: a split is called \"a/b\"; allowed: a name as a dataset's"},
+    {ENTRY "    splits:\n      \"a[1:]\": {images: a, labels: b}\n", 5,
+     "called \"a[1:]\"; allowed"},
+    {ENTRY "    splits:\n      a+b: {images: a, labels: b}\n", 5, "a split is called \"a+b\""},
+    {ENTRY "    splits:\n      \"a\\nb\": {images: a, labels: b}\n", 5, "called \"a\\x0ab\""},
+    {ENTRY "    splits:\n      " A64 ": {images: a, labels: b}\n", 5, "a split is called \"aaa"},
+    {ENTRY "    splits:\n      dev: {images: a, labels: b}\n      dev: {images: a, labels: b}\n", 6,
+     "datasets[].splits.dev is here a second time (first on line 5)"},
+    {ENTRY "    splits:\n      dev: {images: a, labels: /b}\n", 5,
+     "datasets[].splits.dev.labels is \"/b\"; allowed: a file name"},
+    {ENTRY "    splits: {s1: " S ", s2: " S ", s3: " S ", s4: " S ", s5: " S ", s6: " S ", s7: " S
+           ", s8: " S ", train: " S ", s9: " S ", s10: " S ", s11: " S ", s12: " S ", s13: " S
+           ",\n     s14: " S ",\n     s15: " S "}\n",
+     6,
+     "datasets[].splits has too many splits; allowed: a mapping of names to splits: train, test"},
     {ENTRY "    splits:\n      train:\n        image: x\n", 6,
      "datasets[].splits.train: unknown key \"image\" (is it \"images\"?)"},
     {"workers: 1\n" DATASETS "workers: 2\n", 4, "workers is here a second time (first on line 1)"},
@@ -234,7 +251,7 @@ static const struct fault faults[] = {
     {ENTRY "    splits: 5\n", 4, "datasets[].splits is \"5\""},
     {ENTRY "    splits: [train]\n", 4, "datasets[].splits is a list"},
     {ENTRY "    splits: {}\n", 4,
-     "datasets[].splits is a mapping; allowed: a mapping with train, test"},
+     "datasets[].splits is a mapping; allowed: a mapping of names to splits"},
     {ENTRY "    splits:\n      train: a\n", 5, "datasets[].splits.train is \"a\""},
     {ENTRY "    splits:\n      test:\n", 5, "datasets[].splits.test is nothing"},
     {ENTRY "    splits:\n      train: {images: a}\n", 5,
@@ -302,7 +319,9 @@ START_TEST(config_load__every_key__every_field)
                                "    path: /data/mine\n"
                                "    splits:\n"
                                "      train: {images: sub/a, labels: b.gz}\n"
+                               "      dev: {images: e, labels: ../f}\n"
                                "      test: {images: c, labels: d}\n"
+                               "      \"held out\": {images: g, labels: h}\n"
                                "    classes: [cat, \"dog, big\", 3]\n"
                                "    transpose: true\n"
                                "  - {name: kmnist, path: /k, transpose: false}\n";
@@ -336,6 +355,10 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_str_eq(d[0].splits[DATASET_TRAIN].labels, "b.gz");
     ck_assert_str_eq(d[0].splits[DATASET_TEST].images, "c");
     ck_assert_str_eq(d[0].splits[DATASET_TEST].labels, "d");
+    ck_assert_str_eq(d[0].splits[DATASET_OTHERS].name, "dev");
+    ck_assert_str_eq(d[0].splits[DATASET_OTHERS].labels, "../f");
+    ck_assert_str_eq(d[0].splits[DATASET_OTHERS + 1].name, "held out");
+    ck_assert_ptr_null(d[0].splits[DATASET_OTHERS + 2].name);
     ck_assert_uint_eq(d[0].class_count, 3);
     ck_assert_str_eq(d[0].classes[0], "cat");
     ck_assert_str_eq(d[0].classes[1], "dog, big");
@@ -715,28 +738,32 @@ START_TEST(documents__every_key__in_both)
         ck_assert_msg(strstr(reference, row), "docs/config.md has no row:%s", row);
         const char *name = strrchr(key->path, '.') ? strrchr(key->path, '.') + 1 : key->path;
         snprintf(row, sizeof row, "%s:", name);
-        ck_assert_msg(strstr(name, "[]") || strstr(shipped, row), "conf/fmnistd.yaml has no \"%s\"",
-                      row);
+        ck_assert_msg(strstr(name, "[]") || !strcmp(name, "NAME") || strstr(shipped, row),
+                      "conf/fmnistd.yaml has no \"%s\"", row);
     }
     free(reference);
     free(shipped);
 }
 END_TEST
 
-static size_t count_fields(const cyaml_schema_value_t *v, const char *path)
+static size_t count_fields(const struct schema *s, const cyaml_schema_value_t *v, const char *path)
 {
     char below[128];
     size_t count = *path != 0;
     if (*path)
-        config_allowed(path); /* asserts that the path is there */
+        schema_allowed(s, path); /* asserts that the path is there */
     if (v->type == CYAML_MAPPING)
         for (const cyaml_schema_field_t *f = v->mapping.fields; f->key; f++) {
             snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", f->key);
-            count += count_fields(&f->value, below);
+            count += count_fields(s, &f->value, below);
         }
     if (v->type == CYAML_SEQUENCE) {
         snprintf(below, sizeof below, "%s[]", path);
-        count += count_fields(v->sequence.entry, below);
+        count += count_fields(s, v->sequence.entry, below);
+    }
+    if (v->type == CYAML_IGNORE) {
+        snprintf(below, sizeof below, "%s.NAME", path);
+        count += count_fields(s, &split_schema, below);
     }
     return count;
 }
@@ -747,7 +774,23 @@ START_TEST(config_keys__against_the_schema__the_same)
     size_t listed = 0;
     while (config_key_at(listed))
         listed++;
-    ck_assert_uint_eq(count_fields(&config_schema, ""), listed);
+    ck_assert_uint_eq(count_fields(&config_file_schema, &config_schema, ""), listed);
+    ck_assert_uint_eq(listed, config_file_schema.key_count);
+    ck_assert_uint_eq(count_fields(&dataset_file_schema, dataset_file_schema.value, ""),
+                      dataset_file_schema.key_count);
+}
+END_TEST
+
+/* A key of a dataset.yaml that the reference does not tell of. */
+START_TEST(documents__every_key_of_a_dataset_file__there)
+{
+    char *reference = support_read("docs/config.md", NULL), row[512];
+    for (size_t i = 0; i < dataset_file_schema.key_count; i++) {
+        const struct config_key *key = &dataset_file_schema.keys[i];
+        snprintf(row, sizeof row, "\n| `%s` | %s |", key->path, key->allowed);
+        ck_assert_msg(strstr(reference, row), "docs/config.md has no row:%s", row);
+    }
+    free(reference);
 }
 END_TEST
 
@@ -802,6 +845,7 @@ int main(void)
     tcase_add_test(tc, shipped_file__every_comment_taken_away__the_same_config);
     tcase_add_test(tc, documents__every_key__in_both);
     tcase_add_test(tc, config_keys__against_the_schema__the_same);
+    tcase_add_test(tc, documents__every_key_of_a_dataset_file__there);
     tcase_add_test(tc, documents__known_datasets__in_both);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -22,9 +22,18 @@ static void two_datasets(const char *socket, void (*name)(void *to, const char *
     name(to, "with a\nnew line");
 }
 
+static void some_splits(const char *socket, const char *dataset,
+                        void (*name)(void *to, const char *name), void *to)
+{
+    asked = socket ? socket : "";
+    name(to, "train");
+    name(to, dataset ? dataset : "test");
+}
+
 static const char *offered(const char *const *words)
 {
-    const struct completion c = {.line = take_line, .datasets = two_datasets};
+    const struct completion c = {
+        .line = take_line, .datasets = two_datasets, .splits = some_splits};
     size_t count = 0;
     while (words[count])
         count++;
@@ -68,6 +77,9 @@ START_TEST(completion__values__of_the_option_before)
     ck_assert_str_eq(OFFERED("bench", "--drop-last="), "--drop-last=true|--drop-last=false|");
     ck_assert_str_eq(OFFERED("bench", "--drop-last", "--jso"), "--json|");
     ck_assert_str_eq(OFFERED("bench", "--split", ""), "train|test|");
+    ck_assert_str_eq(OFFERED("bench", "--dataset", "its", "--split="),
+                     "--split=train|--split=its|");
+    ck_assert_str_eq(OFFERED("--dataset=its", "bench", "--split", "i"), "its|");
     ck_assert_str_eq(OFFERED("bench", "--draws", ""), "counter|");
     ck_assert_str_eq(OFFERED("bench", "--batch-size", ""), "");
     ck_assert_str_eq(OFFERED("bench", "--json="), "");

@@ -25,7 +25,7 @@ START_TEST(dataset_open__every_known_name__files_and_classes_follow)
     for (size_t n = 0; (k = known_at(n)); n++) {
         ck_assert_ptr_eq(known_find(k->name), k);
         struct bytes raw = idx_images(12, 4, 3);
-        for (int s = 0; s < DATASET_SPLITS; s++) {
+        for (int s = 0; s < KNOWN_SPLITS; s++) {
             support_write(support_path("%s", k->splits[s].images), raw.data, raw.size);
             bool table = strstr(k->splits[s].labels, "idx2") != NULL;
             struct bytes l = table ? idx_make(0x0c, 2, (uint32_t[]){12, 8}, 4) : idx_labels(12);
@@ -50,7 +50,7 @@ START_TEST(dataset_open__every_known_name__files_and_classes_follow)
             for (uint32_t i = 0; i < classes->count; i++)
                 ck_assert_str_eq(d->classes[i], classes->names[i]);
             bool turned = transpose < 0 ? k->transposed : transpose;
-            for (int s = 0; s < DATASET_SPLITS; s++) {
+            for (int s = 0; s < KNOWN_SPLITS; s++) {
                 const struct dataset_split *p = &d->splits[s];
                 ck_assert_uint_eq(p->height, turned ? 3 : 4);
                 ck_assert_uint_eq(p->width, turned ? 4 : 3);

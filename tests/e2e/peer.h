@@ -30,8 +30,6 @@ enum {
     REFUSED = 110
 };
 
-enum { PROTOCOL = 4 }; /* its version, which a client says first */
-
 static inline int dial(const struct daemon *d)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -85,7 +83,7 @@ static inline void hear_error(int fd, int code, const char *word)
 
 static inline int dial_and_greet(const struct daemon *d)
 {
-    static const uint8_t version[4] = {PROTOCOL};
+    static const uint8_t version[4] = {3};
     int fd = dial(d);
     say(fd, HELLO, version, 4);
     hear_welcome(fd);

@@ -33,7 +33,8 @@ static void setup(void)
     for (size_t i = 0; i < sizeof images; i++)
         images[i] = (uint8_t)(i * 2654435761u >> 11);
     dataset = (struct dataset){.name = "set", .users = 1};
-    dataset.splits[DATASET_TRAIN] = (struct dataset_split){.count = COUNT,
+    dataset.splits[DATASET_TRAIN] = (struct dataset_split){.name = "train",
+                                                           .count = COUNT,
                                                            .height = SIDE,
                                                            .width = SIDE,
                                                            .channels = 1,
@@ -86,8 +87,7 @@ static void render_until(uint64_t head)
 static uint64_t body_bytes(uint64_t number)
 {
     struct slot_layout l;
-    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH,
-                     &(struct slot_sample){.bytes = SIDE * SIDE});
+    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH, SIDE * SIDE);
     return l.bytes;
 }
 
@@ -110,7 +110,7 @@ static struct inline_run run_of(void)
 {
     return (struct inline_run){
         .ring = &s->ring,
-        .sample = {.bytes = s->plan->sample_bytes},
+        .sample_bytes = s->plan->sample_bytes,
         .tail = r->tail,
         .head = s->head,
         .skip_bytes = r->sender.sent_bytes,

@@ -19,8 +19,13 @@ static void setup(void)
 {
     support_setup();
     dataset = (struct dataset){.name = "set", .users = 1};
-    dataset.splits[DATASET_TRAIN] = (struct dataset_split){
-        .count = COUNT, .height = 1, .width = 1, .channels = 1, .images = images, .labels = labels};
+    dataset.splits[DATASET_TRAIN] = (struct dataset_split){.name = "train",
+                                                           .count = COUNT,
+                                                           .height = 1,
+                                                           .width = 1,
+                                                           .channels = 1,
+                                                           .images = images,
+                                                           .labels = labels};
     caches_init(&caches, 0);
 }
 

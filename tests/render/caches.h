@@ -29,6 +29,7 @@ static inline void fake_set_init(struct fake_set *f, uint64_t count, uint32_t he
     strcpy(f->dataset.name, "fake");
     f->dataset.users = 1; /* the test's own */
     f->dataset.splits[DATASET_TRAIN] = (struct dataset_split){
+        .name = "train",
         .count = count,
         .height = height,
         .width = width,

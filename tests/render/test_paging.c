@@ -91,6 +91,7 @@ START_TEST(render_plan_render__pages_thrown_out__the_same_bytes)
         spec.order = i & 2 ? FMNIST_ORDER_SHUFFLE : FMNIST_ORDER_SEQUENTIAL;
         spec.batch_size = i & 4 ? 7 : 200;
         dataset.splits[DATASET_TRAIN] = p.split;
+        strcpy(dataset.splits[DATASET_TRAIN].name, "train");
         dataset.splits[DATASET_TRAIN].not_resident = false;
         uint8_t *want = render_epoch(&spec, &dataset);
         dataset.splits[DATASET_TRAIN].not_resident = true;

@@ -30,7 +30,7 @@ class Run:
 class Loader(Generic[Array]):
     """Batches (images, labels) of one split: an epoch each time it is iterated over, the next one.
 
-    dataset, split   a name that the daemon serves, and "train" or "test"
+    dataset, split   a name that the daemon serves, and "train", "test" or another split of it
     batch_size       samples a batch; the last of an epoch is shorter, unless drop_last=True
 
     Which samples, in which order:

@@ -140,7 +140,7 @@ def source_of(dataset: Any, split: str | None, images: dict[str, Any], where: di
 
     Errors: TypeError for another kind; ValueError for a keyword that a MapDataset says already."""
     if split is not None and not isinstance(split, str):
-        raise TypeError(f'split={split!r}: want "train" or "test"; batch_size= comes behind it')
+        raise TypeError(f'split={split!r}: want a name, as "train" or "test"; batch_size= comes behind it')
     if isinstance(dataset, str):
         return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
             name: value for name, value in {**images, **where}.items() if value is not None})

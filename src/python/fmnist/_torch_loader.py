@@ -69,8 +69,8 @@ def _for_spawned_workers() -> bool:
 class Loader(IterableDataset[Any], DataLoader[Any]):
     """Batches [X, y] of one split: an epoch each time it is iterated over. It is a DataLoader.
 
-    dataset, split    a name that the daemon serves, and "train" or "test"; or a MapDataset, or a
-                      Subset of one (random_split)
+    dataset, split    a name that the daemon serves, and "train", "test" or another split of it; or a
+                      MapDataset, or a Subset of one (random_split)
     batch_size        samples; None: single samples, as DataLoader
     drop_last         leave the short last batch out
 
