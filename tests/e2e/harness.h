@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+enum { PROTOCOL = 4 }; /* its version, which a client says first */
+
 #define must(call) must_be((call), FMNIST_OK, #call, __FILE__, __LINE__)
 
 static inline void must_be(int rc, int want, const char *what, const char *file, int line)

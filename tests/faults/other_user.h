@@ -87,7 +87,7 @@ static inline void other_kill(struct other *o)
 /* Connects, and greets unless it is to be silent. -1: refused, or not let in. */
 static inline int other_dials(const struct daemon *d, bool greets)
 {
-    static const uint8_t hello[12] = {4, 0, 0, 0, 1, 0, 0, 0, 3};
+    static const uint8_t hello[12] = {4, 0, 0, 0, 1, 0, 0, 0, PROTOCOL};
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     uint8_t welcome[256];
     memcpy(a.sun_path, d->socket, strlen(d->socket));
