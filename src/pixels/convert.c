@@ -79,6 +79,10 @@ struct convert_plan *convert_plan_new(const struct convert_shape *shape)
     bool same_places = plan->planar && shape->channels == shape->in_channels;
     bool same_values = shape->dtype == (shape->float_samples ? FMNIST_FLOAT32 : FMNIST_UINT8);
     plan->is_copy = same_values && !shape->normalise && same_places;
+    for (uint32_t k = 0; k < CONVERT_ROW; k++) {
+        plan->row_mean[k] = shape->mean[k % shape->channels];
+        plan->row_std[k] = shape->std[k % shape->channels];
+    }
     plan->widen_only = shape->dtype == FMNIST_FLOAT32 && !shape->float_samples &&
                        !shape->normalise && same_places && shape->scale == CONVERT_DIVIDE;
     return plan;

@@ -9,6 +9,9 @@
 #include "pixels/convert.h"
 #include "pixels/isa_variants.h"
 
+/* A whole number of pixels of 1, 2, 3 or 4 channels, and of vectors. */
+#define CONVERT_ROW 48
+
 struct convert_plan {
     struct convert_shape shape;
     size_t pixels;        /* height * width */
@@ -19,6 +22,8 @@ struct convert_plan {
     bool planar;          /* the image is channel after channel: NCHW, or one channel */
     bool widen_only;      /* uint8 to float32 in the same places, and nothing else */
     bool channels_equal;  /* every delivered channel has the bytes of the first */
+    /* Of value k of an interleaved image: those of channel k % channels. */
+    float row_mean[CONVERT_ROW], row_std[CONVERT_ROW];
 };
 
 ISA_DECLARE(convert_loop, const struct convert_plan *plan, const uint8_t *samples, uint8_t *images,

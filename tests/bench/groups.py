@@ -6,8 +6,10 @@ printed. table.py says what is held against what. Runs programs; measures nothin
 import contextlib
 import glob
 import json
+import math
 import os
 import platform
+import random
 import shutil
 import signal
 import subprocess
@@ -71,9 +73,10 @@ def find_dataset():
 
 
 class Daemon:
-    """A private fmnistd, in a folder of its own."""
+    """A private fmnistd, in a folder of its own. `entries`: the datasets of its config, where that
+    is not one of the name."""
 
-    def __init__(self, data, *lines, name="fashion-mnist", cache=None):
+    def __init__(self, data, *lines, name="fashion-mnist", cache=None, entries=None):
         self.folder = tempfile.mkdtemp(prefix="fmnistd-bench.")
         self.socket = os.path.join(self.folder, "fmnistd.sock")
         self.config = os.path.join(self.folder, "fmnistd.yaml")
@@ -81,8 +84,8 @@ class Daemon:
         with open(self.config, "w") as file:
             file.write("\n".join((f"socket: {json.dumps(self.socket)}",
                                   f"cache: {json.dumps(cache)}", *lines, "datasets:",
-                                  f"  - name: {name}",
-                                  f"    path: {json.dumps(os.path.abspath(data))}")) + "\n")
+                                  *(entries or [f"  - name: {name}", "    path: "
+                                                + json.dumps(os.path.abspath(data))]))) + "\n")
         self.process = None
 
     def __enter__(self):
@@ -175,6 +178,44 @@ def epoch(results, data, repeats):
             settle()
             one = daemon.read(*JOB, "--batch-size", 1)
             results.most("fmnistd-b1-batches-per-second", one["batches_per_second"])
+
+
+PICTURES = 50000
+
+
+def write_random(folder, shape):
+    """Images of random levels and labels, as IDX files; its entry of a config."""
+    generator = random.Random(0)
+    os.makedirs(folder)
+    for kind, dims, top in (("images", (PICTURES, *shape), 256), ("labels", (PICTURES,), 10)):
+        each = bytes(i % top for i in range(256))
+        with open(os.path.join(folder, kind), "wb") as file:
+            file.write(bytes([0, 0, 8, len(dims)]))
+            file.write(b"".join(n.to_bytes(4, "big") for n in dims))
+            for _ in range(100):
+                file.write(generator.randbytes(math.prod(dims) // 100).translate(each))
+    return (f"  - {{name: {os.path.basename(folder)}, path: {json.dumps(folder)}, "
+            "splits: {train: {images: images, labels: labels}}}")
+
+
+def colour(results, data, repeats):
+    """Pictures of three channels beside as many of one, at their stored size and in turn; and what
+    the limit program makes of as many bytes in batches as large."""
+    folder = tempfile.mkdtemp(prefix="fmnistd-colour.", dir=os.environ.get("TMPDIR", "/tmp"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        entries = [write_random(os.path.join(folder, name), shape)
+                   for name, shape in (("one", (32, 32)), ("three", (32, 32, 3)))]
+        daemon = stack.enter_context(Daemon(None, cache=folder, entries=entries))
+        for _ in range(3 * repeats):
+            settle()
+            for name, layout in (("one", "NCHW"), ("three", "NCHW"), ("three", "NHWC")):
+                answer = daemon.read("--dataset", name, "--order", "shuffle", "--layout", layout,
+                                     "--batch-size", 64, epochs=10)
+                results.best(f"colour-{name}-{layout}", PICTURES / answer["images_per_second"])
+            for name, channels in (("one", 1), ("three", 3)):
+                results.best(f"colour-{name}-limit", limit("f32", 64 * channels, 10,
+                                                           PICTURES * channels))
 
 
 def inline(results, data, repeats):
@@ -359,9 +400,9 @@ def growth(results, data, repeats):
             results[f"growth-{count}-status"] = daemon.status()
 
 
-GROUPS = {"epoch": epoch, "inline": inline, "peers": peers, "latency": latency,
-          "clients": clients, "large": large, "resize": resize, "start": start, "idle": idle,
-          "python": python, "augment": augment, "sweep": sweep}
+GROUPS = {"epoch": epoch, "colour": colour, "inline": inline, "peers": peers,
+          "latency": latency, "clients": clients, "large": large, "resize": resize, "start": start,
+          "idle": idle, "python": python, "augment": augment, "sweep": sweep}
 
 
 def machine():

@@ -39,6 +39,16 @@ def epoch_rows(rows, r):
                  short=True)
 
 
+def colour_rows(rows, r):
+    if "colour-three-limit" not in r:
+        return
+    one, grown = r["colour-one-NCHW"], r["colour-three-limit"] / r["colour-one-limit"]
+    for layout in ("NCHW", "NHWC"):
+        three = r[f"colour-three-{layout}"]
+        rows.add(f"50,000 of 32×32×3, float32 {layout}, batch 64", ms(three),
+                 f"of 32×32×1 {ms(one)} (the limit program grows {grown:.1f}×)", three / one, 3.2)
+
+
 def peer_rows(rows, r):
     """The adapter beside what its users have, all read by torch (or by what their arrays are of)."""
     peers = r.get("peers", {})
@@ -225,8 +235,8 @@ def start_rows(rows, r):
 
 def rows(results):
     all = Rows()
-    for part in (epoch_rows, peer_rows, inline_rows, latency_rows, client_rows, resize_rows,
-                 start_rows, python_rows, augment_rows):
+    for part in (epoch_rows, colour_rows, peer_rows, inline_rows, latency_rows, client_rows,
+                 resize_rows, start_rows, python_rows, augment_rows):
         part(all, results)
     return all
 

@@ -50,21 +50,21 @@ enum pipeline {
 
 static size_t read_record(const uint8_t *p, struct record *r)
 {
-    ck_assert_mem_eq(p, "FMR1", 4);
+    ck_assert(memcmp(p, "FMR1", 4) == 0 || memcmp(p, "FMR3", 4) == 0);
     ck_assert_uint_eq(get_le32(p + 4), 64);
     *r = (struct record){
         .pipeline = get_le32(p + 8),
         .filter = get_le32(p + 12),
         .shape = {.in_h = get_le32(p + 16),
                   .in_w = get_le32(p + 20),
-                  .channels = 1,
+                  .channels = p[3] - '0',
                   .out_h = get_le32(p + 24),
                   .out_w = get_le32(p + 28)},
         .count = get_le32(p + 32),
         .index = get_le32(p + 52),
         .in = p + 64,
     };
-    r->out = r->in + (size_t)r->count * r->shape.in_h * r->shape.in_w;
+    r->out = r->in + (size_t)r->count * r->shape.in_h * r->shape.in_w * r->shape.channels;
     return 64 + get_le64(p + 56);
 }
 
@@ -89,25 +89,39 @@ static uint32_t rule_of(const struct record *r)
     }
 }
 
+/* A record has its pixels' channels together, a sample channel after channel. */
+static void interleave(const uint8_t *sample, size_t pixels, uint32_t channels, size_t bytes,
+                       uint8_t *out)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (uint32_t c = 0; c < channels; c++)
+            memcpy(out + (i * channels + c) * bytes, sample + (c * pixels + i) * bytes, bytes);
+}
+
 static void compare_record(const struct record *r, const float unit[256])
 {
-    size_t in_pixels = (size_t)r->shape.in_h * r->shape.in_w;
-    size_t out_pixels = (size_t)r->shape.out_h * r->shape.out_w;
+    uint32_t channels = r->shape.channels;
+    size_t in_pixels = (size_t)r->shape.in_h * r->shape.in_w * channels;
+    size_t out_pixels = (size_t)r->shape.out_h * r->shape.out_w * channels;
     bool floats = r->pipeline == PIPELINE_TF || r->pipeline == PIPELINE_TORCHVISION;
     size_t out_bytes = out_pixels * (floats ? 4 : 1);
     float *widened = malloc(out_pixels * sizeof *widened);
     for (uint32_t i = 0; i < r->count; i++) {
         struct guarded got = render(rule_of(r), &r->shape, r->in + i * in_pixels, GUARD_BEHIND);
-        const void *bytes = got.data;
+        uint8_t *turned = malloc(out_bytes);
+        interleave(got.data, out_pixels / channels, channels,
+                   resize_yields_float(rule_of(r)) ? 4 : 1, turned);
+        const void *bytes = turned;
         if (r->pipeline == PIPELINE_TORCHVISION) {
             for (size_t k = 0; k < out_pixels; k++)
-                widened[k] = unit[got.data[k]];
+                widened[k] = unit[turned[k]];
             bytes = widened;
         }
         ck_assert_msg(memcmp(bytes, r->out + i * out_bytes, out_bytes) == 0,
-                      "record %u, image %u: pipeline %u, filter %u, %ux%u to %ux%u", r->index, i,
-                      r->pipeline, r->filter, r->shape.in_h, r->shape.in_w, r->shape.out_h,
-                      r->shape.out_w);
+                      "record %u, image %u: pipeline %u, filter %u, %ux%ux%u to %ux%u", r->index, i,
+                      r->pipeline, r->filter, r->shape.in_h, r->shape.in_w, channels,
+                      r->shape.out_h, r->shape.out_w);
+        free(turned);
         guarded_free(&got);
     }
     free(widened);
@@ -156,6 +170,16 @@ START_TEST(resize_run__tensorflow_records__equal_the_library)
         return;
     isa_force(_i);
     compare_golden("open_tf_ref.bin");
+}
+END_TEST
+
+/* The same of pictures that the three libraries resized with all their channels at once. */
+START_TEST(resize_run__colour_records__equal_the_libraries)
+{
+    if (!isa_available(_i))
+        return;
+    isa_force(_i);
+    compare_golden("rgb.bin");
 }
 END_TEST
 
@@ -428,6 +452,7 @@ int main(void)
     tcase_add_loop_test(tc, resize_run__open_records__equal_the_libraries, 0, ISA_COUNT);
     tcase_add_loop_test(tc, resize_run__pillow13_records__equal_the_library, 0, ISA_COUNT);
     tcase_add_loop_test(tc, resize_run__tensorflow_records__equal_the_library, 0, ISA_COUNT);
+    tcase_add_loop_test(tc, resize_run__colour_records__equal_the_libraries, 0, ISA_COUNT);
     tcase_add_loop_test(tc, resize_run__random_shapes__levels_agree, FMNIST_RESIZE_NONE, rules_end);
     tcase_add_loop_test(tc, resize_run__three_channels__equal_three_single_images,
                         FMNIST_RESIZE_NONE, rules_end);
