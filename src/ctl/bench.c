@@ -5,9 +5,11 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "ctl/advise.h"
 #include "ctl/bottleneck.h"
 #include "ctl/json.h"
 #include "ctl/progress.h"
+#include "ctl/reading.h"
 
 #include <stdio.h>
 
@@ -41,44 +43,6 @@ static double histogram_quantile(const struct histogram *h, double share)
     return 0;
 }
 
-/* Reads every byte, floats as floats and everything else as words. Vectors by name and eight sums
- * that do not wait for each other: what a compiler makes of the plain loop at -O2 is three times
- * slower in the cache and would measure itself. */
-typedef float floats __attribute__((vector_size(16), aligned(4)));
-typedef uint64_t words __attribute__((vector_size(16), aligned(1)));
-
-static double read_floats(const float *values, size_t count)
-{
-    floats sums[8] = {{0}};
-    size_t i = 0;
-    for (; i + 32 <= count; i += 32)
-#pragma GCC unroll 8
-        for (size_t k = 0; k < 8; k++)
-            sums[k] += *(const floats *)(values + i + 4 * k);
-    double sum = 0;
-    for (; i < count; i++)
-        sum += values[i];
-    for (size_t k = 0; k < 32; k++)
-        sum += sums[k / 4][k % 4];
-    return sum;
-}
-
-static double read_bytes(const unsigned char *bytes, size_t count)
-{
-    words sums[8] = {{0}};
-    size_t i = 0;
-    for (; i + 128 <= count; i += 128)
-#pragma GCC unroll 8
-        for (size_t k = 0; k < 8; k++)
-            sums[k] += *(const words *)(bytes + i + 16 * k);
-    uint64_t sum = 0;
-    for (; i < count; i++)
-        sum += bytes[i];
-    for (size_t k = 0; k < 8; k++)
-        sum += sums[k][0] + sums[k][1];
-    return (double)sum;
-}
-
 struct totals {
     uint64_t batches, images;
     double seconds;
@@ -104,10 +68,8 @@ static int read_all(const struct invocation *in, struct fmnist_stream *stream,
         histogram_add(h, took);
         t->waited += (double)took / 1e9;
         t->images += batch.count;
-        size_t bytes = batch.count * info->image_bytes;
         if (!in->no_read)
-            t->sum += info->dtype == FMNIST_FLOAT32 ? read_floats(batch.images, bytes / 4)
-                                                    : read_bytes(batch.images, bytes);
+            t->sum += reading_sum(info, &batch);
         fmnist_release(stream, &batch);
         progress_tell(&progress, t->batches, before);
         before = clock_ns();
@@ -163,6 +125,8 @@ int verb_bench(const struct invocation *in)
     struct fmnist_client *client;
     struct fmnist_stream *stream;
     struct fmnist_stream_info info;
+    if (in->advise)
+        return advise_run(in);
     int status = ctl_open(in, &client, &stream, &info);
     if (status)
         return status;

@@ -104,6 +104,7 @@ static void offer_values(struct line *l, const struct option *o)
         break;
     case OPTION_INDICES:
     case OPTION_SOCKET:
+    case OPTION_CONFIG:
         l->c->line(l->c->data, ":file");
         break;
     case 'o':

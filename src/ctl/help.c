@@ -111,7 +111,14 @@ void help_print(const struct verb *verb)
         return;
     case OPTIONS_BENCH:
         puts("\n  --no-read             do not read the images' bytes\n\n"
-             "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.");
+             "Default: one epoch. Times each fmnist_next; p50_us and p99_us are exact to 2 %.\n\n"
+             "  --advise              how many workers are enough on this machine: beside a\n"
+             "                        daemon of its own, with the config of the one that\n"
+             "                        runs, which is left alone\n"
+             "  --step-us N[,N...]    what the trainer computes between two batches, in\n"
+             "                        microseconds of a CPU; default 1000\n"
+             "  --seconds N           how long it measures, default 30\n"
+             "  --config FILE         take datasets and limits from that one");
         break;
     case OPTIONS_VERIFY:
         puts("\n  --indices FILE        the list that streams have read: whole numbers with\n"

@@ -52,8 +52,14 @@ static const struct option none[] = {COMMON_OPTIONS};
 static const struct option top[] = {{"once", no_argument, NULL, OPTION_ONCE},
                                     {"pages", required_argument, NULL, OPTION_PAGES},
                                     COMMON_OPTIONS};
-static const struct option bench[] = {
-    SPEC_OPTIONS, AMOUNT_OPTIONS, {"no-read", no_argument, NULL, OPTION_NO_READ}, COMMON_OPTIONS};
+static const struct option bench[] = {SPEC_OPTIONS,
+                                      AMOUNT_OPTIONS,
+                                      {"no-read", no_argument, NULL, OPTION_NO_READ},
+                                      {"advise", no_argument, NULL, OPTION_ADVISE},
+                                      {"step-us", required_argument, NULL, OPTION_STEP_US},
+                                      {"seconds", required_argument, NULL, OPTION_SECONDS},
+                                      {"config", required_argument, NULL, OPTION_CONFIG},
+                                      COMMON_OPTIONS};
 static const struct option verify[] = {{"indices", required_argument, NULL, OPTION_INDICES},
                                        COMMON_OPTIONS};
 static const struct option dump[] = {

@@ -36,6 +36,23 @@ static int parse_timeout(struct invocation *in, const char *value)
     return 0;
 }
 
+/* "0,1000", after those that were given before. */
+static int parse_step_times(struct invocation *in, const char *value)
+{
+    for (const char *at = value;; at++) {
+        char word[24];
+        size_t n = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", (int)n, at);
+        if (in->step_time_count == STEP_TIMES_MAX)
+            return 1 +
+                   ctl_usage("--step-us \"%s\": want at most %d of them", value, STEP_TIMES_MAX);
+        int rc = number("step-us", word, 0, 10000000, &in->step_times[in->step_time_count++]);
+        if (rc || !at[n])
+            return rc;
+        at += n;
+    }
+}
+
 /* "--batch-size, --batches": those of the table that begin so, where there are several; else "". */
 static void begin_so(const struct option *table, const char *word, char *text, size_t size)
 {
@@ -122,6 +139,18 @@ static int take(struct invocation *in, int option, const char *name)
     case OPTION_NO_READ:
         in->no_read = true;
         return 0;
+    case OPTION_ADVISE:
+        in->advise = true;
+        return 0;
+    case OPTION_STEP_US:
+        return parse_step_times(in, optarg);
+    case OPTION_SECONDS:
+        return number(name, optarg, 1, 3600, &in->seconds);
+    case OPTION_CONFIG:
+        if (!*optarg)
+            return wrong("--config: want the path of a daemon's %s%s", "config", "");
+        in->config = optarg;
+        return 0;
     case OPTION_TRAIN:
         return number(name, optarg, 1, UINT32_MAX / 20, &in->train);
     case OPTION_TEST:
@@ -139,6 +168,25 @@ static int take(struct invocation *in, int option, const char *name)
         in->output = optarg;
         return 0;
     }
+    return 0;
+}
+
+/* bench, whose two ways have options of their own. */
+static int check_bench(struct invocation *in)
+{
+    if (in->advise && (in->epochs || in->batches))
+        return wrong("bench: --advise reads as long as --seconds says: leave --%s out%s",
+                     in->epochs ? "epochs" : "batches", "");
+    if (!in->advise && (in->step_time_count || in->seconds || in->config))
+        return wrong("bench: --%s belongs to --advise%s",
+                     in->step_time_count ? "step-us"
+                     : in->seconds       ? "seconds"
+                                         : "config",
+                     "");
+    if (!in->step_time_count)
+        in->step_times[in->step_time_count++] = 1000;
+    if (!in->seconds)
+        in->seconds = 30;
     return 0;
 }
 
@@ -166,6 +214,8 @@ static int check(struct invocation *in, const struct verb *verb)
         return wrong("%s: -o %s is a terminal, and what comes is no text: name a file, or send it "
                      "on with > or |",
                      verb->name, in->output);
+    if (verb->options == OPTIONS_BENCH)
+        return check_bench(in);
     if (verb->options == OPTIONS_VERIFY && !in->word_count)
         return wrong("%s: want the path of a ledger, as the daemon's config has it%s", verb->name,
                      "");

@@ -17,6 +17,8 @@
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 
+#define STEP_TIMES_MAX 8
+
 /* What the command line says. */
 struct invocation {
     /* of every verb */
@@ -34,6 +36,11 @@ struct invocation {
     uint32_t columns;
     uint64_t step, row; /* explain */
     bool no_read;
+    bool advise;                         /* bench */
+    uint64_t step_times[STEP_TIMES_MAX]; /* [step_time_count], of the trainer, in microseconds */
+    size_t step_time_count;
+    uint64_t seconds; /* how long it measures */
+    const char *config;
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
     const char *const *words; /* [word_count], what stands behind the options: ledgers, a verb */

@@ -7,6 +7,7 @@
 #include "host/usage.h"
 #include "pixels/isa.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -107,6 +108,20 @@ static json_t *describe_memory(const struct services *services)
                      "resident_bytes", number(usage_resident_bytes()));
 }
 
+/* Where it is now, for whoever has another working directory; null where it is no more, or where
+ * its name is no UTF-8. NULL without memory. */
+static json_t *describe_path(const char *path)
+{
+    char *whole = realpath(path, NULL);
+    if (!whole && errno == ENOMEM)
+        return NULL;
+    errno = 0;
+    json_t *text = whole ? json_string(whole) : NULL;
+    int failed = errno;
+    free(whole);
+    return text || failed == ENOMEM ? text : json_null();
+}
+
 /* Into memory made beforehand: json_dumps() leaves keys out where it finds no more of it. */
 static char *print(const json_t *all)
 {
@@ -143,6 +158,7 @@ char *status_text(const struct request_context *context)
         number(lists.added), "datasets", describe_datasets(services->catalog), "clients",
         describe_clients(context->sessions));
     int failed = json_object_set_new(all, "memory", describe_memory(services));
+    failed |= json_object_set_new(all, "config", describe_path(context->reloader.config_path));
     failed |= json_object_set_new(all, "cpu_seconds", json_real(usage_cpu_seconds()));
     failed |= json_object_set_new(all, "workers_busy_seconds", json_real((double)busy_ns / 1e9));
     all = whole(all, failed);
