@@ -164,6 +164,8 @@ enum fmnist_draws {
 };
 
 #define FMNIST_CHANNELS_MAX 4
+#define FMNIST_LABELS_MAX   4096       /* labels of an image */
+#define FMNIST_LABELS_ANY   UINT32_MAX /* spec.label_count: as many as the dataset has */
 
 /* A stream's description. Fill it with fmnist_spec_init() and change what differs. */
 struct fmnist_spec {
@@ -224,6 +226,13 @@ struct fmnist_spec {
      * `list`, with FMNIST_ORDER_LIST or sequential and world_size 1. Part of the list's digest. */
     const uint32_t *list_values; /* [list_count][views][value_count] */
     uint64_t list_value_count;   /* numbers in list_values */
+
+    /* 0 (default): one label an image, its class. A multi-label set has a row of numbers instead,
+     * of which each belongs to a class and says whether the image has it: a program says that it
+     * takes them with their number, or with FMNIST_LABELS_ANY, and then reads label_count of struct
+     * fmnist_stream_info, which is 0 for other sets. Changes no byte of a batch and no digest.
+     * Errors: FMNIST_EINVAL where the dataset's is another one. */
+    uint32_t label_count;
 };
 
 /* Sets every field to its default. Errors: none; a size that is no header's is refused where the
@@ -297,11 +306,18 @@ FMNIST_API void fmnist_datasets_free(struct fmnist_datasets *datasets);
 FMNIST_API const struct fmnist_dataset *fmnist_datasets_at(const struct fmnist_datasets *datasets,
                                                            size_t index);
 
+/* Labels that each image of it has: 0: one, its class; in a multi-label set 1 .. FMNIST_LABELS_MAX,
+ * a row of numbers of which each belongs to a class, that of class_names where they have names.
+ * Returns 0 also where index is not below count. */
+FMNIST_API uint32_t fmnist_datasets_label_count(const struct fmnist_datasets *datasets,
+                                                size_t index);
+
 /* The entry of one split. Returns NULL where there is none. Owns: `datasets`. */
 FMNIST_API const struct fmnist_dataset *fmnist_datasets_find(const struct fmnist_datasets *datasets,
                                                              const char *name, const char *split);
 
-/* The text of a label: "Ankle boot". Returns NULL for a label without a name.
+/* The text of a label, in a multi-label set that of a column: "Ankle boot". Returns NULL for one
+ * without a name.
  * Owns: the fmnist_datasets it came from. */
 FMNIST_API const char *fmnist_label_text(const struct fmnist_dataset *dataset, int64_t label);
 
@@ -352,7 +368,7 @@ struct fmnist_stream_info {
     uint32_t transport;
     uint32_t slot_count;  /* batches that may be held, unreleased, at a time */
     uint64_t image_bytes; /* of a sample as delivered, all its views */
-    uint32_t label_bytes; /* of one label */
+    uint32_t label_bytes; /* of an image's label, or its row of them */
     uint64_t epoch;       /* the position: the next batch is (epoch, step) */
     uint64_t step;
     uint8_t digest[16];     /* of the canonical spec and the dataset */
@@ -360,6 +376,8 @@ struct fmnist_stream_info {
     uint32_t wire_channels; /* of them */
     uint32_t views; /* images of each sample: a batch's are [count][views]... where more than 1 */
     uint32_t value_count; /* numbers drawn for an image by spec.augment */
+    uint32_t label_count; /* labels of an image in a multi-label set, and a batch's labels are
+                             [count][label_count]; 0: one, and they are [count] */
 };
 FMNIST_API int fmnist_stream_info(const struct fmnist_stream *stream,
                                   struct fmnist_stream_info *info);
@@ -369,7 +387,7 @@ struct fmnist_batch {
     uint64_t step;          /* 0 .. steps - 1 */
     uint64_t count;         /* samples in this batch */
     const void *images;     /* see struct fmnist_stream_info for the shape; 64-byte aligned */
-    const void *labels;     /* [count] of label_dtype */
+    const void *labels;     /* [count], or [count][label_count], of label_dtype */
     const int64_t *indices; /* [count], each sample's number in the dataset's split */
     uint64_t slot;          /* for fmnist_release */
 };

@@ -49,6 +49,14 @@ static void describe(const struct fmnist_stream *s, const struct parts *p, struc
     };
 }
 
+static void finish_labels(const struct fmnist_stream *s, const struct parts *p, void *out)
+{
+    if (s->opened.label_count)
+        convert_label_rows(p->labels, p->count * s->opened.label_count, s->spec.label_dtype, out);
+    else
+        convert_labels(p->labels, p->count, s->spec.label_dtype, out);
+}
+
 static void fill_view(struct fmnist_stream *s, const struct parts *p, void *memory,
                       struct fmnist_batch *b)
 {
@@ -58,7 +66,7 @@ static void fill_view(struct fmnist_stream *s, const struct parts *p, void *memo
     describe(s, p, b);
     if (!s->in_place)
         finish_batch(&s->finish, p->samples, memory, b->count);
-    convert_labels(p->labels, b->count, s->spec.label_dtype, labels);
+    finish_labels(s, p, labels);
     convert_indices(p->indices, b->count, indices);
     b->images = s->in_place ? p->samples : memory;
     b->labels = labels;
@@ -72,7 +80,7 @@ static void fill_into(struct fmnist_stream *s, const struct parts *p,
     if (into->images)
         finish_batch(&s->finish, p->samples, into->images, b->count);
     if (into->labels)
-        convert_labels(p->labels, b->count, s->spec.label_dtype, into->labels);
+        finish_labels(s, p, into->labels);
     if (into->indices)
         convert_indices(p->indices, b->count, into->indices);
     b->images = into->images;

@@ -1,6 +1,7 @@
 /* Connecting, and what can be asked without a stream. */
 #include "client/client.h"
 
+#include "base/container.h"
 #include "base/io.h"
 #include "client/sized.h"
 
@@ -153,6 +154,13 @@ static int ask(struct fmnist_client *client, uint16_t type, uint16_t reply_type,
 
 /* ---- datasets ------------------------------------------------------------------------------ */
 
+/* A list, and what its entries have no field for: programs of the first header step through them.
+ */
+struct list_of_datasets {
+    struct fmnist_datasets datasets;
+    uint32_t label_counts[]; /* [count] */
+};
+
 static void free_items(struct fmnist_dataset *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -170,7 +178,7 @@ void fmnist_datasets_free(struct fmnist_datasets *datasets)
     if (!datasets)
         return;
     free_items((struct fmnist_dataset *)datasets->items, datasets->count);
-    free(datasets);
+    free(container_of(datasets, struct list_of_datasets, datasets));
 }
 
 /* Why an answer was not taken. */
@@ -180,7 +188,7 @@ static int untaken(const struct wire_cursor *c, bool out_of_memory, const char *
                                          : fail(FMNIST_EPROTO, "%s cannot be read", what);
 }
 
-static void take_dataset(struct wire_cursor *c, struct fmnist_dataset *d)
+static void take_dataset(struct wire_cursor *c, struct fmnist_dataset *d, uint32_t *label_count)
 {
     d->size = sizeof *d;
     d->name = wire_take_text(c, WIRE_REPLY_MAX);
@@ -189,6 +197,7 @@ static void take_dataset(struct wire_cursor *c, struct fmnist_dataset *d)
     d->height = wire_take_u32(c);
     d->width = wire_take_u32(c);
     d->channels = wire_take_u32(c);
+    *label_count = wire_take_u32(c);
     const void *digest = wire_take(c, sizeof d->digest);
     if (digest)
         memcpy(d->digest, digest, sizeof d->digest);
@@ -220,30 +229,29 @@ int fmnist_datasets(struct fmnist_client *client, struct fmnist_datasets **datas
         return rc;
     struct wire_cursor c = {.at = reply, .left = size};
     uint32_t count = wire_take_u32(&c);
-    struct fmnist_datasets *d = NULL;
+    struct list_of_datasets *list = NULL;
     struct fmnist_dataset *items = NULL;
     bool fits = count <= c.left / 4;
     if (fits) {
-        d = calloc(1, sizeof *d);
+        list = calloc(1, sizeof *list + count * sizeof *list->label_counts);
         items = calloc(count ? count : 1, sizeof *items);
     }
-    for (uint32_t i = 0; d && items && i < count; i++)
-        take_dataset(&c, &items[i]);
+    for (uint32_t i = 0; list && items && i < count; i++)
+        take_dataset(&c, &items[i], &list->label_counts[i]);
     free(reply);
-    if (d && items && !c.failed && !c.left) {
-        d->count = count;
-        d->items = items;
-        *datasets = d;
+    if (list && items && !c.failed && !c.left) {
+        list->datasets = (struct fmnist_datasets){.count = count, .items = items};
+        *datasets = &list->datasets;
         return FMNIST_OK;
     }
     if (items)
         free_items(items, count);
-    free(d);
-    return untaken(&c, fits && (!d || !items), "the list of datasets");
+    free(list);
+    return untaken(&c, fits && (!list || !items), "the list of datasets");
 }
 
-/* Programs of the first header step through `items` by themselves. Whoever adds a field gives those
- * an array of their own, and takes `items` out of the header. */
+/* Programs of the first header step through `items` by themselves, and know an entry by its place
+ * there: what it has no field for is asked for with a function. */
 _Static_assert(sizeof(struct fmnist_dataset) == SIZED_UP_TO(struct fmnist_dataset, digest),
                "items has the first header's stride");
 
@@ -251,6 +259,13 @@ const struct fmnist_dataset *fmnist_datasets_at(const struct fmnist_datasets *da
                                                 size_t index)
 {
     return datasets && index < datasets->count ? &datasets->items[index] : NULL;
+}
+
+uint32_t fmnist_datasets_label_count(const struct fmnist_datasets *datasets, size_t index)
+{
+    if (!datasets || index >= datasets->count)
+        return 0;
+    return container_of(datasets, const struct list_of_datasets, datasets)->label_counts[index];
 }
 
 const struct fmnist_dataset *fmnist_datasets_find(const struct fmnist_datasets *datasets,

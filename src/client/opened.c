@@ -34,9 +34,10 @@ int stream_check_opened(const struct fmnist_stream *s, const struct wire_opened 
               (drawn_here || (f->in_height == f->height && f->in_width == f->width)) &&
               f->channels && f->in_channels && f->channels <= FMNIST_CHANNELS_MAX &&
               f->in_channels <= FMNIST_CHANNELS_MAX && f->float_samples <= 1 &&
-              f->sample_bytes == want && f->batch_size && f->batch_size <= SPEC_BATCH_MAX &&
-              f->steps && f->sample_count && f->sample_count <= UINT32_MAX &&
-              f->steps <= f->sample_count && steps_fit(s, f) && f->epoch <= SPEC_EPOCH_MAX + 1 &&
-              f->step < f->steps && f->slot_count && f->slot_count <= RING_SLOTS_MAX;
+              f->label_count <= FMNIST_LABELS_MAX && f->sample_bytes == want && f->batch_size &&
+              f->batch_size <= SPEC_BATCH_MAX && f->steps && f->sample_count &&
+              f->sample_count <= UINT32_MAX && f->steps <= f->sample_count && steps_fit(s, f) &&
+              f->epoch <= SPEC_EPOCH_MAX + 1 && f->step < f->steps && f->slot_count &&
+              f->slot_count <= RING_SLOTS_MAX;
     return ok ? FMNIST_OK : fail(FMNIST_EPROTO, "the daemon's description of the stream is wrong");
 }

@@ -43,7 +43,7 @@ static int take_parts(struct fmnist_stream *s, struct parts *p, const struct slo
     const char *at = (const char *)h;
     p->count = stream_batch_count(s);
     p->samples = at + SLOT_SAMPLES_AT;
-    p->labels = (const int32_t *)(at + l->labels_at);
+    p->labels = at + l->labels_at;
     p->indices = (const uint32_t *)(at + l->indices_at);
     return check_batch(s, h);
 }
@@ -212,8 +212,9 @@ static int receive_inline(struct fmnist_stream *s, void *frame, struct parts *p)
     if (rc == FMNIST_ETIMEDOUT)
         return rc;
     FAULT_POINT("batch's head taken");
+    const struct slot_sample sample = stream_slot_sample(s);
     struct slot_layout layout;
-    slot_layout_init(&layout, stream_batch_count(s), s->opened.sample_bytes);
+    slot_layout_init(&layout, stream_batch_count(s), &sample);
     if (!rc && (h.type != WIRE_BATCH || h.body_bytes != layout.bytes))
         rc = fail(FMNIST_EPROTO, "frame of type %u with %u bytes came, want a batch of %llu",
                   h.type, h.body_bytes, (unsigned long long)layout.bytes);

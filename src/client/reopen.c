@@ -106,7 +106,7 @@ static bool is_same(const struct wire_opened *a, const struct wire_opened *b)
            a->channels == b->channels && a->height == b->height && a->width == b->width &&
            a->in_channels == b->in_channels && a->in_height == b->in_height &&
            a->in_width == b->in_width && a->views == b->views &&
-           a->float_samples == b->float_samples &&
+           a->float_samples == b->float_samples && a->label_count == b->label_count &&
            !memcmp(a->digest, b->digest, sizeof a->digest) &&
            !memcmp(a->identity, b->identity, sizeof a->identity);
 }

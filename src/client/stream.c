@@ -53,9 +53,10 @@ static int prepare(struct fmnist_stream *s, struct augment_chain *chain, const i
         rc = finish_init(&s->finish, &s->spec, chain, f);
     if (rc)
         return rc;
-    s->label_bytes = dtype_bytes(s->spec.label_dtype);
+    s->label_bytes = dtype_bytes(s->spec.label_dtype) * (f->label_count ? f->label_count : 1);
     s->slot_count = stream_is_inline(s) ? INLINE_SLOTS : f->slot_count;
-    if (!slot_layout_init(&s->layout, f->batch_size, f->sample_bytes))
+    const struct slot_sample sample = stream_slot_sample(s);
+    if (!slot_layout_init(&s->layout, f->batch_size, &sample))
         return fail(FMNIST_EPROTO, "the daemon announced batches of more than 4 GiB");
     s->held_size = s->slot_count;
     s->held = calloc(s->held_size, sizeof *s->held);
@@ -154,6 +155,25 @@ static int take_request(struct wire_open *request, struct list *list, struct aug
     return rc;
 }
 
+/* A program that takes a number an image would take the first row for the first images' classes, so
+ * it says that it knows of rows: one of an older header says that it does not. */
+static int check_label_count(const struct fmnist_stream *s, const struct fmnist_spec *spec)
+{
+    struct fmnist_spec all;
+    uint32_t count = s->opened.label_count;
+    int rc = spec_take(&all, spec);
+    if (rc || all.label_count == count || all.label_count == FMNIST_LABELS_ANY)
+        return rc;
+    if (!count)
+        return fail(FMNIST_EINVAL,
+                    "label_count is %u: images of \"%s\" have one label each, want 0",
+                    all.label_count, s->spec.dataset);
+    return fail(FMNIST_EINVAL,
+                "label_count is %u: \"%s\" is a multi-label set, with a row of %u labels an image, "
+                "which the program has to take: want %u, or FMNIST_LABELS_ANY",
+                all.label_count, s->spec.dataset, count, count);
+}
+
 int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
                 const struct fmnist_token *token, struct fmnist_stream **stream)
 {
@@ -185,6 +205,8 @@ int fmnist_open(struct fmnist_client *client, const struct fmnist_spec *spec,
         rc = ask(s, client, &request, &list, chain);
         chain = NULL;
     }
+    if (!rc)
+        rc = check_label_count(s, spec);
     free(chain);
     if (rc) {
         fmnist_close(s);
@@ -277,6 +299,7 @@ int fmnist_stream_info(const struct fmnist_stream *s, struct fmnist_stream_info 
         .wire_channels = s->opened.in_channels,
         .views = s->finish.views,
         .value_count = s->finish.value_count,
+        .label_count = s->opened.label_count,
     };
     memcpy(all.digest, s->opened.digest, sizeof all.digest);
     return sized_give(&kind, info, &all);

@@ -27,7 +27,7 @@
 struct parts {
     uint64_t count;
     const void *samples;
-    const int32_t *labels;
+    const void *labels; /* [count] int32, or [count][label_count] uint8 */
     const uint32_t *indices;
 };
 
@@ -63,8 +63,8 @@ struct fmnist_stream {
     struct spec spec;
     struct list list; /* owned arrays; lengths NULL: runs of batch_size */
     struct wire_opened opened;
-    uint64_t image_bytes; /* of a sample as delivered */
-    uint32_t label_bytes;
+    uint64_t image_bytes;      /* of a sample as delivered */
+    uint32_t label_bytes;      /* of a sample's label, or row of them, as delivered */
     struct slot_layout layout; /* of a full batch as it comes */
     struct finish finish;      /* from its samples to images */
     bool in_place;             /* views show the samples: the same bytes, or asked for */
@@ -90,6 +90,12 @@ struct fmnist_stream {
     struct kept_ring *kept;  /* shm: of daemons before it, the oldest first */
     void *frame;             /* inline: owned; where batches come that are not views in place */
 };
+
+/* What slots and frames have for each sample. */
+static inline struct slot_sample stream_slot_sample(const struct fmnist_stream *s)
+{
+    return (struct slot_sample){s->opened.sample_bytes, s->opened.label_count};
+}
 
 static inline bool stream_is_inline(const struct fmnist_stream *s)
 {

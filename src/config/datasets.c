@@ -213,12 +213,13 @@ static int describe(const struct description *own, const struct description *fou
 {
     const struct description *const all[] = {own, found};
     int rc = find_name(own, found, d);
-    d->transpose = -1;
+    d->transpose = d->multi_label = -1;
     for (size_t i = 0; i < sizeof all / sizeof *all && !rc; i++) {
         rc = take_splits(all[i], d);
         if (!rc)
             rc = take_classes(all[i], d);
         d->transpose = take_flag(all[i], "transpose", d->transpose);
+        d->multi_label = take_flag(all[i], "multi_label", d->multi_label);
     }
     if (!rc && !member(own, "splits") && !found->node && !known_find(d->name))
         rc = refuse_no_splits(own, d);

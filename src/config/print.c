@@ -224,6 +224,8 @@ static void print_dataset(struct printing *p, const struct dataset_source *d, ui
     }
     if (d->transpose >= 0)
         fprintf(p->out, "    transpose: %s\n", d->transpose ? "true" : "false");
+    if (d->multi_label >= 0)
+        fprintf(p->out, "    multi_label: %s\n", d->multi_label ? "true" : "false");
 }
 
 int config_print(const struct config *c, uint32_t workers, FILE *out, struct err *e)

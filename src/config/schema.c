@@ -43,6 +43,7 @@ static const cyaml_schema_field_t dataset_fields[] = {
     CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_dataset,
                          classes, &class_entry, 1, CLASSES_MAX),
     CYAML_FIELD_BOOL("transpose", CYAML_FLAG_OPTIONAL, struct raw_dataset, transpose),
+    CYAML_FIELD_BOOL("multi_label", CYAML_FLAG_OPTIONAL, struct raw_dataset, multi_label),
     CYAML_FIELD_END,
 };
 
@@ -155,6 +156,7 @@ static const struct config_key keys[] = {
     {"datasets[].classes", CLASSES},
     {"datasets[].classes[]", CLASS},
     {"datasets[].transpose", TRUE_FALSE},
+    {"datasets[].multi_label", TRUE_FALSE},
 };
 
 /* Of a dataset.yaml. */

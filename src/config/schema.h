@@ -27,6 +27,7 @@ struct raw_dataset {
     char **classes;
     uint32_t classes_count;
     bool transpose;
+    bool multi_label;
 };
 
 struct raw_limits {

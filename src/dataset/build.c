@@ -229,6 +229,31 @@ static void convert_labels(const struct idx_header *h, const uint8_t *stored, ui
         out[i] = h->type == IDX_UINT8 ? stored[i * stride] : (int32_t)get_be32(stored + i * stride);
 }
 
+/* Rows as they are; *s learns the least and the greatest byte. */
+static int put_rows(struct input *in, struct dataset_split *s, struct sink *k, struct err *e)
+{
+    uint64_t bytes = cache_layout(s).label_bytes * s->count;
+    uint8_t least = UINT8_MAX, greatest = 0;
+    int rc = 0;
+    for (uint64_t done = 0; rc == 0 && done < bytes;) {
+        size_t room;
+        uint8_t *to = sink_space(k, &room);
+        room = bytes - done < room ? bytes - done : room;
+        rc = input_read(in, to, room, done, e);
+        if (rc < 0)
+            break;
+        for (size_t i = 0; i < room; i++) {
+            least = to[i] < least ? to[i] : least;
+            greatest = to[i] > greatest ? to[i] : greatest;
+        }
+        rc = sink_took(k, room, e);
+        done += room;
+    }
+    s->label_min = least;
+    s->label_max = greatest;
+    return rc ? rc : input_end(in, e);
+}
+
 static int put_labels(struct input *in, struct dataset_split *s, struct sink *k, struct err *e)
 {
     uint64_t stride = in->header.data_bytes / s->count;
@@ -260,7 +285,8 @@ static int put_labels(struct input *in, struct dataset_split *s, struct sink *k,
 static int put_page(const struct build *b, struct dataset_split *s, struct err *e)
 {
     uint8_t page[PAGE_BYTES];
-    struct cache_origin origin = {.transposed = b->rules.transpose};
+    struct cache_origin origin = {.transposed = b->rules.transpose,
+                                  .multi_label = b->rules.multi_label};
     for (int i = 0; i < SOURCE_FILES; i++)
         origin.files[i] = b->files[i].id;
     cache_header_pack(page, s, &origin);
@@ -284,7 +310,8 @@ static int put_content(const struct build *b, struct input in[SOURCE_FILES],
     if (rc == 0)
         rc = sink_seek(&k, l.labels, e);
     if (rc == 0)
-        rc = put_labels(&in[SOURCE_LABELS], s, &k, e);
+        rc = s->label_count ? put_rows(&in[SOURCE_LABELS], s, &k, e)
+                            : put_labels(&in[SOURCE_LABELS], s, &k, e);
     if (rc == 0)
         rc = sink_flush(&k, e);
     sink_close(&k, s->digest);

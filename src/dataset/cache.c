@@ -104,6 +104,9 @@ static int same_origin(const struct cache_origin *found, const struct cache_orig
     if (found->transposed != want->transposed)
         return err_set(why, CACHE_UNFIT, "it was made %s exchanging rows and columns",
                        found->transposed ? "with" : "without");
+    if (found->multi_label != want->multi_label)
+        return err_set(why, CACHE_UNFIT, "it was made with labels %s",
+                       found->multi_label ? "in rows" : "that are one an image");
     return 0;
 }
 
@@ -132,11 +135,12 @@ static int check_file(int fd, const struct cache_origin *origin, struct dataset_
 static int digest_content(const struct dataset_split *s, struct XXH3_state_s *state,
                           struct pulse *pulse, struct err *why)
 {
+    const struct cache_layout l = cache_layout(s);
+    const void *labels = s->label_count ? (const void *)s->label_rows : s->labels;
     const struct {
         const void *bytes;
         uint64_t size;
-    } parts[] = {{s->images, s->count * cache_layout(s).image_bytes},
-                 {s->labels, s->count * sizeof *s->labels}};
+    } parts[] = {{s->images, s->count * l.image_bytes}, {labels, s->count * l.label_bytes}};
     for (int i = 0; i < 2; i++)
         for (uint64_t at = 0, n; at < parts[i].size; at += n) {
             const uint8_t *bytes = (const uint8_t *)parts[i].bytes + at;

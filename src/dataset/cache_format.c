@@ -19,8 +19,8 @@
 #error "the mapped labels are little-endian"
 #endif
 
-/* Version 1 took the first column of any int32 table for the labels. */
-#define VERSION 2
+/* Version 1 took the first column of any int32 table for the labels; version 2 knew no rows. */
+#define VERSION 3
 
 static const char magic[8] = "FMNISTD\n";
 
@@ -34,6 +34,7 @@ enum {
     AT_CHANNELS = 32,
     AT_LABEL_MIN = 36,
     AT_LABEL_MAX = 40,
+    AT_LABEL_COUNT = 44,
     AT_DIGEST = 48,
     AT_FILES = 64,
     FILE_BYTES = 56,
@@ -45,7 +46,8 @@ struct cache_layout cache_layout(const struct dataset_split *s)
     struct cache_layout l = {.images = PAGE_BYTES};
     l.image_bytes = (uint64_t)s->height * s->width * s->channels;
     l.labels = align_up(l.images + s->count * l.image_bytes, 64);
-    l.end = l.labels + s->count * sizeof(int32_t);
+    l.label_bytes = s->label_count ? s->label_count : sizeof(int32_t);
+    l.end = l.labels + s->count * l.label_bytes;
     return l;
 }
 
@@ -82,6 +84,7 @@ void cache_header_pack(uint8_t page[PAGE_BYTES], const struct dataset_split *s,
     put_le32(page + AT_CHANNELS, s->channels);
     put_le32(page + AT_LABEL_MIN, (uint32_t)s->label_min);
     put_le32(page + AT_LABEL_MAX, (uint32_t)s->label_max);
+    put_le32(page + AT_LABEL_COUNT, s->label_count);
     memcpy(page + AT_DIGEST, s->digest, sizeof s->digest);
     for (int i = 0; i < SOURCE_FILES; i++)
         pack_file(page + AT_FILES + i * FILE_BYTES, &origin->files[i]);
@@ -106,13 +109,15 @@ int cache_header_unpack(const uint8_t page[PAGE_BYTES], struct dataset_split *s,
     s->channels = get_le32(page + AT_CHANNELS);
     s->label_min = (int32_t)get_le32(page + AT_LABEL_MIN);
     s->label_max = (int32_t)get_le32(page + AT_LABEL_MAX);
+    s->label_count = get_le32(page + AT_LABEL_COUNT);
+    origin->multi_label = s->label_count > 0;
     memcpy(s->digest, page + AT_DIGEST, sizeof s->digest);
     for (int i = 0; i < SOURCE_FILES; i++)
         unpack_file(page + AT_FILES + i * FILE_BYTES, &origin->files[i]);
     /* A checksum is no signature: whoever wrote the file, the sizes must be possible. */
     if (s->count < 1 || s->count > SPLIT_COUNT_MAX || s->height < 1 || s->height > SPLIT_SIDE_MAX ||
         s->width < 1 || s->width > SPLIT_SIDE_MAX || s->channels < 1 ||
-        s->channels > SPLIT_CHANNELS)
+        s->channels > SPLIT_CHANNELS || s->label_count > SPLIT_LABELS_MAX)
         return err_set(e, -EINVAL, "its header has impossible dimensions");
     return 0;
 }
@@ -122,13 +127,15 @@ struct XXH3_state_s *split_digest_begin(const struct dataset_split *s)
     XXH3_state_t *state = XXH3_createState();
     if (!state)
         return NULL;
-    uint8_t shape[20];
+    uint8_t shape[24];
     put_le64(shape, s->count);
     put_le32(shape + 8, s->height);
     put_le32(shape + 12, s->width);
     put_le32(shape + 16, s->channels);
+    put_le32(shape + 20, s->label_count);
     XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, shape, sizeof shape);
+    /* As it was before there were rows, where there are none. */
+    XXH3_128bits_update(state, shape, s->label_count ? 24 : 20);
     return state;
 }
 
@@ -154,7 +161,9 @@ int cache_map(int fd, struct dataset_split *s, struct err *e)
     s->map = map;
     s->map_bytes = l.end;
     s->images = (const uint8_t *)map + l.images;
-    s->labels = (const int32_t *)((const uint8_t *)map + l.labels);
+    const uint8_t *labels = (const uint8_t *)map + l.labels;
+    s->labels = s->label_count ? NULL : (const int32_t *)labels;
+    s->label_rows = s->label_count ? labels : NULL;
     return 0;
 }
 

@@ -2,7 +2,7 @@
  * page.
  *
  * Shape: page of PAGE_BYTES | images[count][height][width][channels] uint8 | zeros up to a multiple
- * of 64 | labels[count] int32. Everything little-endian.
+ * of 64 | labels[count] int32, or label_rows[count][label_count] uint8. Everything little-endian.
  * Invariant: the digest covers dimensions, images and labels, and nothing that depends on how they
  * were stored. Threads: any; pure.
  */
@@ -17,19 +17,22 @@
 #define PAGE_BYTES 4096
 
 /* What a stream can be made of. */
-#define SPLIT_COUNT_MAX (UINT64_C(1) << 27)
-#define SPLIT_SIDE_MAX  4096
-#define SPLIT_CHANNELS  4
+#define SPLIT_COUNT_MAX  (UINT64_C(1) << 27)
+#define SPLIT_SIDE_MAX   4096
+#define SPLIT_CHANNELS   4
+#define SPLIT_LABELS_MAX 4096 /* as many as class names may be */
 
 /* What a cache file was made from. */
 struct cache_origin {
     struct file_id files[SOURCE_FILES];
-    bool transposed; /* rows and columns were exchanged while it was built */
+    bool transposed;  /* rows and columns were exchanged while it was built */
+    bool multi_label; /* labels were taken as rows */
 };
 
 /* Bytes from the page's begin. Every split within the limits above has one: no overflow. */
 struct cache_layout {
     uint64_t image_bytes; /* of one image */
+    uint64_t label_bytes; /* of one image's label, or row of them */
     uint64_t images;
     uint64_t labels;
     uint64_t end;

@@ -4,7 +4,8 @@
  * one fits, and otherwise reads, inflates and checks the files and writes that cache file. What is
  * mapped is always our own cache file or a sealed memfd, never a file of somebody else's.
  *
- * Shape: images[count][height][width][channels] uint8, labels[count] int32.
+ * Shape: images[count][height][width][channels] uint8; labels[count] int32, or, of a multi-label
+ * set, label_rows[count][label_count] uint8: what stands in its files, byte for byte.
  * Invariant: the digest is XXH3-128 of the content (dimensions, images, labels), so the same data
  * has the same digest whatever its files were called and however they were compressed.
  * Threads: opening may be called from any thread, several datasets at a time; an open dataset is
@@ -37,6 +38,9 @@ struct dataset_source {
     const char *const *classes; /* NULL: as known by name, or none */
     uint32_t class_count;
     int transpose; /* 1 or 0: stored transposed or not; -1: as known by name */
+    /* 1: labels are rows of bytes, a class a column; 0: a number, the class; -1: it is not said,
+     * which is 0 */
+    int multi_label;
 };
 
 /* The name of the split in that place, or NULL where the source has none. */
@@ -47,11 +51,13 @@ struct dataset_split {
     uint64_t count; /* images; 0: the dataset has no split in this place */
     uint32_t height;
     uint32_t width;
-    uint32_t channels; /* 1 .. 4 */
-    int32_t label_min;
+    uint32_t channels;    /* 1 .. 4 */
+    uint32_t label_count; /* bytes of a row, 1 .. SPLIT_LABELS_MAX; 0: one label an image */
+    int32_t label_min;    /* of all labels, or of all bytes of the rows */
     int32_t label_max;
     const uint8_t *images;
-    const int32_t *labels;
+    const int32_t *labels;     /* [count]; NULL where there are rows */
+    const uint8_t *label_rows; /* [count][label_count]; NULL where there are none */
     uint8_t digest[16];
     void *map; /* owned: the mapping behind images and labels */
     uint64_t map_bytes;

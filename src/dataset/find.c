@@ -73,6 +73,7 @@ struct shape_rules find_rules(const struct dataset_source *source,
     return (struct shape_rules){
         .transpose = source->transpose >= 0 ? source->transpose != 0 : known && known->transposed,
         .label_columns = known ? known->label_columns : 0,
+        .multi_label = source->multi_label > 0,
     };
 }
 

@@ -209,7 +209,14 @@ static int open_cached(const struct job *j, struct err *e)
 static int check_labels(const struct dataset_split *s, const struct dataset *d, const char *path,
                         struct err *e)
 {
-    if (d->class_count == 0 || (s->label_min >= 0 && (uint32_t)s->label_max < d->class_count))
+    if (d->class_count == 0)
+        return 0;
+    if (s->label_count && s->label_count != d->class_count)
+        return err_set(e, -EINVAL,
+                       "%s: rows of %" PRIu32 " labels, but %" PRIu32
+                       " classes: want a name for each column, or none",
+                       path, s->label_count, d->class_count);
+    if (s->label_count || (s->label_min >= 0 && (uint32_t)s->label_max < d->class_count))
         return 0;
     for (uint64_t i = 0; i < s->count; i++)
         if (s->labels[i] < 0 || (uint32_t)s->labels[i] >= d->class_count)
@@ -223,7 +230,9 @@ static int check_labels(const struct dataset_split *s, const struct dataset *d, 
 static int open_files(struct job *j, struct err *e)
 {
     const struct opening *o = j->o;
-    j->origin.transposed = find_rules(o->source, o->known).transpose;
+    struct shape_rules rules = find_rules(o->source, o->known);
+    j->origin.transposed = rules.transpose;
+    j->origin.multi_label = rules.multi_label;
     for (int i = 0; i < SOURCE_FILES; i++)
         j->origin.files[i] = j->files[i].id;
     if (o->cache.dir >= 0) {

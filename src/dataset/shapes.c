@@ -1,5 +1,6 @@
 /* Shapes of images and labels. A table of labels is never guessed at: its first column would be
- * served as the class, and nobody would be told. Does not read files. */
+ * served as the class, and nobody would be told. The entry says that it is rows. Does not read
+ * files. */
 #include "dataset/shapes.h"
 
 #include "dataset/cache_format.h"
@@ -36,19 +37,42 @@ static int take_images(const struct shape_file *f, struct err *e)
 
 static int refuse_table(const struct shape_file *f, uint64_t columns, struct err *e)
 {
-    char what[256];
+    char what[320];
     snprintf(what, sizeof what,
              ", %" PRIu64 " numbers an image, want one label an image: of one-hot labels write "
-             "the place of the 1 (in NumPy labels.argmax(1)), as uint8 of shape %" PRIu32 "%s",
+             "the place of the 1 (in NumPy labels.argmax(1)), as uint8 of shape %" PRIu32 "%s%s",
              columns, f->header->dims[0],
+             f->header->type == IDX_UINT8 && columns <= SPLIT_LABELS_MAX
+                 ? "; where an image may have several classes, say multi_label: true"
+                 : "",
              columns == 8 ? "; QMNIST's 8 columns are read under the name \"qmnist\" only" : "");
     return refuse(f, e, what);
+}
+
+static uint64_t columns_of(const struct idx_header *h)
+{
+    return h->data_bytes / h->item_bytes / h->dims[0];
+}
+
+/* Rows of bytes. A list is none: of its numbers nobody knows whether they are classes. */
+static int take_rows(const struct shape_file *f, uint32_t *label_count, struct err *e)
+{
+    const struct idx_header *h = f->header;
+    uint64_t columns = columns_of(h);
+    if (h->type != IDX_UINT8 || h->dim_count < 2 || h->dims[1] != columns)
+        return refuse(f, e,
+                      ", want uint8 labels of shape count x classes, as multi_label: true says (in "
+                      "NumPy labels.astype('uint8'))");
+    if (columns > SPLIT_LABELS_MAX)
+        return refuse(f, e, ", want at most 4096 labels an image");
+    *label_count = (uint32_t)columns;
+    return 0;
 }
 
 static int take_labels(const struct shape_file *f, uint32_t label_columns, struct err *e)
 {
     const struct idx_header *h = f->header;
-    uint64_t columns = h->data_bytes / h->item_bytes / h->dims[0];
+    uint64_t columns = columns_of(h);
     if (h->type == IDX_UINT8 && h->dim_count >= 3 && columns > 1)
         return refuse(f, e,
                       ", which are images, want uint8 or int32 labels of shape count: name the "
@@ -67,8 +91,11 @@ int shapes_take(const struct shape_file files[SOURCE_FILES], struct shape_rules 
 {
     const struct idx_header *images = files[SOURCE_IMAGES].header;
     const struct idx_header *labels = files[SOURCE_LABELS].header;
+    uint32_t label_count = 0;
     int rc = take_images(&files[SOURCE_IMAGES], e);
-    if (rc == 0)
+    if (rc == 0 && rules.multi_label)
+        rc = take_rows(&files[SOURCE_LABELS], &label_count, e);
+    else if (rc == 0)
         rc = take_labels(&files[SOURCE_LABELS], rules.label_columns, e);
     if (rc < 0)
         return rc;
@@ -80,5 +107,6 @@ int shapes_take(const struct shape_file files[SOURCE_FILES], struct shape_rules 
     s->height = images->dims[rules.transpose ? 2 : 1];
     s->width = images->dims[rules.transpose ? 1 : 2];
     s->channels = images->dims[3];
+    s->label_count = label_count;
     return 0;
 }

@@ -20,11 +20,12 @@ struct shape_rules {
     bool transpose; /* rows and columns of an image are exchanged */
     uint32_t
         label_columns; /* int32 tables of so many columns: column 0 is the class; 0: none are */
+    bool multi_label;  /* a uint8 table is rows of labels, and nothing else will do */
 };
 
-/* Fills count, height, width and channels of *s.
+/* Fills count, height, width, channels and label_count of *s.
  * Shape: images[count][height][width] or [height][width][channels] uint8; labels[count] uint8 or
- * int32, also with dimensions of 1 behind.
+ * int32, also with dimensions of 1 behind; with multi_label labels[count][label_count] uint8.
  * Errors: -EINVAL with what the file holds and what to do. */
 int shapes_take(const struct shape_file files[SOURCE_FILES], struct shape_rules rules,
                 struct dataset_split *s, struct err *e);

@@ -27,7 +27,7 @@ void inline_sender_close(struct inline_sender *o)
 static uint64_t body_bytes(const struct inline_run *run, const struct slot_header *slot)
 {
     struct slot_layout layout;
-    slot_layout_init(&layout, slot->count, run->sample_bytes);
+    slot_layout_init(&layout, slot->count, &run->sample);
     return layout.bytes;
 }
 

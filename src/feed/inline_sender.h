@@ -44,7 +44,7 @@ struct inline_sender {
 /* Batches to be sent: tail .. head - 1, the first one without its first `skip_bytes`. */
 struct inline_run {
     const struct ring *ring;
-    uint64_t sample_bytes; /* of the batches' samples: where the parts of a frame lie */
+    struct slot_sample sample; /* where the parts of a frame lie */
     uint64_t tail, head;
     uint64_t skip_bytes;
 };

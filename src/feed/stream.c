@@ -116,8 +116,9 @@ int stream_fork(struct stream **out, const struct stream *from, struct render_pl
 static int slot_bytes(const struct stream *s, uint64_t *bytes, struct err *e)
 {
     const struct render_plan *r = s->plan;
+    const struct slot_sample sample = stream_slot_sample(s);
     struct slot_layout layout;
-    if (!slot_layout_init(&layout, r->slot_samples, r->sample_bytes))
+    if (!slot_layout_init(&layout, r->slot_samples, &sample))
         return err_set(e, -E2BIG, "a batch of %u samples of %llu bytes: want at most 4 GiB",
                        r->slot_samples, (unsigned long long)r->sample_bytes);
     *bytes = layout.bytes;

@@ -226,4 +226,10 @@ void stream_end_order(struct stream *s, uint64_t epoch, int rc) REQUIRES(feed_lo
  * for builds with INVARIANTS. */
 void stream_check(const struct stream *s) REQUIRES(feed_lock);
 
+/* What its slots have for each sample. */
+static inline struct slot_sample stream_slot_sample(const struct stream *s)
+{
+    return (struct slot_sample){s->plan->sample_bytes, s->plan->split->label_count};
+}
+
 #endif

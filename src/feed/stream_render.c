@@ -59,12 +59,13 @@ static struct batch_target open_slot(const struct stream *s, uint64_t number)
         .step = number % steps,
     };
     h->count = sampler_batch_count(&r->sampler, h->step);
+    const struct slot_sample sample = stream_slot_sample(s);
     struct slot_layout layout;
-    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, r->sample_bytes);
+    slot_layout_init(&layout, s->is_inline ? h->count : r->slot_samples, &sample);
     char *at = (char *)h;
     return (struct batch_target){
         .samples = at + SLOT_SAMPLES_AT,
-        .labels = (int32_t *)(at + layout.labels_at),
+        .labels = at + layout.labels_at,
         .indices = (uint32_t *)(at + layout.indices_at),
     };
 }

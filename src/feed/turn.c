@@ -97,7 +97,7 @@ static struct inline_run run_of(const struct stream *s, const struct consumer *r
 {
     return (struct inline_run){
         .ring = &s->ring,
-        .sample_bytes = s->plan->sample_bytes,
+        .sample = stream_slot_sample(s),
         .tail = r->tail,
         .head = stream_ready(s, r),
         .skip_bytes = r->sender.sent_bytes,

@@ -134,6 +134,27 @@ void convert_labels(const int32_t *labels, size_t count, uint32_t dtype, void *o
     }
 }
 
+void convert_label_rows(const uint8_t *labels, size_t count, uint32_t dtype, void *out)
+{
+    int32_t *i32 = out;
+    int64_t *i64 = out;
+    switch (dtype) {
+    case FMNIST_UINT8:
+        memcpy(out, labels, count);
+        break;
+    case FMNIST_INT32:
+        for (size_t i = 0; i < count; i++)
+            i32[i] = labels[i];
+        break;
+    case FMNIST_INT64:
+        for (size_t i = 0; i < count; i++)
+            i64[i] = labels[i];
+        break;
+    default:
+        assert(!"label dtype");
+    }
+}
+
 void convert_indices(const uint32_t *indices, size_t count, int64_t *out)
 {
     for (size_t i = 0; i < count; i++)

@@ -67,6 +67,9 @@ void convert_batch(const struct convert_plan *plan, const void *samples, void *i
 /* int32 labels to dtype (FMNIST_UINT8, INT32, INT64). */
 void convert_labels(const int32_t *labels, size_t count, uint32_t dtype, void *out);
 
+/* The same of rows of them, which travel as bytes: `count` in all. */
+void convert_label_rows(const uint8_t *labels, size_t count, uint32_t dtype, void *out);
+
 /* Indices as they travel to those that are delivered. */
 void convert_indices(const uint32_t *indices, size_t count, int64_t *out);
 

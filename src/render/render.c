@@ -272,18 +272,34 @@ static void render_group(const struct render_plan *r, struct render_scratch *scr
     }
 }
 
-/* The group's n samples, from the part's `first` on: their labels and indices, and where their
- * pixels go. */
-static void place_group(const struct render_plan *r, const uint32_t *indices, size_t n,
-                        struct places *places, void **to)
+/* For a label_count that is known when this is compiled, or any. */
+static inline __attribute__((always_inline)) void place(const struct render_plan *r,
+                                                        const uint32_t *indices, size_t n,
+                                                        struct places *places, void **to,
+                                                        size_t label_count)
 {
     for (size_t i = 0; i < n; i++) {
         const struct batch_target *t = next_batch(places);
         uint64_t at = places->in_batch++;
         to[i] = (uint8_t *)t->samples + at * r->sample_bytes;
-        t->labels[at] = r->split->labels[indices[i]];
+        if (label_count)
+            memcpy((uint8_t *)t->labels + at * label_count,
+                   r->split->label_rows + indices[i] * label_count, label_count);
+        else
+            ((int32_t *)t->labels)[at] = r->split->labels[indices[i]];
         t->indices[at] = indices[i];
     }
+}
+
+/* The group's n samples, from the part's `first` on: their labels and indices, and where their
+ * pixels go. */
+static void place_group(const struct render_plan *r, const uint32_t *indices, size_t n,
+                        struct places *places, void **to)
+{
+    if (r->split->label_count)
+        place(r, indices, n, places, to, r->split->label_count);
+    else
+        place(r, indices, n, places, to, 0);
 }
 
 /* Samples of the scratch, until end_ns is past. Returns how many. */

@@ -80,7 +80,7 @@ void render_plan_free(struct render_plan *r);
 /* Where one batch goes. */
 struct batch_target {
     void *samples;     /* [count][sample_bytes] */
-    int32_t *labels;   /* [count] */
+    void *labels;      /* [count] int32, or [count][label_count] uint8 */
     uint32_t *indices; /* [count] */
     uint64_t count;    /* out: samples written */
 };

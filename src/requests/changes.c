@@ -13,7 +13,7 @@ bool changes_same_source(const struct dataset_source *a, const struct dataset_so
 {
     bool same = same_text(a->name, b->name) && same_text(a->path, b->path) &&
                 a->class_count == b->class_count && !a->classes == !b->classes &&
-                a->transpose == b->transpose;
+                a->transpose == b->transpose && (a->multi_label > 0) == (b->multi_label > 0);
     for (int i = 0; i < DATASET_SPLITS; i++)
         same = same && same_text(a->splits[i].name, b->splits[i].name) &&
                same_text(a->splits[i].images, b->splits[i].images) &&

@@ -22,6 +22,7 @@ static void add_splits(struct wire_buffer *body, const struct dataset *d)
             .height = split->height,
             .width = split->width,
             .channels = split->channels,
+            .label_count = split->label_count,
             .class_count = d->class_count,
             .class_names = d->classes,
         };

@@ -193,6 +193,7 @@ static void fill_opened(struct wire_opened *m, const struct consumer *consumer, 
         .views = r->views,
         .float_samples = r->image.form == AUGMENT_FLOATS,
         .slot_count = consumer->is_inline ? 1 : stream->ring.slot_count,
+        .label_count = r->split->label_count,
     };
     memcpy(m->digest, r->digest, sizeof m->digest);
     memcpy(m->identity, r->identity, sizeof m->identity);

@@ -68,6 +68,8 @@ void wire_put_opened(uint8_t out[WIRE_OPENED_SIZE], const struct wire_opened *m)
         put_le32(out + 40 + 4 * i, words[i]);
     memcpy(out + 80, m->digest, 16);
     memcpy(out + 96, m->identity, 16);
+    put_le32(out + 112, m->label_count);
+    put_le32(out + 116, 0);
 }
 
 int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, struct err *e)
@@ -86,6 +88,9 @@ int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, st
         *words[i] = get_le32(body + 40 + 4 * i);
     memcpy(m->digest, body + 80, 16);
     memcpy(m->identity, body + 96, 16);
+    m->label_count = get_le32(body + 112);
+    if (get_le32(body + 116))
+        return err_set(e, -EPROTO, "opened has %u at byte 116, want 0", get_le32(body + 116));
     return 0;
 }
 
@@ -151,6 +156,7 @@ void wire_add_dataset(struct wire_buffer *b, const struct wire_dataset *d)
     wire_add_u32(b, d->height);
     wire_add_u32(b, d->width);
     wire_add_u32(b, d->channels);
+    wire_add_u32(b, d->label_count);
     wire_add(b, d->digest, sizeof d->digest);
     wire_add_u32(b, d->class_count);
     for (uint32_t i = 0; i < d->class_count; i++)

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION     3u
+#define WIRE_VERSION     4u
 #define WIRE_HEAD_SIZE   8u
 #define WIRE_REQUEST_MAX 2048u       /* the longest body that a client may send but for a list */
 #define WIRE_LIST_MAX    (64u << 10) /* the longest body of WIRE_LIST */
@@ -98,8 +98,9 @@ struct wire_opened {
     uint32_t slot_count;    /* shm: of the ring; inline: 1 */
     uint8_t digest[16];
     uint8_t identity[16];
+    uint32_t label_count; /* bytes of a sample's row of labels; 0: it has one, an int32 */
 };
-#define WIRE_OPENED_SIZE 112
+#define WIRE_OPENED_SIZE 120
 
 void wire_put_opened(uint8_t out[WIRE_OPENED_SIZE], const struct wire_opened *m);
 int wire_get_opened(struct wire_opened *m, const uint8_t *body, size_t bytes, struct err *e);
@@ -111,6 +112,7 @@ struct wire_dataset {
     const char *split;
     uint64_t count;
     uint32_t height, width, channels;
+    uint32_t label_count; /* as in struct wire_opened */
     uint32_t class_count;
     char *const *class_names;
     uint8_t digest[16];

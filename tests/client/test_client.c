@@ -107,7 +107,7 @@ static struct wire_opened honest_opened(bool is_inline)
 
 static void honest_layout(struct slot_layout *l)
 {
-    slot_layout_init(l, BATCH, HEIGHT * WIDTH);
+    slot_layout_init(l, BATCH, &(struct slot_sample){.bytes = HEIGHT * WIDTH});
 }
 
 static void send_pieces(int fd, const uint8_t *data, size_t size, size_t piece)
@@ -333,6 +333,9 @@ FACT(one_slot_more, m->slot_count = SLOTS + 1)
 FACT(many_slots, m->slot_count = UINT32_MAX)
 FACT(floats_as_bytes, m->float_samples = 1)
 FACT(float_flag, m->float_samples = 2)
+FACT(rows_unasked, m->label_count = 4)
+FACT(huge_rows, m->label_count = FMNIST_LABELS_MAX + 1)
+FACT(endless_rows, m->label_count = UINT32_MAX)
 
 #define RING(name, change)           \
     static void name(struct ring *r) \
@@ -403,6 +406,9 @@ static const struct lie lies[] = {
     {.name = "2^32 - 1 slots", .fd_count = 2, .opened = many_slots, .open_rc = P},
     {.name = "floats in bytes", .is_inline = true, .opened = floats_as_bytes, .open_rc = P},
     {.name = "float flag 2", .is_inline = true, .opened = float_flag, .open_rc = P},
+    {.name = "rows unasked", .fd_count = 2, .opened = rows_unasked, .open_rc = FMNIST_EINVAL},
+    {.name = "rows of 4,097", .fd_count = 2, .opened = huge_rows, .open_rc = P},
+    {.name = "inline: endless rows", .is_inline = true, .opened = endless_rows, .open_rc = P},
     {.name = "inline: huge height", .is_inline = true, .opened = huge_height, .open_rc = P},
     {.name = "inline: huge batch", .is_inline = true, .opened = huge_batch, .open_rc = P},
     {.name = "inline: no batch", .is_inline = true, .opened = no_batch, .open_rc = P},

@@ -324,6 +324,7 @@ START_TEST(config_load__every_key__every_field)
                                "      \"held out\": {images: g, labels: h}\n"
                                "    classes: [cat, \"dog, big\", 3]\n"
                                "    transpose: true\n"
+                               "    multi_label: true\n"
                                "  - {name: kmnist, path: /k, transpose: false}\n";
     struct config c;
     ck_assert_msg(load_text(&c, text) == 0, "%s", e.text);
@@ -364,10 +365,12 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_str_eq(d[0].classes[1], "dog, big");
     ck_assert_str_eq(d[0].classes[2], "3");
     ck_assert_int_eq(d[0].transpose, 1);
+    ck_assert_int_eq(d[0].multi_label, 1);
     ck_assert_str_eq(d[1].name, "kmnist");
     ck_assert_ptr_null(d[1].splits[DATASET_TRAIN].images);
     ck_assert_ptr_null(d[1].classes);
     ck_assert_int_eq(d[1].transpose, 0);
+    ck_assert_int_eq(d[1].multi_label, -1);
     config_free(&c);
     check_empty(&c);
 }

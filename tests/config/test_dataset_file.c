@@ -41,7 +41,7 @@ static const char whole[] =
     "  validation: {images: sub/v..i, labels: ..v}\n"
     "  train: {images: train-images-idx4-ubyte, labels: train-labels-idx1-ubyte}\n"
     "classes: [airplane, \"auto, mobile\"]\n"
-    "multi_label: false\n"
+    "multi_label: true\n"
     "transpose: true\n"
     "origin: cifar-10-binary.tar.gz\n"
     "source_sha256: 0123456789abcdef\n"
@@ -63,6 +63,7 @@ START_TEST(dataset_file__path_alone__all_of_it)
     ck_assert_uint_eq(d->class_count, 2);
     ck_assert_str_eq(d->classes[1], "auto, mobile");
     ck_assert_int_eq(d->transpose, 1);
+    ck_assert_int_eq(d->multi_label, 1);
     config_free(&c);
 }
 END_TEST
@@ -71,15 +72,17 @@ END_TEST
 START_TEST(dataset_file__entry_says_otherwise__the_entry)
 {
     struct config c;
-    ck_assert_msg(load(&c, whole,
-                       "    name: mine\n    classes: [x]\n    transpose: false\n"
-                       "    splits:\n      extra: {images: e, labels: f}\n"
-                       "      train: {images: g, labels: h}\n") == 0,
-                  "%s", e.text);
+    ck_assert_msg(
+        load(&c, whole,
+             "    name: mine\n    classes: [x]\n    transpose: false\n    multi_label: false\n"
+             "    splits:\n      extra: {images: e, labels: f}\n"
+             "      train: {images: g, labels: h}\n") == 0,
+        "%s", e.text);
     const struct dataset_source *d = &c.datasets[0];
     ck_assert_str_eq(d->name, "mine");
     ck_assert_uint_eq(d->class_count, 1);
     ck_assert_int_eq(d->transpose, 0);
+    ck_assert_int_eq(d->multi_label, 0);
     ck_assert_str_eq(d->splits[DATASET_TRAIN].images, "g");
     ck_assert_str_eq(d->splits[DATASET_TEST].images, "test-images-idx4-ubyte");
     ck_assert_str_eq(d->splits[DATASET_OTHERS].name, "extra");

@@ -63,7 +63,7 @@ static const char *const texts[] = {
     "datasets:\n  - name: mine\n    path: /data/mine\n    splits:\n"
     "      train: {images: sub/a, labels: b.gz}\n      test: {images: ./~c, labels: \"no\"}\n"
     "    classes: [cat, \"dog, big\", 3, \"null\", ~x]\n    transpose: true\n"
-    "  - {name: kmnist, path: /k, transpose: false}\n",
+    "    multi_label: true\n  - {name: kmnist, path: /k, transpose: false}\n",
     /* what a text may hold */
     "cache: \"/\\x01\\n\\t\\\"\\\\'\\x7f\\x85\\u2028\\ufeff\\U0001f600\xc3\xa9 :{}[]&*!|>%@`\"\n"
     "ledger: {path: rel/l}\n"
@@ -89,6 +89,7 @@ START_TEST(config_print__any_config__read_and_printed_again_the_same)
     ck_assert_uint_eq(c.dataset_count, again.dataset_count);
     ck_assert_str_eq(c.datasets[0].name, again.datasets[0].name);
     ck_assert_uint_eq(c.datasets[0].class_count, again.datasets[0].class_count);
+    ck_assert_int_eq(c.datasets[0].multi_label, again.datasets[0].multi_label);
     free(first);
     free(second);
     config_free(&c);

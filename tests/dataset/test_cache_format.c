@@ -35,26 +35,29 @@ START_TEST(cache_header_unpack__sealed_with_impossible_sizes__refused)
 {
     static const struct {
         uint64_t count;
-        uint32_t height, width, channels;
+        uint32_t height, width, channels, label_count;
         bool is_possible;
     } sizes[] = {
-        {1, 1, 1, 1, true},
-        {SPLIT_COUNT_MAX, SPLIT_SIDE_MAX, SPLIT_SIDE_MAX, SPLIT_CHANNELS, true},
-        {0, 1, 1, 1, false},
-        {SPLIT_COUNT_MAX + 1, 1, 1, 1, false},
-        {UINT64_MAX, 1, 1, 1, false},
-        {1, 0, 1, 1, false},
-        {1, SPLIT_SIDE_MAX + 1, 1, 1, false},
-        {1, 1, 0, 1, false},
-        {1, 1, SPLIT_SIDE_MAX + 1, 1, false},
-        {1, 1, 1, 0, false},
-        {1, 1, 1, SPLIT_CHANNELS + 1, false},
+        {1, 1, 1, 1, 0, true},
+        {SPLIT_COUNT_MAX, SPLIT_SIDE_MAX, SPLIT_SIDE_MAX, SPLIT_CHANNELS, 0, true},
+        {1, 1, 1, 1, SPLIT_LABELS_MAX, true},
+        {1, 1, 1, 1, SPLIT_LABELS_MAX + 1, false},
+        {0, 1, 1, 1, 0, false},
+        {SPLIT_COUNT_MAX + 1, 1, 1, 1, 0, false},
+        {UINT64_MAX, 1, 1, 1, 0, false},
+        {1, 0, 1, 1, 0, false},
+        {1, SPLIT_SIDE_MAX + 1, 1, 1, 0, false},
+        {1, 1, 0, 1, 0, false},
+        {1, 1, SPLIT_SIDE_MAX + 1, 1, 0, false},
+        {1, 1, 1, 0, 0, false},
+        {1, 1, 1, SPLIT_CHANNELS + 1, 0, false},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const struct dataset_split made = {.count = sizes[i].count,
                                            .height = sizes[i].height,
                                            .width = sizes[i].width,
-                                           .channels = sizes[i].channels};
+                                           .channels = sizes[i].channels,
+                                           .label_count = sizes[i].label_count};
         const struct cache_origin origin = {.transposed = true};
         struct dataset_split read;
         struct cache_origin from;
@@ -63,8 +66,10 @@ START_TEST(cache_header_unpack__sealed_with_impossible_sizes__refused)
         cache_header_pack(page, &made, &origin);
         int rc = cache_header_unpack(page, &read, &from, &e);
         if (sizes[i].is_possible) {
-            ck_assert_msg(rc == 0 && read.count == made.count && from.transposed, "%zu: %s", i,
-                          e.text);
+            ck_assert_msg(rc == 0 && read.count == made.count && from.transposed &&
+                              read.label_count == made.label_count &&
+                              from.multi_label == (made.label_count > 0),
+                          "%zu: %s", i, e.text);
             continue;
         }
         ck_assert_msg(rc == -EINVAL, "%zu: %d", i, rc);

@@ -39,7 +39,7 @@ static int take_images(uint8_t type, uint8_t dims, const uint32_t *sizes)
 {
     struct idx_header images = header_of(type, dims, sizes);
     struct idx_header labels = header_of(IDX_UINT8, 1, sizes);
-    return take(&images, &labels, (struct shape_rules){false, 0});
+    return take(&images, &labels, (struct shape_rules){.transpose = false});
 }
 
 START_TEST(shapes_take__at_each_limit__taken_and_one_more_refused)
@@ -109,12 +109,49 @@ START_TEST(shapes_take__labels__each_kind)
     struct idx_header images = header_of(IDX_UINT8, 3, (const uint32_t[]){10, 28, 20});
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct idx_header labels = header_of(kinds[i].type, kinds[i].dims, kinds[i].sizes);
-        int rc = take(&images, &labels, (struct shape_rules){false, kinds[i].label_columns});
+        int rc =
+            take(&images, &labels, (struct shape_rules){.label_columns = kinds[i].label_columns});
         ck_assert_msg(rc == (kinds[i].refused ? -EINVAL : 0), "%zu: %d, %s", i, rc, err.text);
         if (kinds[i].refused)
             ck_assert_msg(strstr(err.text, kinds[i].refused), "%zu: %s", i, err.text);
         else
-            ck_assert(split.count == 10 && split.height == 28 && split.width == 20);
+            ck_assert(split.count == 10 && split.height == 28 && split.width == 20 &&
+                      split.label_count == 0);
+    }
+}
+END_TEST
+
+/* Rows are what the entry says, and nothing else is taken for them. */
+START_TEST(shapes_take__multi_label__rows_of_bytes_only)
+{
+    static const struct {
+        uint8_t type, dims;
+        uint32_t sizes[4], rows;
+        const char *refused; /* NULL: taken */
+    } kinds[] = {
+        {IDX_UINT8, 2, {10, 14}, 14, NULL},
+        {IDX_UINT8, 2, {10, 1}, 1, NULL},
+        {IDX_UINT8, 3, {10, 14, 1}, 14, NULL},
+        {IDX_UINT8, 2, {10, 4096}, 4096, NULL},
+        {IDX_UINT8, 2, {10, 4097}, 0, "uint8 of shape 10x4097, want at most 4096 labels an image"},
+        {IDX_UINT8, 1, {10}, 0, "uint8 of shape 10, want uint8 labels of shape count x classes"},
+        {IDX_UINT8, 3, {10, 28, 28}, 0, "want uint8 labels of shape count x classes"},
+        {IDX_UINT8, 3, {10, 1, 14}, 0, "want uint8 labels of shape count x classes"},
+        {IDX_INT32, 2, {10, 8}, 0, "int32 of shape 10x8, want uint8 labels of shape count x clas"},
+        {IDX_INT8, 2, {10, 14}, 0, "int8 of shape 10x14, want uint8 labels of shape count x clas"},
+        {IDX_FLOAT32, 2, {10, 14}, 0, "(in NumPy labels.astype('uint8'))"},
+        {IDX_UINT8, 2, {9, 14}, 0, "labels: 9 labels, but images: 10 images"},
+    };
+    struct idx_header images = header_of(IDX_UINT8, 3, (const uint32_t[]){10, 28, 20});
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct idx_header labels = header_of(kinds[i].type, kinds[i].dims, kinds[i].sizes);
+        int rc =
+            take(&images, &labels, (struct shape_rules){.label_columns = 8, .multi_label = true});
+        ck_assert_msg(rc == (kinds[i].refused ? -EINVAL : 0), "%zu: %d, %s", i, rc, err.text);
+        if (kinds[i].refused)
+            ck_assert_msg(strstr(err.text, kinds[i].refused), "%zu: %s", i, err.text);
+        else
+            ck_assert(split.count == 10 && split.label_count == kinds[i].rows);
     }
 }
 END_TEST
@@ -123,7 +160,7 @@ START_TEST(shapes_take__transposed__sides_exchanged)
 {
     struct idx_header images = header_of(IDX_UINT8, 3, (const uint32_t[]){10, 28, 20});
     struct idx_header labels = header_of(IDX_UINT8, 1, (const uint32_t[]){10});
-    ck_assert_int_eq(take(&images, &labels, (struct shape_rules){true, 0}), 0);
+    ck_assert_int_eq(take(&images, &labels, (struct shape_rules){.transpose = true}), 0);
     ck_assert(split.height == 20 && split.width == 28);
 }
 END_TEST
@@ -136,6 +173,7 @@ int main(void)
     tcase_add_test(tc, shapes_take__at_each_limit__taken_and_one_more_refused);
     tcase_add_test(tc, shapes_take__what_is_no_image__told_what_it_is);
     tcase_add_test(tc, shapes_take__labels__each_kind);
+    tcase_add_test(tc, shapes_take__multi_label__rows_of_bytes_only);
     tcase_add_test(tc, shapes_take__transposed__sides_exchanged);
     suite_add_tcase(suite, tc);
     return support_run(suite);

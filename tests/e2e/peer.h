@@ -83,7 +83,7 @@ static inline void hear_error(int fd, int code, const char *word)
 
 static inline int dial_and_greet(const struct daemon *d)
 {
-    static const uint8_t version[4] = {3};
+    static const uint8_t version[4] = {PROTOCOL};
     int fd = dial(d);
     say(fd, HELLO, version, 4);
     hear_welcome(fd);

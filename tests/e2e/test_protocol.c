@@ -62,10 +62,10 @@ static void teardown(void)
 
 START_TEST(hello__another_version_or_too_short__refused)
 {
-    static const uint8_t version[4] = {1};
+    static const uint8_t version[4] = {3}; /* of before there were rows of labels */
     int fd = dial(&d);
     say(fd, HELLO, version, 4);
-    hear_error(fd, FMNIST_EPROTO, "version 1");
+    hear_error(fd, FMNIST_EPROTO, "protocol version 3: this daemon (" FMNIST_VERSION ") speaks 4");
     fd = dial(&d);
     say(fd, HELLO, version, 3);
     hear_error(fd, FMNIST_EPROTO, "version");
@@ -106,8 +106,9 @@ END_TEST
 /* Frames may come byte by byte, and many in one piece. */
 START_TEST(frame__in_pieces_or_together__understood)
 {
-    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 3};
-    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, STATUS};
+    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, PROTOCOL};
+    static const uint8_t both[20] = {4, 0, 0, 0, HELLO, 0, 0, 0,     PROTOCOL,
+                                     0, 0, 0, 0, 0,     0, 0, STATUS};
     int fd = dial(&d);
     for (size_t i = 0; i < sizeof hello; i++)
         ck_assert_int_eq(send(fd, hello + i, 1, 0), 1);

@@ -168,7 +168,7 @@ static inline void write_its_page(const struct daemon *d)
 /* A part of a hello, and then nothing or the end. */
 static inline void half_handshakes(const struct daemon *d)
 {
-    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, 3};
+    static const uint8_t hello[12] = {4, 0, 0, 0, HELLO, 0, 0, 0, PROTOCOL};
     int held[64];
     memset(held, -1, sizeof held);
     for (unsigned i = 0;; i++) {

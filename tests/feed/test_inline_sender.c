@@ -87,7 +87,8 @@ static void render_until(uint64_t head)
 static uint64_t body_bytes(uint64_t number)
 {
     struct slot_layout l;
-    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH, SIDE * SIDE);
+    slot_layout_init(&l, number % STEPS == STEPS - 1 ? COUNT % BATCH : BATCH,
+                     &(struct slot_sample){.bytes = SIDE * SIDE});
     return l.bytes;
 }
 
@@ -110,7 +111,7 @@ static struct inline_run run_of(void)
 {
     return (struct inline_run){
         .ring = &s->ring,
-        .sample_bytes = s->plan->sample_bytes,
+        .sample = {.bytes = s->plan->sample_bytes},
         .tail = r->tail,
         .head = s->head,
         .skip_bytes = r->sender.sent_bytes,

@@ -53,7 +53,7 @@ static void put_digest(uint8_t *file, uint64_t size)
     struct XXH3_state_s *state = split_digest_begin(&s);
     assert(state);
     split_digest_add(state, file + l.images, s.count * l.image_bytes);
-    split_digest_add(state, file + l.labels, s.count * sizeof(int32_t));
+    split_digest_add(state, file + l.labels, s.count * l.label_bytes);
     split_digest_end(state, file + AT_DIGEST);
 }
 
@@ -83,7 +83,8 @@ static void check_found(struct dataset_split *s)
     for (uint64_t i = 0; i < s->count * l.image_bytes; i++)
         sum += s->images[i];
     for (uint64_t i = 0; i < s->count; i++)
-        sum += (unsigned)s->labels[i];
+        for (uint32_t k = 0; k < (s->label_count ? s->label_count : 1); k++)
+            sum += s->label_count ? s->label_rows[i * s->label_count + k] : (unsigned)s->labels[i];
     *(volatile unsigned *)&sum = sum;
     cache_unmap(s);
 }

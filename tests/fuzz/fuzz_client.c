@@ -77,9 +77,10 @@ static struct wire_opened honest_opened(void)
  * of the header and the slots. Its size is right, or a byte too many; it is sealed, or not. */
 static int make_ring(struct input *in, const struct wire_opened *m)
 {
+    const struct slot_sample sample = {m->sample_bytes, m->label_count};
     struct slot_layout l;
     uint8_t how = input_u8(in);
-    if (!slot_layout_init(&l, m->batch_size, m->sample_bytes) || l.bytes > MEMORY_MAX ||
+    if (!slot_layout_init(&l, m->batch_size, &sample) || l.bytes > MEMORY_MAX ||
         m->slot_count == 0 || m->slot_count > SLOTS * 2)
         return -1;
     size_t size = RING_HEADER_SIZE + l.bytes * m->slot_count;
@@ -148,9 +149,10 @@ static void send_opened(int fd, struct input *in)
     patch(in, body, sizeof body);
     wire_get_opened(&opened, body, sizeof body, NULL);
     /* Batches of gigabytes are asked of the system as they are said: nothing is wrong with that. */
+    const struct slot_sample sample = {opened.sample_bytes, opened.label_count};
     struct slot_layout l;
     uint64_t image = (uint64_t)opened.height * opened.width;
-    if (slot_layout_init(&l, opened.batch_size, opened.sample_bytes) &&
+    if (slot_layout_init(&l, opened.batch_size, &sample) &&
         (l.bytes > MEMORY_MAX || image > MEMORY_MAX))
         return;
     send_memory(fd, in, &opened, WIRE_OPENED, body, sizeof body);
@@ -162,7 +164,7 @@ static void send_batch(int fd, struct input *in)
     struct slot_layout l;
     struct slot_header *h = (struct slot_header *)body;
     uint8_t n = input_u8(in);
-    slot_layout_init(&l, BATCH, HEIGHT * WIDTH);
+    slot_layout_init(&l, BATCH, &(struct slot_sample){HEIGHT * WIDTH, opened.label_count});
     h->number = h->step = n % STEPS;
     h->count = BATCH;
     patch(in, body, 256);
@@ -259,6 +261,8 @@ static void take_batches(struct fmnist_stream *stream, uint8_t how)
             continue;
         for (size_t k = 0; k < b[i % 2].count * info.image_bytes; k++)
             sum = (uint8_t)(sum + ((const uint8_t *)b[i % 2].images)[k]);
+        for (size_t k = 0; k < b[i % 2].count * info.label_bytes; k++)
+            sum = (uint8_t)(sum + ((const uint8_t *)b[i % 2].labels)[k]);
         if (i % 2 || how & 2)
             fmnist_release(stream, &b[i % 2]);
     }
@@ -276,6 +280,7 @@ static void use_stream(struct fmnist_client *client, uint8_t how)
     spec.batch_size = BATCH;
     spec.dtype = how & 4 ? FMNIST_FLOAT32 : FMNIST_UINT8;
     spec.transport = is_inline ? FMNIST_INLINE : FMNIST_SHM;
+    spec.label_count = FMNIST_LABELS_ANY;
     if (how & 8) {
         spec.list = list;
         spec.list_count = LIST;

@@ -105,7 +105,7 @@ static void check_batch(const uint8_t *body)
     struct slot_layout l;
     memcpy(&h, body, sizeof h);
     ck_assert(h.count >= 1 && h.count <= list.count && h.number == 0);
-    slot_layout_init(&l, h.count, FAKE_SIDE * FAKE_SIDE);
+    slot_layout_init(&l, h.count, &(struct slot_sample){.bytes = FAKE_SIDE * FAKE_SIDE});
     for (uint64_t i = 0; i < h.count; i++) {
         uint32_t index;
         memcpy(&index, body + l.indices_at + 4 * i, sizeof index);

@@ -46,7 +46,7 @@ static void check_batch(uint64_t number)
     const struct stream *s = good->stream;
     const struct slot_header *h = ring_slot(&s->ring, number);
     struct slot_layout l;
-    slot_layout_init(&l, 1, 16);
+    slot_layout_init(&l, 1, &(struct slot_sample){.bytes = 16});
     const char *at = (const char *)h;
     uint32_t image = (uint32_t)(number % RIG_COUNT), index;
     int32_t label;

@@ -6,15 +6,18 @@
 START_TEST(slot_layout_init__any_size__parts_apart_and_aligned)
 {
     static const uint64_t samples[] = {1, 63, 64, 65, 784, 4096, 12288};
+    static const uint32_t rows[] = {0, 1, 4, 14, 4096};
     for (uint64_t batch = 1; batch <= 130; batch++)
-        for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        for (size_t i = 0; i < sizeof samples / sizeof *samples * 5; i++) {
+            const struct slot_sample sample = {samples[i / 5], rows[i % 5]};
+            const uint64_t label = sample.label_count ? sample.label_count : 4;
             struct slot_layout l;
-            ck_assert(slot_layout_init(&l, batch, samples[i]));
+            ck_assert(slot_layout_init(&l, batch, &sample));
             ck_assert_uint_eq((l.labels_at | l.indices_at | l.bytes) % 64, 0);
-            ck_assert_uint_ge(l.labels_at, SLOT_SAMPLES_AT + batch * samples[i]);
-            ck_assert_uint_ge(l.indices_at, l.labels_at + batch * 4);
+            ck_assert_uint_ge(l.labels_at, SLOT_SAMPLES_AT + batch * sample.bytes);
+            ck_assert_uint_ge(l.indices_at, l.labels_at + batch * label);
             ck_assert_uint_ge(l.bytes, l.indices_at + batch * 4);
-            ck_assert_uint_lt(l.bytes, 64 + batch * (samples[i] + 8) + 3 * 64);
+            ck_assert_uint_lt(l.bytes, 64 + batch * (sample.bytes + label + 4) + 3 * 64);
         }
 }
 END_TEST
@@ -25,22 +28,27 @@ START_TEST(slot_layout_init__around_4_gib__refused_from_there_on)
     static const struct {
         uint64_t batch, image;
         bool fits;
+        uint32_t label_count;
     } cases[] = {
-        {1, SLOT_BYTES_MAX - 192, true},
-        {1, SLOT_BYTES_MAX - 191, false},
-        {1, SLOT_BYTES_MAX, false},
-        {1 << 24, 247, true},
-        {1 << 24, 248, false},
-        {1 << 24, 4096 * 4096 * 16, false},
-        {UINT64_C(1) << 32, UINT64_C(1) << 32, false},
-        {UINT64_MAX, 1, false},
-        {1, UINT64_MAX, false},
-        {UINT64_MAX, UINT64_MAX, false},
-        {SLOT_BYTES_MAX, 1, false},
+        {1 << 20, 4083, true, 8},
+        {1 << 20, 4084, false, 8},
+        {1 << 24, 1, false, 4096},
+        {1, SLOT_BYTES_MAX - 192, true, 0},
+        {1, SLOT_BYTES_MAX - 191, false, 0},
+        {1, SLOT_BYTES_MAX, false, 0},
+        {1 << 24, 247, true, 0},
+        {1 << 24, 248, false, 0},
+        {1 << 24, 4096 * 4096 * 16, false, 0},
+        {UINT64_C(1) << 32, UINT64_C(1) << 32, false, 0},
+        {UINT64_MAX, 1, false, 0},
+        {1, UINT64_MAX, false, 0},
+        {UINT64_MAX, UINT64_MAX, false, 0},
+        {SLOT_BYTES_MAX, 1, false, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct slot_sample sample = {cases[i].image, cases[i].label_count};
         struct slot_layout l;
-        ck_assert_msg(slot_layout_init(&l, cases[i].batch, cases[i].image) == cases[i].fits,
+        ck_assert_msg(slot_layout_init(&l, cases[i].batch, &sample) == cases[i].fits,
                       "%lu x %lu: %lu bytes", (unsigned long)cases[i].batch,
                       (unsigned long)cases[i].image, (unsigned long)l.bytes);
     }

@@ -141,6 +141,7 @@ static struct wire_opened make_opened(void)
     };
     memset(m.digest, 16, sizeof m.digest);
     memset(m.identity, 17, sizeof m.identity);
+    m.label_count = 18;
     return m;
 }
 
@@ -157,10 +158,14 @@ START_TEST(wire_opened__round_trip__the_same_at_its_offsets)
         ck_assert_uint_eq(get_le32(bytes + 40 + 4 * i), i + 6);
     ck_assert_uint_eq(bytes[95], 16);
     ck_assert_uint_eq(bytes[111], 17);
+    ck_assert_uint_eq(get_le32(bytes + 112), 18);
+    ck_assert_uint_eq(get_le32(bytes + 116), 0);
     ck_assert_int_eq(wire_get_opened(&back, bytes, sizeof bytes, NULL), 0);
     uint8_t again[WIRE_OPENED_SIZE];
     wire_put_opened(again, &back);
     ck_assert_mem_eq(again, bytes, sizeof bytes);
+    bytes[119] = 1;
+    ck_assert_int_eq(wire_get_opened(&back, bytes, sizeof bytes, NULL), -EPROTO);
 }
 END_TEST
 
@@ -192,6 +197,7 @@ static void add_all(struct wire_buffer *b)
         .height = 28,
         .width = 27,
         .channels = 3,
+        .label_count = 5,
         .class_count = 3,
         .class_names = (char *const *)classes,
     };
@@ -206,6 +212,7 @@ static bool take_all(struct wire_cursor *c)
     char *name = wire_take_text(c, 64), *split = wire_take_text(c, 64);
     uint64_t count = wire_take_u64(c);
     uint32_t height = wire_take_u32(c), width = wire_take_u32(c), channels = wire_take_u32(c);
+    uint32_t label_count = wire_take_u32(c);
     const uint8_t *digest = wire_take(c, 16);
     uint32_t class_count = wire_take_u32(c);
     char *names[3];
@@ -220,6 +227,7 @@ static bool take_all(struct wire_cursor *c)
         ck_assert_uint_eq(height, 28);
         ck_assert_uint_eq(width, 27);
         ck_assert_uint_eq(channels, 3);
+        ck_assert_uint_eq(label_count, 5);
         ck_assert_uint_eq(digest[15], 0x77);
         ck_assert_uint_eq(class_count, 3);
         for (int i = 0; i < 3; i++)
