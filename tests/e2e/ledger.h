@@ -11,7 +11,6 @@ enum { COUNT = 103, BATCH = 5, STEPS = 21 };
 
 static struct daemon d;
 static struct images all;
-static struct said said;
 
 static inline void setup(void)
 {
@@ -39,13 +38,6 @@ static inline struct fmnist_spec make_spec(uint32_t transport)
 static inline void verify(void)
 {
     run_ctl(&said, "verify %s", support_path("ledger"));
-}
-
-static inline void check_said(int status, const char *text)
-{
-    ck_assert_msg(said.status == status && strstr(said.text, text),
-                  "exit status %d, want %d and \"%s\":\n%.2000s", said.status, status, text,
-                  said.text);
 }
 
 /* Takes so many batches, over the ends of epochs; UINT64_MAX: to the stream's end. */

@@ -1,13 +1,15 @@
 /* tests/e2e/program.h — runs programs as a shell does, fmnistctl above all, and keeps what they
- * say. */
+ * say: in `said`, where a test does not compare two. */
 #ifndef TESTS_E2E_PROGRAM_H
 #define TESTS_E2E_PROGRAM_H
 
 #include "support/support.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 struct said {
@@ -16,12 +18,27 @@ struct said {
     char text[1 << 17];
 };
 
+static struct said said;
+
+/* It ended with that status, and this is among what it said. */
+#define check_said(want, words)                                                             \
+    ck_assert_msg(said.status == (want) && strstr(said.text, words),                        \
+                  "exit status %d, want %d and \"%s\":\n%.2000s", said.status, want, words, \
+                  said.text)
+
+/* It ended with that status, and what it said is one JSON text. */
+static inline json_t *said_json(int want)
+{
+    json_error_t why;
+    json_t *j = json_loads(said.text, 0, &why);
+    ck_assert_msg(j && said.status == want, "exit status %d, want %d; JSON: %s:\n%.2000s",
+                  said.status, want, j ? "whole" : why.text, said.text);
+    return j;
+}
+
 static inline const char *ctl_path(void)
 {
-    static char path[512];
-    const char *build = getenv("BUILD");
-    snprintf(path, sizeof path, "%s/fmnistctl", build ? build : "build");
-    return path;
+    return support_program("fmnistctl");
 }
 
 /* The words are a shell's. */

@@ -7,27 +7,11 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-static struct said said;
-
-static const char *daemon_path(void)
-{
-    static char path[512];
-    const char *build = getenv("BUILD");
-    snprintf(path, sizeof path, "%s/fmnistd", build ? build : "build");
-    return path;
-}
-
 static void run_daemon(const char *words)
 {
     char command[2000];
-    snprintf(command, sizeof command, "%s %s", daemon_path(), words);
+    snprintf(command, sizeof command, "%s %s", support_program("fmnistd"), words);
     run_words(&said, command);
-}
-
-static void check_said(int status, const char *text)
-{
-    ck_assert_msg(said.status == status && strstr(said.text, text),
-                  "exit status %d, want %d and \"%s\": %s", said.status, status, text, said.text);
 }
 
 START_TEST(arguments__help_and_version__printed)
@@ -109,8 +93,8 @@ START_TEST(until_eof__pipe_ends__an_orderly_end)
         dup2(ends[0], STDIN_FILENO);
         if (!freopen(support_path("log"), "w", stderr))
             _exit(126);
-        execl(daemon_path(), "fmnistd", "-c", config, "--socket", wanted, "--until-eof",
-              (char *)NULL);
+        execl(support_program("fmnistd"), "fmnistd", "-c", config, "--socket", wanted,
+              "--until-eof", (char *)NULL);
         _exit(127);
     }
     close(ends[0]);

@@ -2,8 +2,6 @@
 #include "e2e/harness.h"
 #include "e2e/program.h"
 
-static struct said said;
-
 /* Runs the function that `source` defines where the cursor stands behind these words, and has what
  * it offers in `said`, each in brackets. */
 static void complete_words(const char *source, const char *words)

@@ -3,7 +3,6 @@
 #include "e2e/program.h"
 #include "e2e/terminal.h"
 
-static struct said said;
 static struct daemon d;
 static struct images images;
 
@@ -17,13 +16,6 @@ static void end(void)
 {
     daemon_stop(&d);
     images_free(&images);
-}
-
-static json_t *said_json(void)
-{
-    json_t *j = json_loads(said.text, 0, NULL);
-    ck_assert_msg(j, "no JSON: %s", said.text);
-    return j;
 }
 
 /* Whether the word stands in bold on the page. */
@@ -55,7 +47,7 @@ static void check_json(const char *verb)
 {
     size_t n;
     char *page = support_read("docs/fmnistctl.1", &n);
-    json_t *all = said_json();
+    json_t *all = said_json(0);
     check_documented(page, verb, all);
     json_decref(all);
     free(page);
@@ -88,8 +80,7 @@ START_TEST(ctl__json__before_and_behind_every_verb)
         if (strstr(verb, "--once"))
             continue; /* a second */
         run_ctl(&said, "%s --socket %s --timeout 30000 --json", verb, d.socket);
-        ck_assert_msg(said.status == 0, "%s: %s", verb, said.text);
-        json_decref(said_json());
+        json_decref(said_json(0));
     }
     fmnist_close(stream);
     fmnist_disconnect(client);
@@ -118,8 +109,8 @@ START_TEST(ctl__json_of_a_failure__a_word_beside_the_sentence)
         char words[600];
         snprintf(words, sizeof words, cases[i][0], support_dir());
         run_ctl(&said, "%s 2>/dev/null", words);
-        json_t *all = said_json();
         ck_assert_int_ne(said.status, 0);
+        json_t *all = said_json(said.status);
         ck_assert_msg(!strcmp(json_string_value(json_object_get(all, "error")), cases[i][1]),
                       "%s: %s", words, said.text);
         ck_assert_uint_gt(json_string_length(json_object_get(all, "message")), 0);
@@ -166,7 +157,7 @@ START_TEST(ctl__reload_json__a_list_of_changes)
     free(config);
     run_ctl(&said, "--socket %s reload --json", d.socket);
     ck_assert_msg(said.status == 0, "%s", said.text);
-    json_t *all = said_json(), *changes = json_object_get(all, "changes"), *line;
+    json_t *all = said_json(0), *changes = json_object_get(all, "changes"), *line;
     size_t i, workers = 0;
     json_array_foreach (changes, i, line) {
         ck_assert_msg(json_string_length(line) && !strchr(json_string_value(line), '\n'), "%s",

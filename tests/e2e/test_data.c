@@ -95,12 +95,6 @@ run_command(char *text, size_t size, const char *format, ...)
     return WEXITSTATUS(status);
 }
 
-static const char *build_folder(void)
-{
-    const char *build = getenv("BUILD");
-    return build ? build : "build";
-}
-
 #define DATASET "datasets:\n  - {name: mnist, path: .}\n"
 
 /* It once said "2 datasets" of paths that were not there: the daemon then failed at the start. */
@@ -119,8 +113,8 @@ START_TEST(check_config__files_not_there_or_wrong__each_with_its_line)
                   "train-labels-idx1-ubyte, labels: train-images-idx3-ubyte}}\n",
                   f);
         fclose(f);
-        int status = run_command(text, sizeof text, "%s/fmnistd --check-config -c %s 2>&1",
-                                 build_folder(), config);
+        int status = run_command(text, sizeof text, "%s --check-config -c %s 2>&1",
+                                 support_program("fmnistd"), config);
         ck_assert_msg(status == (wrong ? 78 : 0), "%d: %s", status, text);
         if (!wrong) {
             ck_assert_ptr_nonnull(strstr(text, "checked.yaml: 1 datasets, socket /"));
@@ -143,13 +137,13 @@ START_TEST(print_config__given_to_the_daemon_again__taken)
     char text[4096], again[4096];
     const char *config = support_path("first.yaml"), *printed = support_path("printed.yaml");
     support_write(config, DATASET, strlen(DATASET));
-    int status = run_command(text, sizeof text, "%s/fmnistd --print-config -c %s --socket %s",
-                             build_folder(), config, support_path("said.sock"));
+    int status = run_command(text, sizeof text, "%s --print-config -c %s --socket %s",
+                             support_program("fmnistd"), config, support_path("said.sock"));
     ck_assert_msg(status == 0, "%d: %s", status, text);
     ck_assert_msg(strstr(text, "said.sock\""), "%s", text);
     support_write(printed, text, strlen(text));
-    status = run_command(again, sizeof again, "%s/fmnistd --check-config -c %s 2>&1",
-                         build_folder(), printed);
+    status = run_command(again, sizeof again, "%s --check-config -c %s 2>&1",
+                         support_program("fmnistd"), printed);
     ck_assert_msg(status == 0 && strstr(again, "said.sock\n"), "%d: %s", status, again);
 }
 END_TEST

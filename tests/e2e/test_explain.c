@@ -6,7 +6,6 @@
 #define WORDS \
     "--dataset tiny --batch-size 10 --order shuffle --seed 3 --dtype uint8 --augment '" CHAIN "'"
 
-static struct said said;
 static struct daemon d;
 static struct images images;
 static struct fmnist_client *client;
@@ -87,7 +86,7 @@ START_TEST(explain__a_place_in_a_later_epoch__what_the_stream_has_there)
     run_ctl(&said, "--socket %s --json explain " WORDS " --views 2 --epoch 2 --step 4 --row 7",
             d.socket);
     ck_assert_msg(said.status == 0, "%s", said.text);
-    json_t *all = json_loads(said.text, 0, NULL);
+    json_t *all = said_json(0);
     ck_assert_msg(all, "%s", said.text);
     ck_assert_int_eq(integer(all, "epoch"), 2);
     ck_assert_int_eq(integer(all, "step"), 4);
@@ -177,7 +176,7 @@ START_TEST(explain__a_list_and_no_chain__the_image_of_the_list)
              ctl_path(), d.socket);
     run_words(&said, command);
     ck_assert_msg(said.status == 0, "%s", said.text);
-    json_t *all = json_loads(said.text, 0, NULL);
+    json_t *all = said_json(0);
     ck_assert_int_eq(integer(all, "index"), 97);
     ck_assert(json_is_null(json_object_get(all, "augment")));
     json_decref(all);
@@ -207,7 +206,7 @@ START_TEST(show__with_a_chain__pairs_with_what_was_drawn)
     png_size(path, plain);
     run_ctl(&said, "--socket %s --json show " WORDS " --views 2 -o %s", d.socket, path);
     ck_assert_msg(said.status == 0, "%s", said.text);
-    json_t *all = json_loads(said.text, 0, NULL);
+    json_t *all = said_json(0);
     ck_assert_int_eq(integer(all, "samples"), 20);
     json_decref(all);
     png_size(path, pairs);

@@ -1,16 +1,12 @@
 /* fmnistctl gen-dataset: the files that it leaves, read by others, and none where it fails. */
-#include "e2e/harness.h"
-#include "e2e/program.h"
+#include "e2e/terminal.h"
 
 #include <dirent.h>
-#include <pty.h>
 #include <signal.h>
 #include <sys/stat.h>
 
 static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                     "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-
-static struct said said;
 
 static unsigned files_in(const char *folder)
 {
@@ -21,12 +17,6 @@ static unsigned files_in(const char *folder)
         count += *one->d_name != '.';
     closedir(dir);
     return count;
-}
-
-static void check_said(int status, const char *text)
-{
-    ck_assert_msg(said.status == status && strstr(said.text, text),
-                  "exit status %d, want %d and \"%s\": %s", said.status, status, text, said.text);
 }
 
 /* Four files of the counts that were asked for; the daemon serves them, and has their bytes. */
@@ -81,8 +71,7 @@ START_TEST(gen_dataset__raw_and_json__the_same_content)
     ck_assert_int_eq(said.status, 0);
     for (int i = 0; i < 2; i++) {
         run_ctl(&said, "--json gen-dataset --raw --train 20 --test 10 --size 8 -o %s", folder);
-        json_t *all = json_loads(said.text, 0, NULL);
-        ck_assert_msg(said.status == 0 && all, "%s", said.text);
+        json_t *all = said_json(0);
         ck_assert_str_eq(json_string_value(json_object_get(all, "folder")), folder);
         ck_assert_int_eq(json_integer_value(json_object_get(all, "train")), 20);
         ck_assert_int_eq(json_integer_value(json_object_get(all, "test")), 10);
@@ -128,37 +117,26 @@ START_TEST(gen_dataset__cannot_be_written__why_and_no_file)
 }
 END_TEST
 
-static char shown[4096];
-static size_t shown_bytes;
-
-static bool tells_progress(void *fd)
+static bool tells_progress(void *terminal)
 {
-    ssize_t n = read(*(int *)fd, shown + shown_bytes, sizeof shown - 1 - shown_bytes);
-    shown_bytes += n > 0 ? (size_t)n : 0;
-    return strstr(shown, " of 20000 images") != NULL;
+    while (terminal_read(terminal, &said))
+        continue;
+    return strstr(said.text, " of 20000 images") != NULL;
 }
 
 /* On a terminal it counts; when it is ended, its unfinished files go. */
 START_TEST(gen_dataset__ended_on_a_terminal__counted_and_no_file)
 {
-    int ours, its;
-    ck_assert_int_eq(openpty(&ours, &its, NULL, NULL, NULL), 0);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        dup2(its, STDERR_FILENO);
-        execl(ctl_path(), "fmnistctl", "gen-dataset", "--train", "10000", "--test", "10000",
-              "--size", "256", "-o", support_path("set"), (char *)NULL);
-        _exit(127);
-    }
-    int status;
-    ck_assert(daemon_wait_until(tells_progress, &ours));
-    ck_assert_int_eq(kill(pid, SIGTERM), 0);
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    struct terminal t;
+    char words[700];
+    snprintf(words, sizeof words, "gen-dataset --train 10000 --test 10000 --size 256 -o %s",
+             support_path("set"));
+    terminal_start(&t, "xterm", words);
+    ck_assert(daemon_wait_until(tells_progress, &t));
+    ck_assert_int_eq(kill(t.pid, SIGTERM), 0);
+    terminal_end(&t, &said);
+    ck_assert_int_eq(said.status, 128 + SIGTERM);
     ck_assert_uint_eq(files_in(support_path("set")), 0);
-    close(ours);
-    close(its);
 }
 END_TEST
 

@@ -244,7 +244,7 @@ START_TEST(verify__json__the_same_in_numbers)
     daemon_stop(&d);
     run_ctl(&said, "verify --json %s", support_path("ledger"));
     ck_assert_int_eq(said.status, 1);
-    json_t *all_of_it = json_loads(said.text, 0, NULL), *samples;
+    json_t *all_of_it = said_json(said.status), *samples;
     json_int_t missed, repeated, uid, due, got, first, last;
     const char *what;
     int complete;

@@ -289,7 +289,6 @@ END_TEST
 /* It would take the first row for the first images' classes. */
 START_TEST(first_program__multi_label_set__told_why_not)
 {
-    struct said said;
     char words[1024];
     const char *build = getenv("BUILD");
     snprintf(words, sizeof words, "%s/tests/e2e/first/reader %s shm", build ? build : "build",

@@ -86,9 +86,7 @@ static pid_t restart_later(int milliseconds)
 {
     pid_t pid = fork();
     if (pid == 0) {
-        const char *build = getenv("BUILD");
-        char program[512];
-        snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
+        const char *program = support_program("fmnistd");
         poll(NULL, 0, milliseconds);
         if (!freopen("/dev/null", "w", stderr))
             _exit(127);

@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-static struct said said;
-
 /* A daemon with one stream that nobody reads, its ring quite full. */
 struct idle {
     struct images images;

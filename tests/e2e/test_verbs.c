@@ -4,7 +4,6 @@
 
 #define IMAGES 100
 
-static struct said said;
 static struct daemon d;
 static struct images images;
 
@@ -20,19 +19,6 @@ static void teardown(void)
     daemon_stop(&d);
     images_free(&images);
     support_teardown();
-}
-
-static void check_said(int status, const char *text)
-{
-    ck_assert_msg(said.status == status && strstr(said.text, text),
-                  "exit status %d, want %d and \"%s\": %s", said.status, status, text, said.text);
-}
-
-static json_t *said_json(void)
-{
-    json_t *j = json_loads(said.text, 0, NULL);
-    ck_assert_msg(said.status == 0 && j, "exit status %d: %s", said.status, said.text);
-    return j;
 }
 
 static json_int_t integer(const json_t *object, const char *key)
@@ -104,7 +90,7 @@ START_TEST(datasets__text_and_json__the_same)
              digest);
     ck_assert_str_eq(said.text, line);
     run_ctl(&said, "--socket %s --json datasets", d.socket);
-    json_t *list = said_json(), *one = json_array_get(list, 0);
+    json_t *list = said_json(0), *one = json_array_get(list, 0);
     ck_assert_uint_eq(json_array_size(list), 1);
     ck_assert_str_eq(json_string_value(json_object_get(one, "name")), "tiny");
     ck_assert_str_eq(json_string_value(json_object_get(one, "split")), "train");
@@ -156,7 +142,7 @@ START_TEST(bench__amounts__counted_as_they_were_asked_for)
     };
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         run_ctl(&said, "--socket %s --json bench --dataset tiny %s", d.socket, asked[i].words);
-        json_t *all = said_json();
+        json_t *all = said_json(0);
         ck_assert_msg(integer(all, "images") == asked[i].images &&
                           integer(all, "batches") == asked[i].batches &&
                           integer(all, "epochs") == asked[i].epochs,
@@ -283,7 +269,7 @@ START_TEST(explain__each_label_type__the_label)
                 "--socket %s --json explain --dataset tiny --order shuffle --step 1 --row 20 "
                 "--label-dtype %s",
                 d.socket, types[i]);
-        json_t *all = said_json();
+        json_t *all = said_json(0);
         json_int_t index = integer(all, "index");
         ck_assert(index >= 0 && index < IMAGES);
         ck_assert_msg(integer(all, "label") == images.labels[index], "%s: %s", types[i], said.text);
@@ -333,7 +319,7 @@ START_TEST(dump_show_gen__name_that_is_no_utf8__null)
         snprintf(name, sizeof name, "n\xff%zu", i);
         snprintf(line, sizeof line, words[i][0], d.socket, support_path(name));
         run_ctl(&said, "%s", line);
-        json_t *all = said_json();
+        json_t *all = said_json(0);
         ck_assert_msg(json_is_null(json_object_get(all, words[i][1])), "%s", said.text);
         ck_assert_msg(!access(support_path(name), F_OK), "%s", said.text);
         json_decref(all);

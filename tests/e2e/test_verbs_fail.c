@@ -7,7 +7,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-static struct said said;
 static struct daemon d;
 static struct images images;
 
@@ -23,12 +22,6 @@ static void teardown(void)
     daemon_stop(&d);
     images_free(&images);
     support_teardown();
-}
-
-static void check_said(int status, const char *text)
-{
-    ck_assert_msg(said.status == status && strstr(said.text, text),
-                  "exit status %d, want %d and \"%s\": %s", said.status, status, text, said.text);
 }
 
 /* ---- what cannot be written ---------------------------------------------------------------- */

@@ -81,7 +81,6 @@ START_TEST(first_program__either_transport__goes_on)
     uint32_t transport = (uint32_t)_i;
     char arguments[600], *want;
     size_t size;
-    struct said said;
     snprintf(arguments, sizeof arguments, "%s %s", d.socket, transports[transport]);
     run_first(&said, arguments);
     FILE *out = open_memstream(&want, &size);
@@ -102,7 +101,6 @@ START_TEST(first_header__fields_and_numbers__where_they_were)
 {
     char *now;
     size_t size;
-    struct said said;
     FILE *out = open_memstream(&now, &size);
     say_layout(out);
     fclose(out);

@@ -23,9 +23,7 @@
 /* In the child: becomes the daemon. */
 static inline void become_daemon(const char *config, int error_fd)
 {
-    const char *build = getenv("BUILD");
-    char program[512];
-    snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
+    const char *program = support_program("fmnistd");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (error_fd >= 0)
         dup2(error_fd, STDERR_FILENO);

@@ -25,7 +25,6 @@ struct checkpoint {
 static struct daemon d;
 static struct images all;
 static struct checkpoint *checkpoints; /* shared; [RANKS] */
-static struct said said;
 
 static void setup(void)
 {

@@ -52,9 +52,7 @@ static void pass_socket(void)
 
 static void run_program(struct daemon *d)
 {
-    const char *build = getenv("BUILD"), *under = getenv("FMNISTD_UNDER");
-    char program[512];
-    snprintf(program, sizeof program, "%s/fmnistd", build ? build : "build");
+    const char *program = support_program("fmnistd"), *under = getenv("FMNISTD_UNDER");
     int ends[2];
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* a log that nobody reads for a while */

@@ -1,8 +1,8 @@
 /* tests/support/daemon.h — a daemon of the test's own: started, watched and always reaped.
  *
- * The program is $BUILD/fmnistd ("build" where BUILD is not set), run by $FMNISTD_UNDER with its
- * arguments where that is set (scripts/run-filtered). Its config and its socket
- * ("fmnistd.sock") lie in the test's folder; its log comes through a pipe. It dies with the test
+ * The program is support_program("fmnistd"), run by $FMNISTD_UNDER with its arguments where that is
+ * set (scripts/run-filtered). Its config and its socket ("fmnistd.sock") lie in the test's folder;
+ * its log comes through a pipe. It dies with the test
  * process. Waiting is for an event (a line, an end), bounded by DAEMON_PATIENCE_MS, and a wait that
  * takes longer fails the test. Threads: the test thread. Memory: none.
  */

@@ -124,6 +124,18 @@ const char *support_path(const char *format, ...)
     return path;
 }
 
+const char *support_program(const char *name)
+{
+    static char paths[4][512];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    const char *folder = getenv("FMNIST_PROGRAMS");
+    if (!folder)
+        folder = getenv("BUILD");
+    snprintf(path, sizeof paths[0], "%s/%s", folder ? folder : "build", name);
+    return path;
+}
+
 void support_write(const char *path, const void *data, size_t size)
 {
     FILE *f = fopen(path, "we");

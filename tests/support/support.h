@@ -39,6 +39,10 @@ const char *support_path(const char *format, ...) __attribute__((format(printf, 
 void support_write(const char *path, const void *data, size_t size);
 void *support_read(const char *path, size_t *size);
 
+/* The program under test: one of $FMNIST_PROGRAMS, a folder (an installation's), else of $BUILD,
+ * else of build/. Memory: one of 4 static buffers. */
+const char *support_program(const char *name);
+
 /* A file of tests/golden, read whole: support_golden("open.bin", &size). malloc'd. The folder is
  * found beside the sources, or in $FMNIST_GOLDEN. */
 void *support_golden(const char *name, size_t *size);
