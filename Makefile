@@ -12,6 +12,8 @@
 #   make model           the ring's wake-up protocol, checked as a model (needs spin)
 #   make install         and uninstall; install-lib: the client library alone. PREFIX=/usr/local,
 #                        LIBDIR=PREFIX/lib, SYSCONFDIR=/etc, UNITDIR=PREFIX/lib/systemd/system, DESTDIR=
+#   make install-python  and uninstall-python: the Python package into PYTHONDIR, default that of PYTHON,
+#                        on the shared library that install-lib has laid down, without the programs
 #   make dist            fmnistd-VERSION.tar.gz of what is committed; deb: Debian packages of it
 #
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
@@ -130,7 +132,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze install install-lib uninstall dist deb clean check-format FORCE
+.PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze python-shared install install-lib install-python uninstall uninstall-python dist deb clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
 
@@ -239,6 +241,14 @@ $(PYTHON_OBJECTS): $(call flags,python)
 $(PYTHON_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.a $(call flags,link)
 	@mkdir -p $(@D)
 	$(link) -shared -Wl,--exclude-libs,ALL -lm $(LDLIBS)
+
+# The same on the shared library.
+SHARED_EXTENSION := $(BUILD)/python-shared/_native.abi3.so
+python-shared: $(SHARED_EXTENSION)
+
+$(SHARED_EXTENSION): $(PYTHON_OBJECTS) $(BUILD)/libfmnist.so $(call flags,link)
+	@mkdir -p $(@D)
+	$(link) -shared $(BUILD)/libfmnist.so $(LDLIBS)
 
 # What the extension and the programs are built from, for the Python package's source package.
 python-sources:
@@ -468,6 +478,28 @@ install-lib: lib
 	ln -sf libfmnist.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libfmnist.so.$(MAJOR)
 	ln -sf libfmnist.so.$(MAJOR) $(DESTDIR)$(LIBDIR)/libfmnist.so
 
+# What pip and importlib.metadata know of it.
+PYTHONDIR ?= $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+METADATA := fmnist-$(VERSION).dist-info/METADATA
+PYTHON_FILES = $(foreach f,_fmnist_programs.py $(patsubst src/python/%,%,$(wildcard \
+  $(addprefix src/python/fmnist/,*.py *.pyi py.typed))),src/python/$(f):$(PYTHONDIR)/$(f)) \
+  $(SHARED_EXTENSION):$(PYTHONDIR)/fmnist/_native.abi3.so $(INSTALLED)/$(METADATA):$(PYTHONDIR)/$(METADATA)
+
+$(INSTALLED)/$(METADATA): src/python/pyproject.toml
+	@mkdir -p $(@D)
+	@{ printf '%s\n' 'Metadata-Version: 2.1' 'Name: fmnist' 'Version: $(VERSION)'; \
+	  sed -n 's/^description = "\(.*\)"/Summary: \1/p; s/^license = "\(.*\)"/License: \1/p' $<; \
+	  sed -n 's/^requires-python = "\(.*\)"/Requires-Python: \1/p' $<; \
+	  sed -n 's/^dependencies = \["\(.*\)"\]/Requires-Dist: \1/p' $<; } >$@
+
+install-python: $(SHARED_EXTENSION) $(INSTALLED)/$(METADATA)
+	$(call lay_down,644,$(PYTHON_FILES))
+
+uninstall-python:
+	@for f in $(PYTHON_FILES); do rm -f "$(DESTDIR)$${f#*:}" || exit 1; done
+	@rm -rf "$(DESTDIR)$(PYTHONDIR)/fmnist/__pycache__" "$(DESTDIR)$(PYTHONDIR)"/__pycache__/_fmnist_programs.*.pyc
+	@rmdir "$(DESTDIR)$(PYTHONDIR)/fmnist" "$(DESTDIR)$(PYTHONDIR)/$(dir $(METADATA))" 2>/dev/null || true
+
 # The folders of others stay, and so does a config that was changed.
 uninstall:
 	@for f in $(PROGRAM_FILES) $(OTHER_FILES) $(LIBRARY_FILES) $(SHARED:%=:%); do \
@@ -483,7 +515,8 @@ dist:
 	@echo "  $(BUILD)/fmnistd-$(VERSION).tar.gz"
 
 # Debian packages of what is committed, in $(BUILD)/deb: built in a copy, which has a debian/ folder.
-# Nobody uploads them, so their maintainer has no address, which is all that lintian says.
+# Nothing of this call of make reaches that build, nor of its environment, but PATH. Nobody uploads
+# them, so their maintainer has no address, which is all that lintian says.
 DEB := $(BUILD)/deb/fmnistd-$(VERSION)
 deb:
 	rm -rf $(BUILD)/deb
@@ -491,7 +524,8 @@ deb:
 	git archive HEAD | tar -x -C $(DEB)
 	cp -R $(DEB)/conf/debian $(DEB)/debian
 	sed 's/@VERSION@/$(VERSION)/; s/@DATE@/'"$$(git log -1 --format=%cD)"'/' $(DEB)/debian/changelog.in >$(DEB)/debian/changelog
-	cd $(DEB) && dpkg-buildpackage -b -us -uc
+	cd $(DEB) && env -i PATH="$$PATH" HOME="$${HOME:-/}" LC_ALL=C.UTF-8 $(if $(DEB_BUILD_OPTIONS),DEB_BUILD_OPTIONS='$(DEB_BUILD_OPTIONS)') \
+	  dpkg-buildpackage -b -us -uc
 	lintian --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog $(BUILD)/deb/*.changes
 
 clean:

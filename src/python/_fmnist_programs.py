@@ -13,8 +13,10 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 def own(name: str) -> str | None:
     """The program that the package brings, or that the source tree around it has built."""
-    build = os.path.join(os.path.dirname(os.path.dirname(_HERE)), os.environ.get("BUILD", "build"))
-    for folder in (os.path.join(_HERE, "fmnist"), build):
+    folders = [os.path.join(_HERE, "fmnist")]
+    if os.path.isdir(os.path.join(_HERE, "native")):  # src/python of a source tree
+        folders.append(os.path.join(_HERE, "..", "..", os.environ.get("BUILD", "build")))
+    for folder in map(os.path.normpath, folders):
         program = os.path.join(folder, name)
         if os.path.isfile(program) and os.access(program, os.X_OK):
             return program

@@ -12,8 +12,9 @@ import os as _os
 # In a source tree the extension lies where make puts it.
 _tree = _os.path.dirname(_os.path.dirname(_os.path.dirname(_os.path.dirname(
     _os.path.abspath(__file__)))))
+_in_tree = _os.path.isdir(_os.path.join(_tree, "src", "python", "native"))
 _built = _os.path.join(_tree, _os.environ.get("BUILD", "build"), "python", "fmnist")
-if _os.path.isdir(_built):
+if _in_tree and _os.path.isdir(_built):
     __path__.append(_built)
 
 try:
@@ -21,7 +22,8 @@ try:
 except ImportError as error:
     raise ImportError(
         f"fmnist's extension is not built ({error}): run `make python` in {_tree}, "
-        f"or `pip install ./src/python` there") from None
+        f"or `pip install ./src/python` there" if _in_tree else
+        f"fmnist's extension cannot be loaded: {error}") from None
 
 from fmnist import errors
 from fmnist._arrays import arrays, load_data
