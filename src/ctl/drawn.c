@@ -2,6 +2,7 @@
 #include "ctl/drawn.h"
 
 #include "augment/chain.h"
+#include "ctl/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,27 +94,6 @@ static void write_value(const struct fmnist_augment_value *v, uint32_t bits, cha
 
 /* ---- all ----------------------------------------------------------------------------------- */
 
-struct lines {
-    char text[160];
-    size_t used, width;
-    void (*line)(void *to, const char *text);
-    void *to;
-};
-
-static void end_line(struct lines *l)
-{
-    if (l->used)
-        l->line(l->to, l->text);
-    l->used = 0;
-}
-
-static void put_words(struct lines *l, const char *words)
-{
-    size_t room = sizeof l->text - l->used;
-    int n = snprintf(l->text + l->used, room, "%s", words);
-    l->used += (size_t)n < room ? (size_t)n : room - 1;
-}
-
 void drawn_lines(const struct drawn *d, const uint32_t *values, size_t width,
                  void (*line)(void *to, const char *text), void *to)
 {
@@ -123,19 +103,13 @@ void drawn_lines(const struct drawn *d, const uint32_t *values, size_t width,
         char text[128];
         write_value(&v, values[i], text, sizeof text);
         if (i == 0 || v.at != value_at(d, i - 1).at) {
-            end_line(&l);
-            put_words(&l, v.operation);
-            put_words(&l, ": ");
-        } else if (l.used + 2 + strlen(text) > l.width) {
-            put_words(&l, ",");
-            end_line(&l);
-            put_words(&l, "  ");
-        } else {
-            put_words(&l, ", ");
+            char heading[64];
+            snprintf(heading, sizeof heading, "%s: ", v.operation);
+            lines_begin(&l, heading);
         }
-        put_words(&l, text);
+        lines_add(&l, text);
     }
-    end_line(&l);
+    lines_end(&l);
 }
 
 json_t *drawn_json(const struct drawn *d, const uint32_t *values)

@@ -96,8 +96,10 @@ static int copy_batches(struct dump *d, const struct invocation *in, struct fmni
 
 static int finish_arrays(struct dump *d, const struct fmnist_stream_info *info, struct err *e)
 {
-    int rc = npz_begin(d->npz, "labels", descr_of(info->label_dtype), &d->samples, 1,
-                       info->label_bytes, e);
+    const uint32_t rows = info->label_count ? info->label_count : 1;
+    const uint64_t shape[] = {d->samples, rows};
+    int rc = npz_begin(d->npz, "labels", descr_of(info->label_dtype), shape,
+                       info->label_count ? 2 : 1, info->label_bytes / rows, e);
     if (!rc)
         rc = npz_write(d->npz, d->labels, d->samples * info->label_bytes, e);
     if (!rc)

@@ -2,6 +2,7 @@
  * it. */
 #include "ctl/drawn.h"
 #include "ctl/json.h"
+#include "ctl/label.h"
 #include "ctl/originals.h"
 #include "ctl/output.h"
 #include "ctl/picture.h"
@@ -21,7 +22,9 @@ struct explained {
     const struct fmnist_dataset *dataset;
     struct fmnist_stream_info info;
     struct drawn drawn;
-    int64_t index, label;
+    int64_t index;
+    struct label label;
+    void *numbers;    /* owned: the label's */
     uint32_t *values; /* owned; [views][value_count] */
     uint8_t *rgb;     /* owned; [views][height][width][3] */
     struct originals original;
@@ -36,6 +39,7 @@ static void forget(struct explained *x)
 {
     free(x->values);
     free(x->rgb);
+    free(x->numbers);
     originals_close(&x->original);
     drawn_close(&x->drawn);
 }
@@ -55,12 +59,14 @@ static int take_row(struct explained *x, const struct fmnist_batch *b)
     uint32_t views = x->drawn.views;
     struct sheet_pixels pixels = drawn_pixels(&x->drawn, &in->spec, &x->info, mean, std);
     x->index = b->indices[in->row];
-    x->label = ctl_label(b->labels, in->row, x->info.label_dtype);
+    x->label = label_of(x->dataset, &x->info, b, in->row);
     if (drawn_values(&x->drawn, b->epoch, x->index, &x->values))
         return ctl_error("explain: %s", fmnist_error());
     x->rgb = malloc(views * rgb_bytes(x));
-    if (!x->rgb)
+    x->numbers = malloc(x->info.label_bytes);
+    if (!x->rgb || !x->numbers)
         return ctl_error("explain: out of memory");
+    x->label.numbers = memcpy(x->numbers, x->label.numbers, x->info.label_bytes);
     const uint8_t *images = (const uint8_t *)b->images + in->row * x->info.image_bytes;
     for (uint32_t v = 0; v < views; v++)
         sheet_decode(&pixels, images + v * (x->info.image_bytes / views),
@@ -83,8 +89,8 @@ static void print_indented(void *to, const char *line)
 static void print_text(const struct explained *x, FILE *to, bool picture)
 {
     const struct invocation *in = x->in;
-    char name[64];
-    ctl_label_text(x->dataset, x->index, x->label, name, sizeof name);
+    char name[160];
+    label_text(&x->label, name, sizeof name);
     fprintf(to, "%s/%s, epoch %" PRIu64 ", step %" PRIu64 ", row %" PRIu64 ": image %s\n",
             in->spec.dataset, in->spec.split, in->spec.epoch, in->step, in->row, name);
     if (x->drawn.augment)
@@ -112,14 +118,14 @@ static void print_json(const struct explained *x, FILE *to, const char *path)
     for (uint32_t v = 0; v < x->drawn.views; v++)
         json_array_append_new(
             views, drawn_json(&x->drawn, x->values + (size_t)v * x->drawn.info.value_count));
-    json_t *all = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:i, s:i, s:i, s:o}", "dataset",
-        in->spec.dataset, "split", in->spec.split, "epoch", (json_int_t)in->spec.epoch, "step",
-        (json_int_t)in->step, "row", (json_int_t)in->row, "index", (json_int_t)x->index, "label",
-        (json_int_t)x->label, "class", ctl_json_text(fmnist_label_text(x->dataset, x->label)),
-        "augment", ctl_json_text(x->drawn.augment ? x->drawn.info.text : NULL), "views", views,
-        "channels", (int)x->info.channels, "height", (int)x->info.height, "width",
-        (int)x->info.width, "file", ctl_json_text(path));
+    json_t *all = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:i, s:i, s:o}",
+                            "dataset", in->spec.dataset, "split", in->spec.split, "epoch",
+                            (json_int_t)in->spec.epoch, "step", (json_int_t)in->step, "row",
+                            (json_int_t)in->row, "index", (json_int_t)x->index, "augment",
+                            ctl_json_text(x->drawn.augment ? x->drawn.info.text : NULL), "views",
+                            views, "channels", (int)x->info.channels, "height", (int)x->info.height,
+                            "width", (int)x->info.width, "file", ctl_json_text(path));
+    label_add_json(&x->label, all);
     ctl_print_json(to, all);
 }
 

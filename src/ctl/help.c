@@ -140,8 +140,8 @@ void help_print(const struct verb *verb)
         puts("\n  -o, --output FILE     default fmnist.png; - for standard output\n"
              "  --columns N           images in a row, 1 to 64, default 8\n\n"
              "Default: one batch. Each image has its number in the dataset and its label\n"
-             "below. With --augment it stands beside its original, with what was drawn for\n"
-             "it.");
+             "below, or in a multi-label set its labels. With --augment it stands beside\n"
+             "its original, with what was drawn for it.");
         break;
     case OPTIONS_EXPLAIN:
         puts("\n  --epoch N  --step N  --row N      which image: the batch's place, and the\n"

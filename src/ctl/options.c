@@ -278,6 +278,7 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
 {
     const struct option *table = option_table(verb->options);
     fmnist_spec_init(&in->spec);
+    in->spec.label_count = FMNIST_LABELS_ANY;
     in->columns = 8;
     in->train = 60000;
     in->test = 10000;

@@ -22,6 +22,7 @@ static struct fmnist_spec spec_before(const struct fmnist_spec *spec, const uint
     s.list = indices;
     s.list_count = count;
     s.epochs = 1;
+    s.label_count = FMNIST_LABELS_ANY;
     return s;
 }
 

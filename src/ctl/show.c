@@ -4,6 +4,7 @@
 #include "ctl/drawn.h"
 #include "ctl/font.h"
 #include "ctl/json.h"
+#include "ctl/label.h"
 #include "ctl/originals.h"
 #include "ctl/output.h"
 #include "ctl/picture.h"
@@ -19,8 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_SIZE 64
-#define LINE_MIN  30 /* characters of what was drawn, in a line */
+#define LINE_MIN 30 /* characters of a line of text */
 
 struct cell {
     int64_t index;
@@ -73,6 +73,13 @@ struct writing {
     struct cell *cell;
 };
 
+/* Characters of a line: as wide as the image. */
+static size_t text_width(const struct collection *c, uint32_t scale)
+{
+    size_t fit = (size_t)c->width * scale / FONT_ADVANCE;
+    return fit > LINE_MIN ? fit : LINE_MIN;
+}
+
 /* Another line of the cell's text. */
 static void add_line(void *to, const char *line)
 {
@@ -112,15 +119,15 @@ struct source {
 
 static void collect(struct collection *c, const struct source *s, const struct fmnist_batch *b)
 {
+    size_t width = text_width(c, sheet_scale_for(c->height, c->width));
+
     for (uint64_t i = 0; i < b->count * s->drawn.views; i++, c->count++) {
         uint64_t row = i / s->drawn.views;
-        char text[TEXT_SIZE];
+        struct label label = label_of(s->dataset, &s->info, b, row);
 
         c->cells[c->count] = (struct cell){
             .index = b->indices[row], .epoch = b->epoch, .view = (uint32_t)(i % s->drawn.views)};
-        ctl_label_text(s->dataset, b->indices[row], ctl_label(b->labels, row, s->info.label_dtype),
-                       text, sizeof text);
-        add_line(&(struct writing){c, &c->cells[c->count]}, text);
+        label_lines(&label, width, add_line, &(struct writing){c, &c->cells[c->count]});
         sheet_decode(&s->pixels,
                      (const uint8_t *)b->images + i * (s->info.image_bytes / s->drawn.views),
                      c->rgb + c->count * rgb_bytes(c));
@@ -235,10 +242,8 @@ static int make_sheet(struct collection *c, const struct source *s, const char *
     uint32_t scale = sheet_scale_for(c->height, c->width);
     int code = s->drawn.augment ? add_originals(c, s, e) : 0;
 
-    if (code == 0 && s->drawn.augment) {
-        size_t fit = (size_t)c->width * scale / FONT_ADVANCE;
-        code = add_drawn(c, s, fit > LINE_MIN ? fit : LINE_MIN, e);
-    }
+    if (code == 0 && s->drawn.augment)
+        code = add_drawn(c, s, text_width(c, scale), e);
     if (code != 0)
         return code;
     const struct sheet_shape shape = {

@@ -157,24 +157,3 @@ int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t
     ++*taken;
     return 1;
 }
-
-int64_t ctl_label(const void *labels, uint64_t at, uint32_t dtype)
-{
-    switch (dtype) {
-    case FMNIST_UINT8:
-        return ((const uint8_t *)labels)[at];
-    case FMNIST_INT32:
-        return ((const int32_t *)labels)[at];
-    }
-    return ((const int64_t *)labels)[at];
-}
-
-void ctl_label_text(const struct fmnist_dataset *dataset, int64_t index, int64_t label, char *text,
-                    size_t size)
-{
-    const char *name = dataset ? fmnist_label_text(dataset, label) : NULL;
-    if (name)
-        snprintf(text, size, "%" PRId64 ": %s", index, name);
-    else
-        snprintf(text, size, "%" PRId64 ": %" PRId64, index, label);
-}

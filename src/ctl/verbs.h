@@ -115,13 +115,6 @@ int ctl_open_at(const struct invocation *in, uint64_t step, struct fmnist_client
 int ctl_next(const struct invocation *in, struct fmnist_stream *stream, uint64_t *taken,
              struct fmnist_batch *batch);
 
-/* labels[at] of a batch. */
-int64_t ctl_label(const void *labels, uint64_t at, uint32_t dtype);
-
-/* "59: Ankle boot", or "59: 9" where the class has no name. dataset may be NULL. */
-void ctl_label_text(const struct fmnist_dataset *dataset, int64_t index, int64_t label, char *text,
-                    size_t size);
-
 /* Brings the verb to argv[1], from behind options that stand before it, and parses what stands
  * behind it, argv[0] being the verb. Both return 0 to go on, or 1 + the exit status; what is wrong
  * is told. */

@@ -286,6 +286,96 @@ START_TEST(datasets__rows__their_number_and_their_names)
 }
 END_TEST
 
+/* ---- fmnistctl ------------------------------------------------------------------------------- */
+
+static struct said said;
+
+START_TEST(ctl__datasets__labels_of_an_image)
+{
+    run_ctl(&said, "--socket %s datasets", d.socket);
+    ck_assert_msg(strstr(said.text, ", 14 labels an image, 14 classes: c0 ... c13\n"), "%s",
+                  said.text);
+    run_ctl(&said, "--socket %s datasets --json", d.socket);
+    ck_assert_msg(strstr(said.text, "\"label_count\":14"), "%s", said.text);
+}
+END_TEST
+
+/* The names of a row, by an image's number. */
+static void names_of(uint32_t index, char *names, size_t size)
+{
+    size_t used = 0;
+    for (uint32_t k = 0; k < LABELS; k++)
+        if (rows[index][k])
+            used += (size_t)snprintf(names + used, size - used, "%s\"c%u\"", used ? "," : "", k);
+}
+
+START_TEST(ctl__explain__the_classes_of_its_row)
+{
+    for (uint32_t row = 0; row < BATCH; row++) {
+        char names[256] = "", want[600];
+        run_ctl(&said, "--socket %s explain --dataset tiny --row %u --json", d.socket, row);
+        names_of(row, names, sizeof names);
+        snprintf(want, sizeof want, "\"classes\":[%s]", names);
+        ck_assert_msg(strstr(said.text, want), "%s is not in %s", want, said.text);
+        ck_assert_msg(strstr(said.text, "\"label\":null,\"class\":null"), "%s", said.text);
+    }
+    run_ctl(&said, "--socket %s explain --dataset tiny --row 3", d.socket);
+    ck_assert_msg(strstr(said.text, "row 3: image 3: none\n"), "%s", said.text);
+    run_ctl(&said, "--socket %s explain --dataset tiny --row 4 --augment 'center-crop(2)'",
+            d.socket);
+    ck_assert_msg(strstr(said.text, "row 4: image 4: c0=255, c1=254, "), "%s", said.text);
+}
+END_TEST
+
+START_TEST(ctl__show__a_picture_also_with_a_chain)
+{
+    static const char *const more[] = {"", "--augment 'random-crop(4, padding=1)' --batches 2"};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        size_t n;
+        run_ctl(&said, "--socket %s show --dataset tiny %s -o %s", d.socket, more[i],
+                support_path("out.png"));
+        ck_assert_msg(said.status == 0, "%s", said.text);
+        char *png = support_read(support_path("out.png"), &n);
+        ck_assert_mem_eq(png, "\x89PNG", 4);
+        free(png);
+    }
+}
+END_TEST
+
+/* The array of that name: its bytes behind its header, which has to say what it is. */
+static const uint8_t *array_of(const char *file, size_t size, const char *header)
+{
+    const char *at = memmem(file, size, header, strlen(header));
+    ck_assert_msg(at, "no array is %s", header);
+    const char *end = memchr(at, '\n', size - (size_t)(at - file));
+    ck_assert_ptr_nonnull(end);
+    return (const uint8_t *)end + 1;
+}
+
+START_TEST(ctl__dump__rows_in_an_array_of_two_dimensions)
+{
+    static const char *const types[] = {"uint8", "int32", "int64"}, *const descr[] = {"|u1", "<i4",
+                                                                                      "<i8"};
+    for (int i = 0; i < 3; i++) {
+        size_t n;
+        char header[128];
+        run_ctl(&said, "--socket %s dump --dataset tiny --label-dtype %s -o %s", d.socket, types[i],
+                support_path("out.npz"));
+        ck_assert_msg(said.status == 0, "%s", said.text);
+        char *file = support_read(support_path("out.npz"), &n);
+        snprintf(header, sizeof header,
+                 "{'descr': '%s', 'fortran_order': False, 'shape': (101, 14,", descr[i]);
+        const uint8_t *labels = array_of(file, n, header);
+        for (size_t k = 0; k < COUNT * LABELS; k++) {
+            int64_t number = 0;
+            memcpy(&number, labels + k * dtype_bytes[i], dtype_bytes[i]);
+            ck_assert_int_eq(number, rows[k / LABELS][k % LABELS]);
+        }
+        free(file);
+    }
+}
+END_TEST
+
 /* It would take the first row for the first images' classes. */
 START_TEST(first_program__multi_label_set__told_why_not)
 {
@@ -338,6 +428,10 @@ int main(void)
     tcase_add_test(tc, label_count__another_than_the_sets__refused_by_name);
     tcase_add_test(tc, label_count__of_a_set_with_one_label__0);
     tcase_add_test(tc, datasets__rows__their_number_and_their_names);
+    tcase_add_test(tc, ctl__datasets__labels_of_an_image);
+    tcase_add_test(tc, ctl__explain__the_classes_of_its_row);
+    tcase_add_test(tc, ctl__show__a_picture_also_with_a_chain);
+    tcase_add_test(tc, ctl__dump__rows_in_an_array_of_two_dimensions);
     tcase_add_test(tc, first_program__multi_label_set__told_why_not);
     tcase_add_test(tc, reload__rows_become_labels__told_as_opened_anew);
     suite_add_tcase(suite, tc);
