@@ -90,8 +90,9 @@ USES_ring    := base
 USES_ledger  := spec base
 USES_wire    := spec base
 USES_render  := augment spec dataset pixels sampler base
+USES_import  := dataset pixels base
 USES_client  := augment wire ring pixels spec base
-USES_ctl     := client augment wire ring ledger sampler pixels spec base
+USES_ctl     := import dataset client augment wire ring ledger sampler pixels spec base
 # the daemon's rooms
 USES_host    := base
 USES_config  := host dataset base
@@ -110,12 +111,13 @@ LIBS_feed    := $(LIBS_render)
 LIBS_session := $(LIBS_render) $(LIBS_config) -luv
 LIBS_requests := $(LIBS_session) -ljansson
 LIBS_server  := $(LIBS_requests)
-LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lz -lm
+LIBS_import  := -larchive -lnettle -lz -lm
+LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lnettle -lz -lm
 
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 ROOMS   := host config feed scribe session requests server
-MODULES := base spec dataset pixels augment sampler ring wire ledger render client ctl $(ROOMS)
+MODULES := base spec dataset pixels augment sampler ring wire ledger render client import ctl $(ROOMS)
 SOURCES = $(wildcard src/$(1)/*.c)
 
 # Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.
@@ -186,7 +188,8 @@ link = $(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end
 $(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server) $(call flags,link)
 	$(link) $(LIBS_server) $(LDLIBS)
 
-$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,ledger) $(call archive,sampler) \
+$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,import) $(call archive,dataset) \
+                    $(call archive,pixels) $(call archive,ledger) $(call archive,sampler) \
                     $(call archive,spec) $(call archive,augment) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
 	$(link) $(LIBS_ctl) $(LDLIBS)
 
@@ -263,8 +266,8 @@ PORTABLE := $(BUILD)/portable
 portable: $(PORTABLE)/fmnistd $(PORTABLE)/fmnistctl $(PORTABLE)/_native.abi3.so $(PORTABLE)/libfmnist.so.$(MAJOR)
 
 LDFLAGS_portable := -Wl,--gc-sections -Wl,-s -Wl,--build-id=none
-# An archive names no libraries of its own. Of libarchive only what is used goes in, which wants nettle.
-static = -Wl,-Bstatic $(subst -luv,-l:libuv_a.a,$(subst -larchive,-larchive -lnettle,$(filter-out -lm,$(1)))) -Wl,-Bdynamic -lm
+# An archive names no libraries of its own. Of libarchive only what is used goes in, which wants nettle and the compressors.
+static = -Wl,-Bstatic $(subst -luv,-l:libuv_a.a,$(subst -lnettle,-lnettle -llzma -lbz2 -lzstd,$(filter-out -lm,$(1)))) -Wl,-Bdynamic -lm
 
 $(PORTABLE)/fmnistd: $(BUILD)/obj/server/main.o $(BUILD)/obj/portable/hashes.o $(call uses,server)
 $(PORTABLE)/fmnistctl: $(BUILD)/obj/ctl/main.o $(BUILD)/obj/portable/random.o $(call uses,ctl)

@@ -96,6 +96,22 @@ static void offer_field(struct line *l, const char *field)
             offer(l, value, NULL);
 }
 
+static void offer_import(struct line *l, const char *option)
+{
+    static const char *const splits[] = {"train", "test", "validation", NULL};
+    static const char *const sets[] = {"byclass", "bymerge", "balanced", "letters",
+                                       "digits",  "mnist",   NULL};
+    static const char *const kinds[] = {"fine", "coarse", NULL};
+    const char *const *words = !strcmp(option, "split")         ? splits
+                               : !strcmp(option, "set")         ? sets
+                               : !strcmp(option, "labels-kind") ? kinds
+                                                                : NULL;
+    if (!strcmp(option, "classes"))
+        l->c->line(l->c->data, ":file");
+    for (; words && *words; words++)
+        offer(l, *words, NULL);
+}
+
 static void offer_values(struct line *l, const struct option *o)
 {
     switch (o->val) {
@@ -107,9 +123,14 @@ static void offer_values(struct line *l, const struct option *o)
     case OPTION_CONFIG:
         l->c->line(l->c->data, ":file");
         break;
+    case OPTION_IMPORT:
+        offer_import(l, o->name);
+        break;
     case 'o':
-        l->c->line(l->c->data,
-                   l->verb && l->verb->options == OPTIONS_GENERATE ? ":folder" : ":file");
+        l->c->line(l->c->data, l->verb && (l->verb->options == OPTIONS_GENERATE ||
+                                           l->verb->options == OPTIONS_IMPORT)
+                                   ? ":folder"
+                                   : ":file");
         break;
     }
 }
@@ -140,6 +161,7 @@ static void offer_words(struct line *l, const struct option *table)
         for (const struct completion_shell *s = completion_shells; s->name; s++)
             offer(l, s->name, NULL);
         break;
+    case OPTIONS_IMPORT:
     case OPTIONS_VERIFY:
         l->c->line(l->c->data, ":file");
         break;

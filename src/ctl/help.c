@@ -3,6 +3,7 @@
 
 #include "ctl/json.h"
 #include "ctl/option_table.h"
+#include "import/reader.h"
 #include "spec/spec.h"
 
 #include <stdio.h>
@@ -45,6 +46,24 @@ static const char amount_help[] = "\nHow much:\n"
                                   "  --epochs N            whole epochs\n"
                                   "  --batches N           batches, over the ends of epochs\n";
 
+static const char import_help[] =
+    "\n  --name NAME           what clients ask for; default: as the source is called\n"
+    "  -o, --output FOLDER   where it goes, and must not be yet; default ./NAME\n"
+    "  --split NAME          of a source that names none; default train\n"
+    "  --classes FILE        the classes' names, one a line, that of label 0 first\n"
+    "  --set NAME            which of several sets in the source: EMNIST's byclass,\n"
+    "                        bymerge, balanced, letters, digits, mnist\n"
+    "  --size HxW            of images that are a row of pixels and no square\n"
+    "  --images NAME  --labels NAME      the arrays, where they have names of their\n"
+    "                        own\n"
+    "  --label-column NAME   of a CSV; default: label or class, else the first\n"
+    "  --labels-kind KIND    of CIFAR-100: fine (default) or coarse\n"
+    "\n"
+    "SOURCE is a file, a folder or an archive (zip, or tar in any compression), or\n"
+    "several that belong together. What it holds is told by its content. Writes\n"
+    "IDX files and a dataset.yaml, all of it or nothing, and prints the entry for\n"
+    "the daemon's config. Read are:\n";
+
 void help_print_usage(void)
 {
     puts("usage: fmnistctl [OPTION...] VERB [OPTION...]\n"
@@ -70,6 +89,8 @@ static const char *words_of(const struct verb *verb)
     switch (verb->options) {
     case OPTIONS_VERIFY:
         return " LEDGER...";
+    case OPTIONS_IMPORT:
+        return " SOURCE...";
     case OPTIONS_HELP:
         return " [VERB]";
     case OPTIONS_COMPLETION:
@@ -83,6 +104,12 @@ static bool has_own_options(const struct verb *verb)
 {
     return verb->options != OPTIONS_NONE && verb->options != OPTIONS_HELP &&
            verb->options != OPTIONS_COMPLETION;
+}
+
+static void import_print_formats(void)
+{
+    for (const struct import_reader *const *r = import_readers; *r; r++)
+        printf("  %-8s %s\n", (*r)->word, (*r)->text);
 }
 
 void help_print(const struct verb *verb)
@@ -151,6 +178,10 @@ void help_print(const struct verb *verb)
              "The image of a stream as any reader has it there, past or to come: its number\n"
              "in the dataset, its label, and what was drawn for it.");
         break;
+    case OPTIONS_IMPORT:
+        fputs(import_help, stdout);
+        import_print_formats();
+        return;
     case OPTIONS_GENERATE:
         puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"
              "  --train N             training images, default 60000\n"

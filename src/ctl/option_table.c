@@ -82,11 +82,23 @@ static const struct option generate[] = {{"train", required_argument, NULL, OPTI
                                          {"output", required_argument, NULL, 'o'},
                                          COMMON_OPTIONS};
 
+static const struct option import[] = {{"name", required_argument, NULL, OPTION_IMPORT},
+                                       {"output", required_argument, NULL, 'o'},
+                                       {"split", required_argument, NULL, OPTION_IMPORT},
+                                       {"classes", required_argument, NULL, OPTION_IMPORT},
+                                       {"set", required_argument, NULL, OPTION_IMPORT},
+                                       {"size", required_argument, NULL, OPTION_IMPORT},
+                                       {"images", required_argument, NULL, OPTION_IMPORT},
+                                       {"labels", required_argument, NULL, OPTION_IMPORT},
+                                       {"label-column", required_argument, NULL, OPTION_IMPORT},
+                                       {"labels-kind", required_argument, NULL, OPTION_IMPORT},
+                                       COMMON_OPTIONS};
+
 static const struct option *const tables[] = {
     [OPTIONS_NONE] = none,     [OPTIONS_HELP] = none,       [OPTIONS_COMPLETION] = none,
     [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,
     [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate,
-    [OPTIONS_VERIFY] = verify,
+    [OPTIONS_VERIFY] = verify, [OPTIONS_IMPORT] = import,
 };
 
 const struct option *option_table(enum options_kind kind)

@@ -97,6 +97,27 @@ static int refuse(const char *verb, const struct option *table, int option, char
     return 1 + EXIT_WRONG_USAGE;
 }
 
+/* --NAME of import. */
+static void take_import(struct import_words *to, const char *name)
+{
+    const struct {
+        const char *name, **text;
+    } texts[] = {
+        {"name", &to->name},
+        {"split", &to->split},
+        {"classes", &to->classes},
+        {"set", &to->set},
+        {"size", &to->size},
+        {"images", &to->images},
+        {"labels", &to->labels},
+        {"label-column", &to->label_column},
+        {"labels-kind", &to->labels_kind},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!strcmp(texts[i].name, name))
+            *texts[i].text = optarg;
+}
+
 static int take(struct invocation *in, int option, const char *name)
 {
     uint64_t columns;
@@ -162,6 +183,11 @@ static int take(struct invocation *in, int option, const char *name)
     case OPTION_RAW:
         in->raw = true;
         return 0;
+    case OPTION_IMPORT:
+        if (!*optarg)
+            return wrong("--%s: want a %s", name, "text");
+        take_import(&in->import, name);
+        return 0;
     case 'o':
         if (!*optarg)
             return wrong("-o: want a %s%s", "path", "");
@@ -214,6 +240,11 @@ static int check(struct invocation *in, const struct verb *verb)
         return wrong("%s: -o %s is a terminal, and what comes is no text: name a file, or send it "
                      "on with > or |",
                      verb->name, in->output);
+    if (verb->options == OPTIONS_IMPORT && !in->word_count)
+        return wrong("%s: want what to import: a file, a folder or an archive%s", verb->name, "");
+    if (verb->options == OPTIONS_IMPORT && in->output && !strcmp(in->output, "-"))
+        return wrong("%s: -o -: a folder cannot be standard output: want its name%s", verb->name,
+                     "");
     if (verb->options == OPTIONS_BENCH)
         return check_bench(in);
     if (verb->options == OPTIONS_VERIFY && !in->word_count)
@@ -284,7 +315,8 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
     in->test = 10000;
     in->size = 28;
     /* A verb that has words has them on either side of its options. */
-    const char *letters = verb->words_max ? ":hV" : option_by_val(table, 'o') ? "+:hVo:" : "+:hV";
+    const char *letters = option_by_val(table, 'o') ? "+:hVo:" : "+:hV";
+    letters += verb->words_max > 0;
     int option, index = -1;
     optind = 0; /* again, for another vector */
     while ((option = getopt_long(argc, argv, letters, table, &index)) != -1) {

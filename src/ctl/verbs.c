@@ -23,6 +23,8 @@ const struct verb verbs[] = {
     {"dump", "write batches to an .npz file", OPTIONS_DUMP, 0, verb_dump},
     {"verify", "delivery ledgers: whether each sample came once", OPTIONS_VERIFY, SIZE_MAX,
      verb_verify},
+    {"import", "make a dataset that can be served of what others publish", OPTIONS_IMPORT, SIZE_MAX,
+     verb_import},
     {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, 0, verb_gen_dataset},
     {"completion", "print what a shell (bash, zsh, fish) needs for its Tab key", OPTIONS_COMPLETION,
      1, verb_completion},

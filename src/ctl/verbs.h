@@ -19,6 +19,11 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 
 #define STEP_TIMES_MAX 8
 
+/* import's texts, as they are written; NULL: not there. */
+struct import_words {
+    const char *name, *split, *classes, *set, *size, *images, *labels, *label_column, *labels_kind;
+};
+
 /* What the command line says. */
 struct invocation {
     /* of every verb */
@@ -43,7 +48,9 @@ struct invocation {
     const char *config;
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
-    const char *const *words; /* [word_count], what stands behind the options: ledgers, a verb */
+    struct import_words import;
+    const char *const
+        *words; /* [word_count], what stands behind the options: ledgers, sources, a verb */
     size_t word_count;
 };
 
@@ -58,7 +65,8 @@ enum options_kind {
     OPTIONS_DUMP,
     OPTIONS_SHOW,
     OPTIONS_EXPLAIN,
-    OPTIONS_GENERATE
+    OPTIONS_GENERATE,
+    OPTIONS_IMPORT
 };
 
 struct verb {
@@ -76,7 +84,8 @@ extern const struct verb verbs[];
 static inline bool verb_asks_daemon(const struct verb *verb)
 {
     return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_VERIFY &&
-           verb->options != OPTIONS_HELP && verb->options != OPTIONS_COMPLETION;
+           verb->options != OPTIONS_IMPORT && verb->options != OPTIONS_HELP &&
+           verb->options != OPTIONS_COMPLETION;
 }
 
 /* The verb of that name; NULL: there is none. */
@@ -95,6 +104,7 @@ int verb_show(const struct invocation *in);
 int verb_explain(const struct invocation *in);
 int verb_dump(const struct invocation *in);
 int verb_verify(const struct invocation *in);
+int verb_import(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
 int verb_completion(const struct invocation *in);
 int verb_help(const struct invocation *in);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* import: a set of IDX files out of what others publish. Reading is src/import's; here are the
+ * options, progress, Ctrl-C and what is said in the end. */
+#include "ctl/json.h"
+#include "ctl/progress.h"
+#include "ctl/verbs.h"
+
+#include "base/clock.h"
+#include "import/reader.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct importing {
+    const struct invocation *in;
+    struct progress progress;
+    json_t *left_out; /* what was told of members, for programs */
+    bool broken;
+};
+
+/* ---- ended from outside -------------------------------------------------------------------- */
+
+static volatile sig_atomic_t ended_by;
+
+static void note_signal(int number)
+{
+    ended_by = number;
+}
+
+/* Reads are interrupted, so that the end is seen at once. */
+static void watch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction act = {.sa_handler = note_signal};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &act, NULL);
+}
+
+/* Everything is cleared away: the signal does what it does. */
+static void end_by_signal(void)
+{
+    signal(ended_by, SIG_DFL);
+    raise(ended_by);
+}
+
+static int step(void *data, uint64_t done, uint64_t total, struct err *e)
+{
+    struct importing *x = data;
+    x->progress.total = total;
+    progress_tell(&x->progress, done, clock_ns());
+    return ended_by ? err_set(e, -ECANCELED, "ended by a signal") : 0;
+}
+
+static void note(void *data, bool broken, const char *text)
+{
+    struct importing *x = data;
+    x->broken |= broken;
+    progress_clear();
+    fprintf(stderr, "fmnistctl: import: %s\n", text);
+    json_array_append_new(
+        x->left_out, json_pack("{s:b, s:o}", "broken", broken, "message", ctl_json_text(text)));
+}
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+/* "28x28". Returns 0, or EXIT_WRONG_USAGE, told. */
+static int take_size(const char *text, struct import_options *o)
+{
+    char *end = NULL;
+    unsigned long h = text ? strtoul(text, &end, 10) : 0, w = 0;
+    if (!text)
+        return 0;
+    if (*end == 'x')
+        w = strtoul(end + 1, &end, 10);
+    if (*text < '1' || *text > '9' || *end || h < 1 || w < 1 || h > 4096 || w > 4096)
+        return ctl_usage("--size \"%s\": want HEIGHTxWIDTH in pixels, as 28x28", text);
+    o->height = (uint32_t)h;
+    o->width = (uint32_t)w;
+    return 0;
+}
+
+static int take_options(const struct import_words *words, struct import_options *o)
+{
+    const char *kind = words->labels_kind;
+    o->split = words->split;
+    o->images = words->images;
+    o->labels = words->labels;
+    o->label_column = words->label_column;
+    o->labels_kind = kind;
+    o->set = words->set;
+    if (kind && strcmp(kind, "fine") != 0 && strcmp(kind, "coarse") != 0)
+        return ctl_usage("--labels-kind \"%s\": want fine or coarse", kind);
+    if (!words->images != !words->labels)
+        return ctl_usage("--images and --labels belong together: --%s is missing",
+                         words->images ? "labels" : "images");
+    return take_size(words->size, o);
+}
+
+/* A name a line; empty lines are passed over, so that a file may end as it likes. */
+static int take_classes(const char *path, struct import_set *set, struct err *e)
+{
+    if (!path)
+        return 0;
+    FILE *f = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    uint32_t class = 0;
+    ssize_t n;
+    int rc = f ? 0 : err_sys(e, -errno, "opening it");
+    while (!rc && (n = getline(&line, &size, f)) > 0) {
+        while (n && strchr("\r\n\t ", line[n - 1]))
+            line[--n] = 0;
+        if (n)
+            rc = import_set_class(set, class ++, line, e);
+    }
+    if (!rc && ferror(f))
+        rc = err_sys(e, -errno, "reading it");
+    if (!rc && !class)
+        rc = err_set(e, -EINVAL, "no name in it, want one a line");
+    if (f)
+        fclose(f);
+    free(line);
+    return rc ? err_prefix(e, rc, "--classes %s", path) : 0;
+}
+
+/* ---- what is said -------------------------------------------------------------------------- */
+
+static void print_text(const struct import_set *set, const struct import_reader *reader,
+                       const char *folder)
+{
+    for (int i = 0; i < import_set_split_count(set); i++) {
+        struct import_split_facts s = import_set_facts(set, i);
+        printf("%s: %llu images, %u x %u", s.name, (unsigned long long)s.images, s.shape.h,
+               s.shape.w);
+        if (s.shape.channels > 1)
+            printf(" x %u", s.shape.channels);
+        if (s.columns > 1)
+            printf(", %u labels each\n", s.columns);
+        else
+            printf(", labels up to %d\n", s.label_max);
+    }
+    printf("\n# %s, for the config's datasets:\n  - name: %s\n    path: %s\n", reader->word,
+           import_set_name(set), folder);
+}
+
+static json_t *describe_split(struct import_split_facts s)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "split", s.name, "images",
+                     (json_int_t)s.images, "height", (json_int_t)s.shape.h, "width",
+                     (json_int_t)s.shape.w, "channels", (json_int_t)s.shape.channels,
+                     "label_columns", (json_int_t)s.columns, "label_max", (json_int_t)s.label_max);
+}
+
+static void print_json(const struct importing *x, const struct import_set *set,
+                       const struct import_reader *reader, const char *folder)
+{
+    json_t *splits = json_array();
+    for (int i = 0; i < import_set_split_count(set); i++)
+        json_array_append_new(splits, describe_split(import_set_facts(set, i)));
+    ctl_print_json(stdout,
+                   json_pack("{s:o, s:o, s:s, s:o, s:I, s:O}", "name",
+                             ctl_json_text(import_set_name(set)), "folder", ctl_json_text(folder),
+                             "format", reader->word, "splits", splits, "classes",
+                             (json_int_t)import_set_class_count(set), "left_out", x->left_out));
+}
+
+static int tell(const struct importing *x, const struct import_set *set,
+                const struct import_reader *reader)
+{
+    char *folder = realpath(import_set_target(set), NULL);
+    const char *path = folder ? folder : import_set_target(set);
+    if (x->in->json)
+        print_json(x, set, reader, path);
+    else
+        print_text(set, reader, path);
+    free(folder);
+    return x->broken ? EXIT_FAILED : EXIT_FINE;
+}
+
+/* ---- the verb ------------------------------------------------------------------------------ */
+
+static int import_into(struct importing *x, struct import_set *set, const struct import_options *o)
+{
+    const struct import_watch watch = {.data = x, .step = step};
+    const struct import_reader *reader;
+    struct import_input *input = NULL;
+    struct err e = {""};
+    int rc = take_classes(x->in->import.classes, set, &e);
+    if (!rc)
+        rc = import_input_open(&input, x->in->words, x->in->word_count, watch, &e);
+    if (!rc)
+        rc = import_run(input, set, o, &reader, &e);
+    import_input_close(input);
+    progress_clear();
+    if (rc && !ended_by)
+        return ctl_file_error(rc, "import: %s", e.text);
+    return rc ? EXIT_FAILED : tell(x, set, reader);
+}
+
+int verb_import(const struct invocation *in)
+{
+    struct importing x = {.in = in};
+    struct import_options o = {.note = note, .note_data = &x};
+    struct import_set *set;
+    struct err e = {""};
+    int status = take_options(&in->import, &o);
+    if (status)
+        return status;
+    watch_signals();
+    int rc = import_set_new(&set, in->output, in->import.name, &e);
+    if (rc)
+        return ctl_file_error(rc, "import: %s", e.text);
+    x.left_out = json_array();
+    progress_start(&x.progress, "import", "bytes", 0);
+    status = import_into(&x, set, &o);
+    import_set_free(set);
+    json_decref(x.left_out);
+    if (ended_by)
+        end_by_signal();
+    return status;
+}

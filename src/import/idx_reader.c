@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* IDX pairs, whatever they are packed in: MNIST's files and those named after them, EMNIST's six
+ * sets, QMNIST's table of labels. Which file has images and which labels its dimensions say; which
+ * split it is, its name. */
+#include "import/reader.h"
+
+#include "base/bytes.h"
+#include "dataset/cache_format.h"
+#include "dataset/idx.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 1 << 20, QMNIST_COLUMNS = 8 };
+
+struct idx_import {
+    struct import_input *in;
+    struct import_set *set;
+    const struct import_options *o;
+    uint8_t *chunk; /* [CHUNK_BYTES] at least */
+    size_t chunk_bytes;
+    uint8_t *turned; /* as large: images of EMNIST, upright */
+};
+
+static bool recognise(const struct import_head *head, const struct import_options *o)
+{
+    struct idx_header h;
+    return head->count > IDX_PREFIX_BYTES && head->bytes[0] == 0 && head->bytes[1] == 0 &&
+           idx_parse(head->bytes, head->count, &h, NULL) == 0;
+}
+
+/* ---- EMNIST: six sets in one archive -------------------------------------------------------- */
+
+static const char *const emnist_sets[] = {"byclass", "bymerge", "balanced",
+                                          "letters", "digits",  "mnist"};
+
+/* Of "emnist-balanced-train-images-idx3-ubyte.gz", "balanced"; else NULL. */
+static const char *emnist_set(const struct import_member *m)
+{
+    const char *base = import_base_name(m);
+    if (strncmp(base, "emnist-", 7) != 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof emnist_sets / sizeof *emnist_sets; i++) {
+        size_t n = strlen(emnist_sets[i]);
+        if (!strncmp(base + 7, emnist_sets[i], n) && base[7 + n] == '-')
+            return emnist_sets[i];
+    }
+    return NULL;
+}
+
+/* Returns 1: the member is of the set that is wanted, or of none; 0: of another. */
+static int wants(const struct idx_import *x, const struct import_member *m, const char **emnist,
+                 struct err *e)
+{
+    const char *set = emnist_set(m);
+    if (!set)
+        return 1;
+    const char *wanted = x->o->set ? x->o->set : *emnist;
+    if (!wanted || !strcmp(wanted, set))
+        *emnist = set;
+    if (*emnist && !strcmp(*emnist, set))
+        return 1;
+    return x->o->set
+               ? 0
+               : err_set(e, -EINVAL,
+                         "there are several sets here: say which one, --set byclass, bymerge, "
+                         "balanced, letters, digits or mnist");
+}
+
+/* ---- one file ------------------------------------------------------------------------------- */
+
+static int read_header(struct idx_import *x, struct idx_header *h, struct err *e)
+{
+    uint8_t bytes[IDX_HEADER_BYTES_MAX];
+    size_t have = 0;
+    *h = (struct idx_header){.header_bytes = IDX_PREFIX_BYTES};
+    for (int rc = IDX_MORE; rc == IDX_MORE;) {
+        rc = import_input_all(x->in, bytes + have, h->header_bytes - have, e);
+        if (rc)
+            return rc;
+        have = h->header_bytes;
+        rc = idx_parse(bytes, have, h, e);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* An image's rows become its columns. */
+static void turn(const struct idx_header *h, const uint8_t *from, uint8_t *to, size_t count)
+{
+    uint32_t rows = h->dims[1], columns = h->dims[2], channels = h->dims[3];
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t y = 0; y < rows; y++)
+            for (uint32_t x = 0; x < columns; x++, from += channels)
+                memcpy(to + ((i * columns + x) * (size_t)rows + y) * channels, from, channels);
+}
+
+static int grow(struct idx_import *x, size_t size, struct err *e)
+{
+    if (size <= x->chunk_bytes)
+        return 0;
+    free(x->chunk);
+    free(x->turned);
+    x->chunk = malloc(size);
+    x->turned = malloc(size);
+    x->chunk_bytes = x->chunk && x->turned ? size : 0;
+    return x->chunk_bytes ? 0 : err_set(e, -ENOMEM, "out of memory");
+}
+
+static int read_images(struct idx_import *x, const struct idx_header *h, int split, bool transposed,
+                       struct err *e)
+{
+    struct import_shape shape = {h->dims[1], h->dims[2], h->dims[3]};
+    if (h->type != IDX_UINT8)
+        return err_set(e, -EINVAL, "images of %s, want uint8", idx_type_name(h->type));
+    if (shape.h > SPLIT_SIDE_MAX || shape.w > SPLIT_SIDE_MAX || shape.channels > SPLIT_CHANNELS)
+        return err_set(e, -EINVAL,
+                       "images of %u x %u with %u channels, want at most %u x %u with %u", shape.h,
+                       shape.w, shape.channels, SPLIT_SIDE_MAX, SPLIT_SIDE_MAX, SPLIT_CHANNELS);
+    if (import_set_image_count(x->set, split))
+        return err_set(e, -EINVAL, "these are the split's images a second time");
+    size_t bytes = (size_t)shape.h * shape.w * shape.channels;
+    int rc = grow(x, bytes, e);
+    size_t at_once = bytes ? x->chunk_bytes / bytes : 1;
+    if (transposed)
+        shape = (struct import_shape){shape.w, shape.h, shape.channels};
+    for (uint64_t left = h->dims[0]; !rc && left;) {
+        size_t n = left < at_once ? (size_t)left : at_once;
+        ssize_t got = import_input_read(x->in, x->chunk, n * bytes, e);
+        if (got < 0)
+            return (int)got;
+        if ((size_t)got < n * bytes)
+            return import_input_short(x->in, h->header_bytes + h->data_bytes, e);
+        if (transposed)
+            turn(h, x->chunk, x->turned, n);
+        rc = import_set_images(x->set, split, shape, transposed ? x->turned : x->chunk, n, e);
+        left -= n;
+    }
+    return rc;
+}
+
+/* How many columns go out of a row: QMNIST's table has the class first, a table of bytes is labels
+ * of several classes. */
+static int label_columns(const struct idx_header *h, uint32_t *columns, uint32_t *out,
+                         struct err *e)
+{
+    uint64_t row = h->data_bytes / h->item_bytes / h->dims[0];
+    *columns = (uint32_t)row;
+    *out = *columns;
+    if (h->type != IDX_UINT8 && h->type != IDX_INT32)
+        return err_set(e, -EINVAL, "labels of %s, want uint8 or int32", idx_type_name(h->type));
+    if (row > IMPORT_COLUMNS_MAX)
+        return err_set(e, -EINVAL, "labels of %llu numbers each, want 1 to %d",
+                       (unsigned long long)row, IMPORT_COLUMNS_MAX);
+    if (h->type == IDX_INT32 && *columns == QMNIST_COLUMNS)
+        *out = 1;
+    return 0;
+}
+
+static int read_labels(struct idx_import *x, const struct idx_header *h, int split, struct err *e)
+{
+    uint32_t columns, kept;
+    int32_t values[1024];
+    int rc = label_columns(h, &columns, &kept, e);
+    if (rc)
+        return rc;
+    if (import_set_label_count(x->set, split))
+        return err_set(e, -EINVAL, "these are the split's labels a second time");
+    size_t row = (size_t)columns * h->item_bytes, used = 0;
+    rc = grow(x, row, e);
+    int32_t *big = kept > 1 ? malloc(kept * sizeof *big) : NULL;
+    int32_t *out = kept > 1 ? big : values;
+    size_t room = kept > 1 ? 1 : sizeof values / sizeof *values;
+    if (!out)
+        rc = err_set(e, -ENOMEM, "out of memory");
+    for (uint64_t left = h->dims[0]; !rc && left; left--) {
+        ssize_t got = import_input_read(x->in, x->chunk, row, e);
+        if (got < 0)
+            rc = (int)got;
+        else if ((size_t)got < row)
+            rc = import_input_short(x->in, h->header_bytes + h->data_bytes, e);
+        for (uint32_t c = 0; !rc && c < kept; c++)
+            out[used * kept + c] =
+                h->item_bytes == 1 ? x->chunk[c] : (int32_t)get_be32(x->chunk + 4 * c);
+        used++;
+        if (!rc && (used == room || left == 1)) {
+            rc = import_set_labels(x->set, split, kept, out, used, e);
+            used = 0;
+        }
+    }
+    free(big);
+    return rc;
+}
+
+static int read_member(struct idx_import *x, const struct import_member *m, bool transposed,
+                       struct err *e)
+{
+    struct idx_header h;
+    const uint8_t *rest;
+    int rc = read_header(x, &h, e);
+    if (rc)
+        return rc;
+    int split = import_set_split(x->set, import_split_name(m, x->o), e);
+    if (split < 0)
+        return split;
+    bool images = h.dim_count >= 3 && (h.dims[1] > 1 || h.dims[2] > 1);
+    rc = images ? read_images(x, &h, split, transposed, e) : read_labels(x, &h, split, e);
+    if (rc)
+        return rc;
+    ssize_t more = import_input_peek(x->in, &rest, e);
+    if (more > 0)
+        return err_set(e, -EINVAL, "it goes on behind byte %llu, where its header has it end",
+                       (unsigned long long)import_input_offset(x->in));
+    return more < 0 ? (int)more : 0;
+}
+
+static int read_members(struct idx_import *x, struct err *e)
+{
+    struct import_member m;
+    struct import_head head;
+    const char *emnist = NULL;
+    char name[IMPORT_NAME_SIZE];
+    bool qmnist = false;
+    int rc;
+    while ((rc = import_input_next(x->in, &m, e)) == 1) {
+        head.member = m;
+        ssize_t n = import_input_peek(x->in, &head.bytes, e);
+        if (n < 0)
+            return (int)n;
+        head.count = (size_t)n;
+        if (!recognise(&head, x->o))
+            continue;
+        rc = wants(x, &m, &emnist, e);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            continue;
+        rc = read_member(x, &m, emnist_set(&m), e);
+        if (rc)
+            return rc;
+        qmnist |= !strncmp(import_base_name(&m), "qmnist-", 7);
+    }
+    if (rc)
+        return rc;
+    if (x->o->set && !emnist)
+        return err_set(e, -EINVAL, "--set %s: no file of that set is there", x->o->set);
+    if (!emnist)
+        return qmnist ? import_set_call(x->set, "qmnist", e) : 0;
+    snprintf(name, sizeof name, "emnist-%s", emnist);
+    return import_set_call(x->set, name, e);
+}
+
+static int read_idx(struct import_input *in, struct import_set *set, const struct import_options *o,
+                    struct err *e)
+{
+    struct idx_import x = {.in = in, .set = set, .o = o};
+    int rc = grow(&x, CHUNK_BYTES, e);
+    if (!rc)
+        rc = read_members(&x, e);
+    free(x.chunk);
+    free(x.turned);
+    return rc;
+}
+
+const struct import_reader import_reader_idx = {
+    .word = "idx",
+    .text = "IDX files, MNIST's format",
+    .recognise = recognise,
+    .read = read_idx,
+};

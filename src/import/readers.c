@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* The table, recognition, and one import from the first member to the rename. */
+#include "import/reader.h"
+
+#include "dataset/kind.h"
+#include "dataset/known_classes.h"
+#include "import/digest.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const struct import_reader *const import_readers[] = {&import_reader_idx, NULL};
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* Whether a word of the part begins so: "train" in "x_train", "mnist-training", but not in
+ * "restrain". */
+static bool has_word(const char *part, size_t length, const char *word, bool whole)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= length; i++) {
+        bool first = i == 0 || !isalpha((unsigned char)part[i - 1]) ||
+                     (islower((unsigned char)part[i - 1]) && isupper((unsigned char)part[i]));
+        bool last = i + n == length || !isalpha((unsigned char)part[i + n]);
+        if (first && (last || !whole) && !strncasecmp(part + i, word, n))
+            return true;
+    }
+    return false;
+}
+
+static const char *split_of_part(const char *part, size_t length)
+{
+    static const struct {
+        const char *word;
+        bool whole;
+        const char *split;
+    } words[] = {
+        {"t10k", false, "test"},        {"train", false, "train"},   {"test", false, "test"},
+        {"valid", false, "validation"}, {"val", true, "validation"}, {"xnist", true, "nist"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (has_word(part, length, words[i].word, words[i].whole))
+            return words[i].split;
+    return NULL;
+}
+
+const char *import_split_name(const struct import_member *m, const struct import_options *o)
+{
+    size_t end = strlen(m->name);
+    while (end) {
+        size_t first = end;
+        while (first && m->name[first - 1] != '/')
+            first--;
+        const char *split = split_of_part(m->name + first, end - first);
+        if (split)
+            return split;
+        end = first ? first - 1 : 0;
+    }
+    const char *split = split_of_part(m->source, strlen(m->source));
+    return split ? split : o->split ? o->split : "train";
+}
+
+const char *import_base_name(const struct import_member *m)
+{
+    const char *slash = strrchr(m->name, '/');
+    return slash ? slash + 1 : m->name;
+}
+
+void import_note(const struct import_options *o, bool broken, const char *format, ...)
+{
+    char text[ERR_TEXT_SIZE];
+    va_list args;
+    if (!o->note)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    err_make_line(text);
+    o->note(o->note_data, broken, text);
+}
+
+/* ---- which reader -------------------------------------------------------------------------- */
+
+/* What a file is that nobody reads. */
+static const char *kind_of_head(const struct import_head *head)
+{
+    uint8_t first[KIND_BYTES] = {0};
+    if (!head->count)
+        return "an empty file";
+    memcpy(first, head->bytes, head->count < KIND_BYTES ? head->count : KIND_BYTES);
+    return kind_of(first);
+}
+
+static int refuse_unknown(int members, const char *where, const char *kind, struct err *e)
+{
+    char formats[256] = "";
+    for (const struct import_reader *const *r = import_readers; *r; r++)
+        snprintf(formats + strlen(formats), sizeof formats - strlen(formats), "%s%s",
+                 r == import_readers ? "" : ", ", (*r)->word);
+    if (!members)
+        return err_set(e, -EINVAL, "an empty file or folder, want images in one of: %s", formats);
+    return err_set(e, -EINVAL, "%s: %s%s; want one of: %s", where,
+                   kind ? kind : "no format that is known here",
+                   members > 1 ? " (and so are the files behind it)" : "", formats);
+}
+
+static int look_at(struct import_input *in, const struct import_member *m, struct import_head *head,
+                   struct err *e)
+{
+    const uint8_t *bytes;
+    ssize_t n = import_input_peek(in, &bytes, e);
+    if (n < 0)
+        return (int)n;
+    *head = (struct import_head){
+        .member = *m, .bytes = bytes, .count = (size_t)n, .whole = n < IMPORT_PEEK_BYTES};
+    return 0;
+}
+
+static const struct import_reader *find_reader(const struct import_head *head,
+                                               const struct import_options *o)
+{
+    for (const struct import_reader *const *r = import_readers; *r; r++)
+        if ((*r)->recognise(head, o))
+            return *r;
+    return NULL;
+}
+
+int import_recognise(struct import_input *in, const struct import_options *o,
+                     const struct import_reader **reader, struct err *e)
+{
+    struct import_member m;
+    struct import_head head;
+    char where[512] = "";
+    const char *kind = NULL;
+    int members = 0, rc;
+    *reader = NULL;
+    while (!*reader && (rc = import_input_next(in, &m, e)) == 1) {
+        rc = look_at(in, &m, &head, e);
+        if (rc < 0)
+            break;
+        *reader = find_reader(&head, o);
+        if (!members++) {
+            snprintf(where, sizeof where, "%s", import_input_where(in));
+            kind = kind_of_head(&head);
+        }
+    }
+    if (rc < 0)
+        return import_input_where(in)[0] ? err_prefix(e, rc, "%s", import_input_where(in)) : rc;
+    import_input_rewind(in);
+    return *reader ? 0 : refuse_unknown(members, where, kind, e);
+}
+
+/* ---- an import ----------------------------------------------------------------------------- */
+
+/* "digits-2.tar.gz" is "digits-2". */
+static void name_by_source(const char *path, char *name, size_t size)
+{
+    static const char *const ends[] = {".gz",  ".bz2", ".xz",  ".Z",   ".zst", ".tar", ".tgz",
+                                       ".zip", ".npz", ".npy", ".csv", ".mat", ".bin", ".pkl"};
+    size_t length = strlen(path), first;
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    for (first = length; first && path[first - 1] != '/';)
+        first--;
+    snprintf(name, size, "%.*s", (int)(length - first), path + first);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(name), m = strlen(ends[i]);
+        if (n > m && !strcasecmp(name + n - m, ends[i])) {
+            name[n - m] = 0;
+            i = (size_t)-1; /* from the first again */
+        }
+    }
+}
+
+static int read_all(struct import_input *in, struct import_set *set, const struct import_options *o,
+                    const struct import_reader *reader, struct err *e)
+{
+    int rc = reader->read(in, set, o, e);
+    const char *where = import_input_where(in);
+    return rc && where[0] ? err_prefix(e, rc, "%s", where) : rc;
+}
+
+static int add_digest(struct import_input *in, struct import_set *set, struct err *e)
+{
+    uint8_t digest[32];
+    const char *path = import_input_only_path(in);
+    int rc = path ? digest_file(path, digest, e) : 1;
+    if (!rc)
+        import_set_sha256(set, digest);
+    return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+/* Class names of a set that is known by its name, where the source had none and they fit. */
+static int add_known_classes(struct import_set *set, struct err *e)
+{
+    const struct known_classes *known = known_classes_find(import_set_name(set));
+    int rc = 0;
+    if (!known || import_set_has_classes(set))
+        return 0;
+    for (int i = 0; i < import_set_split_count(set); i++) {
+        struct import_split_facts facts = import_set_facts(set, i);
+        if (facts.columns > 1 ? facts.columns != known->count
+                              : (uint32_t)facts.label_max >= known->count)
+            return 0;
+    }
+    for (uint32_t i = 0; !rc && i < known->count; i++)
+        rc = import_set_class(set, i, known->names[i], e);
+    return rc;
+}
+
+int import_run(struct import_input *in, struct import_set *set, const struct import_options *o,
+               const struct import_reader **reader, struct err *e)
+{
+    char name[256];
+    int rc = import_recognise(in, o, reader, e);
+    if (!rc)
+        rc = read_all(in, set, o, *reader, e);
+    if (!rc && !import_set_name(set)) {
+        name_by_source(import_input_first_path(in), name, sizeof name);
+        rc = import_set_call(set, name, e);
+    }
+    if (!rc)
+        rc = add_known_classes(set, e);
+    if (!rc)
+        rc = add_digest(in, set, e);
+    return rc ? rc : import_set_commit(set, e);
+}
