@@ -78,6 +78,6 @@ const char *import_base_name(const struct import_member *m);
 void import_note(const struct import_options *o, bool broken, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-extern const struct import_reader import_reader_idx;
+extern const struct import_reader import_reader_idx, import_reader_npy;
 
 #endif

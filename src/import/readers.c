@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-const struct import_reader *const import_readers[] = {&import_reader_idx, NULL};
+const struct import_reader *const import_readers[] = {&import_reader_idx, &import_reader_npy, NULL};
 
 /* ---- names --------------------------------------------------------------------------------- */
 
