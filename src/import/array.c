@@ -234,8 +234,6 @@ int array_read_images(struct import_set *set, int split, const struct npy_header
         .set = set, .split = split, .h = h, .source = source, .images = images, .spool = -1};
     a.row_items = (size_t)s->h * s->w * s->channels;
     a.out_bytes = 1;
-    if (import_set_image_count(set, split))
-        return err_set(e, -EINVAL, "these are the split's images a second time");
     if (h->dims[0] > SPLIT_COUNT_MAX)
         return err_set(e, -EINVAL, "%llu images, want at most %llu", (unsigned long long)h->dims[0],
                        (unsigned long long)SPLIT_COUNT_MAX);
@@ -248,8 +246,6 @@ int array_read_labels(struct import_set *set, int split, const struct npy_header
     struct array a = {.set = set, .split = split, .h = h, .source = source, .spool = -1};
     uint64_t row = h->dims[0] ? h->data_bytes / h->item_bytes / h->dims[0] : 1;
     a.out_bytes = 4;
-    if (import_set_label_count(set, split))
-        return err_set(e, -EINVAL, "these are the split's labels a second time");
     if (row < 1 || row > IMPORT_COLUMNS_MAX)
         return err_set(e, -EINVAL, "labels of %llu numbers, want 1 to %d", (unsigned long long)row,
                        IMPORT_COLUMNS_MAX);

@@ -152,6 +152,11 @@ static int read_member(struct npy_import *x, const struct import_member *m, stru
     int split = import_set_split(x->set, import_split_name(m, x->o), e);
     if (split < 0)
         return split;
+    if (role == ROLE_IMAGES ? import_set_image_count(x->set, split)
+                            : import_set_label_count(x->set, split))
+        return err_set(e, -EINVAL,
+                       "these are the split's %s a second time: say --images and --labels",
+                       role == ROLE_IMAGES ? "images" : "labels");
     x->found_images |= role == ROLE_IMAGES;
     x->found_labels |= role == ROLE_LABELS;
     rc = role == ROLE_IMAGES ? read_images(x, split, &source, e)

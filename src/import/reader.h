@@ -78,6 +78,10 @@ const char *import_base_name(const struct import_member *m);
 void import_note(const struct import_options *o, bool broken, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-extern const struct import_reader import_reader_idx, import_reader_npy;
+/* What CIFAR's sets are called: by their labels, fine ones or coarse. */
+const char *import_cifar_name(bool hundred, const struct import_options *o);
+
+extern const struct import_reader import_reader_idx, import_reader_npy, import_reader_cifar,
+    import_reader_pickle;
 
 #endif

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-const struct import_reader *const import_readers[] = {&import_reader_idx, &import_reader_npy, NULL};
+const struct import_reader *const import_readers[] = {
+    &import_reader_idx, &import_reader_npy, &import_reader_pickle, &import_reader_cifar, NULL};
 
 /* ---- names --------------------------------------------------------------------------------- */
 

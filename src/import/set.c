@@ -162,6 +162,11 @@ int import_set_split(struct import_set *s, const char *name, struct err *e)
     return s->split_count++;
 }
 
+const char *import_set_split_name(const struct import_set *s, int split)
+{
+    return s->splits[split].name;
+}
+
 uint64_t import_set_image_count(const struct import_set *s, int split)
 {
     return s->splits[split].image_count;

@@ -41,6 +41,8 @@ int import_set_call(struct import_set *set, const char *name, struct err *e);
 /* A split by its name, which is made where it is not there yet. Returns its number, or -EINVAL. */
 int import_set_split(struct import_set *set, const char *name, struct err *e);
 
+const char *import_set_split_name(const struct import_set *set, int split);
+
 /* Whether a split has images already; whether it has labels. */
 uint64_t import_set_image_count(const struct import_set *set, int split);
 uint64_t import_set_label_count(const struct import_set *set, int split);

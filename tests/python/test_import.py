@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """fmnistctl import: pixels and labels are what the frameworks' own loaders read from the same files."""
 
+import io
+import pickle
 import subprocess
+import tarfile
 
 import numpy as np
 import pytest
@@ -137,3 +140,164 @@ def test_npz__values_that_are_no_levels__told_with_their_place(tmp_path):
     assert "its values are pickled objects" in refused(tmp_path, tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", x_train=np.zeros((3, 4, 4), np.uint8), y_train=y - np.int8(1))
     assert "label -1 at [0]" in refused(tmp_path, tmp_path / "a.npz")
+
+
+# ---- CIFAR
+
+def python2_pickle(items):
+    """A mapping as Python 2's cPickle wrote those that are published: texts of bytes, protocol 2."""
+    puts = iter(range(1 << 20))
+
+    def put():
+        n = next(puts)
+        return b"q%c" % n if n < 256 else b"r" + n.to_bytes(4, "little")
+
+    def text(s):
+        return (b"U%c" % len(s) if len(s) < 256 else b"T" + len(s).to_bytes(4, "little")) + s + put()
+
+    def number(n):
+        return b"K%c" % n if n < 256 else b"M" + n.to_bytes(2, "little")
+
+    def write(v):
+        if isinstance(v, np.ndarray):
+            shape = b"".join(number(n) for n in v.shape) + b"\x86" + put()
+            return (b"cnumpy.core.multiarray\n_reconstruct\n" + put() + b"cnumpy\nndarray\n" + put()
+                    + b"K\0\x85" + text(b"b") + b"\x87R" + put() + b"(K\1" + shape
+                    + b"cnumpy\ndtype\n" + put() + text(b"u1") + b"K\0K\1\x87R" + put()
+                    + b"(K\3" + text(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb" + b"\x89"
+                    + text(v.tobytes()) + b"tb")
+        if isinstance(v, list):
+            return b"]" + put() + b"(" + b"".join(map(write, v)) + b"e"
+        return text(v) if isinstance(v, bytes) else number(v)
+
+    return (b"\x80\2}" + put() + b"(" + b"".join(text(k) + write(v) for k, v in items.items()) + b"u.")
+
+
+def cifar10(python2):
+    """Six batches, {name: (bytes, images, labels)}."""
+    files = {}
+    for i, name in enumerate([f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]):
+        rows, labels = pixels(20, 3072, seed=i), [(i + k) % 10 for k in range(20)]
+        items = {b"batch_label": b"batch", b"labels": labels, b"data": rows,
+                 b"filenames": [b"a%d.png" % k for k in range(20)]}
+        data = python2_pickle(items) if python2 else old_names(pickle.dumps(items, protocol=python2 or 2))
+        files[name] = data, rows, labels
+    return files
+
+
+def old_names(data):
+    return data.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+
+
+def make_tar(path, members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+ORDER = ["data_batch_4", "test_batch", "data_batch_3", "data_batch_2", "data_batch_5", "data_batch_1"]
+NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+
+@pytest.mark.parametrize("python2", [True, False])
+@pytest.mark.parametrize("packed", [True, False])
+def test_cifar10__python_version__equal_keras(tmp_path, python2, packed):
+    files = cifar10(python2)
+    meta = {b"num_cases_per_batch": 20, b"label_names": [n.encode() for n in NAMES], b"num_vis": 3072}
+    members = [("cifar-10-batches-py/readme.html", b"<html>")]
+    members += [(f"cifar-10-batches-py/{n}", files[n][0]) for n in ORDER]
+    members += [("cifar-10-batches-py/batches.meta",
+                 python2_pickle(meta) if python2 else pickle.dumps(meta, protocol=2))]
+    source = tmp_path / "cifar-10-batches-py"
+    if packed:
+        source = make_tar(tmp_path / "cifar-10-python.tar.gz", members)
+    else:
+        source.mkdir()
+        for name, data in members:
+            (tmp_path / name).write_bytes(data)
+    splits = imported(tmp_path, source)
+    batches = [tmp_path / f"data_batch_{n}" for n in range(1, 6)] + [tmp_path / "test_batch"]
+    loads = []
+    for path in batches:
+        path.write_bytes(files[path.name][0])
+        loads.append(load_as_keras(path))
+    x, y = np.concatenate([a for a, _ in loads[:5]]), np.concatenate([b for _, b in loads[:5]])
+    assert np.array_equal(splits["train"][0], x) and np.array_equal(splits["train"][1], y)
+    assert np.array_equal(splits["test"][0], loads[5][0])
+    assert np.array_equal(splits["test"][1], loads[5][1])
+    text = (tmp_path / "set/dataset.yaml").read_text()
+    assert [line[5:-1] for line in text.splitlines() if line.startswith('  - "')] == NAMES
+
+
+def load_as_keras(path):
+    """As keras.datasets.cifar10 and torchvision do it."""
+    with path.open("rb") as f:
+        items = {k.decode() if isinstance(k, bytes) else k: v
+                 for k, v in pickle.load(f, encoding="bytes").items()}
+    return items["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), items["labels"]
+
+
+def test_cifar10__binary_version__equal_python_version(tmp_path):
+    files = cifar10(True)
+    members = [("cifar-10-batches-bin/batches.meta.txt", "\n".join(NAMES + [""]).encode())]
+    for name in ORDER:
+        _, rows, labels = files[name]
+        records = np.concatenate([np.array(labels, np.uint8)[:, None], rows], axis=1)
+        members.append((f"cifar-10-batches-bin/{name}.bin", records.tobytes()))
+    splits = imported(tmp_path, make_tar(tmp_path / "cifar-10-binary.tar.gz", members))
+    want = [files[f"data_batch_{n}"] for n in range(1, 6)]
+    rows = np.concatenate([w[1] for w in want]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    assert np.array_equal(splits["train"][0], rows)
+    assert list(splits["train"][1]) == sum((w[2] for w in want), [])
+    assert 'name: "x"' in (tmp_path / "set/dataset.yaml").read_text()
+
+
+@pytest.mark.parametrize("kind", ["fine", "coarse"])
+@pytest.mark.parametrize("binary", [True, False])
+def test_cifar100__each_version__labels_of_the_kind(tmp_path, kind, binary):
+    members, want = [], {}
+    for i, split in enumerate(("train", "test")):
+        rows = pixels(30, 3072, seed=i)
+        labels = {"coarse": [k % 20 for k in range(30)], "fine": [99 - k for k in range(30)]}
+        want[split] = rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels[kind]
+        if binary:
+            two = np.array([labels["coarse"], labels["fine"]], np.uint8).T
+            members.append((f"c/{split}.bin", np.concatenate([two, rows], axis=1).tobytes()))
+        else:
+            members.append((f"c/{split}", python2_pickle({b"fine_labels": labels["fine"], b"data": rows,
+                                                          b"coarse_labels": labels["coarse"]})))
+    names = {k: [f"{k}{n}" for n in range(c)] for k, c in (("fine", 100), ("coarse", 20))}
+    if binary:
+        members += [(f"c/{k}_label_names.txt", "\n".join(v).encode()) for k, v in names.items()]
+    else:
+        members.append(("c/meta", python2_pickle({f"{k}_label_names".encode(): [n.encode() for n in v]
+                                                  for k, v in names.items()})))
+    splits = imported(tmp_path, make_tar(tmp_path / "c.tar.gz", members), labels_kind=kind)
+    for split, (x, y) in want.items():
+        assert np.array_equal(splits[split][0], x) and list(splits[split][1]) == y
+    text = (tmp_path / "set/dataset.yaml").read_text()
+    assert [line[5:-1] for line in text.splitlines() if line.startswith('  - "')] == names[kind]
+
+
+class Evil:
+    def __reduce__(self):
+        return (eval, ("open('evil', 'w')",))
+
+
+@pytest.mark.parametrize("data, words", [
+    (lambda: pickle.dumps({b"data": Evil()}, protocol=2), "names __builtin__.eval at byte"),
+    (lambda: pickle.dumps({b"data": Evil()}, protocol=4), "names builtins.eval at byte"),
+    (lambda: pickle.dumps({b"data": 1.5}, protocol=2), "opcode 0x47 at byte"),
+    (lambda: cifar10(True)["test_batch"][0][:30000], "breaks off at byte 30000"),
+    (lambda: cifar10(True)["test_batch"][0].replace(b"K\x14M\0\x0c\x86", b"K\x15M\0\x0c\x86"),
+     "an array of 61440 bytes, whose shape and type want 64512"),
+    (lambda: b"\x80\2}h\7.", "asks for a value that it has not kept at byte 5"),
+    (lambda: b"\x80\2}u.", "looks for a mark that is not there"),
+    (lambda: b"\x80\2}T\xff\xff\xff\xffab", "breaks off at byte"),
+])
+def test_pickle__what_is_no_array__refused_by_opcode_and_place(tmp_path, data, words):
+    (tmp_path / "data_batch_1").write_bytes(data())
+    assert words in refused(tmp_path, tmp_path / "data_batch_1")
