@@ -82,6 +82,6 @@ void import_note(const struct import_options *o, bool broken, const char *format
 const char *import_cifar_name(bool hundred, const struct import_options *o);
 
 extern const struct import_reader import_reader_idx, import_reader_npy, import_reader_cifar,
-    import_reader_pickle;
+    import_reader_pickle, import_reader_csv;
 
 #endif

@@ -13,7 +13,9 @@
 #include <strings.h>
 
 const struct import_reader *const import_readers[] = {
-    &import_reader_idx, &import_reader_npy, &import_reader_pickle, &import_reader_cifar, NULL};
+    &import_reader_idx,   &import_reader_npy, &import_reader_pickle,
+    &import_reader_cifar, &import_reader_csv, NULL,
+};
 
 /* ---- names --------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@ import io
 import pickle
 import subprocess
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -301,3 +302,64 @@ class Evil:
 def test_pickle__what_is_no_array__refused_by_opcode_and_place(tmp_path, data, words):
     (tmp_path / "data_batch_1").write_bytes(data())
     assert words in refused(tmp_path, tmp_path / "data_batch_1")
+
+
+# ---- CSV
+
+def write_csv(path, rows, header=None, separator=",", end="\n"):
+    lines = ([separator.join(header)] if header else []) + [separator.join(map(str, r)) for r in rows]
+    path.write_text(end.join(lines) + end)
+    return path
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("separator, end", [(",", "\n"), (";", "\r\n"), ("\t", "\n")])
+def test_csv__label_first__as_kaggle_has_it(tmp_path, header, separator, end):
+    x, y = pixels(300, 28, 28), np.arange(300) % 10
+    rows = np.column_stack([y, x.reshape(300, -1)])
+    names = ["label"] + [f"pixel{n}" for n in range(784)] if header else None
+    paths = [write_csv(tmp_path / f"fashion-mnist_{s}.csv", r, names, separator, end)
+             for s, r in (("train", rows[:250]), ("test", rows[250:]))]
+    splits = imported(tmp_path, *paths)
+    assert np.array_equal(splits["train"][0], x[:250]) and np.array_equal(splits["train"][1], y[:250])
+    assert np.array_equal(splits["test"][0], x[250:]) and np.array_equal(splits["test"][1], y[250:])
+
+
+def test_csv__digit_recognizer__the_unlabelled_file_is_left_out(tmp_path):
+    x, names = pixels(5, 16), [f"pixel{n}" for n in range(16)]
+    y = np.arange(5)
+    with zipfile.ZipFile(tmp_path / "digit-recognizer.zip", "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("sample_submission.csv", "ImageId,Label\n1,0\n")
+        z.write(write_csv(tmp_path / "t", x, names), "test.csv")
+        z.write(write_csv(tmp_path / "t", np.column_stack([y, x]), ["label", *names]), "train.csv")
+    done = run_import(tmp_path, tmp_path / "digit-recognizer.zip")
+    assert done.returncode == 0 and "test.csv is left out: it has no labels" in done.stderr
+    assert np.array_equal(read_idx(tmp_path / "set/train-images-idx3-ubyte"), x.reshape(5, 4, 4))
+
+
+def test_csv__named_column_colour_and_size(tmp_path):
+    x, y = pixels(4, 5, 6, 3), np.array([2, 0, 1, 7])
+    names = [f"p{n}" for n in range(90)] + ["kind"]
+    path = write_csv(tmp_path / "a.csv", np.column_stack([x.reshape(4, -1), y]), names)
+    splits = imported(tmp_path, path, size="5x6", label_column="kind")
+    assert np.array_equal(splits["train"][0], x) and np.array_equal(splits["train"][1], y)
+    subprocess.run(["rm", "-r", tmp_path / "set"], check=True)
+    path = write_csv(tmp_path / "a.csv", np.column_stack([x.reshape(4, -1), y]))
+    assert np.array_equal(imported(tmp_path, path, size="5x6", label_column="91")["train"][0], x)
+    subprocess.run(["rm", "-r", tmp_path / "set"], check=True)
+    assert "no such column, of 91" in refused(tmp_path, path, size="5x6", label_column="kind")
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda t: t.replace(",9,", ",999,", 1), 'is "999", want a level from 0 to 255'),
+    (lambda t: t.replace("\n1,", "\none,", 1), 'line 3: column 1 is "one", want a label'),
+    (lambda t: t.rstrip("\n") + ",7\n", "line 6: 18 columns, want 17"),
+    (lambda t: t + "1,2,3\n", "line 7: 3 columns, want 17"),
+    (lambda t: t.replace(",9,", ",,", 1), 'is "", want a level'),
+    (lambda t: t.replace("pixel3,", ""), "line 1 has 16 columns, and 15 pixels are no square"),
+])
+def test_csv__wrong_lines__told_with_line_and_column(tmp_path, change, words):
+    rows = np.column_stack([np.arange(5), np.full((5, 16), 9)])
+    path = write_csv(tmp_path / "a.csv", rows, ["label"] + [f"pixel{n}" for n in range(16)])
+    path.write_text(change(path.read_text()))
+    assert words in refused(tmp_path, path)
