@@ -92,7 +92,7 @@ USES_wire    := spec base
 USES_render  := augment spec dataset pixels sampler base
 USES_import  := dataset pixels base
 USES_client  := augment wire ring pixels spec base
-USES_ctl     := import dataset client augment wire ring ledger sampler pixels spec base
+USES_ctl     := import client config host dataset augment wire ring ledger sampler pixels spec base
 # the daemon's rooms
 USES_host    := base
 USES_config  := host dataset base
@@ -112,7 +112,7 @@ LIBS_session := $(LIBS_render) $(LIBS_config) -luv
 LIBS_requests := $(LIBS_session) -ljansson
 LIBS_server  := $(LIBS_requests)
 LIBS_import  := -larchive -lnettle -lz -lm
-LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lnettle -lz -lm
+LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lnettle $(LIBS_config) -lz -lm
 
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
@@ -188,9 +188,9 @@ link = $(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end
 $(BUILD)/fmnistd: $(BUILD)/obj/server/main.o $(call uses,server) $(call flags,link)
 	$(link) $(LIBS_server) $(LDLIBS)
 
-$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) $(call archive,import) $(call archive,dataset) \
-                    $(call archive,pixels) $(call archive,ledger) $(call archive,sampler) \
-                    $(call archive,spec) $(call archive,augment) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
+# The client as programs have it.
+$(BUILD)/fmnistctl: $(BUILD)/obj/ctl/main.o $(call archive,ctl) \
+                    $(foreach m,$(filter-out client,$(USES_ctl)),$(call archive,$(m))) $(BUILD)/libfmnist.a $(call flags,link)
 	$(link) $(LIBS_ctl) $(LDLIBS)
 
 CLIENT_ARCHIVES := $(call uses,client)
@@ -270,7 +270,7 @@ LDFLAGS_portable := -Wl,--gc-sections -Wl,-s -Wl,--build-id=none
 static = -Wl,-Bstatic $(subst -luv,-l:libuv_a.a,$(subst -lnettle,-lnettle -llzma -lbz2 -lzstd,$(filter-out -lm,$(1)))) -Wl,-Bdynamic -lm
 
 $(PORTABLE)/fmnistd: $(BUILD)/obj/server/main.o $(BUILD)/obj/portable/hashes.o $(call uses,server)
-$(PORTABLE)/fmnistctl: $(BUILD)/obj/ctl/main.o $(BUILD)/obj/portable/random.o $(call uses,ctl)
+$(PORTABLE)/fmnistctl: $(BUILD)/obj/ctl/main.o $(BUILD)/obj/portable/random.o $(BUILD)/obj/portable/hashes.o $(call uses,ctl)
 $(PORTABLE)/fmnistd $(PORTABLE)/fmnistctl: $(call flags,link)
 	@mkdir -p $(@D)
 	$(link) $(LDFLAGS_portable) $(call static,$(LIBS_$(if $(filter %ctl,$@),ctl,server))) $(LDLIBS)

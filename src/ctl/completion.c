@@ -165,6 +165,10 @@ static void offer_words(struct line *l, const struct option *table)
     case OPTIONS_VERIFY:
         l->c->line(l->c->data, ":file");
         break;
+    case OPTIONS_CHECK:
+        l->c->datasets(l->socket, offer_name, l);
+        l->c->line(l->c->data, ":folder");
+        break;
     default:
         if (!l->ended)
             offer_options(l, table); /* nothing else can stand there */

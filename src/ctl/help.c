@@ -7,6 +7,9 @@
 #include "spec/spec.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define COLUMNS 80u
 
 static const char spec_help[] =
     "\nWhat to read (the fields of struct fmnist_spec):\n"
@@ -81,7 +84,8 @@ void help_print_usage(void)
          "  -V, --version      the versions of fmnistctl and of its client library\n"
          "\n"
          "`fmnistctl help VERB` has a verb's options.\n"
-         "Exit status: 0; 1 after a failure; 2 for wrong usage. verify has its own.");
+         "Exit status: 0; 1 after a failure; 2 for wrong usage. verify and check\n"
+         "have their own.");
 }
 
 static const char *words_of(const struct verb *verb)
@@ -91,6 +95,8 @@ static const char *words_of(const struct verb *verb)
         return " LEDGER...";
     case OPTIONS_IMPORT:
         return " SOURCE...";
+    case OPTIONS_CHECK:
+        return " DATASET";
     case OPTIONS_HELP:
         return " [VERB]";
     case OPTIONS_COMPLETION:
@@ -114,9 +120,12 @@ static void import_print_formats(void)
 
 void help_print(const struct verb *verb)
 {
-    printf("usage: fmnistctl %s %s[--json]%s%s\n%s.\n", verb->name,
-           verb_asks_daemon(verb) ? "[--socket PATH] [--timeout MS] " : "",
-           has_own_options(verb) ? " [OPTION...]" : "", words_of(verb), verb->summary);
+    const char *words = words_of(verb);
+    int n = printf("usage: fmnistctl %s %s[--json]%s", verb->name,
+                   verb_asks_daemon(verb) ? "[--socket PATH] [--timeout MS] " : "",
+                   has_own_options(verb) ? " [OPTION...]" : "");
+    printf("%s%s\n%s.\n", (size_t)n + strlen(words) > COLUMNS ? "\n                " : "", words,
+           verb->summary);
     switch (verb->options) {
     case OPTIONS_NONE:
     case OPTIONS_HELP:
@@ -181,6 +190,17 @@ void help_print(const struct verb *verb)
     case OPTIONS_IMPORT:
         fputs(import_help, stdout);
         import_print_formats();
+        return;
+    case OPTIONS_CHECK:
+        puts("\n  -o, --output FILE     a PNG of what was found; - for standard output\n"
+             "  --columns N           images in a row of it, 1 to 64, default 8\n\n"
+             "DATASET is the name of one that is served, or the path of a folder, with a\n"
+             "slash in it, that has a dataset.yaml or IDX files; that asks no daemon.\n"
+             "Looks at every image once. Says of each split which images are there more\n"
+             "than once, and with which labels, which are of one level, how many there are\n"
+             "of each label, and mean and std as --mean and --std want them.\n"
+             "Exit status: 0; 1 where images are there more than once, or of one level;\n"
+             "2 where it could not be looked at.");
         return;
     case OPTIONS_GENERATE:
         puts("\n  -o, --output FOLDER   where the four files go; made if missing; needed\n"

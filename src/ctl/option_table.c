@@ -74,6 +74,9 @@ static const struct option explain[] = {SPEC_OPTIONS,
                                         {"row", required_argument, NULL, OPTION_ROW},
                                         {"output", required_argument, NULL, 'o'},
                                         COMMON_OPTIONS};
+static const struct option check[] = {{"output", required_argument, NULL, 'o'},
+                                      {"columns", required_argument, NULL, OPTION_COLUMNS},
+                                      COMMON_OPTIONS};
 static const struct option generate[] = {{"train", required_argument, NULL, OPTION_TRAIN},
                                          {"test", required_argument, NULL, OPTION_TEST},
                                          {"size", required_argument, NULL, OPTION_SIZE},
@@ -98,7 +101,7 @@ static const struct option *const tables[] = {
     [OPTIONS_NONE] = none,     [OPTIONS_HELP] = none,       [OPTIONS_COMPLETION] = none,
     [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,
     [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate,
-    [OPTIONS_VERIFY] = verify, [OPTIONS_IMPORT] = import,
+    [OPTIONS_VERIFY] = verify, [OPTIONS_IMPORT] = import,   [OPTIONS_CHECK] = check,
 };
 
 const struct option *option_table(enum options_kind kind)

@@ -66,7 +66,8 @@ enum options_kind {
     OPTIONS_SHOW,
     OPTIONS_EXPLAIN,
     OPTIONS_GENERATE,
-    OPTIONS_IMPORT
+    OPTIONS_IMPORT,
+    OPTIONS_CHECK
 };
 
 struct verb {
@@ -105,6 +106,7 @@ int verb_explain(const struct invocation *in);
 int verb_dump(const struct invocation *in);
 int verb_verify(const struct invocation *in);
 int verb_import(const struct invocation *in);
+int verb_check(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
 int verb_completion(const struct invocation *in);
 int verb_help(const struct invocation *in);

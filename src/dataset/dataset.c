@@ -89,6 +89,13 @@ static int take_classes(const struct opening *o, struct dataset *d, struct err *
     return known ? copy_classes(d, known->names, known->count, e) : 0;
 }
 
+static bool labels_fit(const struct dataset_split *s, uint32_t classes)
+{
+    if (s->label_count)
+        return s->label_count == classes;
+    return !s->count || (s->label_min >= 0 && (uint32_t)s->label_max < classes);
+}
+
 /* Of a name that says what the classes are and nothing of the files, once they are open. Data of
  * somebody's own may have that name, too: its labels then have none. */
 static int guess_classes(const struct opening *o, struct dataset *d, struct err *e)
@@ -96,17 +103,14 @@ static int guess_classes(const struct opening *o, struct dataset *d, struct err 
     if (o->source->classes || o->known)
         return 0;
     const struct known_classes *known = known_classes_find(o->source->name);
-    for (int i = 0; known && i < DATASET_SPLITS; i++) {
-        const struct dataset_split *s = &d->splits[i];
-        if (s->count && (s->label_min < 0 || (uint32_t)s->label_max >= known->count)) {
+    for (int i = 0; known && i < DATASET_SPLITS; i++)
+        if (!labels_fit(&d->splits[i], known->count)) {
             opening_note(o,
-                         "dataset \"%s\": %s has labels from %d to %d, not the %u classes of that "
-                         "name: they have no names",
-                         o->source->name, d->splits[i].name, (int)s->label_min, (int)s->label_max,
-                         (unsigned)known->count);
+                         "dataset \"%s\": %s has not the labels of the %u classes of that name: "
+                         "they have no names",
+                         o->source->name, d->splits[i].name, (unsigned)known->count);
             known = NULL;
         }
-    }
     return known ? copy_classes(d, known->names, known->count, e) : 0;
 }
 

@@ -182,10 +182,32 @@ START_TEST(dataset_open__name_of_known_classes__names_where_they_fit)
         if (highest == 9)
             ck_assert_str_eq(d->classes[9], "9");
         else
-            ck_assert_text(notes, "train has labels from 0 to 10, not the 10 classes");
+            ck_assert_text(notes, "train has not the labels of the 10 classes");
         dataset_close(d);
     }
     free(raw.data);
+}
+END_TEST
+
+/* Of a multi-label set a name belongs to each column. */
+START_TEST(dataset_open__columns_of_known_classes__names_where_they_are_as_many)
+{
+    struct bytes raw = idx_images(12, 4, 3);
+    support_write(support_path("images"), raw.data, raw.size);
+    free(raw.data);
+    for (uint32_t columns = 13; columns <= 15; columns++) {
+        put_file("labels", idx_make(0x08, 2, (uint32_t[]){12, columns}, 1));
+        struct dataset_source source = {.name = "chestmnist_64",
+                                        .path = support_dir(),
+                                        .splits = {{"images", "labels"}},
+                                        .transpose = -1,
+                                        .multi_label = 1};
+        struct dataset *d;
+        struct err e;
+        ck_assert_msg(open_noted(&source, NULL, true, &d, &e) == 0, "%s", e.text);
+        ck_assert_uint_eq(d->class_count, columns == 14 ? 14 : 0);
+        dataset_close(d);
+    }
 }
 END_TEST
 
@@ -291,6 +313,7 @@ int main(void)
     tcase_add_test(tc, known_classes_find__every_set__length_and_last_names);
     tcase_add_test(tc, known_classes_find__other_spellings__the_same_list);
     tcase_add_test(tc, dataset_open__name_of_known_classes__names_where_they_fit);
+    tcase_add_test(tc, dataset_open__columns_of_known_classes__names_where_they_are_as_many);
     tcase_add_test(tc, dataset_open__the_real_fashion_mnist__its_digests);
     tcase_add_test(tc, dataset_open__known_content_under_another_known_name__refused);
     tcase_add_test(tc, dataset_open__known_content_in_the_other_split__one_warning);
