@@ -18,12 +18,12 @@
 #include <string.h>
 #include <time.h>
 
-#define START_NS                                                                    \
-    (60 * UINT64_C(1000000000)) /* until it serves: datasets that are unpacked anew \
-                                 */
-#define WARM_SHARE  0.3         /* of all the time, at the most */
-#define SETTLE      0.1         /* of a slice, before it counts */
-#define BATCHES_MIN 8           /* of a slice, that a time may be taken of it */
+/* Until it serves: datasets may have to be unpacked anew. */
+#define START_NS    (60 * UINT64_C(1000000000))
+#define WARM_SHARE  0.3                  /* of all the time, at the most */
+#define SETTLE      0.1                  /* of a slice, before it counts */
+#define BATCHES_MIN 8                    /* of a slice, that a time may be taken of it */
+#define PATIENCE_NS UINT64_C(2000000000) /* longer than planned, on a machine that is busy */
 
 struct advise {
     const struct invocation *in;
@@ -225,7 +225,7 @@ static int measure(struct advise *a, uint64_t us, struct tried *t)
         daemon = CLOCK_MONOTONIC; /* it has ended, which the next batch tells */
     uint64_t now = clock_ns(), from = now, cpu = cpu_ns(daemon), n = 0, waited_ns = 0;
     uint64_t counts = now + (uint64_t)((double)a->slice_ns * SETTLE), end = now + a->slice_ns;
-    while (now < end) {
+    while (now < end || (n < BATCHES_MIN && now < end + PATIENCE_NS)) {
         int64_t waited = train(a, stream, us);
         if (waited < 0) {
             status = EXIT_FAILED;

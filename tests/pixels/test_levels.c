@@ -279,6 +279,7 @@ int main(void)
     Suite *suite = suite_create("pixels/levels");
     TCase *tc = tcase_create("levels");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, levels_histogram__any_count__counts_each);
     tcase_add_test(tc, levels_autocontrast__some_pictures__ends_at_both_ends);
     tcase_add_test(tc, levels_equalize__some_pictures__as_said);

@@ -199,6 +199,7 @@ int main(void)
     Suite *suite = suite_create("pixels/window");
     TCase *tc = tcase_create("window");
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, window_axis__random_steps__shows_what_they_show);
     tcase_add_loop_test(tc, window__random_pictures__every_pixel_from_its_place, 0, 2 * ISA_COUNT);
     suite_add_tcase(suite, tc);
