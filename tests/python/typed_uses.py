@@ -61,13 +61,26 @@ def what_is_served() -> None:
         assert_type(daemon.socket, str)
 
 
+def imports(data: torch.utils.data.Dataset[Any]) -> None:
+    got = fmnist.import_dataset({"train": data, "test": (np.zeros(1), [1])}, "mine", classes=["a"],
+                                path=pathlib.Path("folder"), exist_ok=True, scale=1,
+                                progress=lambda split, done, total: print(split, done, total))
+    assert_type(got, fmnist.Imported)
+    assert_type(got.splits, dict[str, int])
+    assert_type(got.classes, tuple[str, ...])
+    fmnist.arrays("train", got.name, daemon="auto", data=got)
+    pathlib.Path(got)
+    fmnist.import_dataset(data, "mine", layout=3)  # type: ignore[arg-type]
+
+
 def errors() -> None:
     try:
         fmnist.status()
     except fmnist.errors.NoDaemon as error:
         assert_type(error.code, int)
     except (fmnist.errors.InvalidSpec, fmnist.errors.Timeout, fmnist.errors.DaemonDied,
-            fmnist.errors.TokenError, fmnist.errors.NotFound, fmnist.errors.EverySlotHeld):
+            fmnist.errors.TokenError, fmnist.errors.NotFound, fmnist.errors.EverySlotHeld,
+            fmnist.errors.BadData, fmnist.errors.AlreadyThere):
         pass
     except fmnist.Error as error:
         print(error)

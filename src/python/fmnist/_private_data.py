@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fmnist import errors
+from fmnist._import_folder import of_folder
 
 # A data set's four files by the names that fmnistd knows (src/dataset/known.c).
 _FILES = {
@@ -22,6 +23,12 @@ _FOLDERS = {"fashion-mnist": "FashionMNIST", "mnist": "MNIST", "kmnist": "KMNIST
             "qmnist": "QMNIST"}
 
 
+def imported(dataset: str) -> str:
+    """Where import_dataset keeps a data set, and scripts/fetch-datasets; it need not be there."""
+    home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local/share")
+    return os.path.join(os.path.abspath(home), "fmnistd", "datasets", dataset)
+
+
 def _file_in(folder: str, name: str) -> str | None:
     """The file of that name, plain or .gz, with a dash or a dot before "idx"."""
     for spelled in (name, name.replace("-idx", ".idx")):
@@ -32,8 +39,8 @@ def _file_in(folder: str, name: str) -> str | None:
 
 
 def is_set(folder: str, dataset: str = "fashion-mnist") -> bool:
-    """Whether the folder holds the data set's four files."""
-    return all(_file_in(folder, name) for name in _FILES.get(dataset, _IDX_FILES))
+    """Whether the folder holds the data set's four files, or a dataset.yaml."""
+    return of_folder(folder) or all(_file_in(folder, name) for name in _FILES.get(dataset, _IDX_FILES))
 
 
 def find(dataset: str = "fashion-mnist") -> str:
@@ -41,7 +48,10 @@ def find(dataset: str = "fashion-mnist") -> str:
     scripts/quickstart's. Errors: NotFound, with how to get it."""
     said = os.environ.get("FMNIST_DATA")
     if said:
-        for place in (os.path.join(said, dataset), said):
+        places = [os.path.join(said, dataset), said]
+        if dataset not in _KNOWN and of_folder(imported(dataset)):
+            places.insert(1, imported(dataset))  # by its name, which no folder of files has
+        for place in places:
             if is_set(place, dataset):
                 return os.path.abspath(place)
         _folder(said, "FMNIST_DATA")
@@ -58,8 +68,7 @@ def find(dataset: str = "fashion-mnist") -> str:
                      dataset),
         os.path.join(os.environ.get("MXNET_HOME", os.path.join(home, ".mxnet")), "datasets",
                      dataset),
-        os.path.join(os.environ.get("XDG_DATA_HOME", os.path.join(home, ".local/share")),
-                     "fmnistd", "datasets", dataset),
+        imported(dataset),
     ]
     for place in places:
         if is_set(place, dataset):
@@ -68,7 +77,8 @@ def find(dataset: str = "fashion-mnist") -> str:
     if dataset not in _KNOWN:
         raise errors.NotFound(
             f'no data set "{dataset}" is known by name: pass data="FOLDER", the folder of its IDX '
-            "files" + (f'; or did you mean "{near[0]}"?' if near else ""))
+            "files, or import it: fmnist.import_dataset(..., name=" + repr(dataset) + ")" + (
+                f'; or did you mean "{near[0]}"?' if near else ""))
     ways = [f"run `scripts/fetch-datasets {dataset}` in fmnistd's source tree"
             ] if dataset in _FOLDERS else []
     if dataset == "fashion-mnist":
@@ -147,7 +157,7 @@ def config(datasets: dict[str, str], cache: str | None) -> str:
     lines.append("datasets:")
     for name, folder in datasets.items():
         lines += [f"  - name: {_quoted(name)}", f"    path: {_quoted(folder)}"]
-        if name in _KNOWN:
+        if name in _KNOWN or of_folder(folder):
             continue
         splits = []
         for split, (images, labels) in (("train", _IDX_FILES[:2]), ("test", _IDX_FILES[2:])):

@@ -85,7 +85,15 @@ class NotPermitted(Error, PermissionError):
     code = -13
 
 
-_BY_CODE = {c.code: c for c in Error.__subclasses__()}
+class BadData(Error, ValueError):
+    """What import_dataset was given cannot be kept as it is; the text says which split and item."""
+
+
+class AlreadyThere(Error, FileExistsError):
+    """import_dataset would have to write where something is."""
+
+
+_BY_CODE = {c.code: c for c in Error.__subclasses__() if c.code}
 
 
 def of(code: int, text: str) -> Error:
