@@ -19,6 +19,8 @@
 #   CC=clang             another compiler           SANITIZE=address,undefined | thread
 #   BUILD=build          where everything goes      WERROR=1   warnings are errors
 #   CHECKS=1             invariants are asserted at every unlock (default with SANITIZE or -Og)
+#   JPEG=  MATIO=        without libjpeg, without matio, where they are there: fmnistctl import then
+#                        reads no JPEG, no MATLAB files
 #   OPT=-O2              CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS come behind the build's own
 #
 # For another machine CC is enough (CC=aarch64-linux-gnu-gcc): AR, OBJCOPY and PKG_CONFIG are taken
@@ -77,6 +79,14 @@ LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z
 
 pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
+# What import reads by way of libraries that may be missing. matio is loaded when it is needed.
+has = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
+soname = $(shell $(call tool,readelf) -d $(1) 2>/dev/null | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
+JPEG  ?= $(call has,libjpeg)
+MATIO ?= $(if $(call has,matio),$(call soname,$(call pkg,--variable=libdir,matio)/libmatio.so))
+JPEG  := $(JPEG)
+MATIO := $(MATIO)
+
 # ---- modules: who may use whom. Programs and tests link only what stands here, so a use that the
 # ---- design does not have fails to link.
 
@@ -111,9 +121,10 @@ LIBS_feed    := $(LIBS_render)
 LIBS_session := $(LIBS_render) $(LIBS_config) -luv
 LIBS_requests := $(LIBS_session) -ljansson
 LIBS_server  := $(LIBS_requests)
-LIBS_import  := -larchive -lnettle -lz -lm
-LIBS_ctl     := -lncursesw -ltinfo -lpng -ljansson -larchive -lnettle $(LIBS_config) -lz -lm
+LIBS_import  := -lpng $(if $(JPEG),-ljpeg) -larchive -lnettle -lz -lm
+LIBS_ctl     := -lncursesw -ltinfo -ljansson $(LIBS_config) $(LIBS_import)
 
+CFLAGS_import := $(if $(JPEG),-DHAVE_JPEG) $(if $(MATIO),-DHAVE_MATIO='"$(MATIO)"')
 CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 ROOMS   := host config feed scribe session requests server
@@ -137,6 +148,7 @@ uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 .PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze python-shared install install-lib install-python uninstall uninstall-python dist deb clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
+	@echo "fmnistctl import reads JPEG: $(if $(JPEG),yes,no (no libjpeg)); MATLAB files: $(if $(MATIO),by $(MATIO),no (no matio))"
 
 lib: $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a $(BUILD)/fmnist.pc
 
@@ -145,12 +157,13 @@ lib: $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a $(BUILD)/fmnist.pc
 FLAGS_compile = $(CC) $(CFLAGS_ALL) $(ISA_OPT) $(foreach l,$(ISA_LEVELS),$(l):$(ISA_$(l)))
 FLAGS_server  = $(CFLAGS_server)
 FLAGS_python  = $(CFLAGS_python)
+FLAGS_import  = $(CFLAGS_import)
 FLAGS_archive = $(AR) $(OBJCOPY)
 FLAGS_link    = $(CC) $(LDFLAGS_ALL) $(LDLIBS)
 flags  = $(addprefix $(BUILD)/made-with/,$(1))
 quoted = '$(subst ','\'',$(1))'
 
-$(call flags,compile server python archive link): $(BUILD)/made-with/%: FORCE
+$(call flags,compile server python import archive link): $(BUILD)/made-with/%: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' $(call quoted,$(FLAGS_$*)) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -159,6 +172,7 @@ FORCE:
 # ---- objects and archives
 
 $(call objects,server) $(BUILD)/obj/server/main.o: $(call flags,server)
+$(call objects,import): $(call flags,import)
 
 $(BUILD)/obj/%.o: src/%.c $(call flags,compile)
 	@mkdir -p $(@D)

@@ -106,6 +106,9 @@ static void offer_import(struct line *l, const char *option)
                                : !strcmp(option, "set")         ? sets
                                : !strcmp(option, "labels-kind") ? kinds
                                                                 : NULL;
+    const char *rule;
+    for (size_t i = 0; !strcmp(option, "resize") && (rule = spec_value("resize", i)); i++)
+        offer(l, rule, NULL);
     if (!strcmp(option, "classes"))
         l->c->line(l->c->data, ":file");
     for (; words && *words; words++)

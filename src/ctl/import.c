@@ -82,6 +82,32 @@ static int take_size(const char *text, struct import_options *o)
     return 0;
 }
 
+/* A rule's name, as a spec has it, of those that give levels. */
+static int take_resize(const struct import_words *words, struct import_options *o)
+{
+    struct fmnist_spec spec;
+    if (!words->resize)
+        return 0;
+    fmnist_spec_init(&spec);
+    if (fmnist_spec_set(&spec, "resize", words->resize) != 0)
+        return ctl_usage("--%s", fmnist_error());
+    if (spec.resize == FMNIST_RESIZE_NONE || spec.resize == FMNIST_RESIZE_TF_BILINEAR_PAD)
+        return ctl_usage("--resize %s: want a rule that makes whole levels of any size",
+                         words->resize);
+    if (!words->size)
+        return ctl_usage("--resize %s: to which size? --size HxW is missing", words->resize);
+    o->resize = spec.resize;
+    return 0;
+}
+
+static int take_colour(const struct import_words *words, struct import_options *o)
+{
+    if (words->grayscale && words->rgb)
+        return ctl_usage("--grayscale and --rgb exclude each other");
+    o->channels = words->grayscale ? 1 : words->rgb ? 3 : 0;
+    return 0;
+}
+
 static int take_options(const struct import_words *words, struct import_options *o)
 {
     const char *kind = words->labels_kind;
@@ -96,7 +122,10 @@ static int take_options(const struct import_words *words, struct import_options 
     if (!words->images != !words->labels)
         return ctl_usage("--images and --labels belong together: --%s is missing",
                          words->images ? "labels" : "images");
-    return take_size(words->size, o);
+    int rc = take_size(words->size, o);
+    if (!rc)
+        rc = take_resize(words, o);
+    return rc ? rc : take_colour(words, o);
 }
 
 /* A name a line; empty lines are passed over, so that a file may end as it likes. */

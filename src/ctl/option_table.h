@@ -29,6 +29,7 @@ enum option_id {
     OPTION_SIZE,
     OPTION_SEED,
     OPTION_RAW,
+    OPTION_CHANNELS, /* rgb, grayscale */
     OPTION_IMPORT, /* a text of struct import_words, of the same name */
     OPTION_ONCE,
     OPTION_PAGES,

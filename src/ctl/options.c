@@ -108,6 +108,7 @@ static void take_import(struct import_words *to, const char *name)
         {"classes", &to->classes},
         {"set", &to->set},
         {"size", &to->size},
+        {"resize", &to->resize},
         {"images", &to->images},
         {"labels", &to->labels},
         {"label-column", &to->label_column},
@@ -182,6 +183,10 @@ static int take(struct invocation *in, int option, const char *name)
         return number(name, optarg, 0, UINT64_MAX, &in->seed);
     case OPTION_RAW:
         in->raw = true;
+        return 0;
+    case OPTION_CHANNELS:
+        in->import.grayscale |= !strcmp(name, "grayscale");
+        in->import.rgb |= !strcmp(name, "rgb");
         return 0;
     case OPTION_IMPORT:
         if (!*optarg)

@@ -21,7 +21,9 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 
 /* import's texts, as they are written; NULL: not there. */
 struct import_words {
-    const char *name, *split, *classes, *set, *size, *images, *labels, *label_column, *labels_kind;
+    const char *name, *split, *classes, *set, *size, *resize, *images, *labels, *label_column,
+        *labels_kind;
+    bool grayscale, rgb;
 };
 
 /* What the command line says. */

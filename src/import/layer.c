@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,9 @@ struct layer {
     struct layer_source source;
     struct archive *archive;
     struct archive_entry *entry;
-    struct err err; /* why the source could not be read */
+    const char *name; /* its; NULL: it has none */
+    bool is_empty;    /* the source was, which is one member of no bytes */
+    struct err err;   /* why the source could not be read */
 
     uint8_t *block; /* [BLOCK_BYTES], of which [first, end) is not taken yet */
     size_t first, end;
@@ -255,19 +258,39 @@ static const char *name_of(struct archive_entry *entry)
     return name ? name : archive_entry_pathname_utf8(entry);
 }
 
+/* libarchive gives names as the locale has characters, and none where it has them not: for it all
+ * locales are UTF-8, as the names of files are. */
+static int next_header(struct layer *l)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    int code = archive_read_next_header(l->archive, &l->entry);
+    l->name = code < ARCHIVE_WARN || code == ARCHIVE_EOF ? NULL : name_of(l->entry);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
+    return code;
+}
+
 int layer_next(struct layer *l, struct layer_member *member, struct err *e)
 {
     *member = (struct layer_member){.size = UINT64_MAX};
     l->peek_first = l->peek_end = 0;
+    if (l->is_empty)
+        return 0;
     for (;;) {
-        int code = archive_read_next_header(l->archive, &l->entry);
-        if (code == ARCHIVE_EOF)
-            return 0;
+        int code = next_header(l);
+        if (code == ARCHIVE_EOF) {
+            l->is_empty = archive_format(l->archive) == ARCHIVE_FORMAT_EMPTY;
+            member->size = 0;
+            return l->is_empty;
+        }
         if (code < ARCHIVE_WARN)
             return tell(l, e);
         if (!layer_has_members(l))
             return 1;
-        const char *name = name_of(l->entry);
+        const char *name = l->name;
         if (!name)
             return err_set(e, -EINVAL, "a member's name cannot be read");
         if (archive_entry_filetype(l->entry) == AE_IFDIR)
@@ -286,7 +309,7 @@ int layer_next(struct layer *l, struct layer_member *member, struct err *e)
 static ssize_t read_on(struct layer *l, uint8_t *to, size_t size, struct err *e)
 {
     size_t done = 0;
-    while (done < size) {
+    while (done < size && !l->is_empty) {
         la_ssize_t n = archive_read_data(l->archive, to + done, size - done);
         if (n < 0)
             return tell(l, e);

@@ -22,6 +22,8 @@
 struct import_options {
     const char *split;      /* of a source that has none */
     uint32_t height, width; /* --size */
+    uint32_t resize;        /* --resize: enum fmnist_resize; 0: pillow-bilinear */
+    uint32_t channels;      /* --grayscale: 1, --rgb: 3 */
     const char *images;     /* --images, --labels: names of arrays or members */
     const char *labels;
     const char *label_column; /* --label-column of a CSV */
@@ -82,6 +84,7 @@ void import_note(const struct import_options *o, bool broken, const char *format
 const char *import_cifar_name(bool hundred, const struct import_options *o);
 
 extern const struct import_reader import_reader_idx, import_reader_npy, import_reader_cifar,
-    import_reader_pickle, import_reader_csv;
+    import_reader_pickle, import_reader_csv, import_reader_mat, import_reader_usps,
+    import_reader_stl, import_reader_pictures;
 
 #endif

@@ -12,9 +12,14 @@
 #include <string.h>
 #include <strings.h>
 
+/* What is known by its first bytes comes before what is known by its name alone; pixels as text,
+ * which much looks like, behind other text. */
 const struct import_reader *const import_readers[] = {
-    &import_reader_idx,   &import_reader_npy, &import_reader_pickle,
-    &import_reader_cifar, &import_reader_csv, NULL,
+    &import_reader_idx,      &import_reader_npy,
+    &import_reader_pickle,   &import_reader_mat,
+    &import_reader_stl,      &import_reader_cifar,
+    &import_reader_usps,     &import_reader_csv,
+    &import_reader_pictures, NULL,
 };
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -219,6 +224,10 @@ int import_run(struct import_input *in, struct import_set *set, const struct imp
 {
     char name[256];
     int rc = import_recognise(in, o, reader, e);
+    if (!rc && (o->channels || o->resize) && *reader != &import_reader_pictures)
+        rc = err_set(e, -EINVAL,
+                     "--grayscale, --rgb and --resize are for pictures, and these are %s",
+                     (*reader)->text);
     if (!rc)
         rc = read_all(in, set, o, *reader, e);
     if (!rc && !import_set_name(set)) {

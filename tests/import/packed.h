@@ -10,6 +10,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,8 @@ static inline void packed_setup(void)
     close(fd);
     pack(path, "zip", "none", &file, 1);
     unlink(path);
+    freelocale(
+        newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0)); /* which import/layer.c asks for */
     support_setup();
 }
 

@@ -190,7 +190,7 @@ START_TEST(idx__wrong_files__refused_and_nothing_left)
     const struct packed_file page[] = {{"train-images", "<!DOCTYPE html>", 15}};
     must_refuse(pack(support_path("e"), "raw", "none", page, 1), NULL, "an HTML or XML page");
     support_write(support_path("f"), "", 0);
-    must_refuse(support_path("f"), NULL, "an empty file or folder");
+    must_refuse(support_path("f"), NULL, "an empty file");
     free_pair(&p);
 }
 END_TEST
