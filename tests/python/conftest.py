@@ -47,13 +47,13 @@ def raw_test():
 
 
 @contextlib.contextmanager
-def running_daemon(folder):
+def running_daemon(folder, datasets=f"  - name: fashion-mnist\n    path: '{DATASET}'\n"):
     """A daemon in that folder, until the end. Its socket's path."""
     config = folder / "fmnistd.yaml"
     config.write_text(
         f"socket: '{folder}/fmnistd.sock'\n"
         f"cache: '{folder}/cache'\n"
-        f"workers: auto\ndatasets:\n  - name: fashion-mnist\n    path: '{DATASET}'\n")
+        f"workers: auto\ndatasets:\n{datasets}")
     (folder / "cache").mkdir()
     process = subprocess.Popen(
         [BUILD / "fmnistd", "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -85,14 +85,23 @@ class DataModule:
 
     def text_labels(self, indices: Any) -> list[str]:
         """The names of labels: the chapter's for Fashion-MNIST, "0" to "9" for digits, the data
-        set's own class names for others, the number itself where it has none.
+        set's own class names for others, the number itself where it has none. Of a multi-label
+        set's rows those of the columns that are not 0: "effusion, mass=2", or "none".
 
         Errors: IndexError for a number that is no label."""
-        labels = [int(i) for i in _numpy(indices)]
+        rows = _numpy(indices)
+        if rows.ndim == 2:
+            return [self._row_text(row) for row in rows]
+        labels = [int(i) for i in rows]
         for label in labels:
             if not 0 <= label < (len(self._names) or label + 1):
                 raise IndexError(f"label {label}: there are 0 to {len(self._names) - 1}")
         return [self._names[label] if self._names else str(label) for label in labels]
+
+    def _row_text(self, row: NDArray[Any]) -> str:
+        columns = [int(i) for i in numpy.flatnonzero(row)]
+        return ", ".join(name if row[i] == 1 else f"{name}={row[i]}" for i, name in zip(
+            columns, self.text_labels(columns))) or "none"
 
     def visualize(self, batch: Any, nrows: int = 1, ncols: int = 8,
                   labels: Sequence[str] = ()) -> Any:

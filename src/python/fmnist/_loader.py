@@ -47,7 +47,7 @@ class Loader(Generic[Array]):
     How they are: height= and width= in pixels (0: as stored), resize= the name of a rule (without
     it the framework's own), dtype= ("float32", "uint8", "float16", "bfloat16"), layout= ("NHWC",
     "NCHW"), channels=, mean= and std= (of the 0..1 pixel, a number or one for each channel),
-    label_dtype= ("int32", "int64", "uint8").
+    label_dtype= ("int32", "int64", "uint8"); labels of a multi-label set are rows, N x label_count.
 
     augment= is a chain of transforms as text, "random-crop(28, padding=4) random-horizontal-flip"
     (docs/augmentation.md), drawn by seed= (0), the epoch's number and the sample's. views= gives each

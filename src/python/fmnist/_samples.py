@@ -97,7 +97,8 @@ class Samples:
     def fetch(self, indices: Iterable[Any]) -> tuple[Any, Any]:
         """The samples of these numbers, in this order; negative ones count from the end.
 
-        Shape: images[len(indices)] of the spec's, labels[len(indices)]."""
+        Shape: images[len(indices)] of the spec's, labels[len(indices)], of a multi-label set
+        [len(indices)][label_count]."""
         if self._pid != os.getpid():  # a forked child: its parent's lock may be held for ever
             self._begin()
         if isinstance(indices, (list, tuple)) and len(indices) == 1:
@@ -161,7 +162,7 @@ class Samples:
         copies = []
         for whole, shape, dtype, size in (
                 (block.images, info.image_shape, info.dtype, info.image_bytes),
-                (block.labels, (), info.label_dtype, info.label_bytes)):
+                (block.labels, info.label_shape, info.label_dtype, info.label_bytes)):
             copy = arrays.empty((1, *shape), dtype)
             ctypes.memmove(arrays.address(copy), arrays.address(whole) + row * size, size)
             copies.append(copy)
@@ -184,8 +185,8 @@ class Samples:
             info = stream.info
             if not len(numbers):
                 empty = self._arrays.empty
-                return (empty((0, *info.image_shape), info.dtype), empty((0,), info.label_dtype),
-                        info)
+                return (empty((0, *info.image_shape), info.dtype),
+                        empty((0, *info.label_shape), info.label_dtype), info)
             images, labels, _ = stream.whole()
             return images, labels, info
 

@@ -17,6 +17,7 @@ class Dataset(NamedTuple):
     channels: int
     class_names: tuple[str, ...]
     digest: bytes  # of the content: the dataset's identity
+    label_count: int = 0  # labels of each image in a multi-label set; 0: one, its class
 
 
 def find_socket(socket: Any, daemon: str | None, data: Any = None,

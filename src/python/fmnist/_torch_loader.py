@@ -27,7 +27,7 @@ from fmnist._torch_arguments import (draws_rule, exclude, numbers_of, order_spec
                                      source_of, tell_once, view_count, with_rule)
 from fmnist._torch_augment import Augmentation, Rule, Values
 from fmnist._torch_epoch import Epoch, Order, draw
-from fmnist._torch_samples import MapDataset, is_plain, subset_of
+from fmnist._torch_samples import MapDataset, each_label, is_plain, subset_of
 from fmnist._torch_seeded import SeededSampler, ShardSampler
 from fmnist._torch_transforms import chain_of, is_known
 from fmnist._typing import Never
@@ -89,7 +89,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
     How the images are: resize= (the name of a rule, or a size as torchvision's Resize takes it) or
     height= and width=, dtype=, layout=, channels=, mean= and std= (in units of the 0..1 pixel),
     label_dtype=, target_transform= (of a label, an int). with_indices=True adds each sample's
-    number: [X, y, indices]. Images float32 n x 1 x h x w and labels int64 n, unless told otherwise.
+    number: [X, y, indices]. Images float32 n x 1 x h x w and labels int64 n, unless told otherwise;
+    labels of a multi-label set are rows, n x its number of classes.
 
     transform= is torchvision's, v1 or v2, of classes that are known (docs/augmentation.md): batches are
     DataLoader's over a data set with that transform, random numbers and all, as num_workers= says:
@@ -600,7 +601,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
               indices: torch.Tensor | None) -> list[Any]:
         target_transform = self._samples.target_transform
         if target_transform is not None:
-            labels = default_collate([target_transform(label) for label in labels.tolist()])
+            labels = default_collate([target_transform(label) for label in each_label(labels)])
         batch = [images, labels] if indices is None else [images, labels, indices]
         if self.pin_memory:
             batch = _pinned(batch)

@@ -91,7 +91,9 @@ class MapDataset(Dataset[Any]):
     .data    the stored images, uint8 n x h x w (n x h x w x c); .targets: int64 n
     .classes, .class_to_idx
 
-    An item costs one item: it is asked of the daemon. target_transform gets the label, an int. A
+    An item costs one item: it is asked of the daemon. target_transform gets the label, an int. Of a
+    multi-label set a label is a row of label_dtype, as a TensorDataset's, and target_transform gets
+    it as int64; .targets are int64 n x label_count, .classes the names of its columns. A
     transform says how images are: dtype=, layout=, channels=, mean= and std= cannot stand beside it,
     and do nothing while one is set later.
     with_indices=True makes it (tensor, int, number in the split). A label_dtype= other than int64
@@ -154,7 +156,8 @@ class MapDataset(Dataset[Any]):
     def fetch(self, indices: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """(images, labels) of those numbers, before any transform: two tensors.
 
-        Shape: images[n][channels][height][width] with layout="NCHW", of dtype=; labels int64[n].
+        Shape: images[n][channels][height][width] with layout="NCHW", of dtype=; labels int64[n], of
+        a multi-label set int64[n][label_count].
         Errors: IndexError, TypeError; those of fmnist.errors."""
         return self._samples.fetch(indices)
 
@@ -175,8 +178,8 @@ class MapDataset(Dataset[Any]):
         else:
             images, labels = self._samples.fetch(indices)
         if self.target_transform is not None:
-            labels = [self.target_transform(label) for label in labels.tolist()]
-        elif self.label_dtype == "int64":
+            labels = [self.target_transform(label) for label in each_label(labels)]
+        elif self.label_dtype == "int64" and labels.dim() == 1:
             labels = labels.tolist()
         else:
             labels = labels.to(getattr(torch, self.label_dtype))
@@ -267,7 +270,7 @@ class MapDataset(Dataset[Any]):
 
     @property
     def targets(self) -> torch.Tensor:
-        """The labels, int64 n."""
+        """The labels, int64 n, of a multi-label set n x label_count."""
         return self._whole()[1]
 
     @property
@@ -289,6 +292,11 @@ shows(MapDataset.__init__)
 
 def _name(dtype: str | torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def each_label(labels: torch.Tensor) -> Any:
+    """What a target_transform gets, one after the other: ints, or rows, int64."""
+    return labels.tolist() if labels.dim() == 1 else labels.long().unbind()
 
 
 def _list(values: Any) -> Any:

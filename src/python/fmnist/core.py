@@ -49,6 +49,7 @@ class Info(NamedTuple):
     label_bytes: int
     digest: bytes
     views: int  # images of each sample
+    label_count: int  # labels of each image in a multi-label set; 0: one, its class
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -57,6 +58,11 @@ class Info(NamedTuple):
         if self.layout == "nchw":
             return (*views, self.channels, self.height, self.width)
         return (*views, self.height, self.width, self.channels)
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """Of one sample's label: () of a class, (label_count,) in a multi-label set."""
+        return (self.label_count,) if self.label_count else ()
 
 
 class Batch(NamedTuple):
@@ -198,7 +204,7 @@ class Stream:
         self._pid = os.getpid()
         row = native.info()
         self._info = Info(*row[:6], _DTYPES[row[6]], _LAYOUTS[row[7]], _DTYPES[row[8]], *row[9:13],
-                          row[15], row[16])
+                          *row[15:18])
         if self._position is None:
             self._position = row[13:15]
         if self._wire:
@@ -402,7 +408,8 @@ class Stream:
         """One epoch as arrays of up to `limit` batches of equal lengths, from the position on: for
         what splits them cheaper than Python. A short last batch is a block of its own.
 
-        Shape: images[batch][sample][...], labels[batch][sample]; always the caller's own."""
+        Shape: images[batch][sample][...], labels[batch][sample], of a multi-label set with
+        [label_count] behind; always the caller's own."""
         reader, info = self._begin(), self.info
         epoch, step = self._now()
         native, end = None, self._last_step(epoch)
@@ -415,7 +422,7 @@ class Stream:
             images, labels, _ = self._fetch(native, step, count)
             step += count
             self._position = (epoch, step)
-            yield (images.reshape(count, -1, *images.shape[1:]), labels.reshape(count, -1))
+            yield (images.reshape(count, -1, *images.shape[1:]), labels.reshape(count, -1, *labels.shape[1:]))
 
     def _rows(self, step: int, count: int = 1) -> int:
         """Samples of the batches from `step` on, `count` of them."""
@@ -514,7 +521,7 @@ class Stream:
         info, arrays = self.info, self._arrays
         rows = self._rows(step, count)
         images = arrays.empty((rows, *info.image_shape), info.dtype)
-        labels = arrays.empty((rows,), info.label_dtype)
+        labels = arrays.empty((rows, *info.label_shape), info.label_dtype)
         indices = arrays.empty((rows,), "int64") if self._with_indices else None
         address = arrays.address
         try:

@@ -117,7 +117,7 @@ def dataset(dataset: str = "fashion-mnist", split: str = "train", batch_size: in
     block = () if blocks is None else (None,)
     data = tensorflow.data.Dataset.from_generator(loader.epoch, output_signature=(
         tensorflow.TensorSpec((*block, None, *info.image_shape), info.dtype),
-        tensorflow.TensorSpec((*block, None), info.label_dtype)))
+        tensorflow.TensorSpec((*block, None, *info.label_shape), info.label_dtype)))
     if blocks is not None:  # as unbatch(), which costs a fifth more
         data = data.flat_map(lambda *arrays: tensorflow.data.Dataset.from_tensor_slices(arrays))
     if steps is not None:

@@ -35,9 +35,10 @@ static PyObject *dataset_list(const struct fmnist_datasets *datasets)
     for (size_t i = 0; list && (d = fmnist_datasets_at(datasets, i)) != NULL; i++) {
         PyObject *names = class_names(d);
         PyObject *item =
-            names ? Py_BuildValue("(ssKIIINy#)", d->name, d->split, (unsigned long long)d->count,
+            names ? Py_BuildValue("(ssKIIINy#I)", d->name, d->split, (unsigned long long)d->count,
                                   d->height, d->width, d->channels, names, d->digest,
-                                  (Py_ssize_t)sizeof d->digest)
+                                  (Py_ssize_t)sizeof d->digest,
+                                  fmnist_datasets_label_count(datasets, i))
                   : NULL;
         if (!item || PyList_Append(list, item) < 0)
             Py_CLEAR(list);
@@ -111,7 +112,7 @@ static PyObject *native_address(PyObject *module, PyObject *array)
 static PyMethodDef methods[] = {
     {"datasets", native_datasets, METH_VARARGS,
      "datasets(socket, timeout_ms) -> [(name, split, count, height, width, channels, class_names, "
-     "digest)]"},
+     "digest, label_count)]"},
     {"status", native_status, METH_VARARGS, "status(socket, timeout_ms) -> JSON text"},
     {"address", native_address, METH_O, "address(array) -> of its first byte; it is contiguous"},
     {"torch_seed", native_torch_seed, METH_VARARGS,

@@ -135,6 +135,7 @@ static int stream_init(PyObject *self, PyObject *args, PyObject *unused)
     struct fmnist_token token;
     struct fmnist_spec spec;
     fmnist_spec_init(&spec);
+    spec.label_count = FMNIST_LABELS_ANY;
     spec.list = list.buf;
     spec.list_count = (uint64_t)list.len / sizeof *spec.list;
     spec.list_batches = lengths.buf;
@@ -514,12 +515,12 @@ static PyObject *stream_info(PyObject *self, PyObject *unused)
     if (!usable(s))
         return NULL;
     fmnist_stream_info(s->stream, i);
-    return Py_BuildValue("(KKIIIIIIIIIKIKKy#I)", (unsigned long long)i->sample_count,
+    return Py_BuildValue("(KKIIIIIIIIIKIKKy#II)", (unsigned long long)i->sample_count,
                          (unsigned long long)i->steps, i->batch_size, i->channels, i->height,
                          i->width, i->dtype, i->layout, i->label_dtype, i->transport, i->slot_count,
                          (unsigned long long)i->image_bytes, i->label_bytes,
                          (unsigned long long)i->epoch, (unsigned long long)i->step, i->digest,
-                         (Py_ssize_t)sizeof i->digest, i->views);
+                         (Py_ssize_t)sizeof i->digest, i->views, i->label_count);
 }
 
 static PyMethodDef methods[] = {

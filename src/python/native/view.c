@@ -101,8 +101,10 @@ static PyObject *views_of(const struct fmnist_stream_info *info, const struct fm
     Py_ssize_t pixel = dlpack_types[dtype].bits / 8;
     PyObject *images =
         view_new(owners->images, batch->images, dtype, last + 1, shape, pixel, writable);
-    PyObject *labels = view_new(owners->labels, batch->labels, info->label_dtype, 1, shape,
-                                info->label_bytes, writable);
+    const uint64_t rows[] = {batch->count, info->label_count};
+    PyObject *labels =
+        view_new(owners->labels, batch->labels, info->label_dtype, info->label_count ? 2 : 1, rows,
+                 dlpack_types[info->label_dtype].bits / 8, writable);
     PyObject *indices = Py_None;
     if (owners->indices)
         indices = view_new(owners->indices, batch->indices, FMNIST_INT64, 1, shape, sizeof(int64_t),
