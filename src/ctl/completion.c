@@ -109,7 +109,7 @@ static void offer_import(struct line *l, const char *option)
     const char *rule;
     for (size_t i = 0; !strcmp(option, "resize") && (rule = spec_value("resize", i)); i++)
         offer(l, rule, NULL);
-    if (!strcmp(option, "classes"))
+    if (!strcmp(option, "add") || !strcmp(option, "classes"))
         l->c->line(l->c->data, ":file");
     for (; words && *words; words++)
         offer(l, *words, NULL);

@@ -65,6 +65,8 @@ static const char import_help[] =
     "                        own\n"
     "  --label-column NAME   of a CSV; default: label or class, else the first\n"
     "  --labels-kind KIND    of CIFAR-100: fine (default) or coarse\n"
+    "  --add CONFIG          write the entry into the daemon's config, and have a\n"
+    "                        daemon that runs read it\n"
     "\n"
     "SOURCE is a file, a folder or an archive (zip, or tar in any compression), or\n"
     "several that belong together. What it holds is told by its content. Writes\n"

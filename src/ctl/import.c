@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* import: a set of IDX files out of what others publish. Reading is src/import's; here are the
  * options, progress, Ctrl-C and what is said in the end. */
+#include "ctl/config_add.h"
+#include "ctl/config_entry.h"
 #include "ctl/json.h"
 #include "ctl/progress.h"
 #include "ctl/verbs.h"
@@ -18,7 +20,7 @@ struct importing {
     const struct invocation *in;
     struct progress progress;
     json_t *left_out; /* what was told of members, for programs */
-    bool broken;
+    bool broken, reloaded;
 };
 
 /* ---- ended from outside -------------------------------------------------------------------- */
@@ -157,9 +159,10 @@ static int take_classes(const char *path, struct import_set *set, struct err *e)
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
-static void print_text(const struct import_set *set, const struct import_reader *reader,
-                       const char *folder)
+static void print_text(const struct importing *x, const struct import_set *set,
+                       const struct import_reader *reader, const char *folder)
 {
+    char name[256], path[8192];
     for (int i = 0; i < import_set_split_count(set); i++) {
         struct import_split_facts s = import_set_facts(set, i);
         printf("%s: %llu images, %u x %u", s.name, (unsigned long long)s.images, s.shape.h,
@@ -171,8 +174,15 @@ static void print_text(const struct import_set *set, const struct import_reader 
         else
             printf(", labels up to %d\n", s.label_max);
     }
-    printf("\n# %s, for the config's datasets:\n  - name: %s\n    path: %s\n", reader->word,
-           import_set_name(set), folder);
+    if (x->in->import.add) {
+        printf("\n%s: %s is in it%s\n", x->in->import.add, import_set_name(set),
+               x->reloaded ? ", and served" : "; no daemon that runs has read it");
+        return;
+    }
+    config_entry_value(import_set_name(set), name, sizeof name);
+    config_entry_value(folder, path, sizeof path);
+    printf("\n# %s, for the config's datasets:\n  - name: %s\n    path: %s\n", reader->word, name,
+           path);
 }
 
 static json_t *describe_split(struct import_split_facts s)
@@ -190,21 +200,31 @@ static void print_json(const struct importing *x, const struct import_set *set,
     for (int i = 0; i < import_set_split_count(set); i++)
         json_array_append_new(splits, describe_split(import_set_facts(set, i)));
     ctl_print_json(stdout,
-                   json_pack("{s:o, s:o, s:s, s:o, s:I, s:O}", "name",
+                   json_pack("{s:o, s:o, s:s, s:o, s:I, s:O, s:b, s:b}", "name",
                              ctl_json_text(import_set_name(set)), "folder", ctl_json_text(folder),
                              "format", reader->word, "splits", splits, "classes",
-                             (json_int_t)import_set_class_count(set), "left_out", x->left_out));
+                             (json_int_t)import_set_class_count(set), "left_out", x->left_out,
+                             "added", x->in->import.add != NULL, "reloaded", x->reloaded));
 }
 
-static int tell(const struct importing *x, const struct import_set *set,
+static int tell(struct importing *x, const struct import_set *set,
                 const struct import_reader *reader)
 {
     char *folder = realpath(import_set_target(set), NULL);
     const char *path = folder ? folder : import_set_target(set);
+    struct err e = {""};
+    int rc = x->in->import.add ? config_add(x->in, x->in->import.add, import_set_name(set), path,
+                                            &x->reloaded, &e)
+                               : 0;
+    if (rc) {
+        int status = ctl_file_error(rc, "import: %s is there, but %s", path, e.text);
+        free(folder);
+        return status;
+    }
     if (x->in->json)
         print_json(x, set, reader, path);
     else
-        print_text(set, reader, path);
+        print_text(x, set, reader, path);
     free(folder);
     return x->broken ? EXIT_FAILED : EXIT_FINE;
 }
@@ -217,7 +237,9 @@ static int import_into(struct importing *x, struct import_set *set, const struct
     const struct import_reader *reader;
     struct import_input *input = NULL;
     struct err e = {""};
-    int rc = take_classes(x->in->import.classes, set, &e);
+    int rc = x->in->import.add ? config_add_look(x->in->import.add, &e) : 0;
+    if (!rc)
+        rc = take_classes(x->in->import.classes, set, &e);
     if (!rc)
         rc = import_input_open(&input, x->in->words, x->in->word_count, watch, &e);
     if (!rc)

@@ -98,6 +98,7 @@ static const struct option import[] = {{"name", required_argument, NULL, OPTION_
                                        {"labels", required_argument, NULL, OPTION_IMPORT},
                                        {"label-column", required_argument, NULL, OPTION_IMPORT},
                                        {"labels-kind", required_argument, NULL, OPTION_IMPORT},
+                                       {"add", required_argument, NULL, OPTION_IMPORT},
                                        COMMON_OPTIONS};
 
 static const struct option *const tables[] = {
@@ -130,7 +131,7 @@ const struct option *option_by_val(const struct option *table, int val)
 
 bool option_is_offered(const struct verb *verb, const struct option *option)
 {
-    return verb_asks_daemon(verb) ||
+    return verb_asks_daemon(verb) || verb->options == OPTIONS_IMPORT ||
            (option->val != OPTION_SOCKET && option->val != OPTION_TIMEOUT);
 }
 

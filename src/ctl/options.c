@@ -113,6 +113,7 @@ static void take_import(struct import_words *to, const char *name)
         {"labels", &to->labels},
         {"label-column", &to->label_column},
         {"labels-kind", &to->labels_kind},
+        {"add", &to->add},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(texts[i].name, name))
@@ -233,7 +234,10 @@ static int check(struct invocation *in, const struct verb *verb)
     if (in->spec.draws > FMNIST_DRAWS_COUNTER)
         return wrong("%s: --draws: want counter; other draws are handed over by a program%s",
                      verb->name, "");
-    if (!verb_asks_daemon(verb) && (in->socket || in->timeout_ms))
+    if (verb->options == OPTIONS_IMPORT && !in->import.add && (in->socket || in->timeout_ms))
+        return wrong("%s asks a daemon with --add only: leave %s out", verb->name,
+                     in->socket ? "--socket" : "--timeout");
+    if (!verb_asks_daemon(verb) && !in->import.add && (in->socket || in->timeout_ms))
         return wrong("%s asks no daemon: leave %s out", verb->name,
                      in->socket ? "--socket" : "--timeout");
     if (verb->options == OPTIONS_GENERATE && !in->output)

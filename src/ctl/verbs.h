@@ -22,7 +22,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 /* import's texts, as they are written; NULL: not there. */
 struct import_words {
     const char *name, *split, *classes, *set, *size, *resize, *images, *labels, *label_column,
-        *labels_kind;
+        *labels_kind, *add;
     bool grayscale, rgb;
 };
 
@@ -86,8 +86,8 @@ extern const struct verb verbs[];
 /* Whether it is for a daemon that runs. */
 static inline bool verb_asks_daemon(const struct verb *verb)
 {
-    return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_VERIFY &&
-           verb->options != OPTIONS_IMPORT && verb->options != OPTIONS_HELP &&
+    return verb->options != OPTIONS_GENERATE && verb->options != OPTIONS_IMPORT &&
+           verb->options != OPTIONS_VERIFY && verb->options != OPTIONS_HELP &&
            verb->options != OPTIONS_COMPLETION;
 }
 

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* A copy beside the config, so that relative paths mean the same, is checked and takes its place.
+ */
+#include "ctl/config_add.h"
+
+#include "ctl/config_entry.h"
+#include "ctl/output.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CONFIG_BYTES_MAX = 1 << 20 };
+
+extern char **environ;
+
+static int read_text(const char *path, char **text, struct err *e)
+{
+    char *buffer = malloc(CONFIG_BYTES_MAX + 1);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -errno : buffer ? read_full(fd, buffer, CONFIG_BYTES_MAX + 1) : -ENOMEM;
+    fd_close(&fd);
+    if (n > CONFIG_BYTES_MAX)
+        n = -EFBIG;
+    if (n < 0) {
+        free(buffer);
+        return err_sys(e, (int)n, "reading it");
+    }
+    buffer[n] = 0;
+    *text = buffer;
+    return strlen(buffer) == (size_t)n
+               ? 0
+               : (free(buffer), *text = NULL, err_set(e, -EINVAL, "it is no text"));
+}
+
+int config_add_look(const char *config, struct err *e)
+{
+    char *text, *changed = NULL;
+    int rc = read_text(config, &text, e);
+    if (!rc)
+        rc = access(config, W_OK) < 0 ? err_sys(e, -errno, "writing it") : 0;
+    if (!rc)
+        rc = config_entry_insert(text, "x", "/x", &changed, e);
+    else
+        return err_prefix(e, rc, "--add %s", config);
+    free(changed);
+    free(text);
+    return rc ? err_prefix(e, rc, "--add %s", config) : 0;
+}
+
+/* ---- the daemon's program ------------------------------------------------------------------- */
+
+/* Beside this one, else in PATH. */
+static void find_daemon(char path[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 16);
+    if (n > 0) {
+        path[n] = 0;
+        strcpy(strrchr(path, '/') + 1, "fmnistd");
+        if (access(path, X_OK) == 0)
+            return;
+    }
+    strcpy(path, "fmnistd");
+}
+
+/* Its last line on standard error, with `from` in it as `to`, without its own name before it. */
+static void last_line(char *said, const char *from, const char *to, char *out, size_t size)
+{
+    size_t n = strlen(said);
+    while (n && said[n - 1] == '\n')
+        said[--n] = 0;
+    char *line = strrchr(said, '\n');
+    line = line ? line + 1 : said;
+    if (!strncmp(line, "fmnistd: ", 9))
+        line += 9;
+    char *at = strstr(line, from);
+    if (at)
+        snprintf(out, size, "%.*s%s%s", (int)(at - line), line, to, at + strlen(from));
+    else
+        snprintf(out, size, "%s", line);
+}
+
+static int run_check(const char *copy, char *said, size_t size, struct err *e)
+{
+    char program[PATH_MAX];
+    char *words[] = {program, "--check-config", "-c", (char *)copy, NULL};
+    posix_spawn_file_actions_t actions;
+    int pipes[2], status = 0;
+    pid_t pid;
+    find_daemon(program);
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return err_sys(e, -errno, "running fmnistd");
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, pipes[1], STDERR_FILENO);
+    int rc = posix_spawnp(&pid, program, &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(pipes[1]);
+    if (rc) {
+        close(pipes[0]);
+        return err_sys(e, -rc, "running fmnistd, to check it");
+    }
+    ssize_t n = read_full(pipes[0], said, size - 1);
+    said[n > 0 ? n : 0] = 0;
+    close(pipes[0]);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EINVAL;
+}
+
+static int check_copy(const char *copy, const char *config, struct err *e)
+{
+    char said[4096] = "", line[ERR_TEXT_SIZE];
+    e->text[0] = 0;
+    int rc = run_check(copy, said, sizeof said, e);
+    if (!rc || e->text[0])
+        return rc;
+    last_line(said, copy, config, line, sizeof line);
+    return err_set(e, rc, "it would be refused, and is as it was: %s", line);
+}
+
+/* ---- on the disk --------------------------------------------------------------------------- */
+
+/* Writes the text beside the config, whose mode and owner it gets, and has it checked where
+ * `check`; then it takes the config's place. */
+static int replace(const char *config, const char *text, bool check, struct err *e)
+{
+    struct output out = {.fd = -1};
+    struct stat st;
+    if (stat(config, &st) < 0)
+        return err_sys(e, -errno, "looking at it");
+    int rc = output_open(&out, config, e);
+    if (rc)
+        return rc;
+    rc = fchmod(out.fd, st.st_mode & 07777) < 0 ? -errno : write_full(out.fd, text, strlen(text));
+    if (!rc && fchown(out.fd, st.st_uid, st.st_gid) < 0 && errno != EPERM)
+        rc = -errno;
+    if (rc)
+        err_sys(e, rc, "writing it");
+    if (!rc && check)
+        rc = check_copy(out.temporary, config, e);
+    if (!rc)
+        rc = output_commit(&out, e);
+    output_discard(&out);
+    return rc;
+}
+
+/* ---- the daemon that runs ------------------------------------------------------------------- */
+
+static int reload(const struct invocation *in, bool *reloaded, struct err *e)
+{
+    struct fmnist_connect_options o = {
+        .size = sizeof o, .socket = in->socket, .timeout_ms = in->timeout_ms, .reconnect_ms = -1};
+    struct fmnist_client *client;
+    char *text = NULL;
+    *reloaded = false;
+    if (fmnist_connect(&o, &client))
+        return 0; /* nobody is there: the config is read at the start */
+    int rc = fmnist_reload(client, &text);
+    free(text);
+    fmnist_disconnect(client);
+    *reloaded = !rc;
+    return rc ? err_set(e, -EINVAL, "it is as it was, because the daemon that runs says: %s",
+                        fmnist_error())
+              : 0;
+}
+
+int config_add(const struct invocation *in, const char *path, const char *name, const char *folder,
+               bool *reloaded, struct err *e)
+{
+    char *text = NULL, *changed = NULL;
+    char *config = realpath(path, NULL); /* a link stays one */
+    struct err restoring;
+    int rc = config ? read_text(config, &text, e) : err_sys(e, -errno, "finding it");
+    if (!rc)
+        rc = config_entry_insert(text, name, folder, &changed, e);
+    if (!rc)
+        rc = replace(config, changed, true, e);
+    if (!rc) {
+        rc = reload(in, reloaded, e);
+        if (rc && replace(config, text, false, &restoring))
+            rc = err_set(e, rc, "it could not be set back: %s", restoring.text);
+    }
+    free(config);
+    free(text);
+    free(changed);
+    return rc ? err_prefix(e, rc, "--add %s", path) : 0;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* fmnistctl import, as a user runs it: what is served afterwards, what is said, what is left. */
+#include "e2e/harness.h"
+#include "e2e/program.h"
+
+#include <dirent.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+/* All names there, those that begin with '.' too. */
+static unsigned files_in(const char *folder)
+{
+    unsigned count = 0;
+    DIR *dir = opendir(folder);
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count - 2;
+}
+
+/* A folder of a pair, under the name of the test's folder "from". */
+static void write_pair(const struct images *m)
+{
+    uint8_t *labels = m->labels;
+    ck_assert_int_eq(mkdir(support_path("from"), 0700), 0);
+    write_idx(support_path("from/train-images-idx3-ubyte"), 3,
+              (const uint32_t[]){m->count, m->height, m->width}, m->pixels);
+    write_idx(support_path("from/train-labels-idx1-ubyte"), 1, &m->count, labels);
+}
+
+/* From the files of others to batches, in one command beside a daemon that runs. */
+START_TEST(import__add__served_at_once)
+{
+    struct daemon d;
+    struct images m;
+    struct fmnist_batch b;
+    images_make(&m, 30, 7, 9, 1);
+    write_pair(&m);
+    serve_tiny(&d, "");
+    char *before = support_read(d.config, NULL);
+    run_ctl(&said, "import %s --name mine -o %s --add %s --socket %s", support_path("from"),
+            support_path("made"), d.config, d.socket);
+    check_said(0, "train: 30 images, 7 x 9, labels up to 9\n");
+    check_said(0, ": mine is in it, and served\n");
+    char *after = support_read(d.config, NULL);
+    ck_assert(strlen(after) > strlen(before) && strstr(after, "- name: mine\n"));
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_spec spec = spec_of("mine");
+    spec.dtype = FMNIST_UINT8;
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    must(fmnist_next(stream, &b));
+    ck_assert_uint_eq(b.count, 30);
+    check_bytes(&m, &b);
+    must(fmnist_release(stream, &b));
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+
+    /* The name is taken: the config stays as it is, and what was imported is there. */
+    run_ctl(&said, "import %s --name mine -o %s --add %s --socket %s", support_path("from"),
+            support_path("again"), d.config, d.socket);
+    check_said(1, "/again is there, but --add ");
+    check_said(1, "it would be refused, and is as it was: ");
+    check_said(1, "fmnistd.yaml:");
+    char *last = support_read(d.config, NULL);
+    ck_assert_str_eq(last, after);
+    free(before);
+    free(after);
+    free(last);
+    daemon_stop(&d);
+    images_free(&m);
+}
+END_TEST
+
+START_TEST(import__json__what_was_made)
+{
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    run_ctl(&said, "import --json --split held-out %s -o %s", support_path("from"),
+            support_path("made"));
+    json_t *all = said_json(0);
+    ck_assert_str_eq(json_string_value(json_object_get(all, "name")), "from");
+    ck_assert_str_eq(json_string_value(json_object_get(all, "format")), "idx");
+    ck_assert_str_eq(json_string_value(json_object_get(all, "folder")), support_path("made"));
+    json_t *split = json_array_get(json_object_get(all, "splits"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(split, "split")), "train");
+    ck_assert_int_eq(json_integer_value(json_object_get(split, "images")), 5);
+    ck_assert_int_eq(json_integer_value(json_object_get(split, "channels")), 1);
+    ck_assert(json_is_false(json_object_get(all, "added")));
+    json_decref(all);
+    images_free(&m);
+}
+END_TEST
+
+/* What is there already is never replaced, and what is refused leaves nothing. */
+START_TEST(import__wrong__why_and_nothing_left)
+{
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    ck_assert_int_eq(mkdir(support_path("there"), 0700), 0);
+    run_ctl(&said, "import %s -o %s", support_path("from"), support_path("there"));
+    check_said(1, "there is there already: name another folder with -o, or remove it\n");
+    run_ctl(&said, "import %s/none -o %s", support_dir(), support_path("made"));
+    check_said(1, "/none: No such file or directory\n");
+    run_ctl(&said, "import %s -o %s/no/folder", support_path("from"), support_dir());
+    check_said(1, "/no, where it is to be made: No such file or directory\n");
+    run_ctl(&said, "import %s -o %s --name a/b", support_path("from"), support_path("made"));
+    check_said(1, "--name \"a/b\": want 1 to 63 bytes without '/'");
+    run_ctl(&said, "import %s -o %s --size 28", support_path("from"), support_path("made"));
+    check_said(2, "--size \"28\": want HEIGHTxWIDTH");
+    run_ctl(&said, "import %s -o %s --images a", support_path("from"), support_path("made"));
+    check_said(2, "--labels is missing");
+    run_ctl(&said, "import %s -o %s --add %s/none", support_path("from"), support_path("made"),
+            support_dir());
+    check_said(1, "/none: reading it: No such file or directory");
+    run_ctl(&said, "import");
+    check_said(2, "import: want what to import");
+    run_ctl(&said, "import x --socket y");
+    check_said(2, "import asks a daemon with --add only: leave --socket out");
+    ck_assert_uint_eq(files_in(support_dir()), 4); /* from, there, and what from was made of */
+    ck_assert_uint_eq(files_in(support_path("there")), 0);
+    images_free(&m);
+}
+END_TEST
+
+static char shown[4096];
+static size_t shown_bytes;
+
+static bool tells_progress(void *fd)
+{
+    ssize_t n = read(*(int *)fd, shown + shown_bytes, sizeof shown - 1 - shown_bytes);
+    shown_bytes += n > 0 ? (size_t)n : 0;
+    return strstr(shown, "\rimport: ") != NULL;
+}
+
+/* A billion labels, as a file that has no blocks on the disk. */
+static void write_large(void)
+{
+    static const uint8_t header[] = {0, 0, 8, 1, 0x40, 0, 0, 0};
+    support_write(support_path("train-labels-idx1-ubyte"), header, sizeof header);
+    ck_assert_int_eq(truncate(support_path("train-labels-idx1-ubyte"), 0x40000000 + 8), 0);
+}
+
+/* On a terminal it tells how far it is; Ctrl-C ends it, and nothing of it is left. */
+START_TEST(import__ended_on_a_terminal__progress_and_nothing_left)
+{
+    int ours, its, status;
+    write_large();
+    ck_assert_int_eq(openpty(&ours, &its, NULL, NULL, NULL), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        dup2(its, STDERR_FILENO);
+        setenv("TERM", "xterm", 1);
+        execl(ctl_path(), "fmnistctl", "import", support_path("train-labels-idx1-ubyte"), "-o",
+              support_path("set"), (char *)NULL);
+        _exit(127);
+    }
+    ck_assert(daemon_wait_until(tells_progress, &ours));
+    ck_assert_int_eq(kill(pid, SIGINT), 0);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT, "wait status %d", status);
+    ck_assert_uint_eq(files_in(support_dir()), 1);
+    close(ours);
+    close(its);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("import");
+    TCase *tc = tcase_create("import");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, support_setup, support_teardown);
+    tcase_add_test(tc, import__add__served_at_once);
+    tcase_add_test(tc, import__json__what_was_made);
+    tcase_add_test(tc, import__wrong__why_and_nothing_left);
+    tcase_add_test(tc, import__ended_on_a_terminal__progress_and_nothing_left);
+    suite_add_tcase(suite, tc);
+    return support_run(suite);
+}
