@@ -9,10 +9,12 @@
 #include "ctl/own_daemon.h"
 #include "ctl/progress.h"
 #include "ctl/reading.h"
+#include "ctl/starved.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,19 +174,18 @@ static void compute(uint64_t us)
         continue;
 }
 
-/* One batch. Returns the nanoseconds that it was waited for, or -1: told. */
-static int64_t train(struct advise *a, struct fmnist_stream *stream, uint64_t us)
+/* One batch. Returns 0, or -1: told. */
+static int train(struct advise *a, struct fmnist_stream *stream, uint64_t us)
 {
     struct fmnist_batch batch;
-    uint64_t taken = 0, before = clock_ns();
+    uint64_t taken = 0;
     if (ctl_next(&a->own, stream, &taken, &batch) < 0)
         return -1;
-    uint64_t waited = clock_ns() - before;
     if (!a->in->no_read)
         a->sum += reading_sum(&a->result.info, &batch);
     fmnist_release(stream, &batch);
     compute(us);
-    return (int64_t)waited;
+    return 0;
 }
 
 static int open_stream(struct advise *a, struct fmnist_client **client,
@@ -223,23 +224,27 @@ static int measure(struct advise *a, uint64_t us, struct tried *t)
         return status;
     if (clock_getcpuclockid(a->daemon.pid, &daemon))
         daemon = CLOCK_MONOTONIC; /* it has ended, which the next batch tells */
-    uint64_t now = clock_ns(), from = now, cpu = cpu_ns(daemon), n = 0, waited_ns = 0;
-    uint64_t counts = now + (uint64_t)((double)a->slice_ns * SETTLE), end = now + a->slice_ns;
-    while (now < end || (n < BATCHES_MIN && now < end + PATIENCE_NS)) {
-        int64_t waited = train(a, stream, us);
-        if (waited < 0) {
+    uint64_t now = clock_ns(), from = now, cpu = cpu_ns(daemon), n = 0;
+    uint64_t end = now + a->slice_ns;
+    uint64_t counts = now + (uint64_t)((double)a->slice_ns * SETTLE);
+    double starved[2] = {0, 0};
+    bool settled = false;
+    while (!status && (now < end || (n < BATCHES_MIN && now < end + PATIENCE_NS))) {
+        if (!settled && now >= counts) {
+            settled = true;
+            starved[0] = starved_seconds(a->control);
+            cpu = cpu_ns(daemon);
+            from = clock_ns();
+            n = 0;
+        }
+        if (train(a, stream, us) < 0)
             status = EXIT_FAILED;
-            break;
-        }
-        now = clock_ns();
-        waited_ns += (uint64_t)waited;
         n++;
-        if (counts && now >= counts) {
-            from = now, cpu = cpu_ns(daemon), n = waited_ns = counts = 0;
-        }
+        now = clock_ns();
         progress_tell(&a->progress, a->slices, now);
     }
     cpu = cpu_ns(daemon) - cpu;
+    starved[1] = starved_seconds(a->control);
     fmnist_close(stream);
     fmnist_disconnect(client);
     if (status)
@@ -250,7 +255,8 @@ static int measure(struct advise *a, uint64_t us, struct tried *t)
                          (unsigned long long)n, (double)a->slice_ns / 1e9,
                          (unsigned long long)(a->in->seconds * 4));
     t->step_us[t->rounds] = (double)(now - from) / 1e3 / (double)n;
-    t->wait_us[t->rounds] = (double)waited_ns / 1e3 / (double)n;
+    double waited = starved[1] > starved[0] ? starved[1] - starved[0] : 0;
+    t->wait_us[t->rounds] = waited * 1e6 / (double)n;
     t->cpu_share[t->rounds++] = (double)cpu / (double)(now - from);
     return EXIT_FINE;
 }

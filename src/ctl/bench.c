@@ -10,6 +10,7 @@
 #include "ctl/json.h"
 #include "ctl/progress.h"
 #include "ctl/reading.h"
+#include "ctl/starved.h"
 
 #include <stdio.h>
 
@@ -47,6 +48,7 @@ struct totals {
     uint64_t batches, images;
     double seconds;
     double waited;       /* inside fmnist_next */
+    double starved;      /* of it, that no batch was there; negative: not known */
     volatile double sum; /* so that the reading is not left out */
 };
 
@@ -85,7 +87,7 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
     double gigabytes = (double)t->images * (double)info->image_bytes / 1e9;
     uint64_t epochs = t->batches / info->steps; /* whole ones */
     struct flow flow = {.seconds = t->seconds,
-                        .waited = t->waited,
+                        .waited = t->starved < 0 ? t->waited : t->starved,
                         .busy = -1,
                         .ready = -1,
                         .batches = (double)t->batches};
@@ -94,12 +96,13 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
     double p50 = histogram_quantile(h, 0.50), p99 = histogram_quantile(h, 0.99);
     if (in->json) {
         json_t *all = json_pack(
-            "{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s}", "images",
+            "{s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:s, s:s}", "images",
             (json_int_t)t->images, "batches", (json_int_t)t->batches, "epochs", (json_int_t)epochs,
             "seconds", t->seconds, "images_per_second", (double)t->images / t->seconds,
             "batches_per_second", (double)t->batches / t->seconds, "gigabytes_per_second",
             gigabytes / t->seconds, "p50_us", p50, "p99_us", p99, "waited_seconds", t->waited,
-            "bottleneck", sentence, "bottleneck_side", bottleneck_word(bottleneck_side(&flow)));
+            "starved_seconds", t->starved < 0 ? json_null() : json_real(t->starved), "bottleneck",
+            sentence, "bottleneck_side", bottleneck_word(bottleneck_side(&flow)));
         ctl_print_json(stdout, all);
         return;
     }
@@ -112,11 +115,13 @@ static void print_result(const struct invocation *in, const struct fmnist_stream
            "gigabytes_per_second  %.3f\n"
            "p50_us                %.2f\n"
            "p99_us                %.2f\n"
-           "waited_seconds        %.6f\n"
-           "%s\n",
+           "waited_seconds        %.6f\n",
            (unsigned long long)t->images, (unsigned long long)t->batches,
            (unsigned long long)epochs, t->seconds, (double)t->images / t->seconds,
-           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99, t->waited, sentence);
+           (double)t->batches / t->seconds, gigabytes / t->seconds, p50, p99, t->waited);
+    if (t->starved >= 0)
+        printf("starved_seconds       %.6f\n", t->starved);
+    puts(sentence);
 }
 
 int verb_bench(const struct invocation *in)
@@ -134,8 +139,10 @@ int verb_bench(const struct invocation *in)
     if (read_all(in, stream, &info, &h, &t) < 0)
         status = EXIT_FAILED;
     else
-        print_result(in, &info, &h, &t);
+        t.starved = starved_seconds(client);
     fmnist_close(stream);
     fmnist_disconnect(client);
+    if (!status)
+        print_result(in, &info, &h, &t);
     return status;
 }

@@ -149,7 +149,8 @@ START_TEST(bench__amounts__counted_as_they_were_asked_for)
                       "%s: %s", asked[i].words, said.text);
         double seconds = real(all, "seconds"), p50 = real(all, "p50_us"), p99 = real(all, "p99_us");
         ck_assert_msg(seconds > 0 && p50 > 0 && p50 <= p99 && p99 <= 1e6 * seconds &&
-                          real(all, "waited_seconds") <= seconds,
+                          real(all, "waited_seconds") <= seconds &&
+                          real(all, "starved_seconds") <= real(all, "waited_seconds") + 1e-3,
                       "%s", said.text);
         double a_second = real(all, "images_per_second") * seconds / asked[i].images;
         ck_assert_msg(a_second > 0.999 && a_second < 1.001, "%s", said.text);
@@ -169,7 +170,8 @@ START_TEST(bench__text__a_name_and_a_value_a_line)
                                         "gigabytes_per_second",
                                         "p50_us",
                                         "p99_us",
-                                        "waited_seconds"};
+                                        "waited_seconds",
+                                        "starved_seconds"};
     run_ctl(&said, "--socket %s bench --dataset tiny --batch-size 9", d.socket);
     ck_assert_int_eq(said.status, 0);
     char *line = said.text;
