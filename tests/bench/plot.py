@@ -1,4 +1,5 @@
-"""The pictures of docs/performance.md, drawn from what scripts/bench measured. Needs matplotlib."""
+"""The pictures of docs/performance.md, drawn from what scripts/bench measured, and those of docs/tuning.md
+from what tuning.py did. Needs matplotlib."""
 import os
 
 
@@ -73,6 +74,36 @@ def draw_latency(trainer, folder):
     axes.annotate(f" p99 = {trainer['p99_us']:.2f} µs", (trainer["p99_us"], max(bars) / 2),
                   color="tab:red")
     save(figure, folder, "latency")
+
+
+def draw_advice(curves, folder):
+    """curves: {what is read: {workers: [(step_us, share waited)]}}"""
+    figure, axes = new_figure("What a trainer waits for a batch of 64, by its step and the workers",
+                              "microseconds that the trainer computes a step", "% of its time waited")
+    for color, (label, by_workers) in zip(("tab:blue", "tab:red"), curves.items()):
+        for line, (workers, points) in zip(("-", "--", ":", "-."), by_workers.items()):
+            steps = range(len(points))
+            axes.plot(steps, [100 * share for _, share in points], line, color=color, marker="o", markersize=3.5,
+                      label=f"{label}: {workers} worker{'s' if workers > 1 else ''}")
+            axes.set_xticks(steps, [str(step) for step, _ in points])
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    save(figure, folder, "waits-by-step")
+
+
+def draw_profiles(profiles, folder):
+    """profiles: {case: {what the daemon does: share of its CPU time}}"""
+    figure, axes = new_figure("What fmnistd's CPU time goes into, by perf", "% of its CPU time", "")
+    figure.set_size_inches(7.5, 2.6)
+    left = dict.fromkeys(profiles, 0)
+    groups = dict.fromkeys(group for shares in profiles.values() for group in shares)
+    for group in sorted(groups, key=lambda g: -max(p.get(g, 0) for p in profiles.values())):
+        widths = [100 * shares.get(group, 0) for shares in profiles.values()]
+        axes.barh(list(profiles), widths, left=list(left.values()), label=group)
+        left = {case: at + width for (case, at), width in zip(left.items(), widths)}
+    axes.invert_yaxis()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.25), ncols=3, frameon=False)
+    save(figure, folder, "profile")
 
 
 def draw(results, folder):
