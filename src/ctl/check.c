@@ -4,6 +4,7 @@
 #include "ctl/check.h"
 
 #include "base/clock.h"
+#include "ctl/json.h"
 #include "ctl/progress.h"
 
 #include <errno.h>
@@ -120,9 +121,7 @@ static int tell(struct check *c, const struct invocation *in, struct err *e)
     json_t *all = check_json(c, path);
     if (!all)
         return err_set(e, -ENOMEM, "out of memory");
-    json_dumpf(all, to, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    fputc('\n', to);
-    json_decref(all);
+    ctl_print_json_exact(to, all);
     return 0;
 }
 

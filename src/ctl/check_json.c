@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What was found, for programs. */
 #include "ctl/check.h"
-
-static json_t *text_or_null(const char *text)
-{
-    json_t *t = text ? json_string(text) : NULL;
-    return t ? t : json_null();
-}
+#include "ctl/json.h"
 
 static json_t *describe_labels(const struct whole *w, const struct whole_split *s,
                                const struct tally *t)
@@ -17,8 +12,8 @@ static json_t *describe_labels(const struct whole *w, const struct whole_split *
         uint64_t images = i < t->label_room ? t->labels[i] : 0;
         if (images || s->label_columns || i < known)
             json_array_append_new(all, json_pack("{s:I, s:o, s:I}", "label", (json_int_t)i, "class",
-                                                 text_or_null(whole_class(w, (int64_t)i)), "images",
-                                                 (json_int_t)images));
+                                                 ctl_json_text(whole_class(w, (int64_t)i)),
+                                                 "images", (json_int_t)images));
     }
     return all;
 }
@@ -78,7 +73,7 @@ json_t *check_json(const struct check *c, const char *file)
             if (group.conflict == conflicts)
                 json_array_append_new(groups, describe_group(c, &group));
     return json_pack("{s:s, s:o, s:b, s:o, s:I, s:I, s:o, s:o}", "dataset", c->whole.name, "folder",
-                     text_or_null(c->whole.folder), "found", check_found(c), "splits", splits,
+                     ctl_json_text(c->whole.folder), "found", check_found(c), "splits", splits,
                      "group_count", (json_int_t)c->groups, "labels_differ",
-                     (json_int_t)c->conflicts, "groups", groups, "file", text_or_null(file));
+                     (json_int_t)c->conflicts, "groups", groups, "file", ctl_json_text(file));
 }

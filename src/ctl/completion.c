@@ -12,6 +12,8 @@
 
 #define DAEMON_MS 1000
 
+static const char *const export_words[] = {"idx", "npz", "png", "csv"};
+
 struct line {
     const struct completion *c;
     const struct verb *verb;    /* NULL: none yet */
@@ -129,6 +131,13 @@ static void offer_values(struct line *l, const struct option *o)
     case OPTION_IMPORT:
         offer_import(l, o->name);
         break;
+    case OPTION_FORMAT:
+        for (size_t i = 0; i < sizeof export_words / sizeof *export_words; i++)
+            offer(l, export_words[i], NULL);
+        break;
+    case OPTION_SPLIT:
+        offer_field(l, "split");
+        break;
     case 'o':
         l->c->line(l->c->data, l->verb && (l->verb->options == OPTIONS_GENERATE ||
                                            l->verb->options == OPTIONS_IMPORT)
@@ -169,6 +178,7 @@ static void offer_words(struct line *l, const struct option *table)
         l->c->line(l->c->data, ":file");
         break;
     case OPTIONS_CHECK:
+    case OPTIONS_EXPORT:
         l->c->datasets(l->socket, offer_name, l);
         l->c->line(l->c->data, ":folder");
         break;

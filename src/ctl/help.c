@@ -102,6 +102,7 @@ static const char *words_of(const struct verb *verb)
     case OPTIONS_IMPORT:
         return " SOURCE...";
     case OPTIONS_CHECK:
+    case OPTIONS_EXPORT:
         return " DATASET";
     case OPTIONS_HELP:
         return " [VERB]";
@@ -196,6 +197,20 @@ void help_print(const struct verb *verb)
     case OPTIONS_IMPORT:
         fputs(import_help, stdout);
         import_print_formats();
+        return;
+    case OPTIONS_EXPORT:
+        puts("\n  -o, --output PATH     what it is written to; - for standard output; needed\n"
+             "  --format FORM         idx, npz, png or csv; default: what PATH ends in, else\n"
+             "                        idx\n"
+             "  --split NAME          this one alone\n\n"
+             "DATASET is the name of one that is served, or the path of a folder, as for\n"
+             "check.\n"
+             "  idx   a folder of IDX files with a dataset.yaml, as import writes it\n"
+             "  npz   x_train, y_train, x_test, y_test and so on: NumPy, Keras\n"
+             "  png   PATH/SPLIT/LABEL-CLASS/NUMBER.png: torchvision's ImageFolder\n"
+             "  csv   a split: label,pixel0,... and an image a line\n"
+             "What is written whole takes its name in the end; import makes the same dataset\n"
+             "of idx, npz and csv, and of png the same images, class by class.");
         return;
     case OPTIONS_CHECK:
         puts("\n  -o, --output FILE     a PNG of what was found; - for standard output\n"

@@ -74,6 +74,10 @@ static const struct option explain[] = {SPEC_OPTIONS,
                                         {"row", required_argument, NULL, OPTION_ROW},
                                         {"output", required_argument, NULL, 'o'},
                                         COMMON_OPTIONS};
+static const struct option export[] = {{"output", required_argument, NULL, 'o'},
+                                       {"format", required_argument, NULL, OPTION_FORMAT},
+                                       {"split", required_argument, NULL, OPTION_SPLIT},
+                                       COMMON_OPTIONS};
 static const struct option check[] = {{"output", required_argument, NULL, 'o'},
                                       {"columns", required_argument, NULL, OPTION_COLUMNS},
                                       COMMON_OPTIONS};
@@ -106,6 +110,7 @@ static const struct option *const tables[] = {
     [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,
     [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate,
     [OPTIONS_VERIFY] = verify, [OPTIONS_IMPORT] = import,   [OPTIONS_CHECK] = check,
+    [OPTIONS_EXPORT] = export,
 };
 
 const struct option *option_table(enum options_kind kind)

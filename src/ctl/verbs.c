@@ -25,6 +25,7 @@ const struct verb verbs[] = {
      verb_verify},
     {"import", "make a dataset that can be served of what others publish", OPTIONS_IMPORT, SIZE_MAX,
      verb_import},
+    {"export", "write a dataset as IDX, .npz, PNG pictures or CSV", OPTIONS_EXPORT, 1, verb_export},
     {"check", "a dataset: images that are there twice, mean and std, counts", OPTIONS_CHECK, 1,
      verb_check},
     {"gen-dataset", "draw a synthetic clothing dataset", OPTIONS_GENERATE, 0, verb_gen_dataset},

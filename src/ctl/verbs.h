@@ -50,6 +50,7 @@ struct invocation {
     const char *config;
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
+    const char *format, *only_split; /* export */
     struct import_words import;
     const char *const
         *words; /* [word_count], what stands behind the options: ledgers, sources, a verb */
@@ -69,7 +70,8 @@ enum options_kind {
     OPTIONS_EXPLAIN,
     OPTIONS_GENERATE,
     OPTIONS_IMPORT,
-    OPTIONS_CHECK
+    OPTIONS_CHECK,
+    OPTIONS_EXPORT
 };
 
 struct verb {
@@ -109,6 +111,7 @@ int verb_dump(const struct invocation *in);
 int verb_verify(const struct invocation *in);
 int verb_import(const struct invocation *in);
 int verb_check(const struct invocation *in);
+int verb_export(const struct invocation *in);
 int verb_gen_dataset(const struct invocation *in);
 int verb_completion(const struct invocation *in);
 int verb_help(const struct invocation *in);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* fmnistctl export: what comes back of import is the same dataset, and nothing is there by halves.
+ */
+#include "e2e/harness.h"
+#include "e2e/program.h"
+#include "e2e/sets.h"
+
+#include <dirent.h>
+#include <signal.h>
+
+static struct set set;
+
+static void setup(void)
+{
+    support_setup();
+    set_fill(&set);
+    set_write(&set);
+}
+
+/* Splits and their digests, as text; the caller's to free. */
+static char *digests(const char *folder)
+{
+    run_ctl(&said, "--json check %s", folder);
+    json_t *all = said_json(0), *out = json_array(), *split;
+    size_t i;
+    json_array_foreach (json_object_get(all, "splits"), i, split)
+        json_array_append_new(out, json_pack("[O, O]", json_object_get(split, "split"),
+                                             json_object_get(split, "digest")));
+    char *text = json_dumps(out, 0);
+    json_decref(out);
+    json_decref(all);
+    return text;
+}
+
+static size_t names_in(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    size_t n = 0;
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n - 2;
+}
+
+/* ---- there and back ------------------------------------------------------------------------ */
+
+/* The product of sources (a daemon's, a folder's) and forms that hold several splits. */
+START_TEST(export__then_import__the_same_digests)
+{
+    static const char *const names[] = {"set-idx", "set.npz"};
+    struct daemon d;
+    char *want = digests(support_path("set")), words[1024];
+    set_serve(&d);
+    for (int served = 0; served < 2; served++)
+        for (size_t f = 0; f < 2; f++) {
+            if (served)
+                snprintf(words, sizeof words, "--socket %s export noise", d.socket);
+            else
+                snprintf(words, sizeof words, "export %s/set", support_dir());
+            run_ctl(&said, "%s -o %s/%d-%s", words, support_dir(), served, names[f]);
+            check_said(0, "train, 60 images of 9x7x3; test, 25 images of 9x7x3\n");
+            run_ctl(&said, "import %s/%d-%s --name noise -o %s/back-%d-%zu", support_dir(), served,
+                    names[f], support_dir(), served, f);
+            ck_assert_msg(said.status == 0, "%s", said.text);
+            char *got = digests(support_path("back-%d-%zu", served, f));
+            ck_assert_str_eq(got, want);
+            free(got);
+        }
+    daemon_stop(&d);
+    free(want);
+}
+END_TEST
+
+/* Names of classes stay, whatever characters they have. */
+START_TEST(export__idx__classes_come_along)
+{
+    run_ctl(&said, "export %s/set -o %s/again", support_dir(), support_dir());
+    check_said(0, "/again: train");
+    run_ctl(&said, "check %s/again", support_dir());
+    check_said(0, "\n    1 (a, b): 8\n    2 (q\"): 8\n");
+    check_said(0, "\n    no image is 3 (pale blue)\n");
+}
+END_TEST
+
+START_TEST(export__csv_then_import__the_same_digest)
+{
+    char *all = digests(support_path("set"));
+    for (int s = 0; s < 2; s++) {
+        const char *split = s ? "test" : "train";
+        run_ctl(&said, "export %s/set --split %s -o %s/%s.csv", support_dir(), split, support_dir(),
+                split);
+        check_said(0, ".csv: ");
+        run_ctl(&said, "import %s/%s.csv --size 9x7 --name noise -o %s/back-%s", support_dir(),
+                split, support_dir(), split);
+        ck_assert_msg(said.status == 0, "%s", said.text);
+        char *one = digests(support_path("back-%s", split));
+        one[strlen(one) - 1] = 0; /* of its list */
+        ck_assert_msg(strstr(all, one + 1), "%s is not in %s", one + 1, all);
+        free(one);
+    }
+    free(all);
+}
+END_TEST
+
+/* "-" is a stream of the same bytes. */
+START_TEST(export__standard_output__the_file_and_nothing_else)
+{
+    size_t a, b;
+    for (int npz = 0; npz < 2; npz++) {
+        const char *form = npz ? "npz" : "csv";
+        run_ctl(&said, "export %s/set --split test -o %s/file.%s", support_dir(), support_dir(),
+                form);
+        ck_assert_int_eq(said.status, 0);
+        run_ctl(&said, "export %s/set --split test --format %s -o - 2>%s/err >%s/piped",
+                support_dir(), form, support_dir(), support_dir());
+        ck_assert_int_eq(said.status, 0);
+        char *file = support_read(support_path("file.%s", form), &a);
+        char *piped = support_read(support_path("piped"), &b);
+        ck_assert_uint_eq(a, b);
+        ck_assert_mem_eq(file, piped, a);
+        free(file);
+        free(piped);
+    }
+}
+END_TEST
+
+/* A folder for each split and class, also where a class has no image: the order of the folders is
+ * what loaders make labels of. */
+START_TEST(export__png__a_folder_a_class)
+{
+    run_ctl(&said, "--json export %s/set --format png -o %s/pictures/", support_dir(),
+            support_dir());
+    json_t *all = said_json(0);
+    ck_assert_str_eq(json_string_value(json_object_get(all, "format")), "png");
+    ck_assert_str_eq(json_string_value(json_object_get(all, "dataset")), "noise");
+    json_decref(all);
+    ck_assert_uint_eq(names_in(support_path("pictures")), 2);
+    ck_assert_uint_eq(names_in(support_path("pictures/test")), 4);
+    ck_assert_uint_eq(names_in(support_path("pictures/train/0-red")), 15);
+    ck_assert_uint_eq(names_in(support_path("pictures/train/1-a, b")), 15);
+    ck_assert_uint_eq(names_in(support_path("pictures/train/2-q_")), 15);
+    ck_assert_uint_eq(names_in(support_path("pictures/test/3-pale blue")), 0);
+    ck_assert_int_eq(access(support_path("pictures/train/0-red/04.png"), F_OK), 0);
+    ck_assert_int_eq(access(support_path("pictures/test/1-a, b/22.png"), F_OK), 0);
+}
+END_TEST
+
+/* ---- refused ------------------------------------------------------------------------------- */
+
+START_TEST(export__wrong_words__told_and_nothing_made)
+{
+    static const struct {
+        const char *words;
+        int status;
+        const char *text;
+    } all[] = {
+        {"export", 2, "want the name of a dataset that is served"},
+        {"export %s/set", 2, "-o FILE or -o FOLDER is missing"},
+        {"export %s/set -o x --format nzp", 2, "did you mean npz? There are idx, npz, png, csv"},
+        {"export %s/set -o x --format tar", 2, "want one of idx, npz, png, csv"},
+        {"export %s/set -o -", 2, "--format is missing: want npz or csv"},
+        {"export %s/set -o - --format png", 2, "png is a folder, which cannot be standard output"},
+        {"export %s/set -o - --format idx", 2, "idx is a folder"},
+        {"export %s/set -o none.csv", 1,
+         "csv holds one split, and noise has 2: say which, --split "
+         "train"},
+        {"export %s/set -o none.npz --split tset", 1, "noise has no split \"tset\""},
+        {"export %s/nowhere -o none.npz", 1, "nowhere: No such file or directory"},
+        {"export %s/set -o nowhere/none.npz", 1, "its folder does not exist"},
+        {"export %s/set -o nowhere/none --format png", 1, "No such file or directory"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char words[512];
+        snprintf(words, sizeof words, all[i].words, support_dir());
+        run_ctl(&said, "%s </dev/null", words);
+        check_said(all[i].status, all[i].text);
+    }
+    ck_assert_int_ne(access("none.npz", F_OK), 0);
+    ck_assert_int_ne(access("none.csv", F_OK), 0);
+}
+END_TEST
+
+/* What is there is somebody's. */
+START_TEST(export__folder_is_there__refused_and_as_it_was)
+{
+    static const char *const forms[] = {"idx", "png"};
+    ck_assert_int_eq(mkdir(support_path("mine"), 0700), 0);
+    support_write(support_path("mine/file"), "mine", 4);
+    size_t before = names_in(support_dir());
+    for (size_t f = 0; f < 2; f++) {
+        run_ctl(&said, "export %s/set --format %s -o %s/mine", support_dir(), forms[f],
+                support_dir());
+        check_said(1, "/mine");
+        ck_assert_uint_eq(names_in(support_dir()), before);
+        ck_assert_uint_eq(names_in(support_path("mine")), 1);
+    }
+}
+END_TEST
+
+/* Labels of a row are no class and no column. */
+START_TEST(export__multi_label__rows_in_npz_and_idx_alone)
+{
+    const char *const lines = "format: 1\nname: rows\nmulti_label: true\nsplits:\n"
+                              "  train: {images: i, labels: l}\n";
+    uint8_t rows[SET_TRAIN * 5] = {[3] = 1, [299] = 255};
+    ck_assert_int_eq(mkdir(support_path("rows"), 0700), 0);
+    write_idx(support_path("rows/i"), 4, (uint32_t[]){SET_TRAIN, SET_H, SET_W, SET_C},
+              &set.train[0][0]);
+    write_idx(support_path("rows/l"), 2, (uint32_t[]){SET_TRAIN, 5}, rows);
+    support_write(support_path("rows/dataset.yaml"), lines, strlen(lines));
+    char *want = digests(support_path("rows"));
+    for (int npz = 0; npz < 2; npz++) {
+        run_ctl(&said, "export %s/rows -o %s/out%s", support_dir(), support_dir(),
+                npz ? ".npz" : "");
+        check_said(0, "train, 60 images");
+        run_ctl(&said, "import %s/out%s --name rows -o %s/back%d", support_dir(), npz ? ".npz" : "",
+                support_dir(), npz);
+        ck_assert_msg(said.status == 0, "%s", said.text);
+        char *got = digests(support_path("back%d", npz));
+        ck_assert_str_eq(got, want);
+        free(got);
+    }
+    free(want);
+    run_ctl(&said, "export %s/rows -o %s/rows.csv", support_dir(), support_dir());
+    check_said(1, "csv holds one label an image, and those of rows have 5");
+    run_ctl(&said, "export %s/rows --format png -o %s/rows.d", support_dir(), support_dir());
+    check_said(1, "png holds one label an image");
+    ck_assert_int_ne(access(support_path("rows.csv"), F_OK), 0);
+    ck_assert_int_ne(access(support_path("rows.d"), F_OK), 0);
+}
+END_TEST
+
+/* Ended in mid-work, it takes away what it began: thousands of pictures, of which some are there by
+ * the time that the signal comes, or none. */
+START_TEST(export__ended_by_a_signal__nothing_is_left)
+{
+    enum { MANY = 20000 };
+    static uint8_t pixels[MANY][64], labels[MANY];
+    const char *const lines = "format: 1\nname: many\nsplits: {train: {images: i, labels: l}}\n";
+    ck_assert_int_eq(mkdir(support_path("many"), 0700), 0);
+    write_idx(support_path("many/i"), 3, (uint32_t[]){MANY, 8, 8}, &pixels[0][0]);
+    write_idx(support_path("many/l"), 1, (uint32_t[]){MANY}, labels);
+    support_write(support_path("many/dataset.yaml"), lines, strlen(lines));
+    size_t before = names_in(support_dir());
+    for (int number = 0; number < 3; number++) {
+        char words[1024];
+        snprintf(words, sizeof words,
+                 "sh -c '%s export %s/many --format png -o %s/out & p=$!; while kill -0 $p && "
+                 "! ls %s/out.*.tmp/train/0/*0.png; do :; done; kill -%s $p; wait $p; exit 7' "
+                 ">/dev/null",
+                 ctl_path(), support_dir(), support_dir(), support_dir(),
+                 (const char *[]){"INT", "TERM", "HUP"}[number]);
+        run_words(&said, words);
+        ck_assert_int_eq(said.status, 7);
+        ck_assert_uint_eq(names_in(support_dir()), before);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("e2e/export");
+    TCase *tc = tcase_create("export");
+    tcase_add_checked_fixture(tc, setup, support_teardown);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, export__then_import__the_same_digests);
+    tcase_add_test(tc, export__idx__classes_come_along);
+    tcase_add_test(tc, export__csv_then_import__the_same_digest);
+    tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
+    tcase_add_test(tc, export__png__a_folder_a_class);
+    tcase_add_test(tc, export__wrong_words__told_and_nothing_made);
+    tcase_add_test(tc, export__folder_is_there__refused_and_as_it_was);
+    tcase_add_test(tc, export__multi_label__rows_in_npz_and_idx_alone);
+    tcase_add_test(tc, export__ended_by_a_signal__nothing_is_left);
+    suite_add_tcase(s, tc);
+    return support_run(s);
+}
