@@ -66,6 +66,10 @@ int config_load(struct config *c, const char *path, struct err *e);
  * directory. Errors: -EINVAL for a path that is too long, -ENOMEM, and those of getcwd. */
 int config_set_socket(struct config *c, const char *path, struct err *e);
 
+/* The same with the absolute path of a socket that is there already, passed by a service manager:
+ * however long it is. Errors: -ENOMEM. */
+int config_keep_socket(struct config *c, const char *path, struct err *e);
+
 /* The line of the file that a key stands on, by its path ("limits.clients"; none of datasets).
  * Returns 0 where the file leaves it out, CONFIG_COMMAND_LINE where it is not the file's. */
 uint32_t config_line(const struct config *c, const char *path);

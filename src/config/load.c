@@ -161,6 +161,17 @@ int config_set_socket(struct config *c, const char *path, struct err *e)
     return 0;
 }
 
+int config_keep_socket(struct config *c, const char *path, struct err *e)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return err_set(e, -ENOMEM, "out of memory");
+    free(c->socket);
+    c->socket = copy;
+    c->lines[config_key_index("socket")] = CONFIG_COMMAND_LINE;
+    return 0;
+}
+
 uint32_t config_line(const struct config *c, const char *path)
 {
     return c->lines[config_key_index(path)];

@@ -54,7 +54,7 @@ static int prepare(struct reload_job *j, const _Atomic bool *cancel)
     if (rc)
         return rc;
     if (r->socket_said) {
-        rc = config_set_socket(&j->config, r->config->socket, &j->err);
+        rc = config_keep_socket(&j->config, r->config->socket, &j->err);
         if (rc)
             return rc;
     }

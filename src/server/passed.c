@@ -89,7 +89,7 @@ int passed_take(struct config *c, int *fd, struct err *e)
         fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0)
         return err_sys(e, -errno, "the passed socket");
     tell_difference(c, a.sun_path);
-    rc = config_set_socket(c, a.sun_path, e);
+    rc = config_keep_socket(c, a.sun_path, e);
     if (!rc)
         *fd = FIRST_FD;
     return rc;

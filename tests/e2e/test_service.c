@@ -254,6 +254,30 @@ START_TEST(passed_socket__config_names_another__said_and_the_passed_one_served)
 }
 END_TEST
 
+/* A name beside it, which a socket of our own is made under first, is of no concern here. */
+START_TEST(passed_socket__path_longer_than_one_of_our_own__served_and_reloaded)
+{
+    struct sockaddr_un a;
+    const size_t longest = sizeof a.sun_path - 1, length = longest - (size_t)_i;
+    char path[sizeof a.sun_path], *text;
+    memset(path, 'x', sizeof path);
+    memcpy(path, support_path("%s", ""), strlen(support_path("%s", "")));
+    path[length] = 0;
+    int fd = listen_at(path);
+    daemon_pass_socket(fd, 1);
+    serve_tiny(&d, "");
+    ck_assert_msg(strstr(d.log, "that is served"), "%s", d.log);
+    snprintf(d.socket, sizeof d.socket, "%s", path);
+    struct fmnist_client *client = connect_to(&d);
+    must(fmnist_reload(client, &text));
+    ck_assert_str_eq(text, "nothing changed\n");
+    free(text);
+    fmnist_disconnect(client);
+    daemon_stop(&d);
+    close(fd);
+}
+END_TEST
+
 START_TEST(passed_socket__not_one_that_listens_at_a_path__refused_with_what_is_wanted)
 {
     static const char *const wants[] = {"no listening Unix stream socket", "passes 2 sockets"};
@@ -329,6 +353,8 @@ int main(void)
     tcase_add_test(tc, passed_socket__client_before_the_daemon__served_and_socket_stays);
     tcase_add_test(tc, passed_socket__daemon_replaced__nobody_is_refused);
     tcase_add_test(tc, passed_socket__config_names_another__said_and_the_passed_one_served);
+    tcase_add_loop_test(tc, passed_socket__path_longer_than_one_of_our_own__served_and_reloaded, 0,
+                        6);
     tcase_add_test(tc, passed_socket__not_one_that_listens_at_a_path__refused_with_what_is_wanted);
     tcase_add_test(tc, notify__start_reload_and_end__each_said_and_alive_meanwhile);
     suite_add_tcase(suite, tc);
