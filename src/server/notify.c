@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "server/variable.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -59,9 +60,8 @@ bool notify_alive(void)
 
 uint64_t notify_alive_ms(void)
 {
-    const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-    if (!us || *us < '0' || *us > '9' || (pid && strtol(pid, NULL, 10) != getpid()))
+    int64_t allowed_us = variable_number("WATCHDOG_USEC");
+    if (allowed_us <= 0 || (getenv("WATCHDOG_PID") && variable_number("WATCHDOG_PID") != getpid()))
         return 0;
-    uint64_t allowed_us = strtoull(us, NULL, 10);
-    return allowed_us && allowed_us < 2000 ? 1 : allowed_us / 2000;
+    return allowed_us < 2000 ? 1 : (uint64_t)allowed_us / 2000;
 }

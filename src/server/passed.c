@@ -2,11 +2,12 @@
 #include "server/passed.h"
 
 #include "base/io.h"
+#include "server/variable.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,18 +15,6 @@
 #include <unistd.h>
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
-
-/* A variable's whole number; -1 where it has none. */
-static long number_of(const char *variable)
-{
-    const char *text = getenv(variable);
-    char *end;
-    if (!text || *text < '0' || *text > '9')
-        return -1;
-    errno = 0;
-    long n = strtol(text, &end, 10);
-    return errno || *end ? -1 : n;
-}
 
 static bool has_option(int fd, int option, int want)
 {
@@ -74,13 +63,14 @@ int passed_take(struct config *c, int *fd, struct err *e)
 {
     struct sockaddr_un a;
     *fd = -1;
-    long count = number_of("LISTEN_FDS");
-    if (number_of("LISTEN_PID") != getpid() || count < 1)
+    int64_t count = variable_number("LISTEN_FDS");
+    if (variable_number("LISTEN_PID") != getpid() || count < 1)
         return 0;
     if (count > 1)
-        return err_set(
-            e, -EINVAL,
-            "the service manager passes %ld sockets (LISTEN_FDS): want one ListenStream=", count);
+        return err_set(e, -EINVAL,
+                       "the service manager passes %" PRId64
+                       " sockets (LISTEN_FDS): want one ListenStream=",
+                       count);
     int rc = look(FIRST_FD, &a, e);
     if (rc)
         return rc;

@@ -88,9 +88,9 @@ START_TEST(notify_alive_ms__what_the_environment_says__half_of_it)
     static const struct {
         const char *us, *pid; /* NULL: ours */
         uint64_t ms;
-    } cases[] = {{"", "", 0},     {"0", NULL, 0},  {"x", NULL, 0},
-                 {"-5", NULL, 0}, {"10", NULL, 1}, {"60000000", NULL, 30000},
-                 {"2000", "1", 0}};
+    } cases[] = {{"", "", 0},      {"0", NULL, 0},     {"x", NULL, 0},
+                 {"-5", NULL, 0},  {"10", NULL, 1},    {"60000000", NULL, 30000},
+                 {"2000", "1", 0}, {"2000x", NULL, 0}, {"99999999999999999999", NULL, 0}};
     static char us[64], pid[64];
     ck_assert_uint_eq(notify_alive_ms(), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
