@@ -44,6 +44,11 @@ static _Atomic int max_level = LOG_LEVEL_INFO;
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int priorities[] = {3, 4, 6, 7}; /* sd-daemon(3): SD_ERR, WARNING, INFO, DEBUG */
 
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
 void log_set_level(enum log_level level)
 {
     atomic_store_explicit(&max_level, (int)level, memory_order_relaxed);

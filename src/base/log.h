@@ -26,6 +26,9 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+/* "error", "warning", "info" or "debug". */
+const char *log_level_name(enum log_level level);
+
 /* Lines above this level are dropped. Call before other threads start, or from the loop thread. */
 void log_set_level(enum log_level level);
 

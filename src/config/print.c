@@ -1,6 +1,7 @@
 /* Prints a config. What it prints reads as the same values; they then all come from the file. */
 #include "config/print.h"
 
+#include "base/log.h"
 #include "config/memory.h"
 #include "config/schema.h"
 #include "config/sizes.h"
@@ -230,7 +231,6 @@ static void print_dataset(struct printing *p, const struct dataset_source *d, ui
 
 int config_print(const struct config *c, uint32_t workers, FILE *out, struct err *e)
 {
-    static const char *const levels[] = {"error", "warning", "info", "debug"};
     struct printing p = {.c = c, .out = out, .e = e};
     char text[CONFIG_MEMORY_TEXT_SIZE];
     snprintf(p.by_memory, sizeof p.by_memory, "by the memory limit of %s", c->memory.of);
@@ -247,7 +247,7 @@ int config_print(const struct config *c, uint32_t workers, FILE *out, struct err
     else
         print_word(&p, "ring", "auto");
     print_word(&p, "io_uring", c->io_uring ? "auto" : "off");
-    print_word(&p, "log_level", levels[c->log_level]);
+    print_word(&p, "log_level", log_level_name(c->log_level));
     print_ledger(&p);
     print_limits(&p);
     fputs("datasets:\n", out);

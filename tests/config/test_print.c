@@ -1,6 +1,7 @@
 /* A config printed reads as the same config, and says where each value comes from. */
 #include "config/print.h"
 
+#include "base/log.h"
 #include "config/memory.h"
 #include "support/support.h"
 
@@ -115,6 +116,25 @@ START_TEST(config_print__file_command_line_and_defaults__each_named)
 }
 END_TEST
 
+/* The words of the file, of the print and of the log are the same. */
+START_TEST(config_print__each_log_level__its_word)
+{
+    static const char *const words[] = {"error", "warning", "info", "debug"};
+    for (int i = 0; i < 4; i++) {
+        char lines[128];
+        struct config c;
+        snprintf(lines, sizeof lines, "log_level: %s\n" DATASETS, words[i]);
+        load(&c, lines);
+        char *text = print(&c);
+        ck_assert_str_eq(log_level_name(c.log_level), words[i]);
+        snprintf(lines, sizeof lines, "\nlog_level: %s ", words[i]);
+        check_line(text, lines);
+        free(text);
+        config_free(&c);
+    }
+}
+END_TEST
+
 /* As under a cgroup's limit; a ring's default follows the one of a user. */
 START_TEST(config_print__little_memory_and_limits_that_follow__said)
 {
@@ -161,6 +181,7 @@ int main(void)
     tcase_add_loop_test(tc, config_print__any_config__read_and_printed_again_the_same, 0,
                         sizeof texts / sizeof *texts);
     tcase_add_test(tc, config_print__file_command_line_and_defaults__each_named);
+    tcase_add_test(tc, config_print__each_log_level__its_word);
     tcase_add_test(tc, config_print__little_memory_and_limits_that_follow__said);
     tcase_add_loop_test(tc, config_print__path_that_is_no_utf8__refused, 0, 5);
     suite_add_tcase(suite, tc);
