@@ -110,6 +110,7 @@ static int take_mode(const struct config_loader *l)
         return tree_error(&l->tree, n, l->e,
                           "socket_mode is \"0600\", which lets no group in, beside socket_group; "
                           "allowed: \"0660\", or no socket_group");
+    l->c->socket_mode = 0600;
     return 0;
 }
 

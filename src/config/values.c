@@ -281,7 +281,6 @@ int config_loader_values(const struct config_loader *l)
         config_loader_datasets,
     };
     *l->c = (struct config){
-        .socket_mode = 0600,
         .socket_gid = CONFIG_OWN_GROUP,
         .io_uring = config_loader_given(l, "io_uring") ? l->raw->io_uring : 1,
         .log_level = config_loader_given(l, "log_level") ? (enum log_level)l->raw->log_level
