@@ -32,6 +32,12 @@ void config_memory_defaults(struct config *c, struct host_memory memory)
     limits->clients_per_user = limits->clients < 128 ? limits->clients : 128;
 }
 
+/* What a machine or a cgroup has, whose last digits mean nothing. */
+static const char *about(uint64_t bytes, char text[SIZE_TEXT_SIZE])
+{
+    return size_text(bytes < MIB ? bytes : bytes - bytes % MIB, " bytes", text);
+}
+
 const char *config_memory_text(const struct config *c, char text[CONFIG_MEMORY_TEXT_SIZE])
 {
     const struct config_limits *l = &c->limits;
@@ -39,16 +45,15 @@ const char *config_memory_text(const struct config *c, char text[CONFIG_MEMORY_T
         snprintf(text, CONFIG_MEMORY_TEXT_SIZE, "memory: no limit is known");
         return text;
     }
-    snprintf(
-        text, CONFIG_MEMORY_TEXT_SIZE,
-        "memory: the limit of %s is %llu MiB, %llu of them for clients; sample_store %llu MiB, "
-        "limits: ring_bytes %llu MiB, ring_bytes_per_user %llu MiB, list_bytes %llu MiB, "
-        "clients %u",
-        c->memory.of, (unsigned long long)(c->memory.bytes / MIB),
-        (unsigned long long)(c->budget_bytes / MIB),
-        (unsigned long long)(c->sample_cache_bytes / MIB),
-        (unsigned long long)(l->ring_bytes / MIB),
-        (unsigned long long)(l->ring_bytes_per_user / MIB),
-        (unsigned long long)(l->list_bytes / MIB), l->clients);
+    char all[SIZE_TEXT_SIZE], budget[SIZE_TEXT_SIZE], samples[SIZE_TEXT_SIZE];
+    char ring[SIZE_TEXT_SIZE], rings[SIZE_TEXT_SIZE], list[SIZE_TEXT_SIZE];
+    snprintf(text, CONFIG_MEMORY_TEXT_SIZE,
+             "memory: the limit of %s is %s, %s of it for clients; sample_store %s, limits: "
+             "ring_bytes %s, ring_bytes_per_user %s, list_bytes %s, clients %u",
+             c->memory.of, about(c->memory.bytes, all), about(c->budget_bytes, budget),
+             size_text(c->sample_cache_bytes, " bytes", samples),
+             size_text(l->ring_bytes, " bytes", ring),
+             size_text(l->ring_bytes_per_user, " bytes", rings),
+             size_text(l->list_bytes, " bytes", list), l->clients);
     return text;
 }

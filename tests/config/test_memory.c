@@ -58,11 +58,17 @@ START_TEST(config_memory_text__what_came_of_it__in_a_line)
 {
     char text[CONFIG_MEMORY_TEXT_SIZE];
     struct config c = with(256 * MIB);
-    ck_assert_str_eq(
-        config_memory_text(&c, text),
-        "memory: the limit of its cgroup is 256 MiB, 200 of them for clients; "
-        "sample_store 50 MiB, limits: ring_bytes 100 MiB, ring_bytes_per_user 125 MiB, "
-        "list_bytes 25 MiB, clients 256");
+    ck_assert_str_eq(config_memory_text(&c, text),
+                     "memory: the limit of its cgroup is 256MiB, 200MiB of it for clients; "
+                     "sample_store 50MiB, limits: ring_bytes 100MiB, ring_bytes_per_user 125MiB, "
+                     "list_bytes 25MiB, clients 256");
+    /* What is below a MiB is told, too, and what the file says to the byte. */
+    c = with(25 * MIB + 12345);
+    c.limits.ring_bytes = 70000;
+    ck_assert_str_eq(config_memory_text(&c, text),
+                     "memory: the limit of its cgroup is 25MiB, 0 bytes of it for clients; "
+                     "sample_store 64KiB, limits: ring_bytes 70000 bytes, ring_bytes_per_user "
+                     "64KiB, list_bytes 64KiB, clients 25");
     c = with(UINT64_MAX);
     ck_assert_str_eq(config_memory_text(&c, text), "memory: no limit is known");
 }
