@@ -6,6 +6,7 @@
 #include "config/schema.h"
 #include "config/sizes.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -15,8 +16,6 @@
 struct printing {
     const struct config *c;
     FILE *out;
-    struct err *e;
-    int rc;
     char by_memory[96];
 };
 
@@ -52,7 +51,8 @@ static bool is_plain(uint32_t character)
            character > 0xffff;
 }
 
-/* In double quotes, where no word means something else. Returns how many bytes that took. */
+/* In double quotes, where no word means something else. Returns how many bytes that took. All of it
+ * was checked. */
 static int put_text(struct printing *p, const char *text)
 {
     int n = fprintf(p->out, "\"");
@@ -60,16 +60,45 @@ static int put_text(struct printing *p, const char *text)
     for (size_t bytes; *at; at += bytes) {
         uint32_t character;
         bytes = take_character(at, &character);
-        if (!bytes) {
-            p->rc = err_set(p->e, -EILSEQ, "\"%.80s\" is no UTF-8, which a config is", text);
-            break;
-        }
+        assert(bytes);
         if (is_plain(character))
             n += (int)fwrite(at, 1, bytes, p->out);
         else
             n += fprintf(p->out, character < 0x100 ? "\\x%02" PRIX32 : "\\u%04" PRIX32, character);
     }
     return n + fprintf(p->out, "\"");
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    uint32_t character;
+    for (size_t bytes; *at; at += bytes) {
+        bytes = take_character(at, &character);
+        if (!bytes)
+            return false;
+    }
+    return true;
+}
+
+/* A file's name is bytes, and only half of a config would be there when one is found. */
+static int check_path(const char *key, const char *path, struct err *e)
+{
+    if (!path || is_utf8(path))
+        return 0;
+    return err_set(e, -EILSEQ, "%s is \"%.120s\", which is no UTF-8, as a config is", key, path);
+}
+
+static int check_paths(const struct config *c, struct err *e)
+{
+    int rc = check_path("socket", c->socket, e);
+    if (!rc)
+        rc = check_path("cache", c->cache, e);
+    if (!rc)
+        rc = check_path("ledger.path", c->ledger.path, e);
+    for (uint32_t i = 0; !rc && i < c->dataset_count; i++)
+        rc = check_path("datasets[].path", c->datasets[i].path, e);
+    return rc;
 }
 
 static int put_size(struct printing *p, uint64_t bytes)
@@ -231,8 +260,11 @@ static void print_dataset(struct printing *p, const struct dataset_source *d, ui
 
 int config_print(const struct config *c, uint32_t workers, FILE *out, struct err *e)
 {
-    struct printing p = {.c = c, .out = out, .e = e};
+    struct printing p = {.c = c, .out = out};
     char text[CONFIG_MEMORY_TEXT_SIZE];
+    int rc = check_paths(c, e);
+    if (rc)
+        return rc;
     snprintf(p.by_memory, sizeof p.by_memory, "by the memory limit of %s", c->memory.of);
     fprintf(out, "# What is in force, and where in the config file it stands.\n# %s\n",
             config_memory_text(c, text));
@@ -253,5 +285,5 @@ int config_print(const struct config *c, uint32_t workers, FILE *out, struct err
     fputs("datasets:\n", out);
     for (uint32_t i = 0; i < c->dataset_count; i++)
         print_dataset(&p, &c->datasets[i], c->dataset_lines[i]);
-    return p.rc;
+    return 0;
 }

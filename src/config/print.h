@@ -16,7 +16,8 @@
 #include <stdio.h>
 
 /* `workers`: how many there are, by the config or by the CPUs.
- * Errors: -EILSEQ for a text that is no UTF-8, which no YAML has (a path of the environment's). */
+ * Errors: -EILSEQ for a path that is no UTF-8, which no YAML has (of the environment, or behind the
+ * config's own folder), with its key; nothing is printed then. */
 int config_print(const struct config *c, uint32_t workers, FILE *out, struct err *e);
 
 #endif

@@ -94,7 +94,7 @@ static int print_config(const struct config *c)
     if (rc)
         fprintf(stderr, "fmnistd: %s\n", e.text);
     if (fflush(stdout) == 0 && !ferror(stdout))
-        return rc ? EX_CONFIG : 0;
+        return rc ? EXIT_FAILURE : 0;
     fprintf(stderr, "fmnistd: writing the config: %s\n", strerror(errno));
     return EXIT_FAILURE;
 }

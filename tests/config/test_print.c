@@ -158,17 +158,27 @@ START_TEST(config_print__path_that_is_no_utf8__refused)
 {
     static char *const paths[] = {"/\xff", "/\xc3", "/\xc0\xaf", "/\xed\xa0\x80",
                                   "/\xf4\x90\x80\x80"};
+    static const char *const keys[] = {"socket", "cache", "ledger.path", "datasets[].path"};
     struct config c;
-    char *text, *cache;
-    size_t size;
-    load(&c, DATASETS);
-    cache = c.cache;
-    c.cache = paths[_i];
-    FILE *out = open_memstream(&text, &size);
-    ck_assert_int_eq(config_print(&c, 1, out, &e), -EILSEQ);
-    fclose(out);
-    free(text);
-    c.cache = cache;
+    load(&c, "ledger: {path: /l}\n" DATASETS);
+    for (int k = 0; k < 4; k++) {
+        const char **place = k == 3   ? &c.datasets[0].path
+                             : k == 2 ? (const char **)&c.ledger.path
+                             : k == 1 ? (const char **)&c.cache
+                                      : (const char **)&c.socket;
+        const char *own = *place;
+        char *text, want[64];
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        *place = paths[_i];
+        ck_assert_int_eq(config_print(&c, 1, out, &e), -EILSEQ);
+        fclose(out);
+        snprintf(want, sizeof want, "%s is \"%s\", which is no UTF-8", keys[k], paths[_i]);
+        ck_assert_msg(strstr(e.text, want), "%s, want %s", e.text, want);
+        ck_assert_msg(size == 0, "printed before it was refused: %s", text);
+        free(text);
+        *place = own;
+    }
     config_free(&c);
 }
 END_TEST

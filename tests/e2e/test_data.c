@@ -2,6 +2,7 @@
 #include "e2e/harness.h"
 
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static struct daemon d;
@@ -148,6 +149,23 @@ START_TEST(print_config__given_to_the_daemon_again__taken)
 }
 END_TEST
 
+/* The config is right: what it stands in cannot be written in one. */
+START_TEST(print_config__folder_that_is_no_utf8__refused_by_key_and_nothing_printed)
+{
+    char text[4096], folder[600];
+    snprintf(folder, sizeof folder, "%s", support_path("f\xff"));
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    support_write(support_path("f\xff/c.yaml"), DATASET, strlen(DATASET));
+    int status = run_command(text, sizeof text, "%s --print-config -c %s/c.yaml --socket /s 2>&1",
+                             support_program("fmnistd"), folder);
+    ck_assert_int_eq(status, 1);
+    ck_assert_msg(!strncmp(text, "fmnistd: ", 9) && strstr(text, " is \"/") &&
+                      strstr(text, "which is no UTF-8"),
+                  "%s", text);
+    ck_assert_msg(strchr(text, '\n') == strrchr(text, '\n'), "%s", text);
+}
+END_TEST
+
 /* As half of the world's copies have them. */
 START_TEST(names_with_a_dot__as_named_or_known__served)
 {
@@ -234,6 +252,7 @@ int main(void)
     tcase_add_test(tc, known_name__content_never_published__served_with_one_warning);
     tcase_add_test(tc, known_name__content_of_another_known_set__refused_with_its_name);
     tcase_add_test(tc, check_config__files_not_there_or_wrong__each_with_its_line);
+    tcase_add_test(tc, print_config__folder_that_is_no_utf8__refused_by_key_and_nothing_printed);
     tcase_add_test(tc, print_config__given_to_the_daemon_again__taken);
     tcase_add_test(tc, names_with_a_dot__as_named_or_known__served);
     tcase_add_test(tc, scripts__any_spelling_or_none__found_or_why_not);
