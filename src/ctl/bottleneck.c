@@ -18,6 +18,8 @@ enum side bottleneck_side(const struct flow *f)
         return SIDE_READER;
     if (waited < VERDICT_HIGH)
         return SIDE_BOTH;
+    if (f->stalled > VERDICT_STALLED)
+        return SIDE_ELSEWHERE;
     return f->busy < 0 || f->busy >= VERDICT_BUSY ? SIDE_WORKERS : SIDE_ELSEWHERE;
 }
 
@@ -71,6 +73,12 @@ void bottleneck_text(const struct flow *f, char *text, size_t size)
                      "batches lie ready, and yet the reader waits %.0f %% of its time: more "
                      "programs want to run than there are CPUs",
                      percent);
+        else if (f->stalled > VERDICT_STALLED)
+            snprintf(text, size,
+                     "the reader waits %.0f %% of its time, and the workers, while they are busy, "
+                     "have a CPU for %.0f %% of theirs: other programs have the CPUs, or what is "
+                     "read comes from a disk",
+                     percent, 100 * (1 - f->stalled));
         else
             snprintf(text, size,
                      "the reader waits %.0f %% of its time, but the workers are busy %.0f %%: more "

@@ -14,12 +14,13 @@ enum side {
     SIDE_READER,    /* waits at most VERDICT_LOW of the time */
     SIDE_BOTH,      /* in between: the two take about as long */
     SIDE_WORKERS,   /* the reader waits at least VERDICT_HIGH, and the workers are busy */
-    SIDE_ELSEWHERE, /* the reader waits, but the workers are not busy: CPUs taken by others */
+    SIDE_ELSEWHERE, /* the reader waits, but the workers are not busy, or have no CPU to be */
 };
 
-#define VERDICT_LOW  0.05
-#define VERDICT_HIGH 0.5
-#define VERDICT_BUSY 0.7 /* of the workers' time */
+#define VERDICT_LOW     0.05
+#define VERDICT_HIGH    0.5
+#define VERDICT_BUSY    0.7 /* of the workers' time */
+#define VERDICT_STALLED 0.5 /* of their busy time */
 
 /* What was seen over some time. */
 struct flow {
@@ -27,6 +28,7 @@ struct flow {
     double waited;  /* seconds of it that the reader waited */
     double busy;    /* share of all workers' time that was rendering; negative: not known */
     double batches; /* taken */
+    double stalled; /* share of the time that workers were busy in which they had no CPU */
     double ready;   /* share of its slots that had a batch in the end; negative: not known */
 };
 

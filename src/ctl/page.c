@@ -45,22 +45,28 @@ static json_t *copy(const json_t *object, const char *key)
     return value ? json_incref(value) : json_null();
 }
 
-static struct flow flow_of(const json_t *now, const json_t *old, double busy)
+/* What the workers were busy, and how much of that they had no CPU. */
+struct work {
+    double workers, busy, stalled;
+};
+
+static struct flow flow_of(const json_t *now, const json_t *old, const struct work *w)
 {
     double slots = real(now, "slots");
     return (struct flow){
         .seconds = difference(now, old, "seconds"),
         .waited = difference(now, old, "waited_seconds"),
-        .busy = busy,
+        .busy = w->busy,
+        .stalled = w->stalled,
         .batches = difference(now, old, "batches_taken"),
         .ready = slots > 0 ? real(now, "batches_ready") / slots : -1,
     };
 }
 
-static json_t *describe_stream(const json_t *client, const json_t *old, double workers, double busy)
+static json_t *describe_stream(const json_t *client, const json_t *old, const struct work *w)
 {
     const json_t *now = json_object_get(client, "stream");
-    struct flow f = flow_of(now, old, busy);
+    struct flow f = flow_of(now, old, w);
     double over = f.seconds > 0 ? f.seconds : 1;
     double per_batch = real(now, "steps") > 0 ? real(now, "epoch_samples") / real(now, "steps") : 0;
     double rendered = difference(now, old, "render_seconds");
@@ -73,7 +79,7 @@ static json_t *describe_stream(const json_t *client, const json_t *old, double w
         text(now, "dataset"), "split", text(now, "split"), "seconds", f.seconds, "batches",
         (json_int_t)f.batches, "images_per_second", f.batches * per_batch / over, "waited_seconds",
         f.waited, "waited_share", flow_waited(&f), "render_seconds", rendered, "workers_share",
-        workers > 0 ? rendered / over / workers : 0, "batches_ready",
+        w->workers > 0 ? rendered / over / w->workers : 0, "batches_ready",
         json_object_get(now, "batches_ready"), "slots", json_object_get(now, "slots"), "bottleneck",
         words, "bottleneck_side", bottleneck_word(bottleneck_side(&f)));
 }
@@ -83,25 +89,28 @@ json_t *page_make(const json_t *before, const json_t *now)
     const json_t *old = before;
     if (!json_equal(json_object_get(old, "pid"), json_object_get(now, "pid")))
         old = NULL; /* since its start, then */
-    double seconds = difference(now, old, "uptime_seconds"), workers = real(now, "workers");
-    if (old && real(old, "workers") > workers)
-        workers = real(old, "workers"); /* a reload left fewer, meanwhile */
-    double busy = 0;
-    if (seconds > 0 && workers > 0)
-        busy = difference(now, old, "workers_busy_seconds") / (seconds * workers);
+    double seconds = difference(now, old, "uptime_seconds");
+    double cpu = difference(now, old, "cpu_seconds");
+    double busy_seconds = difference(now, old, "workers_busy_seconds");
+    struct work w = {.workers = real(now, "workers")};
+    if (old && real(old, "workers") > w.workers)
+        w.workers = real(old, "workers"); /* a reload left fewer, meanwhile */
+    if (seconds > 0 && w.workers > 0)
+        w.busy = busy_seconds / (seconds * w.workers);
+    if (busy_seconds > cpu && json_object_get(now, "cpu_seconds"))
+        w.stalled = 1 - cpu / busy_seconds;
 
     json_t *streams = json_array();
     size_t i;
     json_t *client;
     json_array_foreach (json_object_get(now, "clients"), i, client) {
         if (json_is_object(json_object_get(client, "stream")))
-            json_array_append_new(
-                streams, describe_stream(client, stream_before(old, client), workers, busy));
+            json_array_append_new(streams, describe_stream(client, stream_before(old, client), &w));
     }
     return json_pack("{s:f, s:s, s:O, s:f, s:O, s:f, s:o}", "seconds", seconds, "version",
-                     text(now, "version"), "pid", json_object_get(now, "pid"), "cpu_seconds",
-                     difference(now, old, "cpu_seconds"), "workers",
-                     json_object_get(now, "workers"), "workers_busy", busy, "streams", streams);
+                     text(now, "version"), "pid", json_object_get(now, "pid"), "cpu_seconds", cpu,
+                     "workers", json_object_get(now, "workers"), "workers_busy", w.busy, "streams",
+                     streams);
 }
 
 /* ---- as text ------------------------------------------------------------------------------- */

@@ -68,6 +68,23 @@ START_TEST(bottleneck_text__waits_elsewhere__says_for_what)
 }
 END_TEST
 
+/* Workers that want to run and may not: more of them would help nobody. */
+START_TEST(bottleneck_text__busy_without_a_cpu__no_more_workers)
+{
+    char text[256];
+    struct flow f = {.seconds = 1, .waited = 0.9, .busy = 1, .stalled = 0.96, .batches = 1};
+    ck_assert_int_eq(bottleneck_side(&f), SIDE_ELSEWHERE);
+    bottleneck_text(&f, text, sizeof text);
+    ck_assert_str_eq(text, "the reader waits 90 % of its time, and the workers, while they are "
+                           "busy, have a CPU for 4 % of theirs: other programs have the CPUs, or "
+                           "what is read comes from a disk");
+    f.stalled = 0.3;
+    ck_assert_int_eq(bottleneck_side(&f), SIDE_WORKERS);
+    f.waited = 0.01, f.stalled = 0.96; /* nobody minds */
+    ck_assert_int_eq(bottleneck_side(&f), SIDE_READER);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bottleneck");
@@ -78,6 +95,7 @@ int main(void)
     tcase_add_test(tc, bottleneck_text__impossible_numbers__kept_within_0_and_100);
     tcase_add_test(tc, bottleneck_text__half_busy_workers__headroom_of_two);
     tcase_add_test(tc, bottleneck_text__waits_elsewhere__says_for_what);
+    tcase_add_test(tc, bottleneck_text__busy_without_a_cpu__no_more_workers);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -81,6 +81,30 @@ START_TEST(page__full_use__neither_more_nor_less_than_all)
 }
 END_TEST
 
+/* Two workers were busy all the second, and had a CPU for a tenth of it. */
+START_TEST(page__busy_without_a_cpu__not_the_workers)
+{
+    static const char *const sides[] = {"elsewhere", "workers"}, *const cpu[] = {"1.2", "2.5"};
+    for (int i = 0; i < 2; i++) {
+        char now[512];
+        snprintf(now, sizeof now,
+                 "{\"pid\":5,\"uptime_seconds\":10,\"workers\":2,\"workers_busy_seconds\":5,"
+                 "\"cpu_seconds\":%s,\"clients\":[{\"id\":1,\"pid\":7,\"stream\":{"
+                 "\"seconds\":9,\"waited_seconds\":2,\"batches_taken\":2,\"batches_ready\":0,"
+                 "\"slots\":4}}]}",
+                 cpu[i]);
+        json_t *page =
+            page_of("{\"pid\":5,\"uptime_seconds\":9,\"workers\":2,\"workers_busy_seconds\":3,"
+                    "\"cpu_seconds\":1,\"clients\":[{\"id\":1,\"pid\":7,\"stream\":{"
+                    "\"seconds\":8,\"waited_seconds\":1,\"batches_taken\":1}}]}",
+                    now);
+        ck_assert_str_eq(json_string_value(json_object_get(only_stream(page), "bottleneck_side")),
+                         sides[i]);
+        json_decref(page);
+    }
+}
+END_TEST
+
 /* A new stream, of a new client or of one that had another: since its opening, never less than 0.
  */
 START_TEST(page__stream_opened_in_between__since_its_opening)
@@ -142,6 +166,7 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, page__the_same_stream__differences);
     tcase_add_test(tc, page__full_use__neither_more_nor_less_than_all);
+    tcase_add_test(tc, page__busy_without_a_cpu__not_the_workers);
     tcase_add_test(tc, page__stream_opened_in_between__since_its_opening);
     tcase_add_test(tc, page__daemon_restarted_in_between__since_its_start);
     tcase_add_test(tc, page_lines__a_stream__a_head_and_lines_that_fit);
