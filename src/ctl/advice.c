@@ -50,7 +50,7 @@ static double middle(const struct tried *t)
 /* By how much a step is longer than the best's; *always: in each round. */
 static double longer(const struct tried *t, const struct tried *best, bool *always)
 {
-    double more[ADVICE_ROUNDS];
+    double more[ADVICE_ROUNDS] = {0};
     *always = true;
     for (unsigned i = 0; i < best->rounds; i++) {
         more[i] = t->step_us[i] - best->step_us[i];

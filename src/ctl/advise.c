@@ -133,7 +133,9 @@ static int start(struct advise *a)
         return status;
     rc = own_daemon_print_config(a->program, a->result.config, &a->printed, &e);
     if (rc)
-        return ctl_file_error(rc, "bench: --advise: %s", e.text);
+        return ctl_file_error(rc, "bench: --advise: %s%s", e.text,
+                              a->in->config ? ""
+                                            : "; --config FILE names one that this user can use");
     config_text_workers(a->printed, a->result.config_workers, sizeof a->result.config_workers);
     rc = own_daemon_init(&a->daemon, &e);
     if (!rc)

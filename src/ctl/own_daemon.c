@@ -271,7 +271,9 @@ int own_daemon_ended(struct own_daemon *d, struct err *e)
         return 0;
     d->pid = 0;
     int fd = open(d->log, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && read_all(fd, &said, NULL) == 0)
+    if (fd >= 0)
+        (void)read_all(fd, &said, NULL);
+    if (said)
         err_set(e, -ECHILD, "fmnistd has ended: %s", last_line(said));
     else
         err_set(e, -ECHILD, "fmnistd has ended");

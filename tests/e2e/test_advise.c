@@ -201,6 +201,13 @@ START_TEST(advise__impossible__refused_by_name)
                   said.text);
     run_ctl(&said, "--socket /none/s bench --advise");
     ck_assert_msg(said.status == 1 && strstr(said.text, "or from --config FILE"), "%s", said.text);
+    support_write(d.config, "workers: 2\n", 11);
+    advise("");
+    check_said(1, "fmnistd.yaml:1: datasets is missing");
+    check_said(1, "; --config FILE names one that this user can use");
+    ck_assert_int_eq(unlink(d.config), 0);
+    advise("");
+    check_said(1, "does not say where its config is; want --config FILE");
     run_ctl(&said, "bench --seconds 3");
     ck_assert_msg(said.status == 2 && strstr(said.text, "--seconds belongs to --advise"), "%s",
                   said.text);
