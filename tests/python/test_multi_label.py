@@ -198,6 +198,19 @@ def test_torch__transform_and_views__rows_as_they_are(chest, torch, arrays):
     assert seen == COUNT["train"]
 
 
+@pytest.mark.parametrize("label_dtype", ["uint8", "int64"])
+def test_torch__Upload__rows_beside_samples_as_they_travel(chest, torch, arrays, label_dtype):
+    from fmnist.torch import Upload
+    from test_torch_upload import Device
+
+    loader = ours(label_dtype, zero_copy=True, batch_size=40, dtype="float32")
+    got = list(Upload(loader, ahead=2, cuda=Device(5)))  # copies that end late
+    assert torch.equal(torch.cat([y for _, y in got]),
+                       torch.from_numpy(arrays["train"][1]).to(getattr(torch, label_dtype)))
+    assert torch.equal(torch.cat([X for X, _ in got]),
+                       torch.from_numpy(arrays["train"][0]).float().div(255))
+
+
 def test_torch__trains__on_float_rows(chest, torch, arrays):
     """What such sets are for: BCEWithLogitsLoss of the rows, the same loss as from TensorDataset."""
     losses = []
