@@ -84,29 +84,54 @@ void label_lines(const struct label *l, size_t width, void (*line)(void *to, con
     lines_end(&lines);
 }
 
-void label_text(const struct label *l, char *text, size_t size)
+/* A text that is written from its beginning; what has no room is cut. */
+struct written {
+    char *text;
+    size_t size, used;
+};
+
+static void put(struct written *w, const char *words)
+{
+    size_t room = w->size - w->used;
+    int n = snprintf(w->text + w->used, room, "%s", words);
+    w->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void put_number(struct written *w, const char *format, int64_t number)
 {
     char words[WORDS_SIZE];
+    snprintf(words, sizeof words, format, number);
+    put(w, words);
+}
+
+/* Whether that fits, and behind it what says that others follow. */
+static bool has_room(const struct written *w, const char *words, uint32_t others)
+{
+    size_t more = others ? (size_t)snprintf(NULL, 0, " and %" PRIu32 " more", others) : 0;
+    return w->used + 2 + strlen(words) + more < w->size;
+}
+
+void label_text(const struct label *l, char *text, size_t size)
+{
+    struct written w = {.text = text, .size = size};
+    char words[WORDS_SIZE];
     uint32_t column = 0, left = count_set(l);
-    size_t used = (size_t)snprintf(text, size, "%" PRId64 ": ", l->index);
+    bool first = true;
+    put_number(&w, "%" PRId64 ": ", l->index);
     if (!l->count) {
         write_name(l, label_number(l, 0), words);
-        snprintf(text + used, size - used, "%s", words);
+        put(&w, words);
         return;
     }
     if (!left)
-        snprintf(text + used, size - used, "none");
-    for (bool first = true; next_words(l, &column, words); first = false, left--) {
-        char more[32] = "";
-        if (left > 1)
-            snprintf(more, sizeof more, " and %" PRIu32 " more", left - 1);
-        if (!first && used + 2 + strlen(words) + strlen(more) >= size) {
-            snprintf(text + used, size - used, " and %" PRIu32 " more", left);
+        put(&w, "none");
+    for (; next_words(l, &column, words); first = false, left--) {
+        if (!first && !has_room(&w, words, left - 1)) {
+            put_number(&w, " and %" PRId64 " more", left);
             return;
         }
-        used += (size_t)snprintf(text + used, size - used, "%s%s", first ? "" : ", ", words);
-        if (used >= size)
-            return;
+        put(&w, first ? "" : ", ");
+        put(&w, words);
     }
 }
 
