@@ -415,14 +415,14 @@ fuzz:
 	    tests/fuzz/corpus/$$f || exit 1; \
 	done
 
-FUZZED = $(call uses,server) $(call archive,client) $(call archive,ctl) $(call flags,link)
+FUZZED = $(call uses,server) $(call archive,client) $(call archive,import) $(call archive,ctl) $(call flags,link)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZED)
 	@mkdir -p $(@D)
-	$(link) -fsanitize=fuzzer $(LIBS_server) $(LDLIBS)
+	$(link) -fsanitize=fuzzer $(LIBS_server) $(LIBS_import) $(LDLIBS)
 
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(FUZZED)
 	@mkdir -p $(@D)
-	$(link) $(LIBS_server) $(LDLIBS)
+	$(link) $(LIBS_server) $(LIBS_import) $(LDLIBS)
 
 # ---- the ring's wake-up protocol: tests/model
 

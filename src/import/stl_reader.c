@@ -41,8 +41,10 @@ static const char *split_of(const struct import_member *m, const char *ending)
     static const char *const splits[] = {"train", "test", "unlabeled"};
     const char *base = import_base_name(m);
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
-        size_t n = strlen(splits[i]);
-        if (!strncmp(base, splits[i], n) && !strcmp(base + n, ending))
+        size_t n = strlen(splits[i]), k = strlen(ending);
+        /* What packs it may stand behind it. */
+        if (!strncmp(base, splits[i], n) && !strncmp(base + n, ending, k) &&
+            (base[n + k] == 0 || base[n + k] == '.'))
             return splits[i];
     }
     return NULL;
