@@ -270,6 +270,10 @@ struct fmnist_connect_options {
 FMNIST_API int fmnist_connect(const struct fmnist_connect_options *options,
                               struct fmnist_client **client);
 
+/* The path of the socket that it was connected at: the options', or what took its place. Owns: the
+ * client, until fmnist_disconnect. The first 0.1.0 did not have it. */
+FMNIST_API const char *fmnist_client_socket(const struct fmnist_client *client);
+
 /* Streams opened from the client stay open. Accepts NULL. */
 FMNIST_API void fmnist_disconnect(struct fmnist_client *client);
 

@@ -97,6 +97,11 @@ int fmnist_connect(const struct fmnist_connect_options *options, struct fmnist_c
     return FMNIST_OK;
 }
 
+const char *fmnist_client_socket(const struct fmnist_client *client)
+{
+    return client->path;
+}
+
 void fmnist_disconnect(struct fmnist_client *client)
 {
     if (!client)

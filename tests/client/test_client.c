@@ -268,7 +268,19 @@ static void *serve(void *unused)
     return unused;
 }
 
-static struct fmnist_client *start_fake(const struct lie *lie)
+/* In the environment from the start: setenv(3) allocates. */
+static char socket_variable[256] = "FMNIST_SOCKET=/nonexistent/s";
+
+static struct fmnist_client *connect_to(const char *path)
+{
+    struct fmnist_connect_options o = {
+        .size = sizeof o, .socket = path, .timeout_ms = 5000, .reconnect_ms = -1};
+    struct fmnist_client *client;
+    ck_assert_msg(fmnist_connect(&o, &client) == FMNIST_OK, "%s", fmnist_error());
+    return client;
+}
+
+static void listen_fake(const struct lie *lie)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     snprintf(fake.path, sizeof fake.path, "%s/s", support_dir());
@@ -279,11 +291,12 @@ static struct fmnist_client *start_fake(const struct lie *lie)
     ck_assert_int_eq(bind(fake.listener, (struct sockaddr *)&a, sizeof a), 0);
     ck_assert_int_eq(listen(fake.listener, 4), 0);
     ck_assert_int_eq(pthread_create(&fake.thread, NULL, serve, NULL), 0);
-    struct fmnist_connect_options o = {
-        .size = sizeof o, .socket = fake.path, .timeout_ms = 5000, .reconnect_ms = -1};
-    struct fmnist_client *client;
-    ck_assert_msg(fmnist_connect(&o, &client) == FMNIST_OK, "%s", fmnist_error());
-    return client;
+}
+
+static struct fmnist_client *start_fake(const struct lie *lie)
+{
+    listen_fake(lie);
+    return connect_to(fake.path);
 }
 
 static void stop_fake(struct fmnist_client *client)
@@ -656,9 +669,6 @@ START_TEST(spec_set__public__as_the_fields_say)
 }
 END_TEST
 
-/* In the environment from the start: setenv(3) allocates. */
-static char socket_variable[256] = "FMNIST_SOCKET=/nonexistent/s";
-
 /* Where there is no daemon, the text says which path was tried and what to do. */
 START_TEST(connect__wrong_socket_variable__said_with_the_path)
 {
@@ -688,6 +698,20 @@ START_TEST(connect__wrong_socket_variable__said_with_the_path)
 }
 END_TEST
 
+/* A program that tells others where it found its daemon need not know where the library looks. */
+START_TEST(client_socket__said_or_found__where_it_is_connected)
+{
+    struct fmnist_client *client = start_fake(&lies[0]);
+    ck_assert_str_eq(fmnist_client_socket(client), fake.path);
+    stop_fake(client);
+    listen_fake(&lies[0]);
+    snprintf(socket_variable, sizeof socket_variable, "FMNIST_SOCKET=%s", fake.path);
+    client = connect_to(NULL);
+    ck_assert_str_eq(fmnist_client_socket(client), fake.path);
+    stop_fake(client);
+}
+END_TEST
+
 int main(void)
 {
     putenv(socket_variable);
@@ -704,6 +728,7 @@ int main(void)
     tcase_add_test(tc, handles__in_a_forked_child__efork);
     tcase_add_test(tc, spec_set__public__as_the_fields_say);
     tcase_add_test(tc, connect__wrong_socket_variable__said_with_the_path);
+    tcase_add_test(tc, client_socket__said_or_found__where_it_is_connected);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }

@@ -289,6 +289,20 @@ def test_auto__one_runs_and_does_not_serve_it__a_private_one(daemon_process, tmp
     assert auto(dataset="kmnist") != str(daemon_process)
 
 
+# Where that daemon listens is the library's to find.
+def test_auto__one_runs_in_the_runtime_folder__that_one(daemon_process, tmp_path, monkeypatch):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    socket = tmp_path / "fmnistd/fmnistd.sock"
+    socket.parent.mkdir()
+    socket.symlink_to(daemon_process)
+    assert auto() == str(socket)
+    fmnist.daemon._stop_all()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMNIST_SOCKET", "fmnistd/fmnistd.sock")
+    assert auto() == str(socket)
+
+
 @pytest.mark.parametrize("what", ["nothing", "a file", "a folder"])
 def test_auto__nobody_answers_at_the_socket__a_private_one(what, tmp_path, monkeypatch):
     socket = tmp_path / "fmnistd.sock"

@@ -47,6 +47,7 @@ def arrays() -> None:
     fmnist.arrays(indices=np.arange(100), data={"fashion-mnist": "folder"}, daemon="auto")
     (x_train, y_train), (x_test, y_test) = fmnist.load_data("mnist")
     assert_type(x_train, Array)
+    assert_type(fmnist.load_data("mine", ["train", "a", "b"]), tuple[tuple[Array, Array], ...])
     fmnist.arrays(resize=32)  # type: ignore[arg-type]
 
 

@@ -1,6 +1,6 @@
 """Whole splits as NumPy arrays."""
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -45,18 +45,36 @@ def arrays(split: str = "train", dataset: str = "fashion-mnist", *, indices: Any
     return samples.fetch(chosen)
 
 
-def load_data(dataset: str = "fashion-mnist", *, socket: Any = None, daemon: str | None = None,
-              data: Any = None, timeout: float = 30.0) -> tuple[tuple[Array, Array],
-                                                                tuple[Array, Array]]:
-    """((x_train, y_train), (x_test, y_test)), as keras.datasets.fashion_mnist.load_data() has them.
+Pair = tuple[Array, Array]
+
+
+@overload
+def load_data(dataset: str = ..., *, socket: Any = ..., daemon: str | None = ..., data: Any = ...,
+              timeout: float = ...) -> tuple[Pair, Pair]: ...
+@overload
+def load_data(dataset: str = ..., splits: Sequence[str] = ..., *, socket: Any = ...,
+              daemon: str | None = ..., data: Any = ..., timeout: float = ...
+              ) -> tuple[Pair, ...]: ...
+def load_data(dataset: str = "fashion-mnist", splits: Sequence[str] = ("train", "test"), *,
+              socket: Any = None, daemon: str | None = None, data: Any = None,
+              timeout: float = 30.0) -> tuple[Pair, ...]:
+    """((x_train, y_train), (x_test, y_test)), as keras.datasets.fashion_mnist.load_data() has them;
+    of splits=("train", "validation", "test") three such pairs.
 
     Shape: x[n][height][width], with several channels [n][height][width][channels], uint8 as stored;
-    y[n], uint8.
+    y[n], uint8, where a label is above 255 or below 0 int32; of a multi-label set y[n][columns].
 
-    Errors: those of fmnist.errors; NotFound for a data set that lacks one of the two splits."""
-    parts = []
-    for split in ("train", "test"):
-        images, labels = arrays(split, dataset, resize="none", layout="NHWC", label_dtype="uint8",
-                                socket=socket, daemon=daemon, data=data, timeout=timeout)
-        parts.append((images[..., 0] if images.shape[-1] == 1 else images, labels))
-    return parts[0], parts[1]
+    Errors: those of fmnist.errors; NotFound for a data set that lacks one of the splits."""
+    if isinstance(splits, str):
+        raise TypeError(f'splits={splits!r}: want several, as ("train", "test"); arrays("{splits}") '
+                        "gives one")
+    return tuple(stored(split, dataset, socket=socket, daemon=daemon, data=data, timeout=timeout)
+                 for split in splits)
+
+
+def stored(split: str, dataset: str = "fashion-mnist", **where: Any) -> Pair:
+    """A split as load_data has it."""
+    images, labels = arrays(split, dataset, resize="none", layout="NHWC", label_dtype="int32", **where)
+    if not len(labels) or (labels.min() >= 0 and labels.max() <= 255):
+        labels = labels.astype(np.uint8)
+    return images[..., 0] if images.shape[-1] == 1 else images, labels

@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from fmnist._arrays import arrays
+from fmnist._arrays import stored
 from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check, spelled_out
 from fmnist._served import dataset_of
 
@@ -140,9 +140,8 @@ class ArrayDataModule(DataModule):
         return self._arrays("test")
 
     def _arrays(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        images, labels = arrays(split, resize="none", layout="NHWC", label_dtype="uint8", **{
+        return stored(split, **{
             name: value for name, value in self._served.items() if name != "reconnect"})
-        return images[..., 0] if images.shape[-1] == 1 else images, labels
 
     def _loader(self, train: bool) -> Any:
         height, width = self.resize

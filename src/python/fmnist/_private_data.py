@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fmnist import errors
-from fmnist._import_folder import of_folder
+from fmnist._import_folder import entry as entry, of_folder as of_folder
 
 # A data set's four files by the names that fmnistd knows (src/dataset/known.c).
 _FILES = {

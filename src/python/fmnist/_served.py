@@ -1,9 +1,11 @@
-"""What a daemon serves, and which daemon is meant."""
+"""What a daemon serves, and which daemon is meant: one at a socket that is said, the one that every
+client finds, or with daemon="auto" that or a private one (fmnist.daemon)."""
 import difflib
 import json
 from typing import Any, NamedTuple, cast
 
 from fmnist import _native, errors
+from fmnist import _private_data as private_data
 
 
 class Dataset(NamedTuple):
@@ -22,8 +24,9 @@ class Dataset(NamedTuple):
 
 def find_socket(socket: Any, daemon: str | None, data: Any = None,
                 dataset: str = "fashion-mnist") -> str | None:
-    """The path that these keywords say, of a private daemon that is running then; None: the
-    library's default."""
+    """The path of the socket that these keywords mean; None: where the library looks by itself. With
+    daemon="auto" a daemon answers there that serves `dataset`: one that runs, or a private one, which
+    is started where there is none."""
     if daemon not in (None, "auto"):
         raise ValueError(f'daemon={daemon!r}: want None or "auto"')
     if data is not None and (daemon is None or socket is not None):
@@ -64,6 +67,12 @@ def _not_served(dataset: str, split: str, found: list[Dataset]) -> str:
     text = f'dataset "{dataset}", split "{split}": the daemon does not serve it; it serves ' + (
         "nothing" if not found else ", ".join(
             f"{name} ({', '.join(s.split for s in found if s.name == name)})" for name in names))
+    folder = private_data.imported(str(dataset))
+    if dataset not in names and private_data.of_folder(folder):
+        return (f'{text}. It was imported here: daemon="auto" serves it to this user\'s programs; for that '
+                "daemon add, where it may read that folder, to its config's datasets\n" +
+                "".join(f"  {line}\n" for line in private_data.entry(dataset, folder).splitlines()) +
+                "and run fmnistctl reload")
     near = difflib.get_close_matches(str(dataset).lower(), names, 1, 0.5)
     return text + (f'; did you mean "{near[0]}"?' if near and near[0] != dataset else "")
 

@@ -252,22 +252,12 @@ def _answers(path: str) -> bool:
     return False
 
 
-def _default_socket() -> str:
-    """As the library finds it (src/client/handle.c)."""
-    said = os.environ.get("FMNIST_SOCKET")
-    if said:
-        return said
-    run = os.environ.get("XDG_RUNTIME_DIR")
-    users = os.path.join(run, "fmnistd/fmnistd.sock") if run else ""
-    return users if users and os.path.exists(users) else "/run/fmnistd/fmnistd.sock"
-
-
 def _find_running(dataset: str) -> str | None:
     """The socket of the daemon that every client finds, where it answers and serves `dataset`."""
     with contextlib.suppress(errors.Error, OSError, ValueError):
-        socket = os.path.abspath(_default_socket())
-        if any(row[0] == dataset for row in _native.datasets(socket, _RUNNING_MS)):
-            return socket
+        socket, served = _native.running(_RUNNING_MS)
+        if any(row[0] == dataset for row in served):
+            return os.path.abspath(socket)
     return None
 
 

@@ -1,7 +1,9 @@
 /* The module: errors, and what a daemon can be asked without a stream. */
 #include "native.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
 PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
 PyTypeObject *native_augment_type;
@@ -52,6 +54,7 @@ struct question {
     struct fmnist_connect_options options;
     struct fmnist_datasets *datasets;
     char *status;
+    char socket[sizeof((struct sockaddr_un *)0)->sun_path]; /* where it was found */
 };
 
 static int ask(struct question *q, bool status)
@@ -61,15 +64,14 @@ static int ask(struct question *q, bool status)
     if (rc)
         return rc;
     rc = status ? fmnist_status(client, &q->status) : fmnist_datasets(client, &q->datasets);
+    snprintf(q->socket, sizeof q->socket, "%s", fmnist_client_socket(client));
     fmnist_disconnect(client);
     return rc;
 }
 
-static bool ask_daemon(struct question *q, PyObject *args, bool status)
+static bool ask_daemon(struct question *q, bool status)
 {
     q->options.size = sizeof q->options;
-    if (!PyArg_ParseTuple(args, "zI", &q->options.socket, &q->options.timeout_ms))
-        return false;
     int rc;
     Py_BEGIN_ALLOW_THREADS
     rc = ask(q, status);
@@ -82,17 +84,29 @@ static bool ask_daemon(struct question *q, PyObject *args, bool status)
 static PyObject *native_datasets(PyObject *module, PyObject *args)
 {
     struct question q = {0};
-    if (!ask_daemon(&q, args, false))
+    if (!PyArg_ParseTuple(args, "zI", &q.options.socket, &q.options.timeout_ms) ||
+        !ask_daemon(&q, false))
         return NULL;
     PyObject *list = dataset_list(q.datasets);
     fmnist_datasets_free(q.datasets);
     return list;
 }
 
+static PyObject *native_running(PyObject *module, PyObject *args)
+{
+    struct question q = {0};
+    if (!PyArg_ParseTuple(args, "I", &q.options.timeout_ms) || !ask_daemon(&q, false))
+        return NULL;
+    PyObject *list = dataset_list(q.datasets);
+    fmnist_datasets_free(q.datasets);
+    return list ? Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(q.socket), list) : NULL;
+}
+
 static PyObject *native_status(PyObject *module, PyObject *args)
 {
     struct question q = {0};
-    if (!ask_daemon(&q, args, true))
+    if (!PyArg_ParseTuple(args, "zI", &q.options.socket, &q.options.timeout_ms) ||
+        !ask_daemon(&q, true))
         return NULL;
     PyObject *text = PyUnicode_FromString(q.status);
     free(q.status);
@@ -113,6 +127,8 @@ static PyMethodDef methods[] = {
     {"datasets", native_datasets, METH_VARARGS,
      "datasets(socket, timeout_ms) -> [(name, split, count, height, width, channels, class_names, "
      "digest, label_count)]"},
+    {"running", native_running, METH_VARARGS,
+     "running(timeout_ms) -> (socket, datasets): of the daemon that the library finds by itself"},
     {"status", native_status, METH_VARARGS, "status(socket, timeout_ms) -> JSON text"},
     {"address", native_address, METH_O, "address(array) -> of its first byte; it is contiguous"},
     {"torch_seed", native_torch_seed, METH_VARARGS,
