@@ -198,6 +198,14 @@ void help_print(const struct verb *verb)
         fputs(import_help, stdout);
         import_print_formats();
         return;
+    case OPTIONS_DATASETS:
+        puts("\n  --all                 also copies that frameworks keep in their folders, with\n"
+             "                        the line that makes each of them one that is served\n\n"
+             "Default: each split that the daemon serves. --all wants no daemon. It looks\n"
+             "where torchvision's users, d2l, Keras, MXNet, MedMNIST, Hugging Face,\n"
+             "tensorflow_datasets and Debian put them: ./data, ../data, ~/data, ~/.pytorch\n"
+             "and $FMNIST_DATA, and the frameworks' own folders or variables.");
+        return;
     case OPTIONS_EXPORT:
         puts("\n  -o, --output PATH     what it is written to; - for standard output; needed\n"
              "  --format FORM         idx, npz, png or csv; default: what PATH ends in, else\n"

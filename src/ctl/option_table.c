@@ -74,6 +74,7 @@ static const struct option explain[] = {SPEC_OPTIONS,
                                         {"row", required_argument, NULL, OPTION_ROW},
                                         {"output", required_argument, NULL, 'o'},
                                         COMMON_OPTIONS};
+static const struct option datasets[] = {{"all", no_argument, NULL, OPTION_ALL}, COMMON_OPTIONS};
 static const struct option export[] = {{"output", required_argument, NULL, 'o'},
                                        {"format", required_argument, NULL, OPTION_FORMAT},
                                        {"split", required_argument, NULL, OPTION_SPLIT},
@@ -106,11 +107,11 @@ static const struct option import[] = {{"name", required_argument, NULL, OPTION_
                                        COMMON_OPTIONS};
 
 static const struct option *const tables[] = {
-    [OPTIONS_NONE] = none,     [OPTIONS_HELP] = none,       [OPTIONS_COMPLETION] = none,
-    [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,     [OPTIONS_DUMP] = dump,
-    [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain, [OPTIONS_GENERATE] = generate,
-    [OPTIONS_VERIFY] = verify, [OPTIONS_IMPORT] = import,   [OPTIONS_CHECK] = check,
-    [OPTIONS_EXPORT] = export,
+    [OPTIONS_NONE] = none,     [OPTIONS_HELP] = none,         [OPTIONS_COMPLETION] = none,
+    [OPTIONS_TOP] = top,       [OPTIONS_BENCH] = bench,       [OPTIONS_DUMP] = dump,
+    [OPTIONS_SHOW] = show,     [OPTIONS_EXPLAIN] = explain,   [OPTIONS_GENERATE] = generate,
+    [OPTIONS_VERIFY] = verify, [OPTIONS_IMPORT] = import,     [OPTIONS_CHECK] = check,
+    [OPTIONS_EXPORT] = export, [OPTIONS_DATASETS] = datasets,
 };
 
 const struct option *option_table(enum options_kind kind)

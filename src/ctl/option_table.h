@@ -30,6 +30,7 @@ enum option_id {
     OPTION_SEED,
     OPTION_RAW,
     OPTION_CHANNELS, /* rgb, grayscale */
+    OPTION_ALL,
     OPTION_FORMAT,
     OPTION_SPLIT,
     OPTION_IMPORT, /* a text of struct import_words, of the same name */

@@ -182,6 +182,9 @@ static int take(struct invocation *in, int option, const char *name)
         return number(name, optarg, 8, 256, &in->size);
     case OPTION_SEED:
         return number(name, optarg, 0, UINT64_MAX, &in->seed);
+    case OPTION_ALL:
+        in->all = true;
+        return 0;
     case OPTION_FORMAT:
         in->format = optarg;
         return 0;

@@ -1,4 +1,4 @@
-/* status, reload and datasets: what the daemon says, for people or for programs. */
+/* status and reload: what the daemon says, for people or for programs. */
 #include "ctl/json.h"
 #include "ctl/process.h"
 #include "ctl/verbs.h"
@@ -175,63 +175,5 @@ int verb_reload(const struct invocation *in)
     else
         fputs(text, stdout);
     free(text);
-    return EXIT_FINE;
-}
-
-/* ---- datasets ------------------------------------------------------------------------------ */
-
-static void digest_text(const struct fmnist_dataset *d, char out[33])
-{
-    for (int i = 0; i < 16; i++)
-        sprintf(out + 2 * i, "%02x", d->digest[i]);
-}
-
-static json_t *describe(const struct fmnist_dataset *d, uint32_t label_count)
-{
-    char digest[33];
-    digest_text(d, digest);
-    json_t *classes = json_array();
-    for (uint32_t i = 0; i < d->class_count; i++)
-        json_array_append_new(classes, json_string(d->class_names[i]));
-    return json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:s, s:i, s:o}", "name", d->name, "split",
-                     d->split, "images", (json_int_t)d->count, "height", (int)d->height, "width",
-                     (int)d->width, "channels", (int)d->channels, "digest", digest, "label_count",
-                     (int)label_count, "classes", classes);
-}
-
-int verb_datasets(const struct invocation *in)
-{
-    struct fmnist_client *client = ctl_connect(in);
-    if (!client)
-        return EXIT_FAILED;
-    struct fmnist_datasets *all;
-    int rc = fmnist_datasets(client, &all);
-    fmnist_disconnect(client);
-    if (rc)
-        return ctl_failed(rc, "%s", fmnist_error());
-    json_t *list = json_array();
-    const struct fmnist_dataset *d;
-    for (size_t i = 0; (d = fmnist_datasets_at(all, i)) != NULL; i++) {
-        uint32_t label_count = fmnist_datasets_label_count(all, i);
-        if (in->json) {
-            json_array_append_new(list, describe(d, label_count));
-            continue;
-        }
-        char digest[33];
-        digest_text(d, digest);
-        printf("%-16s %-6s %9llu images of %ux%ux%u, %s", d->name, d->split,
-               (unsigned long long)d->count, d->height, d->width, d->channels, digest);
-        if (label_count)
-            printf(", %u labels an image", label_count);
-        if (d->class_count)
-            printf(", %u classes: %s ... %s", d->class_count, d->class_names[0],
-                   d->class_names[d->class_count - 1]);
-        putchar('\n');
-    }
-    if (in->json)
-        ctl_print_json(stdout, list);
-    else
-        json_decref(list);
-    fmnist_datasets_free(all);
     return EXIT_FINE;
 }

@@ -12,7 +12,8 @@
 const struct verb verbs[] = {
     {"status", "the daemon: workers, memory, clients and their streams", OPTIONS_NONE, 0,
      verb_status},
-    {"datasets", "what is served: counts, sizes, classes", OPTIONS_NONE, 0, verb_datasets},
+    {"datasets", "what is served, and with --all what could be", OPTIONS_DATASETS, 0,
+     verb_datasets},
     {"reload", "have the daemon read its config file again", OPTIONS_NONE, 0, verb_reload},
     {"top", "each stream live: its speed, and which side is the bottleneck", OPTIONS_TOP, 0,
      verb_top},

@@ -51,6 +51,7 @@ struct invocation {
     uint64_t train, test, size, seed; /* gen-dataset */
     bool raw;
     const char *format, *only_split; /* export */
+    bool all;                        /* datasets */
     struct import_words import;
     const char *const
         *words; /* [word_count], what stands behind the options: ledgers, sources, a verb */
@@ -71,7 +72,8 @@ enum options_kind {
     OPTIONS_GENERATE,
     OPTIONS_IMPORT,
     OPTIONS_CHECK,
-    OPTIONS_EXPORT
+    OPTIONS_EXPORT,
+    OPTIONS_DATASETS
 };
 
 struct verb {
