@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 1 << 20, QMNIST_COLUMNS = 8 };
+enum { CHUNK_BYTES = 1 << 20, QMNIST_COLUMNS = 8, QMNIST_CUT = 10000 };
 
 struct idx_import {
     struct import_input *in;
@@ -22,6 +22,8 @@ struct idx_import {
     uint8_t *chunk; /* [CHUNK_BYTES] at least */
     size_t chunk_bytes;
     uint8_t *turned; /* as large: images of EMNIST, upright */
+    bool cut;        /* the split is QMNIST's test: its two parts are splits, too */
+    int parts[2];
 };
 
 static bool recognise(const struct import_head *head, const struct import_options *o)
@@ -110,6 +112,57 @@ static int grow(struct idx_import *x, size_t size, struct err *e)
     return x->chunk_bytes ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
+/* ---- QMNIST's parts of its test split: the 10,000 that are MNIST's, and the 50,000 behind them
+ * ---- */
+
+static int begin_parts(struct idx_import *x, const struct import_member *m, int split,
+                       uint32_t count, struct err *e)
+{
+    x->cut = !strncmp(import_base_name(m), "qmnist-", 7) && count > QMNIST_CUT &&
+             !strcmp(import_set_split_name(x->set, split), "test");
+    for (int i = 0; x->cut && i < 2; i++) {
+        x->parts[i] = import_set_split(x->set, i ? "test50k" : "test10k", e);
+        if (x->parts[i] < 0)
+            return x->parts[i];
+    }
+    return 0;
+}
+
+/* How many of the `count` from number `at` on are of the first part. */
+static size_t first_part(uint64_t at, size_t count)
+{
+    return at >= QMNIST_CUT ? 0 : QMNIST_CUT - at < count ? (size_t)(QMNIST_CUT - at) : count;
+}
+
+static int put_images(struct idx_import *x, int split, struct import_shape shape,
+                      const uint8_t *pixels, uint64_t at, size_t count, struct err *e)
+{
+    size_t first = x->cut ? first_part(at, count) : 0;
+    int rc = import_set_images(x->set, split, shape, pixels, count, e);
+    if (!rc && first)
+        rc = import_set_images(x->set, x->parts[0], shape, pixels, first, e);
+    if (!rc && x->cut && count > first)
+        rc = import_set_images(x->set, x->parts[1], shape,
+                               pixels + first * shape.h * shape.w * shape.channels, count - first,
+                               e);
+    return rc;
+}
+
+static int put_labels(struct idx_import *x, int split, uint32_t columns, const int32_t *values,
+                      uint64_t at, size_t count, struct err *e)
+{
+    size_t first = x->cut ? first_part(at, count) : 0;
+    int rc = import_set_labels(x->set, split, columns, values, count, e);
+    if (!rc && first)
+        rc = import_set_labels(x->set, x->parts[0], columns, values, first, e);
+    if (!rc && x->cut && count > first)
+        rc = import_set_labels(x->set, x->parts[1], columns, values + first * columns,
+                               count - first, e);
+    return rc;
+}
+
+/* ---- images and labels ---------------------------------------------------------------------- */
+
 static int read_images(struct idx_import *x, const struct idx_header *h, int split, bool transposed,
                        struct err *e)
 {
@@ -136,7 +189,8 @@ static int read_images(struct idx_import *x, const struct idx_header *h, int spl
             return import_input_short(x->in, h->header_bytes + h->data_bytes, e);
         if (transposed)
             turn(h, x->chunk, x->turned, n);
-        rc = import_set_images(x->set, split, shape, transposed ? x->turned : x->chunk, n, e);
+        rc =
+            put_images(x, split, shape, transposed ? x->turned : x->chunk, h->dims[0] - left, n, e);
         left -= n;
     }
     return rc;
@@ -187,7 +241,7 @@ static int read_labels(struct idx_import *x, const struct idx_header *h, int spl
                 h->item_bytes == 1 ? x->chunk[c] : (int32_t)get_be32(x->chunk + 4 * c);
         used++;
         if (!rc && (used == room || left == 1)) {
-            rc = import_set_labels(x->set, split, kept, out, used, e);
+            rc = put_labels(x, split, kept, out, h->dims[0] - left + 1 - used, used, e);
             used = 0;
         }
     }
@@ -206,6 +260,9 @@ static int read_member(struct idx_import *x, const struct import_member *m, bool
     int split = import_set_split(x->set, import_split_name(m, x->o), e);
     if (split < 0)
         return split;
+    rc = begin_parts(x, m, split, h.dims[0], e);
+    if (rc)
+        return rc;
     bool images = h.dim_count >= 3 && (h.dims[1] > 1 || h.dims[2] > 1);
     rc = images ? read_images(x, &h, split, transposed, e) : read_labels(x, &h, split, e);
     if (rc)

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "import/folder.h"
 #include "import/layer.h"
+#include "import/zip_end.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -171,6 +172,9 @@ static int open_file(struct import_input *in, const char *path, const char *name
     if (!S_ISREG(st.st_mode))
         return err_set(e, -EINVAL, "it is neither a file nor a folder");
     in->file_bytes = (uint64_t)st.st_size;
+    int rc = zip_check_end(in->fd, in->file_bytes, e);
+    if (rc)
+        return rc;
     /* A folder that has an archive beside what was unpacked of it does not have all twice. */
     bool members = !in->folder || ends_in(name, ".npz");
     return layer_open(&in->outer, &file, members ? LAYER_ARCHIVE : LAYER_FILE, e);

@@ -129,7 +129,7 @@ static int tell(const struct layer *l, struct err *e)
         return err_set(e, -EINVAL, "%s", l->err.text);
     if (archive_errno(l->archive) == ENOMEM)
         return err_set(e, -ENOMEM, "no memory to unpack it");
-    if (text && strstr(text, "runcated"))
+    if (text && (strstr(text, "runcated") || strstr(text, "No progress")))
         return err_set(e, -EINVAL, "a half download: it breaks off (%s); fetch it again", text);
     return err_set(e, -EINVAL, "%s", text ? text : "it cannot be unpacked");
 }

@@ -167,6 +167,49 @@ START_TEST(idx__tables_of_labels__classes_or_rows)
 }
 END_TEST
 
+/* Its test split's parts are splits of their own, as torchvision has them; xnist is nist. */
+START_TEST(idx__qmnist__parts_of_its_test_split_and_nist)
+{
+    static const uint32_t images[] = {10003, 2, 1}, labels[] = {10003, 8};
+    static const char *const sets[][2] = {{"qmnist-test-images-idx3-ubyte", "test"},
+                                          {"xnist-images-idx3-ubyte", "nist"}};
+    uint32_t dims[4];
+    size_t pixels_size, table_size, size;
+    uint8_t *pixels = make_idx(8, 1, 3, images, 0, &pixels_size);
+    uint8_t *table = make_idx(12, 4, 2, labels, 0, &table_size);
+    const struct packed_file files[] = {
+        {sets[0][0], pixels, pixels_size},
+        {"qmnist-test-labels-idx2-int", table, table_size},
+        {sets[1][0], pixels, pixels_size},
+        {"xnist-labels-idx2-int", table, table_size},
+    };
+    must_import(pack(support_path("q.tar.xz"), "tar", "xz", files, 4), NULL);
+    for (int i = 0; i < 2; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s-images-idx3-ubyte", sets[i][1]);
+        uint8_t *b = read_set(name, dims, &size);
+        ck_assert(dims[0] == 10003 && size == 20006);
+        ck_assert_mem_eq(b, pixels + 16, size);
+        free(b);
+    }
+    uint8_t *b = read_set("test10k-images-idx3-ubyte", dims, &size);
+    ck_assert_uint_eq(size, 20000);
+    ck_assert_mem_eq(b, pixels + 16, size);
+    free(b);
+    b = read_set("test50k-images-idx3-ubyte", dims, &size);
+    ck_assert_uint_eq(size, 6);
+    ck_assert_mem_eq(b, pixels + 16 + 20000, size);
+    free(b);
+    b = read_set("test50k-labels-idx1-ubyte", dims, &size);
+    ck_assert_uint_eq(size, 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(b[i], (uint8_t)(8 * (10000 + i)));
+    free(b);
+    free(pixels);
+    free(table);
+}
+END_TEST
+
 /* Whatever is wrong is told in a line, with its place, and leaves nothing. */
 START_TEST(idx__wrong_files__refused_and_nothing_left)
 {
@@ -205,6 +248,7 @@ int main(void)
     tcase_add_test(tc, idx__files_without_a_split__the_one_that_is_said);
     tcase_add_test(tc, idx__emnist__the_set_that_is_said_upright);
     tcase_add_test(tc, idx__tables_of_labels__classes_or_rows);
+    tcase_add_test(tc, idx__qmnist__parts_of_its_test_split_and_nist);
     tcase_add_test(tc, idx__wrong_files__refused_and_nothing_left);
     suite_add_tcase(suite, tc);
     return support_run(suite);
