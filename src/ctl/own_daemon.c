@@ -104,40 +104,55 @@ static int read_all(int fd, char **text, struct err *e)
     return 0;
 }
 
-/* The last line of a text, without what stands behind it. */
+/* The last line of what a program said, without what stands behind it. */
 static const char *last_line(char *text)
 {
-    size_t n = strlen(text);
+    size_t n = text ? strlen(text) : 0;
     while (n && text[n - 1] == '\n')
         text[--n] = 0;
+    if (!n)
+        return "and said nothing";
     char *line = strrchr(text, '\n');
     return line ? line + 1 : text;
+}
+
+/* What it printed on each: what is a warning is no config. */
+static int read_both(const int out[2], const int errors[2], char **text, char **said, struct err *e)
+{
+    int rc = read_all(out[0], text, e);
+    return rc ? rc : read_all(errors[0], said, e); /* lines, which a pipe holds meanwhile */
 }
 
 int own_daemon_print_config(const char *program, const char *config, char **text, struct err *e)
 {
     char *const argv[] = {(char *)program, (char *)"--print-config", (char *)"-c", (char *)config,
                           NULL};
-    int out[2], status;
+    int out[2] = {-1, -1}, errors[2] = {-1, -1}, status = -1;
+    char *said = NULL;
+    pid_t pid = -1;
     *text = NULL;
-    if (pipe2(out, O_CLOEXEC) < 0)
-        return err_sys(e, -errno, "making a pipe");
-    pid_t pid = fork();
-    if (pid == 0)
-        become(program, argv, (const int[3]){-1, out[1], out[1]});
-    int rc = pid < 0 ? err_sys(e, -errno, "starting %s", program) : 0;
-    fd_close(&out[1]);
+    int rc = pipe2(out, O_CLOEXEC) || pipe2(errors, O_CLOEXEC) ? -errno : 0;
     if (!rc)
-        rc = read_all(out[0], text, e);
+        pid = fork();
+    if (pid == 0)
+        become(program, argv, (const int[3]){-1, out[1], errors[1]});
+    if (!rc && pid < 0)
+        rc = -errno;
+    fd_close(&out[1]);
+    fd_close(&errors[1]);
+    rc = rc ? err_sys(e, rc, "starting %s", program) : read_both(out, errors, text, &said, e);
     fd_close(&out[0]);
+    fd_close(&errors[0]);
     if (pid > 0)
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             continue;
-    if (!rc && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
-        rc = err_set(e, -EINVAL, "%s", last_line(*text));
+    if (!rc && status)
+        rc = err_set(e, -EINVAL, "%s", last_line(said));
+    if (rc) {
         free(*text);
         *text = NULL;
     }
+    free(said);
     return rc;
 }
 
@@ -273,10 +288,7 @@ int own_daemon_ended(struct own_daemon *d, struct err *e)
     int fd = open(d->log, O_RDONLY | O_CLOEXEC);
     if (fd >= 0)
         (void)read_all(fd, &said, NULL);
-    if (said)
-        err_set(e, -ECHILD, "fmnistd has ended: %s", last_line(said));
-    else
-        err_set(e, -ECHILD, "fmnistd has ended");
+    err_set(e, -ECHILD, "fmnistd has ended: %s", last_line(said));
     fd_close(&fd);
     free(said);
     return -ECHILD;

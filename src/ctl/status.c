@@ -60,6 +60,8 @@ static void print_status(const json_t *all)
     printf("fmnistd %s, process %lld, up %.0f s, on %s\n", text(all, "version"),
            (long long)integer(all, "pid"),
            json_number_value(json_object_get(all, "uptime_seconds")), text(all, "socket"));
+    if (json_is_string(json_object_get(all, "config")))
+        printf("config %s\n", text(all, "config"));
     printf("workers %lld, pixels %s, clients accepted %lld, refused %lld\n",
            (long long)integer(all, "workers"), text(all, "isa"),
            (long long)integer(all, "clients_accepted"), (long long)integer(all, "clients_refused"));

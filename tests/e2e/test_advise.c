@@ -214,6 +214,27 @@ START_TEST(advise__impossible__refused_by_name)
 }
 END_TEST
 
+/* The program that is named, and what it warns of is no part of a config. */
+START_TEST(advise__program_that_warns__served_by_it)
+{
+    char line[2048];
+    const char *path = support_path("wrapped");
+    int n =
+        snprintf(line, sizeof line, "#!/bin/sh\necho ran >>%s\necho careful: >&2\nexec %s \"$@\"\n",
+                 support_path("ran"), support_program("fmnistd"));
+    support_write(path, line, (size_t)n);
+    ck_assert_int_eq(chmod(path, 0700), 0);
+    snprintf(line, sizeof line,
+             "env FMNISTD=%s %s --socket %s bench --advise --dataset tiny --seconds 1 --step-us 0",
+             path, ctl_path(), d.socket);
+    run_words(&said, line);
+    check_said(0, "\nThe line for the config:\n");
+    char *ran = support_read(support_path("ran"), NULL);
+    ck_assert_str_eq(ran, "ran\nran\n");
+    free(ran);
+}
+END_TEST
+
 /* A daemon that is found and cannot serve: its own last words. */
 START_TEST(advise__daemon_that_ends__its_last_words)
 {
@@ -243,6 +264,7 @@ int main(void)
     tcase_add_test(tc, advise__text__tables_and_the_line_for_the_config);
     tcase_add_loop_test(tc, advise__ended_by_a_signal__nothing_of_its_own_left, 0, 3);
     tcase_add_test(tc, advise__impossible__refused_by_name);
+    tcase_add_test(tc, advise__program_that_warns__served_by_it);
     tcase_add_test(tc, advise__daemon_that_ends__its_last_words);
     suite_add_tcase(suite, tc);
     return support_run(suite);

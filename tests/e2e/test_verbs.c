@@ -42,7 +42,7 @@ START_TEST(status__text__clients_and_their_streams)
 {
     struct fmnist_client *reader = connect_to(&d), *idle = connect_to(&d);
     struct fmnist_spec spec = spec_of("tiny");
-    char line[256];
+    char line[600];
     spec.batch_size = 7;
     spec.dtype = FMNIST_UINT8;
     spec.order = FMNIST_ORDER_SHUFFLE;
@@ -51,6 +51,8 @@ START_TEST(status__text__clients_and_their_streams)
     struct fmnist_stream *stream = open_stream(reader, &spec);
     run_ctl(&said, "--socket %s status", d.socket);
     snprintf(line, sizeof line, "fmnistd %s, process %d, up ", FMNIST_VERSION, (int)d.pid);
+    check_said(0, line);
+    snprintf(line, sizeof line, "\nconfig %s\n", d.config);
     check_said(0, line);
     check_said(0, "\nsample store: ");
     check_said(0, "\nlists: 0 kept, 0.0 MiB, 0 received\n");
