@@ -33,6 +33,11 @@ static const struct idx_place torchvision_idx[] = {{"FashionMNIST/raw", "fashion
 static const struct idx_place keras_idx[] = {{"fashion-mnist", "fashion-mnist"}, {NULL, NULL}};
 static const struct idx_place mxnet_idx[] = {
     {"fashion-mnist", "fashion-mnist"}, {"mnist", "mnist"}, {NULL, NULL}};
+static const struct idx_place fetched_idx[] = {{"fashion-mnist", "fashion-mnist"},
+                                               {"mnist", "mnist"},
+                                               {"kmnist", "kmnist"},
+                                               {"qmnist", "qmnist"},
+                                               {NULL, NULL}};
 static const struct idx_place debian_idx[] = {{"fashion-mnist", "fashion-mnist"}, {NULL, NULL}};
 
 /* What import reads: one path, or two that belong together; of several with one name the first that
@@ -317,8 +322,10 @@ int found_look(struct found_list *list, struct err *e)
     struct search s = {.list = list, .e = e};
     char root[PATH_MAX];
     *list = (struct found_list){0};
-    if (place_of(root, "XDG_DATA_HOME", "fmnistd/datasets", ".local/share/fmnistd/datasets"))
+    if (place_of(root, "XDG_DATA_HOME", "fmnistd/datasets", ".local/share/fmnistd/datasets")) {
         find_imported(&s, root);
+        find_idx(&s, "scripts/fetch-datasets", root, fetched_idx);
+    }
     look_in_roots(&s);
     if (place_of(root, "KERAS_HOME", "datasets", ".keras/datasets")) {
         find_idx(&s, "Keras", root, keras_idx);

@@ -124,6 +124,27 @@ START_TEST(known_classes_find__every_set__length_and_last_names)
 }
 END_TEST
 
+/* What is known is listed where a reader looks for it. */
+START_TEST(known_classes_at__each_name__stands_in_the_docs)
+{
+    size_t size;
+    char *text = support_read("docs/datasets.md", &size);
+    const struct known_classes *k;
+    for (size_t i = 0; (k = known_classes_at(i)) != NULL; i++) {
+        char of_import[64], of_table[64], in_entry[64];
+        snprintf(of_import, sizeof of_import, "--name %s", k->name);
+        snprintf(of_table, sizeof of_table, "| `%s` |", k->name);
+        snprintf(in_entry, sizeof in_entry, "{name: %s,", k->name);
+        bool other = !strcmp(k->name, "kuzushiji-49") || !strncmp(k->name, "emnist-", 7) ||
+                     !strncmp(k->name, "cifar-100-", 10);
+        ck_assert_msg(other || strstr(text, of_import) || strstr(text, of_table) ||
+                          strstr(text, in_entry),
+                      "%s", k->name);
+    }
+    free(text);
+}
+END_TEST
+
 START_TEST(known_classes_find__other_spellings__the_same_list)
 {
     static const char *const same[][2] = {
@@ -311,6 +332,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, dataset_open__every_known_name__files_and_classes_follow);
     tcase_add_test(tc, known_classes_find__every_set__length_and_last_names);
+    tcase_add_test(tc, known_classes_at__each_name__stands_in_the_docs);
     tcase_add_test(tc, known_classes_find__other_spellings__the_same_list);
     tcase_add_test(tc, dataset_open__name_of_known_classes__names_where_they_fit);
     tcase_add_test(tc, dataset_open__columns_of_known_classes__names_where_they_are_as_many);

@@ -94,6 +94,7 @@ START_TEST(datasets_all__default_folders__each_with_its_line)
 {
     put_idx("work/data/FashionMNIST/raw");
     put_idx("data/MNIST/raw");
+    put_idx(".local/share/fmnistd/datasets/kmnist");
     put_idx(".mxnet/datasets/mnist");
     put("data/cifar-10-python.tar.gz", "x");
     put("data/cifar-100-python/train", "x");
@@ -110,6 +111,8 @@ START_TEST(datasets_all__default_folders__each_with_its_line)
     check_one(all, "fashion-mnist", "idx", "work/data/FashionMNIST/raw",
               "- {name: fashion-mnist, path: @/work/data/FashionMNIST/raw}");
     check_one(all, "mnist", "idx", "data/MNIST/raw", "- {name: mnist, path: @/data/MNIST/raw}");
+    check_one(all, "kmnist", "idx", ".local/share/fmnistd/datasets/kmnist",
+              "- {name: kmnist, path: @/.local/share/fmnistd/datasets/kmnist}");
     check_one(all, "mnist", "idx", ".mxnet/datasets/mnist",
               "- {name: mnist, path: @/.mxnet/datasets/mnist}");
     check_one(all, "cifar-10", "foreign", "data/cifar-10-python.tar.gz",
@@ -129,7 +132,7 @@ START_TEST(datasets_all__default_folders__each_with_its_line)
               "fmnist.import_dataset(datasets.load_dataset(\"ylecun/mnist\"), name=\"mnist\")");
     size_t debian =
         access("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz", F_OK) == 0;
-    ck_assert_uint_eq(json_array_size(json_object_get(all, "found")), 10 + debian);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "found")), 11 + debian);
     json_decref(all);
 }
 END_TEST
