@@ -139,6 +139,30 @@ def test_import__items_of_several_kinds__each_as_it_is(monkeypatch):
         check(f"mine{together}", {"train": (pixels, labels)})
 
 
+# A few images of one channel look like one of several: what cannot be known is asked for.
+@pytest.mark.parametrize("size", [1, 3, 4, 5])
+def test_import__small_batches__are_batches(size):
+    data = pytest.importorskip("torch.utils.data")
+    import torch
+
+    pixels, labels = drawn(12)
+    loader = data.DataLoader(data.TensorDataset(torch.from_numpy(pixels[..., 0]), torch.from_numpy(labels)),
+                             batch_size=size)
+    fmnist.import_dataset({"train": loader}, "mine", progress=False)
+    check("mine", {"train": (pixels, labels)})
+    tensorflow = pytest.importorskip("tensorflow")
+    batches = tensorflow.data.Dataset.from_tensor_slices((pixels[..., 0], labels)).batch(size)
+    fmnist.import_dataset({"train": batches}, "yours", progress=False)
+    check("yours", {"train": (pixels, labels)})
+    plain = (pair for pair in batches.as_numpy_iterator())
+    if size > 4:
+        fmnist.import_dataset({"train": plain}, "theirs", progress=False)
+        check("theirs", {"train": (pixels, labels)})
+    else:
+        with pytest.raises(errors.BadData, match="item 0: .*may be a batch, or an image and a row"):
+            fmnist.import_dataset({"train": plain}, "theirs", progress=False)
+
+
 # ---- what reads it
 
 

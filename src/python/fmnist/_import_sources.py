@@ -142,7 +142,8 @@ def source(value: Any, columns: Columns) -> Source:
         return _hugging_face(value, columns)
     what = f"{type(value).__module__}.{type(value).__qualname__}"
     if hasattr(value, "element_spec") and hasattr(value, "as_numpy_iterator"):
-        return Source(lambda: _stream(value.as_numpy_iterator(), columns), None, (), "tf.data")
+        return Source(lambda: _stream(value.as_numpy_iterator(), columns, _open_ended(value.element_spec)),
+                      None, (), "tf.data")
     tensors = getattr(value, "tensors", None)
     if isinstance(tensors, tuple) and len(tensors) == 2:
         return _arrays(*tensors, _classes_of(value), what)
@@ -151,7 +152,8 @@ def source(value: Any, columns: Columns) -> Source:
         return Source(lambda: _by_number(value, columns), len(value), _classes_of(value), what)
     if hasattr(value, "__iter__") and not isinstance(
             value, (str, bytes, list, tuple, Mapping)) and not _is_array(value):
-        return Source(lambda: _stream(iter(value), columns), None, _classes_of(value), what)
+        batched = True if getattr(value, "batch_sampler", None) is not None else None  # a DataLoader
+        return Source(lambda: _stream(iter(value), columns, batched), None, _classes_of(value), what)
     raise TypeError(
         f"{kind(value)} is no data set: want a torch Dataset, a Hugging Face dataset, a "
         "tf.data.Dataset, (images, labels), a Bunch of scikit-learn's, or {split: any of these}")
@@ -162,9 +164,8 @@ def _by_number(value: Any, columns: Columns) -> Iterator[Piece]:
         yield Piece(*_two(value[number], columns), False)
 
 
-def _stream(items: Iterator[Any], columns: Columns) -> Iterator[Piece]:
-    """Of samples, or of batches: the first one says which."""
-    batched = None
+def _stream(items: Iterator[Any], columns: Columns, batched: bool | None = None) -> Iterator[Piece]:
+    """Of samples, or of batches: where that is not known the first one says which."""
     for item in items:
         image, label = _two(item, columns)
         if batched is None:
@@ -172,15 +173,30 @@ def _stream(items: Iterator[Any], columns: Columns) -> Iterator[Piece]:
         yield Piece(image, label, batched)
 
 
+def _open_ended(spec: Any) -> bool | None:
+    """Of a tf.data.Dataset's element: whether all its parts have a first size that is not known, as
+    batches have. None: that may be or not."""
+    parts = spec.values() if isinstance(spec, Mapping) else spec if isinstance(
+        spec, (tuple, list)) else [spec]
+    shapes = [getattr(part, "shape", None) for part in parts]
+    return True if shapes and all(
+        shape is not None and shape.rank and shape[0] is None for shape in shapes) else None
+
+
 def _is_batch(image: Any, label: Any) -> bool:
+    """Errors: BadData where it may be either."""
     if is_picture(image):
         return False
     shape, row = array(image).shape, array(label).shape
     if len(shape) != 3:
         return len(shape) > 3
-    # Images of one channel, or one image of several; and a label for each, or a row of labels.
-    one = shape[0] <= CHANNELS_MAX or shape[-1] <= CHANNELS_MAX
-    return bool(row) and row[0] == shape[0] and (len(row) == 2 or not one)
+    # Images of one channel with a label for each, or one image of several with a row of labels.
+    if not row or row[0] != shape[0]:
+        return False
+    if len(row) == 1 and (shape[0] <= CHANNELS_MAX or shape[-1] <= CHANNELS_MAX):
+        raise BadData(f"{kind(image)} with {kind(label)} may be a batch, or an image and a row of labels: "
+                      "give arrays, or a data set by number")
+    return True
 
 
 def _two(item: Any, columns: Columns) -> tuple[Any, Any]:

@@ -195,8 +195,10 @@ def labels(value: Any, *, batched: bool, classes: tuple[str, ...] = ()) -> npt.N
         numbers = _named(numbers, classes)
     if numbers.dtype.kind not in "iub":
         first = numbers.ravel()[:1]
+        way = ".argmax(1) makes them of one-hot rows" if numbers.ndim == 2 and numbers.shape[1] > 1 else (
+            ".astype(int) makes them of floats that are whole")
         raise BadData(f"the label is {first[0] if len(first) else 'empty'} ({numbers.dtype}): want "
-                      "whole numbers; .astype(int) makes them of floats that are whole")
+                      f"whole numbers; {way}")
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = numbers[:, 0]
     if numbers.ndim not in (1, 2):
