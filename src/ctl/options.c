@@ -1,6 +1,7 @@
 /* The command line. A spec's fields are options of the same name, checked by the library. What a
  * verb cannot honour is refused by its name. */
 #include "ctl/help.h"
+#include "ctl/json.h"
 #include "ctl/nearest.h"
 #include "ctl/option_table.h"
 #include "ctl/output.h"
@@ -271,8 +272,15 @@ static int check(struct invocation *in, const struct verb *verb)
     return 0;
 }
 
-static int print_version(void)
+/* Also where --json stands behind it, or behind a verb. */
+static int print_version(int argc, char **argv)
 {
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--json")) {
+            ctl_print_json(stdout, json_pack("{s:s, s:s}", "fmnistctl", FMNIST_VERSION, "libfmnist",
+                                             fmnist_version()));
+            return 1 + EXIT_FINE;
+        }
     printf("fmnistctl %s, libfmnist %s\n", FMNIST_VERSION, fmnist_version());
     return 1 + EXIT_FINE;
 }
@@ -299,7 +307,7 @@ int options_find_verb(int *argc, char **argv)
         if (option == '?' || option == ':')
             return refuse("", all, option, argv);
         if (option == 'V')
-            return print_version();
+            return print_version(*argc, argv);
         help |= option == 'h';
         at = optind;
     }
@@ -343,7 +351,7 @@ int options_parse(struct invocation *in, const struct verb *verb, int argc, char
             return 1 + EXIT_FINE;
         }
         if (option == 'V')
-            return print_version();
+            return print_version(argc, argv);
         int rc = option == '?' || option == ':'
                      ? refuse(verb->name, table, option, argv)
                      : take(in, option, index < 0 ? "" : table[index].name);

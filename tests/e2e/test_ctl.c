@@ -65,7 +65,7 @@ START_TEST(ctl__json__before_and_behind_every_verb)
                                          "explain --dataset tiny",
                                          "dump --dataset tiny -o %s"};
     static const char *const others[] = {"gen-dataset --train 1 --test 1 -o %s", "completion zsh",
-                                         "help", "help show"};
+                                         "help", "help show", "--version"};
     serve();
     struct fmnist_client *client = connect_to(&d);
     struct fmnist_spec spec = spec_of("tiny");

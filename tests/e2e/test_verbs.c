@@ -369,6 +369,14 @@ START_TEST(version__its_own_and_the_librarys)
     run_ctl(&said, "--version");
     ck_assert_int_eq(said.status, 0);
     ck_assert_str_eq(said.text, "fmnistctl " FMNIST_VERSION ", libfmnist " FMNIST_VERSION "\n");
+    static const char *const as_json[] = {"--version --json", "--json -V",
+                                          "status --version --json"};
+    for (size_t i = 0; i < sizeof as_json / sizeof *as_json; i++) {
+        run_ctl(&said, "%s", as_json[i]);
+        ck_assert_str_eq(said.text, "{\"fmnistctl\":\"" FMNIST_VERSION
+                                    "\",\"libfmnist\":\"" FMNIST_VERSION "\"}\n");
+        ck_assert_int_eq(said.status, 0);
+    }
 }
 END_TEST
 
