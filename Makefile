@@ -5,6 +5,7 @@
 #   make python          the Python package's extension (PYTHONPATH=src/python finds it)
 #   make portable        programs and extension that need libc alone, for scripts/wheels
 #   make test            every C test, on this build (WITHOUT="pixels fuzz" leaves out folders of tests/)
+#   make test-installed  tests/e2e with the library of pkg-config and the programs of FMNIST_PROGRAMS, a folder
 #   make test-filtered   real daemons under their systemd unit's system-call filter
 #   make bench           the figures of docs/performance.md, measured here
 #   make analyze         gcc's analyzer and cppcheck
@@ -46,6 +47,7 @@ OBJCOPY := $(or $(OBJCOPY),$(call tool,objcopy))
 PKG_CONFIG := $(or $(PKG_CONFIG),$(shell command -v "$$($(CC) -dumpmachine)-pkg-config" 2>/dev/null),pkg-config)
 
 VERSION := $(shell sed -n 's/^\#define FMNIST_VERSION  *"\(.*\)"/\1/p' include/fmnist.h)
+comma   := ,
 MAJOR   := $(firstword $(subst ., ,$(VERSION)))
 
 # Behind the user's flags: a fused multiply-add gives other pixels than the frameworks' own
@@ -61,6 +63,14 @@ DEBUGGING := $(if $(filter -Og,$(OPT_LEVEL)),-DXXH_NO_INLINE_HINTS=1)
 
 MACROS := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null)
 
+pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
+
+# The library that programs of tests/e2e are built with: the tree's, or with INSTALLED an installed one.
+INSTALLED :=
+HEADER := $(if $(INSTALLED),$(call pkg,--cflags,fmnist),-Iinclude)
+LIBRARY := $(if $(INSTALLED),,$(BUILD)/libfmnist.a)
+LIBRARY_LIBS := $(if $(INSTALLED),$(call pkg,--libs,fmnist))
+
 # Invariants are held at every unlock where speed is not what counts.
 CHECKS ?= $(if $(SANITIZE)$(DEBUGGING),1)
 
@@ -69,15 +79,13 @@ CHECKS ?= $(if $(SANITIZE)$(DEBUGGING),1)
 ASAN := $(if $(findstring address,$(SANITIZE)),$(if $(filter __clang__,$(MACROS)),,--param asan-use-after-return=0))
 
 CFLAGS_ALL := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -fstack-protector-strong \
-  -D_GNU_SOURCE -Iinclude -Isrc -Itests $(DEBUGGING) $(CPPFLAGS) \
+  -D_GNU_SOURCE $(HEADER) -Isrc -Itests $(DEBUGGING) $(CPPFLAGS) \
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
   -Wno-unused-parameter $(if $(WERROR),-Werror) \
   $(if $(filter __clang__,$(MACROS)),-Wthread-safety) $(if $(CHECKS),-DINVARIANTS) \
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all $(ASAN)) \
   $(CFLAGS) $(EXACT)
 LDFLAGS_ALL := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
-
-pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
 # What import reads by way of libraries that may be missing. matio is loaded when it is needed.
 has = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
@@ -125,7 +133,8 @@ LIBS_import  := -lpng $(if $(JPEG),-ljpeg) -larchive -lnettle -lz -lm
 LIBS_ctl     := -lncursesw -ltinfo -ljansson $(LIBS_config) $(LIBS_import)
 
 CFLAGS_import := $(if $(JPEG),-DHAVE_JPEG) $(if $(MATIO),-DHAVE_MATIO='"$(MATIO)"')
-CFLAGS_server := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
+# Of the daemon's main.c alone, so that another place of the config makes little anew.
+CFLAGS_main := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 ROOMS   := host config feed scribe session requests server
 MODULES := base spec dataset pixels augment sampler ring wire ledger render client import ctl $(ROOMS)
@@ -145,7 +154,7 @@ objects = $(call plain,$(1)) $(call isa,$(1))
 archive = $(BUILD)/obj/$(1).a
 uses    = $(call archive,$(1)) $(foreach m,$(USES_$(1)),$(call archive,$(m)))
 
-.PHONY: all lib python python-sources portable test test-filtered check-rooms bench fuzz model analyze python-shared install install-lib install-python uninstall uninstall-python dist deb clean check-format FORCE
+.PHONY: all lib python python-sources portable test test-installed test-filtered check-rooms bench fuzz model analyze python-shared install install-lib install-python uninstall uninstall-python dist deb clean check-format FORCE
 all: $(BUILD)/fmnistd $(BUILD)/fmnistctl lib $(BUILD)/softmax
 	@echo "built in $(BUILD): fmnistd $(VERSION) ($(CC)$(if $(SANITIZE), $(SANITIZE)))"
 	@echo "fmnistctl import reads JPEG: $(if $(JPEG),yes,no (no libjpeg)); MATLAB files: $(if $(MATIO),by $(MATIO),no (no matio))"
@@ -155,7 +164,7 @@ lib: $(BUILD)/libfmnist.so $(BUILD)/libfmnist.a $(BUILD)/fmnist.pc
 # ---- flags: a file for each set of them, newer than what was built with others
 
 FLAGS_compile = $(CC) $(CFLAGS_ALL) $(ISA_OPT) $(foreach l,$(ISA_LEVELS),$(l):$(ISA_$(l)))
-FLAGS_server  = $(CFLAGS_server)
+FLAGS_main    = $(CFLAGS_main)
 FLAGS_python  = $(CFLAGS_python)
 FLAGS_import  = $(CFLAGS_import)
 FLAGS_archive = $(AR) $(OBJCOPY)
@@ -163,7 +172,7 @@ FLAGS_link    = $(CC) $(LDFLAGS_ALL) $(LDLIBS)
 flags  = $(addprefix $(BUILD)/made-with/,$(1))
 quoted = '$(subst ','\'',$(1))'
 
-$(call flags,compile server python import archive link): $(BUILD)/made-with/%: FORCE
+$(call flags,compile main python import archive link): $(BUILD)/made-with/%: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' $(call quoted,$(FLAGS_$*)) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -171,8 +180,9 @@ FORCE:
 
 # ---- objects and archives
 
-$(call objects,server) $(BUILD)/obj/server/main.o: $(call flags,server)
 $(call objects,import): $(call flags,import)
+$(BUILD)/obj/server/main.o: $(call flags,main)
+$(BUILD)/obj/server/main.o: CFLAGS_server = $(CFLAGS_main)
 
 $(BUILD)/obj/%.o: src/%.c $(call flags,compile)
 	@mkdir -p $(@D)
@@ -330,17 +340,17 @@ endef
 $(foreach m,$(MODULES),$(eval $(call test_rule,$(m))))
 
 define program_test_rule
-$(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call archive,base) $(BUILD)/libfmnist.a $(call flags,link)
+$(BUILD)/tests/$(1)/%: $(BUILD)/obj/tests/$(1)/%.o $(TEST_SUPPORT) $(call archive,base) $(LIBRARY) $(call flags,link)
 	@mkdir -p $$(@D)
-	$$(link) $$(CHECK_LIBS) -ljansson -lz -lm $$(LDLIBS)
+	$$(link) $(LIBRARY_LIBS) $$(CHECK_LIBS) -ljansson -lz -lm $$(LDLIBS)
 endef
 $(foreach m,e2e faults,$(eval $(call program_test_rule,$(m))))
 
 # A program with the header of its time, on the shared library of now: found beside it, as installed.
 FIRST_PROGRAM := $(BUILD)/tests/e2e/first/reader
-$(FIRST_PROGRAM): $(FIRST_PROGRAM:$(BUILD)/%=$(BUILD)/obj/%.o) $(BUILD)/libfmnist.so $(call flags,link)
+$(FIRST_PROGRAM): $(FIRST_PROGRAM:$(BUILD)/%=$(BUILD)/obj/%.o) $(if $(INSTALLED),,$(BUILD)/libfmnist.so) $(call flags,link)
 	@mkdir -p $(@D)
-	$(link) $(BUILD)/libfmnist.so -Wl,-rpath,'$$ORIGIN/../../..' $(LDLIBS)
+	$(link) $(or $(LIBRARY_LIBS),$(BUILD)/libfmnist.so -Wl$(comma)-rpath$(comma)'$$ORIGIN/../../..') $(LDLIBS)
 $(BUILD)/tests/e2e/test_versions: | $(FIRST_PROGRAM)
 
 # The client with its fault points (base/fault_point.h), from objects of its own.
@@ -382,6 +392,14 @@ $(FILTERED): $(FILTERED:$(BUILD)/%=$(BUILD)/obj/%.o) $(call flags,link)
 
 test-filtered: all $(FILTERED) $(FILTERED_TESTS)
 	BUILD=$(BUILD) scripts/run-filtered $(FILTERED) $(FILTERED_TESTS)
+
+# In a build folder of its own: nothing of the tree is in it but the tests.
+INSTALLED_BUILD := $(BUILD)/tests-installed
+test-installed:
+	@$(PKG_CONFIG) --exists fmnist || { echo "pkg-config finds no installed fmnist.pc" >&2; exit 1; }
+	@$(MAKE) --no-print-directory BUILD=$(INSTALLED_BUILD) INSTALLED=1 \
+	  $(patsubst $(BUILD)/%,$(INSTALLED_BUILD)/%,$(call test_bins,e2e))
+	BUILD=$(INSTALLED_BUILD) scripts/run-tests $(patsubst $(BUILD)/%,$(INSTALLED_BUILD)/%,$(call test_bins,e2e))
 
 # A room links whole with what it may use. (A sanitizer's symbols come with the program.)
 define room_rule
@@ -461,13 +479,13 @@ check-format:
 
 # ---- installing: SOURCE:WHERE, so that uninstall takes away what install lays down
 
-INSTALLED := $(BUILD)/installed
+PREPARED := $(BUILD)/installed
 PROGRAM_FILES := $(foreach p,fmnistd fmnistctl,$(BUILD)/$(p):$(BINDIR)/$(p))
 COMPLETIONS := $(PREFIX)/share/bash-completion/completions/fmnistctl \
   $(PREFIX)/share/zsh/site-functions/_fmnistctl $(PREFIX)/share/fish/vendor_completions.d/fmnistctl.fish
-OTHER_FILES := docs/fmnistctl.1:$(MANDIR)/man1/fmnistctl.1 $(INSTALLED)/fmnistd.8:$(MANDIR)/man8/fmnistd.8 \
+OTHER_FILES := docs/fmnistctl.1:$(MANDIR)/man1/fmnistctl.1 $(PREPARED)/fmnistd.8:$(MANDIR)/man8/fmnistd.8 \
   $(foreach f,$(COMPLETIONS),conf/completions/$(notdir $(f)):$(f)) \
-  $(INSTALLED)/fmnistd.service:$(UNITDIR)/fmnistd.service conf/fmnistd.socket:$(UNITDIR)/fmnistd.socket \
+  $(PREPARED)/fmnistd.service:$(UNITDIR)/fmnistd.service conf/fmnistd.socket:$(UNITDIR)/fmnistd.socket \
   conf/fmnistd.sysusers:$(PREFIX)/lib/sysusers.d/fmnistd.conf \
   conf/fmnistd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/fmnistd.conf
 LIBRARY_FILES := $(BUILD)/libfmnist.a:$(LIBDIR)/libfmnist.a $(BUILD)/fmnist.pc:$(LIBDIR)/pkgconfig/fmnist.pc \
@@ -479,11 +497,11 @@ lay_down = @set -e; for f in $(2); do \
   echo "  $(DESTDIR)$${f\#*:}"; install -D -m $(1) "$${f%%:*}" "$(DESTDIR)$${f\#*:}"; done
 
 # With the paths that they are installed for.
-$(INSTALLED)/%: FORCE
+$(PREPARED)/%: FORCE
 	@mkdir -p $(@D)
 	@sed 's#/usr/local/bin#$(BINDIR)#g; s#/etc/fmnistd#$(SYSCONFDIR)/fmnistd#g' $(wildcard conf/$* docs/$*) >$@
 
-install: all install-lib $(INSTALLED)/fmnistd.8 $(INSTALLED)/fmnistd.service
+install: all install-lib $(PREPARED)/fmnistd.8 $(PREPARED)/fmnistd.service
 	$(call lay_down,755,$(PROGRAM_FILES))
 	$(call lay_down,644,$(OTHER_FILES))
 	@if [ -e "$(CONFIG)" ]; then echo "  $(CONFIG) stays as it is"; else \
@@ -500,16 +518,16 @@ PYTHONDIR ?= $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("p
 METADATA := fmnist-$(VERSION).dist-info/METADATA
 PYTHON_FILES = $(foreach f,_fmnist_programs.py $(patsubst src/python/%,%,$(wildcard \
   $(addprefix src/python/fmnist/,*.py *.pyi py.typed))),src/python/$(f):$(PYTHONDIR)/$(f)) \
-  $(SHARED_EXTENSION):$(PYTHONDIR)/fmnist/_native.abi3.so $(INSTALLED)/$(METADATA):$(PYTHONDIR)/$(METADATA)
+  $(SHARED_EXTENSION):$(PYTHONDIR)/fmnist/_native.abi3.so $(PREPARED)/$(METADATA):$(PYTHONDIR)/$(METADATA)
 
-$(INSTALLED)/$(METADATA): src/python/pyproject.toml
+$(PREPARED)/$(METADATA): src/python/pyproject.toml
 	@mkdir -p $(@D)
 	@{ printf '%s\n' 'Metadata-Version: 2.1' 'Name: fmnist' 'Version: $(VERSION)'; \
 	  sed -n 's/^description = "\(.*\)"/Summary: \1/p; s/^license = "\(.*\)"/License: \1/p' $<; \
 	  sed -n 's/^requires-python = "\(.*\)"/Requires-Python: \1/p' $<; \
 	  sed -n 's/^dependencies = \["\(.*\)"\]/Requires-Dist: \1/p' $<; } >$@
 
-install-python: $(SHARED_EXTENSION) $(INSTALLED)/$(METADATA)
+install-python: $(SHARED_EXTENSION) $(PREPARED)/$(METADATA)
 	$(call lay_down,644,$(PYTHON_FILES))
 
 uninstall-python:

@@ -12,6 +12,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+# scripts/test --installed tries what is installed, in place of what is built.
+INSTALLED = "FMNIST_PROGRAMS" in os.environ
+FMNISTD, FMNISTCTL = (pathlib.Path(os.environ.get("FMNIST_PROGRAMS", BUILD)) / name
+                      for name in ("fmnistd", "fmnistctl"))
+# By what a child finds the package.
+PACKAGE = {} if INSTALLED else {"PYTHONPATH": str(ROOT / "src/python"), "BUILD": str(BUILD)}
 DATASET = pathlib.Path(os.environ.get("FMNIST_DATA", "/usr/share/datasets/fashion-mnist"))
 
 
@@ -56,7 +62,7 @@ def running_daemon(folder, datasets=f"  - name: fashion-mnist\n    path: '{DATAS
         f"workers: auto\ndatasets:\n{datasets}")
     (folder / "cache").mkdir()
     process = subprocess.Popen(
-        [BUILD / "fmnistd", "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        [FMNISTD, "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True)
     seen = []
     for line in process.stderr:

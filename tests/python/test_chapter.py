@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from conftest import BUILD
+from conftest import FMNISTD
 from fmnist import Daemon
 
 TABS = ["torch", "tensorflow", "jax"]
@@ -168,7 +168,7 @@ def own_sets(tmp_path_factory):
     for split in ("train", "t10k"):
         write_idx(folder, split, numpy.arange(20 * 784).reshape(20, 28, 28), numpy.arange(20) % 10)
     with Daemon({name: str(folder) for name in ("mnist", "kmnist")},
-                program=BUILD / "fmnistd") as daemon:
+                program=FMNISTD) as daemon:
         yield daemon.socket
 
 

@@ -9,7 +9,9 @@ import pytest
 
 import _fmnist_programs
 import fmnist
-from conftest import ROOT
+from conftest import INSTALLED, PACKAGE
+
+of_a_tree = pytest.mark.skipif(INSTALLED, reason="$BUILD's programs are a source tree's alone")
 
 SAYS = """#!/bin/sh
 printf '%s\\n' "$0" "$@"
@@ -27,7 +29,7 @@ def write_program(folder, text, name="fmnistctl"):
 def run(command, *arguments, **environment):
     return subprocess.run(
         [*command, *arguments], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src/python"), **environment})
+        env={**os.environ, **PACKAGE, **environment})
 
 
 def as_command(folder):
@@ -36,6 +38,7 @@ def as_command(folder):
                                       "fmnistctl()\n"))]
 
 
+@of_a_tree
 def test_command__run__arguments_and_signals_are_the_programs(tmp_path):
     program = write_program(tmp_path / "build", SAYS)
     done = run(as_command(tmp_path / "bin"), "--json", "a b", "", BUILD=str(program.parent))
@@ -45,12 +48,14 @@ def test_command__run__arguments_and_signals_are_the_programs(tmp_path):
         assert not int(ignored, 16) >> (number - 1) & 1
 
 
+@of_a_tree
 @pytest.mark.parametrize("how, status", [("exit 7", 7), ("kill -TERM $$", -signal.SIGTERM)])
 def test_command__program_ends__with_its_status(tmp_path, how, status):
     program = write_program(tmp_path / "build", f"#!/bin/sh\n{how}\n")
     assert run(as_command(tmp_path / "bin"), BUILD=str(program.parent)).returncode == status
 
 
+@of_a_tree
 def test_command__package_without_the_program__the_next_of_path_but_not_itself(tmp_path):
     command = as_command(tmp_path / "bin")
     path = os.pathsep.join([str(tmp_path / "bin"), str(tmp_path / "other"), os.environ["PATH"]])
@@ -65,6 +70,7 @@ def test_python_m_fmnist__is_fmnistctl(tmp_path):
     assert done.stdout.startswith(f"fmnistctl {fmnist.__version__},")
 
 
+@of_a_tree
 def test_find_program__in_order__said_then_own_then_path(tmp_path, monkeypatch):
     said, own, found = (write_program(tmp_path / name, SAYS, "fmnistd")
                         for name in ("said", "own", "path"))

@@ -19,7 +19,7 @@ import pytest
 import fmnist
 from fmnist import _native, errors
 
-from conftest import BUILD, DATASET, ROOT
+from conftest import DATASET, FMNISTD, ROOT
 
 
 def stream(**options):
@@ -203,7 +203,7 @@ class Restartable:
                                f"datasets: [{{name: fashion-mnist, path: '{path}'}}]\n")
 
     def start(self):
-        self.process = subprocess.Popen([BUILD / "fmnistd", "-c", self.config],
+        self.process = subprocess.Popen([FMNISTD, "-c", self.config],
                                         stderr=subprocess.PIPE, text=True)
         assert any(" ready" in line for line in self.process.stderr)
 

@@ -14,7 +14,7 @@ import numpy
 import pytest
 
 import fmnist
-from conftest import BUILD, DATASET, ROOT
+from conftest import DATASET, FMNISTCTL, FMNISTD, PACKAGE
 from fmnist import errors
 
 auto = fmnist.daemon.auto
@@ -72,8 +72,7 @@ def program(text, **environment):
     """Runs a program of its own. It writes lines."""
     return subprocess.Popen(
         [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src/python"), "BUILD": str(BUILD),
-             **environment})
+        env={**os.environ, **PACKAGE, **environment})
 
 
 OPENS = """
@@ -395,7 +394,7 @@ def start(folder, *options, **how):
     config = folder / "c.yaml"
     config.write_text("socket: c.sock\ncache: none\ndatasets:\n  - name: it\n    path: toys\n    splits:"
                       " {train: {images: train-images-idx3-ubyte, labels: train-labels-idx1-ubyte}}\n")
-    return subprocess.Popen([BUILD / "fmnistd", "-c", config, *options], stderr=subprocess.PIPE,
+    return subprocess.Popen([FMNISTD, "-c", config, *options], stderr=subprocess.PIPE,
                             text=True, cwd=folder, **how)
 
 
@@ -419,7 +418,7 @@ def test_fmnistd__until_eof_of_no_pipe__refused(tmp_path):
 def test_fmnistd__socket_said__listens_there_also_after_a_reload(tmp_path):
     process = start(tmp_path, "--socket", "other.sock", stdin=subprocess.DEVNULL)
     assert any(" ready" in line for line in process.stderr)
-    reload = [BUILD / "fmnistctl", "--socket", tmp_path / "other.sock", "reload"]
+    reload = [FMNISTCTL, "--socket", tmp_path / "other.sock", "reload"]
     assert "nothing changed" in subprocess.run(reload, capture_output=True, text=True).stdout
     assert not (tmp_path / "c.sock").exists()
     process.terminate()

@@ -16,7 +16,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 def test_harness__brief__all_equal_to_the_stock_loader():
     run = subprocess.run([sys.executable, "-m", "harness", "--brief"], text=True, timeout=1700,
                          stdout=subprocess.PIPE, env={
-                             **os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}:{HERE}"})
+                             **os.environ,
+                             "PYTHONPATH": f"{os.environ.get('PYTHONPATH', HERE)}:{HERE}"})
     print(run.stdout)
     found = re.search(r"^(\d+) combinations equal to the stock loader, (\d+) refused, 0 different$",
                       run.stdout, re.MULTILINE)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from conftest import BUILD, DATASET, ROOT
+from conftest import DATASET, PACKAGE
 
 PROGRAMS = pathlib.Path(__file__).with_name("programs")
 
@@ -18,7 +18,7 @@ PROGRAMS = pathlib.Path(__file__).with_name("programs")
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
                "TF_DETERMINISTIC_OPS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "",
                "PYTHONDONTWRITEBYTECODE": "1", "FMNIST_DATA": str(DATASET),
-               "PYTHONPATH": str(ROOT / "src/python"), "BUILD": str(BUILD)}
+               **PACKAGE}
 TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
 
 

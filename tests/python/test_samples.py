@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 import fmnist
-from conftest import BUILD, DATASET
+from conftest import DATASET, FMNISTD
 from fmnist._samples import Samples
 
 
@@ -245,7 +245,7 @@ def start(folder, data=DATASET):
     config.write_text(f"socket: '{folder}/s'\ncache: none\ndatasets:\n"
                       f"  - {{name: sewn, path: '{data}', splits: {{train: {{"
                       "images: train-images-idx3-ubyte, labels: train-labels-idx1-ubyte}}}\n")
-    process = subprocess.Popen([BUILD / "fmnistd", "-c", config], stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([FMNISTD, "-c", config], stdin=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)
     assert any(" ready" in line for line in process.stderr)
     return process

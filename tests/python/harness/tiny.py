@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import Dataset, TensorDataset
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+PROGRAMS = ROOT / os.environ.get("FMNIST_PROGRAMS", os.environ.get("BUILD", "build"))
 COUNTS = {"train": 103, "test": 41}
 _FILES = {"train": "train", "test": "t10k"}
 
@@ -66,7 +66,7 @@ class Daemon:
         return self
 
     def start(self):
-        self.process = subprocess.Popen([BUILD / "fmnistd", "-c", self._config],
+        self.process = subprocess.Popen([PROGRAMS / "fmnistd", "-c", self._config],
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True)
         said = []

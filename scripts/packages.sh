@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# packages.sh — what scripts/test tries of packages and installations. Sourced by it, behind its own
+# functions: check, suite, tally.
+# shellcheck disable=SC2154  # make, scratch, python, package_python and prefix are scripts/test's
+
+# ---- the Python package as a wheel, as a source package that is away from the tree, and in the tree,
+# ---- which stays as it is: installed and used by one who has nothing else
+
+python_wheel() {
+    WERROR=1 scripts/wheels -o "$scratch/wheels" &&
+        scripts/try-package "$package_python" "$scratch"/wheels/fmnist-*.whl
+}
+python_source_package() {
+    (cd src/python && "$python" -c '
+import sys
+from setuptools.build_meta import build_sdist
+build_sdist(sys.argv[1])' "$scratch/sdist") &&
+        scripts/try-package "$python" "$scratch"/sdist/fmnist-*.tar.gz
+}
+python_editable() {
+    local before after
+    before=$(git status --porcelain) || return 1
+    WERROR=1 scripts/try-package "$python" ./src/python -e || return 1
+    after=$(git status --porcelain)
+    [ "$before" = "$after" ] || { say "it left:" "$after"; return 1; }
+}
+
+# ---- what is installed
+
+program_version() { "$1" --version | sed -n '1s/^fmnistd //p'; }
+
+# not_installed TEXT: ends a run that would try something else than what is meant.
+not_installed() {
+    say "  $1"
+    STEP_LOG=''
+    tally "what is installed: $1" 0 1
+}
+
+# Tests of whole programs and of the Python package, with nothing of the tree but the tests.
+installed_suite() {
+    local programs version library module files interpreter=${PYTHON:-python3}
+    version=$(sed -n 's/^#define FMNIST_VERSION  *"\(.*\)"/\1/p' include/fmnist.h)
+    programs=$(command -v fmnistd) && programs=$(dirname "$programs") && [ -x "$programs/fmnistctl" ] || {
+        not_installed "no fmnistd and fmnistctl in one folder of PATH"
+        return
+    }
+    library=$(pkg-config --modversion fmnist) || { not_installed "pkg-config has no fmnist"; return; }
+    say "  programs of $programs: $(program_version "$programs/fmnistd");" \
+        "library of $(pkg-config --variable=libdir fmnist): $library"
+    if [ "$(program_version "$programs/fmnistd")" != "$version" ] || [ "$library" != "$version" ]; then
+        not_installed "these are the tests of $version"
+        return
+    fi
+    export FMNIST_PROGRAMS=$programs
+    suite "tests of whole programs" "${make[@]}" BUILD="$BUILD" test-installed
+    module=$(cd / && "$interpreter" -c 'import fmnist; print(fmnist.__file__)' 2>/dev/null) || {
+        say "  $interpreter has no fmnist: without its tests"
+        return
+    }
+    say "  Python package: $module"
+    case $module in "$PWD"/*) not_installed "that is the tree's own package"; return ;; esac
+    mapfile -t files < <(printf '%s\n' tests/python/test_*.py | grep -v /test_mxnet)
+    suite "tests of the Python package" env BUILD="$BUILD" MAY_SKIP=1 \
+        scripts/run-pytest "$interpreter" "${files[@]}"
+}
+
+# The same of what `make install` has laid below $prefix, which nothing else knows.
+installed_below_prefix() {
+    local -x PATH=$prefix/bin:$PATH PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
+    local -x PYTHONPATH=$prefix/python FMNIST_PROGRAMS
+    installed_suite
+}
+
+install_below_prefix() {
+    "${make[@]}" BUILD="$BUILD" PREFIX="$prefix" PYTHONDIR="$prefix/python" PYTHON="$PYTHON" \
+        install install-python
+}
+
+# ---- all of it
+
+packages_suite() {
+    local -x PYTHON=$package_python
+    check "Python package as a wheel" python_wheel || true
+    prefix=$scratch/prefix
+    if check "installed below a prefix" install_below_prefix; then installed_below_prefix; fi
+    # Of what is committed. lintian's errors and warnings end it.
+    if check "Debian packages" make BUILD="$BUILD" deb; then
+        suite "Debian packages, installed in a Debian" scripts/try-debs "$BUILD/deb"
+    fi
+}
