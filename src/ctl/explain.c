@@ -1,5 +1,6 @@
 /* explain: one image of a stream, at a place of the caller's: what it is, and what was drawn for
  * it. */
+#include "ctl/colours.h"
 #include "ctl/drawn.h"
 #include "ctl/json.h"
 #include "ctl/label.h"
@@ -89,6 +90,10 @@ static void print_indented(void *to, const char *line)
 static void print_text(const struct explained *x, FILE *to, bool picture)
 {
     const struct invocation *in = x->in;
+    /* Grey images are as good in characters, and those can be copied. */
+    bool colour = x->info.channels >= 3 || x->original.channels >= 3;
+    struct picture_style style =
+        colour ? colours_of(fileno(to)) : (struct picture_style){.colours = PICTURE_GREY};
     char name[160];
     label_text(&x->label, name, sizeof name);
     fprintf(to, "%s/%s, epoch %" PRIu64 ", step %" PRIu64 ", row %" PRIu64 ": image %s\n",
@@ -105,9 +110,9 @@ static void print_text(const struct explained *x, FILE *to, bool picture)
             fprintf(to, "view %u\n", v);
         drawn_lines(&x->drawn, values, LINE_WIDTH - 2, print_indented, to);
         if (picture && x->drawn.augment)
-            picture_lines(pair, 2, LINE_WIDTH, print_line, to);
+            picture_lines(pair, 2, LINE_WIDTH, style, print_line, to);
         else if (picture)
-            picture_lines(pair + 1, 1, LINE_WIDTH, print_line, to);
+            picture_lines(pair + 1, 1, LINE_WIDTH, style, print_line, to);
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef CTL_PICTURE_H
 #define CTL_PICTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct picture {
@@ -14,11 +15,24 @@ struct picture {
 
 #define PICTURE_COLUMNS_MAX 160
 
+enum picture_colours {
+    PICTURE_GREY, /* characters, of which the darkest is a blank */
+    PICTURE_256,  /* xterm's 256 colours: the cube of 6x6x6, and its greys */
+    PICTURE_TRUE  /* 24 bits */
+};
+
+struct picture_style {
+    enum picture_colours colours;
+    bool
+        blocks; /* UTF-8: a character is two pixels, a half block on the colour of the other half */
+};
+
 /* A character is one pixel wide and two high, as characters about are; larger images are made of
  * every n-th pixel, so that all together fit the columns. Calls line() with each line, without a
- * newline and without blanks at its end. columns: 1 .. PICTURE_COLUMNS_MAX. */
+ * newline and without blanks at its end. columns: 1 .. PICTURE_COLUMNS_MAX. style: zeroed, or the
+ * terminal's; a line in colour ends with its colours switched off. */
 void picture_lines(const struct picture *pictures, uint32_t count, uint32_t columns,
-                   void (*line)(void *to, const char *text), void *to);
+                   struct picture_style style, void (*line)(void *to, const char *text), void *to);
 
 /* Both, one gap apart, on one canvas of pair_height and pair_width. Shape: rgb[pair_height]
  * [pair_width][3]. */

@@ -3,10 +3,11 @@
 
 #include "support/support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char lines[32][PICTURE_COLUMNS_MAX + 1];
+static char lines[32][8192];
 static uint32_t line_count;
 
 static void keep(void *to, const char *line)
@@ -27,7 +28,8 @@ static struct picture picture_of(uint32_t height, uint32_t width, const uint8_t 
 static void print(const struct picture *pictures, uint32_t count, uint32_t columns)
 {
     line_count = 0;
-    picture_lines(pictures, count, columns, keep, NULL);
+    picture_lines(pictures, count, columns, (struct picture_style){.colours = PICTURE_GREY}, keep,
+                  NULL);
 }
 
 /* Two rows a character; the third stands alone. */
@@ -78,6 +80,73 @@ START_TEST(picture_lines__wider_than_the_columns__every_nth_pixel)
 }
 END_TEST
 
+static void print_colour(const struct picture *p, uint32_t count, enum picture_colours colours,
+                         bool blocks)
+{
+    line_count = 0;
+    picture_lines(p, count, 80, (struct picture_style){colours, blocks}, keep, NULL);
+}
+
+#define LOWER "\xe2\x96\x84"
+#define UPPER "\xe2\x96\x80"
+#define OFF   "\033[0m"
+
+/* Two rows a character: as two halves, or as their mean; the third row is a half, or whole. */
+START_TEST(picture_lines__colours__both_pixels_of_a_character)
+{
+    static const uint8_t rgb[] = {255, 0, 0, /* */ 0, 0, 255, /* */ 9, 8, 7};
+    const struct picture p = {rgb, 3, 1};
+    print_colour(&p, 1, PICTURE_TRUE, true);
+    ck_assert_uint_eq(line_count, 2);
+    ck_assert_str_eq(lines[0], "\033[48;2;255;0;0m\033[38;2;0;0;255m" LOWER OFF);
+    ck_assert_str_eq(lines[1], "\033[49m\033[38;2;9;8;7m" UPPER OFF);
+    print_colour(&p, 1, PICTURE_TRUE, false);
+    ck_assert_str_eq(lines[0], "\033[48;2;128;0;128m " OFF);
+    ck_assert_str_eq(lines[1], "\033[48;2;9;8;7m " OFF);
+}
+END_TEST
+
+/* Each of xterm's own colours is its own nearest, of the cube and of the greys. */
+START_TEST(picture_lines__256_colours__the_nearest_number)
+{
+    static const uint8_t cube[] = {0, 95, 135, 175, 215, 255};
+    char want[64];
+    for (unsigned i = 16; i < 256; i++) {
+        uint8_t rgb[3] = {cube[(i - 16) / 36 % 6], cube[(i - 16) / 6 % 6], cube[(i - 16) % 6]};
+        if (i >= 232)
+            memset(rgb, (int)(8 + 10 * (i - 232)), 3);
+        for (int off = -1; off <= 1; off++) {
+            uint8_t near[3];
+            for (int c = 0; c < 3; c++)
+                near[c] = (uint8_t)(rgb[c] + (rgb[c] < 3 || rgb[c] > 252 ? 0 : off));
+            const struct picture p = {near, 1, 1};
+            print_colour(&p, 1, PICTURE_256, false);
+            snprintf(want, sizeof want, "\033[48;5;%um " OFF, i);
+            ck_assert_str_eq(lines[0], want);
+        }
+    }
+}
+END_TEST
+
+/* Pictures of other heights keep their columns; nothing is behind the last one. */
+START_TEST(picture_lines__two_in_colour__side_by_side)
+{
+    static const uint8_t rgb[4 * 3] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const struct picture low_high[2] = {{rgb, 2, 1}, {rgb, 4, 1}};
+    const struct picture high_low[2] = {{rgb, 4, 1}, {rgb, 2, 1}};
+    static const char one[] = "\033[48;2;1;1;1m " OFF;
+    char both[128], second[128];
+    snprintf(both, sizeof both, "%s  %s", one, one);
+    snprintf(second, sizeof second, "   %s", one);
+    print_colour(low_high, 2, PICTURE_TRUE, false);
+    ck_assert_str_eq(lines[0], both);
+    ck_assert_str_eq(lines[1], second);
+    print_colour(high_low, 2, PICTURE_TRUE, false);
+    ck_assert_str_eq(lines[0], both);
+    ck_assert_str_eq(lines[1], one);
+}
+END_TEST
+
 START_TEST(picture_pair__other_sizes__each_in_its_place)
 {
     static const uint8_t left[] = {1, 2}, right[] = {3, 4, 5};
@@ -103,6 +172,9 @@ int main(void)
     tcase_add_test(tc, picture_lines__levels__from_blank_to_at);
     tcase_add_test(tc, picture_lines__two_of_other_heights__side_by_side);
     tcase_add_test(tc, picture_lines__wider_than_the_columns__every_nth_pixel);
+    tcase_add_test(tc, picture_lines__colours__both_pixels_of_a_character);
+    tcase_add_test(tc, picture_lines__256_colours__the_nearest_number);
+    tcase_add_test(tc, picture_lines__two_in_colour__side_by_side);
     tcase_add_test(tc, picture_pair__other_sizes__each_in_its_place);
     suite_add_tcase(suite, tc);
     return support_run(suite);
