@@ -28,7 +28,7 @@ static inline struct dataset_source mine(void)
     return (struct dataset_source){
         .name = "mine",
         .path = support_dir(),
-        .splits = {{"train-images", "train-labels"}, {NULL, NULL}},
+        .splits = {{.images = "train-images", .labels = "train-labels"}},
         .transpose = -1,
     };
 }

@@ -194,7 +194,7 @@ START_TEST(dataset_open__name_of_known_classes__names_where_they_fit)
         free(l.data);
         struct dataset_source source = {.name = "USPS",
                                         .path = support_dir(),
-                                        .splits = {{"images", "labels"}},
+                                        .splits = {{.images = "images", .labels = "labels"}},
                                         .transpose = -1};
         struct dataset *d;
         struct err e;
@@ -220,7 +220,7 @@ START_TEST(dataset_open__columns_of_known_classes__names_where_they_are_as_many)
         put_file("labels", idx_make(0x08, 2, (uint32_t[]){12, columns}, 1));
         struct dataset_source source = {.name = "chestmnist_64",
                                         .path = support_dir(),
-                                        .splits = {{"images", "labels"}},
+                                        .splits = {{.images = "images", .labels = "labels"}},
                                         .transpose = -1,
                                         .multi_label = 1};
         struct dataset *d;
@@ -286,11 +286,11 @@ START_TEST(dataset_open__known_content_under_another_known_name__refused)
         return;
     static const char *const names[] = {"mnist", "kmnist", "mine"};
     for (int i = 0; i < 6; i++) { /* twice: built, then found */
-        struct dataset_source source = {
-            .name = names[i / 2],
-            .path = real_folder,
-            .splits = {{NULL, NULL}, {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}},
-            .transpose = -1};
+        struct dataset_source source = {.name = names[i / 2],
+                                        .path = real_folder,
+                                        .splits = {[1] = {.images = "t10k-images-idx3-ubyte",
+                                                          .labels = "t10k-labels-idx1-ubyte"}},
+                                        .transpose = -1};
         struct dataset *d;
         struct err e;
         int rc = open_noted(&source, support_path("cache"), true, &d, &e);
@@ -310,11 +310,11 @@ START_TEST(dataset_open__known_content_in_the_other_split__one_warning)
 {
     if (!real_is_here())
         return;
-    struct dataset_source source = {
-        .name = "fashion-mnist",
-        .path = real_folder,
-        .splits = {{NULL, NULL}, {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}},
-        .transpose = -1};
+    struct dataset_source source = {.name = "fashion-mnist",
+                                    .path = real_folder,
+                                    .splits = {[1] = {.images = "train-images-idx3-ubyte",
+                                                      .labels = "train-labels-idx1-ubyte"}},
+                                    .transpose = -1};
     struct err e;
     ck_assert_int_eq(try_open(&source, &e), 0);
     ck_assert_str_eq(warnings,

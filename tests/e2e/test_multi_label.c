@@ -393,7 +393,7 @@ END_TEST
 
 /* Labels that change while streams read: the reload serves the new rows, old streams keep theirs.
  */
-START_TEST(reload__rows_become_labels__told_as_opened_anew)
+START_TEST(reload__entry_changes__old_streams_keep_their_rows)
 {
     struct fmnist_spec spec = rows_spec();
     struct fmnist_stream *stream = open_stream(client, &spec);
@@ -433,7 +433,7 @@ int main(void)
     tcase_add_test(tc, ctl__show__a_picture_also_with_a_chain);
     tcase_add_test(tc, ctl__dump__rows_in_an_array_of_two_dimensions);
     tcase_add_test(tc, first_program__multi_label_set__told_why_not);
-    tcase_add_test(tc, reload__rows_become_labels__told_as_opened_anew);
+    tcase_add_test(tc, reload__entry_changes__old_streams_keep_their_rows);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
