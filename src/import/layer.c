@@ -19,6 +19,7 @@ struct layer {
     struct archive *archive;
     struct archive_entry *entry;
     const char *name; /* its; NULL: it has none */
+    locale_t utf8;    /* 0: its members have no names, or there is none */
     bool is_empty;    /* the source was, which is one member of no bytes */
     struct err err;   /* why the source could not be read */
 
@@ -185,6 +186,8 @@ int layer_open(struct layer **layer, const struct layer_source *source, enum lay
     l->inflated = malloc(BLOCK_BYTES);
     l->peeked = malloc(LAYER_PEEK_BYTES);
     l->archive = archive_read_new();
+    if (want != LAYER_FILE)
+        l->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     int rc = l->block && l->inflated && l->peeked && l->archive
                  ? begin(l, want, e)
                  : err_set(e, -ENOMEM, "out of memory");
@@ -203,6 +206,8 @@ void layer_close(struct layer *l)
         archive_read_free(l->archive);
     if (l->gzip)
         inflateEnd(&l->inflater);
+    if (l->utf8)
+        freelocale(l->utf8);
     free(l->block);
     free(l->inflated);
     free(l->peeked);
@@ -262,14 +267,11 @@ static const char *name_of(struct archive_entry *entry)
  * locales are UTF-8, as the names of files are. */
 static int next_header(struct layer *l)
 {
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    locale_t before = l->utf8 ? uselocale(l->utf8) : (locale_t)0;
     int code = archive_read_next_header(l->archive, &l->entry);
     l->name = code < ARCHIVE_WARN || code == ARCHIVE_EOF ? NULL : name_of(l->entry);
-    if (utf8) {
+    if (l->utf8)
         uselocale(before);
-        freelocale(utf8);
-    }
     return code;
 }
 

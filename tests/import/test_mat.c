@@ -179,6 +179,14 @@ START_TEST(read__more_than_there_is__refused)
 }
 END_TEST
 
+/* In a build that has no matio. */
+START_TEST(open__without_matio__refused)
+{
+    ck_assert_int_eq(open_made(), -ENOTSUP);
+    ck_assert_ptr_nonnull(strstr(err.text, "without matio"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("import/mat");
@@ -192,7 +200,8 @@ int main(void)
         tcase_add_test(tc, read__any_byte_changed__answers);
         tcase_add_test(tc, read__more_than_there_is__refused);
         tcase_add_test(tc, open__no_file__refused);
-    }
+    } else
+        tcase_add_test(tc, open__without_matio__refused);
     suite_add_tcase(s, tc);
     return support_run(s);
 }
