@@ -149,4 +149,5 @@ const struct import_reader import_reader_cifar = {
     .text = "CIFAR-10 and CIFAR-100, binary version",
     .recognise = recognise,
     .read = read_cifar,
+    .takes = "--labels-kind",
 };

@@ -199,4 +199,5 @@ const struct import_reader import_reader_csv = {
     .text = "pixels as text, an image a line (.csv)",
     .recognise = recognise,
     .read = read_csv,
+    .takes = "--label-column --size",
 };

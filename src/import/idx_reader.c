@@ -327,4 +327,5 @@ const struct import_reader import_reader_idx = {
     .text = "IDX files, MNIST's format",
     .recognise = recognise,
     .read = read_idx,
+    .takes = "--set",
 };

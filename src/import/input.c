@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "import/folder.h"
 #include "import/layer.h"
+#include "import/licence.h"
 #include "import/zip_end.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct import_input {
     char source[NAME_BYTES];
     char where[2 * NAME_BYTES + 8];
     uint64_t size;
+    char *licence; /* NULL: none was met */
 };
 
 /* ---- below: a file, and a member that is packed -------------------------------------------- */
@@ -136,6 +138,7 @@ void import_input_close(struct import_input *in)
     for (size_t i = 0; i < in->count; i++)
         free(in->paths[i]);
     free(in->paths);
+    free(in->licence);
     free(in);
 }
 
@@ -366,7 +369,8 @@ int import_input_next(struct import_input *in, struct import_member *m, struct e
     else
         snprintf(in->where, sizeof in->where, "%s", in->name);
     *m = (struct import_member){.source = in->source, .name = in->name, .size = in->size};
-    return 1;
+    int rc = licence_take(in->member, in->name, &in->licence, e);
+    return rc ? rc : 1;
 }
 
 /* ---- a member's bytes ---------------------------------------------------------------------- */
@@ -404,6 +408,11 @@ uint64_t import_input_offset(const struct import_input *in)
 const char *import_input_where(const struct import_input *in)
 {
     return in->where;
+}
+
+const char *import_input_licence(const struct import_input *in)
+{
+    return in->licence;
 }
 
 const char *import_input_first_path(const struct import_input *in)

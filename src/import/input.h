@@ -74,6 +74,9 @@ uint64_t import_input_offset(const struct import_input *in);
 /* For messages: "cifar.tar.gz: cifar-10-batches-py/data_batch_1". */
 const char *import_input_where(const struct import_input *in);
 
+/* The text of a licence that was passed on the way (LICENSE, COPYING); NULL: none so far. */
+const char *import_input_licence(const struct import_input *in);
+
 /* The first path; and the only one, NULL where there are more. */
 const char *import_input_first_path(const struct import_input *in);
 const char *import_input_only_path(const struct import_input *in);

@@ -201,4 +201,5 @@ const struct import_reader import_reader_npy = {
     .text = "NumPy arrays: .npz (Keras, MedMNIST, Kuzushiji-49), .npy",
     .recognise = recognise,
     .read = read_npy,
+    .takes = "--images --labels --size",
 };

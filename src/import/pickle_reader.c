@@ -223,4 +223,5 @@ const struct import_reader import_reader_pickle = {
     .text = "CIFAR-10 and CIFAR-100, Python version",
     .recognise = recognise,
     .read = read_pickles,
+    .takes = "--labels-kind --size",
 };

@@ -52,6 +52,7 @@ struct import_reader {
      * told without the place. */
     int (*read)(struct import_input *in, struct import_set *set, const struct import_options *o,
                 struct err *e);
+    const char *takes; /* the options that it honours, beside those of every reader; NULL: none */
 };
 
 /* Ended by NULL. */

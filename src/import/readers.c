@@ -163,17 +163,45 @@ int import_recognise(struct import_input *in, const struct import_options *o,
 
 /* ---- an import ----------------------------------------------------------------------------- */
 
-/* "digits-2.tar.gz" is "digits-2". */
-static void name_by_source(const char *path, char *name, size_t size)
+/* What cannot be honoured is refused by its name. */
+static int check_options(const struct import_reader *reader, const struct import_options *o,
+                         struct err *e)
 {
-    static const char *const ends[] = {".gz",  ".bz2", ".xz",  ".Z",   ".zst", ".tar", ".tgz",
-                                       ".zip", ".npz", ".npy", ".csv", ".mat", ".bin", ".pkl"};
+    const struct {
+        const char *name;
+        bool is_there;
+    } all[] = {
+        {"--set", o->set},
+        {"--size", o->height},
+        {"--resize", o->resize},
+        {"--grayscale", o->channels == 1},
+        {"--rgb", o->channels == 3},
+        {"--images", o->images},
+        {"--label-column", o->label_column},
+        {"--labels-kind", o->labels_kind},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].is_there && (!reader->takes || !strstr(reader->takes, all[i].name)))
+            return err_set(e, -EINVAL, "%s is not for what is here: %s", all[i].name, reader->text);
+    return 0;
+}
+
+static void last_part(const char *path, char *out, size_t size)
+{
     size_t length = strlen(path), first;
     while (length > 1 && path[length - 1] == '/')
         length--;
     for (first = length; first && path[first - 1] != '/';)
         first--;
-    snprintf(name, size, "%.*s", (int)(length - first), path + first);
+    snprintf(out, size, "%.*s", (int)(length - first), path + first);
+}
+
+/* "digits-2.tar.gz" is "digits-2". */
+static void name_by_source(const char *path, char *name, size_t size)
+{
+    static const char *const ends[] = {".gz",  ".bz2", ".xz",  ".Z",   ".zst", ".tar", ".tgz",
+                                       ".zip", ".npz", ".npy", ".csv", ".mat", ".bin", ".pkl"};
+    last_part(path, name, size);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t n = strlen(name), m = strlen(ends[i]);
         if (n > m && !strcasecmp(name + n - m, ends[i])) {
@@ -191,11 +219,20 @@ static int read_all(struct import_input *in, struct import_set *set, const struc
     return rc && where[0] ? err_prefix(e, rc, "%s", where) : rc;
 }
 
-static int add_digest(struct import_input *in, struct import_set *set, struct err *e)
+/* Where it is from, the licence that came along, and the sum by which a publisher's file is known.
+ */
+static int add_texts(struct import_input *in, struct import_set *set, struct err *e)
 {
     uint8_t digest[32];
-    const char *path = import_input_only_path(in);
-    int rc = path ? digest_file(path, digest, e) : 1;
+    char origin[256];
+    const char *path = import_input_only_path(in), *licence = import_input_licence(in);
+    last_part(import_input_first_path(in), origin, sizeof origin);
+    int rc = import_set_origin(set, origin, e);
+    if (!rc && licence)
+        rc = import_set_licence(set, licence, strlen(licence), e);
+    if (rc || !path)
+        return rc;
+    rc = digest_file(path, digest, e);
     if (!rc)
         import_set_sha256(set, digest);
     return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
@@ -224,10 +261,8 @@ int import_run(struct import_input *in, struct import_set *set, const struct imp
 {
     char name[256];
     int rc = import_recognise(in, o, reader, e);
-    if (!rc && (o->channels || o->resize) && *reader != &import_reader_pictures)
-        rc = err_set(e, -EINVAL,
-                     "--grayscale, --rgb and --resize are for pictures, and these are %s",
-                     (*reader)->text);
+    if (!rc)
+        rc = check_options(*reader, o, e);
     if (!rc)
         rc = read_all(in, set, o, *reader, e);
     if (!rc && !import_set_name(set)) {
@@ -237,6 +272,6 @@ int import_run(struct import_input *in, struct import_set *set, const struct imp
     if (!rc)
         rc = add_known_classes(set, e);
     if (!rc)
-        rc = add_digest(in, set, e);
+        rc = add_texts(in, set, e);
     return rc ? rc : import_set_commit(set, e);
 }

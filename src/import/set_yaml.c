@@ -85,6 +85,8 @@ static void put_all(FILE *f, const struct import_set *set)
     put_classes(f, set);
     if (set->splits[0].columns > 1)
         fputs("multi_label: true\n", f);
+    /* Images are written upright, also of sets that are known to be published on their side. */
+    fputs("transpose: false\n", f);
     put_text(f, "origin", set->origin);
     if (set->has_sha256) {
         fputs("source_sha256: \"", f);

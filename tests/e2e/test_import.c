@@ -73,6 +73,39 @@ START_TEST(import__add__served_at_once)
 }
 END_TEST
 
+/* Files of that name are published on their side; the daemon must not turn those that import wrote.
+ */
+START_TEST(import__emnist__served_upright)
+{
+    struct daemon d;
+    struct images m;
+    struct fmnist_batch b;
+    images_make(&m, 12, 5, 5, 1);
+    ck_assert_int_eq(mkdir(support_path("from"), 0700), 0);
+    write_idx(support_path("from/emnist-digits-train-images-idx3-ubyte"), 3,
+              (const uint32_t[]){m.count, m.height, m.width}, m.pixels);
+    write_idx(support_path("from/emnist-digits-train-labels-idx1-ubyte"), 1, &m.count, m.labels);
+    run_ctl(&said, "import %s -o %s", support_path("from"), support_path("made"));
+    check_said(0, "  - name: emnist-digits\n    path: ");
+    daemon_start(&d, "cache: none\ndatasets:\n%s", strstr(said.text, "  - name: "));
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_spec spec = spec_of("emnist-digits");
+    spec.dtype = FMNIST_UINT8;
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    must(fmnist_next(stream, &b));
+    for (uint32_t i = 0; i < 12; i++)
+        for (uint32_t y = 0; y < 5; y++)
+            for (uint32_t x = 0; x < 5; x++)
+                ck_assert_uint_eq(((const uint8_t *)b.images)[i * 25 + y * 5 + x],
+                                  m.pixels[i * 25 + x * 5 + y]);
+    must(fmnist_release(stream, &b));
+    fmnist_close(stream);
+    fmnist_disconnect(client);
+    daemon_stop(&d);
+    images_free(&m);
+}
+END_TEST
+
 START_TEST(import__json__what_was_made)
 {
     struct images m;
@@ -176,6 +209,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, import__add__served_at_once);
+    tcase_add_test(tc, import__emnist__served_upright);
     tcase_add_test(tc, import__json__what_was_made);
     tcase_add_test(tc, import__wrong__why_and_nothing_left);
     tcase_add_test(tc, import__ended_on_a_terminal__progress_and_nothing_left);

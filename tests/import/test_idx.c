@@ -100,11 +100,14 @@ START_TEST(idx__emnist__the_set_that_is_said_upright)
         {"gzip/emnist-letters-train-labels-idx1-ubyte", other.labels, other.labels_size},
         {"gzip/emnist-digits-train-images-idx3-ubyte", p.images, p.images_size},
         {"gzip/emnist-digits-train-labels-idx1-ubyte", p.labels, p.labels_size},
+        {"gzip/LICENSE.txt", "Free \"as\"\n\nbeer", 15},
     };
-    const char *path = pack(support_path("gzip.zip"), "zip", "none", files, 4);
+    const char *path = pack(support_path("gzip.zip"), "zip", "none", files, 5);
     const struct import_options digits = {.set = "digits"}, mnist = {.set = "mnist"};
+    const struct import_options column = {.label_column = "x"};
     struct err e;
     must_refuse(path, NULL, "--set byclass, bymerge, balanced, letters, digits or mnist");
+    must_refuse(path, &column, "--label-column is not for what is here: IDX files");
     must_refuse(path, &mnist, "--set mnist: no file of that set");
     ck_assert_int_eq(import_paths(&path, 1, NULL, &digits, &e), 0);
     ck_assert_str_eq(called, "emnist-digits");
@@ -118,6 +121,8 @@ START_TEST(idx__emnist__the_set_that_is_said_upright)
     char *yaml = support_read(support_path("set/dataset.yaml"), NULL);
     ck_assert_ptr_nonnull(strstr(yaml, "name: \"emnist-digits\"\n"));
     ck_assert_ptr_nonnull(strstr(yaml, "\nsource_sha256: \""));
+    ck_assert_ptr_nonnull(strstr(yaml, "\ntranspose: false\norigin: \"gzip.zip\"\n"));
+    ck_assert_ptr_nonnull(strstr(yaml, "\nlicence: \"Free \\\"as\\\"\\n\\nbeer\"\n"));
     free(yaml);
     free_pair(&p);
     free_pair(&other);

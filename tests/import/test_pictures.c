@@ -231,7 +231,7 @@ START_TEST(import__colour_of_other_formats__refused)
     const struct import_options o = {.channels = 3};
     support_write(support_path("train-images-idx3-ubyte"), bytes, size);
     free(bytes);
-    must_refuse(support_path("train-images-idx3-ubyte"), &o, "are for pictures");
+    must_refuse(support_path("train-images-idx3-ubyte"), &o, "--rgb is not for what is here");
 }
 END_TEST
 
