@@ -12,7 +12,7 @@ import fmnist
 from fmnist import _import, errors
 from import_objects import (COUNTS, NAMED, NAMES, OBJECTS, arrays_, check, drawn, folder_of,
                             home,  # noqa: F401
-                            hugging_face, map_floats, map_pictures, map_tensors, needs, pictures, served)
+                            hugging_face, map_floats, map_pictures, map_tensors, needs, pictures, served, torch_set)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -150,6 +150,8 @@ def test_import__small_batches__are_batches(size):
                              batch_size=size)
     fmnist.import_dataset({"train": loader}, "mine", progress=False)
     check("mine", {"train": (pixels, labels)})
+    with pytest.raises(errors.BadData, match="DataLoader that shuffles.*give its .dataset"):
+        fmnist.import_dataset(data.DataLoader(loader.dataset, shuffle=True), "no", progress=False)
     tensorflow = pytest.importorskip("tensorflow")
     batches = tensorflow.data.Dataset.from_tensor_slices((pixels[..., 0], labels)).batch(size)
     fmnist.import_dataset({"train": batches}, "yours", progress=False)
@@ -161,6 +163,35 @@ def test_import__small_batches__are_batches(size):
     else:
         with pytest.raises(errors.BadData, match="item 0: .*may be a batch, or an image and a row"):
             fmnist.import_dataset({"train": plain}, "theirs", progress=False)
+
+
+# Images of a size that TensorFlow does not know are none of a batch.
+def test_import__tf_data_that_knows_no_sizes__single_images_and_rows():
+    tensorflow = pytest.importorskip("tensorflow")
+    pixels, _ = drawn(12, channels=3)
+    rows = numpy.arange(12 * 14).reshape(12, 14) % 2
+    for columns in (14, 9):  # 9 is also the images' height
+        spec = (tensorflow.TensorSpec((None, None, 3), "uint8"), tensorflow.TensorSpec((None,), "uint8"))
+        value = tensorflow.data.Dataset.from_generator(
+            lambda n=columns: zip(pixels, rows[:, :n]), output_signature=spec)
+        if columns == 14:
+            fmnist.import_dataset({"train": value}, "mine", progress=False)
+            check("mine", {"train": (pixels, rows)})
+        else:
+            with pytest.raises(errors.BadData, match="may be a batch, or an image and a row"):
+                fmnist.import_dataset({"train": value}, "yours", progress=False)
+
+
+# As medmnist's data sets are: classes in .info, a split that is called val, labels in rows of one.
+def test_import__medmnists_kind_of_data_set__names_split_and_labels():
+    pytest.importorskip("torch")
+    pixels, labels = drawn()
+    value = torch_set(pictures(pixels), labels, split="val",
+                      info={"label": {str(i): name for i, name in enumerate(NAMES)}, "task": "multi-class"})
+    type(value).__getitem__ = lambda self, i: (pictures(pixels[i:i + 1])[0], labels[i:i + 1])
+    got = fmnist.import_dataset(value, "mine", progress=False)
+    assert got.classes == tuple(NAMES) and got.splits == {"validation": 37}
+    check("mine", {"validation": (pixels, labels)})
 
 
 # ---- what reads it

@@ -152,6 +152,9 @@ def source(value: Any, columns: Columns) -> Source:
         return Source(lambda: _by_number(value, columns), len(value), _classes_of(value), what)
     if hasattr(value, "__iter__") and not isinstance(
             value, (str, bytes, list, tuple, Mapping)) and not _is_array(value):
+        if type(getattr(value, "sampler", None)).__name__.endswith("RandomSampler"):
+            raise BadData("a DataLoader that shuffles, so that images would be kept in an order that was "
+                          "drawn once: give its .dataset")
         batched = True if getattr(value, "batch_sampler", None) is not None else None  # a DataLoader
         return Source(lambda: _stream(iter(value), columns, batched), None, _classes_of(value), what)
     raise TypeError(
@@ -174,13 +177,14 @@ def _stream(items: Iterator[Any], columns: Columns, batched: bool | None = None)
 
 
 def _open_ended(spec: Any) -> bool | None:
-    """Of a tf.data.Dataset's element: whether all its parts have a first size that is not known, as
-    batches have. None: that may be or not."""
+    """Of a tf.data.Dataset's element: whether of all its parts the first size, and no other, is not
+    known, as of batches. None: that may be or not."""
     parts = spec.values() if isinstance(spec, Mapping) else spec if isinstance(
         spec, (tuple, list)) else [spec]
     shapes = [getattr(part, "shape", None) for part in parts]
     return True if shapes and all(
-        shape is not None and shape.rank and shape[0] is None for shape in shapes) else None
+        shape is not None and shape.rank and list(shape).count(None) == 1 and shape[0] is None
+        for shape in shapes) else None
 
 
 def _is_batch(image: Any, label: Any) -> bool:
