@@ -66,6 +66,7 @@ START_TEST(completion__options__the_verbs_own)
     ck_assert_str_eq(OFFERED("status", ""), "--socket|--timeout|--json|--help|--version|");
     ck_assert_str_eq(OFFERED("bench", "--", "--w"), "");
     ck_assert_str_eq(OFFERED("verify", "-"), "--indices|--json|--help|--version|");
+    ck_assert_str_eq(OFFERED("import", "--soc"), "--socket|");
 }
 END_TEST
 
