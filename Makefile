@@ -100,28 +100,30 @@ MATIO := $(MATIO)
 
 USES_base    :=
 USES_spec    := base
-USES_dataset := base
+USES_dataset := cut base
 USES_pixels  := base
 USES_sampler := base
+USES_cut     := base
 USES_augment := pixels base
 USES_ring    := base
 USES_ledger  := spec base
 USES_wire    := spec base
-USES_render  := augment spec dataset pixels sampler base
-USES_import  := dataset pixels base
+USES_render  := augment cut spec dataset pixels sampler base
+USES_import  := dataset cut pixels base
 USES_client  := augment wire ring pixels spec base
-USES_ctl     := import client config host dataset augment wire ring ledger sampler pixels spec base
+USES_ctl     := import client config host dataset cut augment wire ring ledger sampler pixels spec base
 # the daemon's rooms
 USES_host    := base
-USES_config  := host dataset base
-USES_feed    := host render wire ring ledger augment spec dataset pixels sampler base
+USES_config  := host dataset cut base
+USES_feed    := host render wire ring ledger augment cut spec dataset pixels sampler base
 USES_scribe  := ledger spec base
 USES_session := feed config scribe $(USES_feed)
 USES_requests := session $(USES_session)
 USES_server  := requests $(USES_requests)
 
-LIBS_dataset := -lz -luring -lxxhash
+LIBS_dataset := -lz -luring -lxxhash -lm
 LIBS_pixels  := -lm
+LIBS_cut     := -lm
 LIBS_augment := -lm -lz
 LIBS_render  := $(LIBS_dataset) -lm -lxxhash
 LIBS_config  := $(LIBS_dataset) -lcyaml -lyaml
@@ -137,7 +139,7 @@ CFLAGS_import := $(if $(JPEG),-DHAVE_JPEG) $(if $(MATIO),-DHAVE_MATIO='"$(MATIO)
 CFLAGS_main := -DLIBURING_VERSION='"$(call pkg,--modversion,liburing)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 ROOMS   := host config feed scribe session requests server
-MODULES := base spec dataset pixels augment sampler ring wire ledger render client import ctl $(ROOMS)
+MODULES := base spec cut dataset pixels augment sampler ring wire ledger render client import ctl $(ROOMS)
 SOURCES = $(wildcard src/$(1)/*.c)
 
 # Pixel loops are compiled once a level that the target has; src/pixels/isa.h says how one is chosen.

@@ -168,11 +168,11 @@ static int ask(struct fmnist_stream *s)
     struct wire_open request = {
         .spec = s->spec, .at_token = true, .token = {.epoch = s->epoch, .step = s->step}};
     memcpy(request.token.identity, s->opened.identity, sizeof request.token.identity);
-    uint8_t body[WIRE_OPEN_SIZE];
-    wire_put_open(body, &request);
+    uint8_t body[WIRE_OPEN_MAX];
+    size_t size = wire_put_open(body, &request);
     s->reopening.stage = REOPEN_ANSWER;
     FAULT_POINT("open again");
-    return connection_send(&s->reopening.connection, WIRE_OPEN, body, sizeof body);
+    return connection_send(&s->reopening.connection, WIRE_OPEN, body, size);
 }
 
 static int step(struct fmnist_stream *s, uint32_t timeout_ms)

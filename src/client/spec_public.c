@@ -51,6 +51,30 @@ static int copy_name(char to[SPEC_NAME_SIZE], const char *field, const char *fro
     return FMNIST_OK;
 }
 
+/* "train[:50000] | classes(3, 7)": the split, and behind the bar what is selected of it. What
+ * `select` says is done with that. */
+static int take_part(struct spec *to, const struct fmnist_spec *from)
+{
+    const char *split = from->split ? from->split : "", *bar = strchr(split, '|');
+    const char *more = from->select ? from->select : "", *own = bar ? bar + 1 : "";
+    size_t n = bar ? (size_t)(bar - split) : strlen(split);
+    while (bar && n && split[n - 1] == ' ')
+        n--;
+    own += strspn(own, " ");
+    if (!n || n >= SPEC_NAME_SIZE)
+        return fail(FMNIST_EINVAL, "split: want 1 to %d characters%s", SPEC_NAME_SIZE - 1,
+                    bar ? " before '|'" : "");
+    memcpy(to->split, split, n);
+    size_t size = strlen(own) + (*own && *more) + strlen(more);
+    if (size >= SPEC_SELECT_SIZE)
+        return fail(FMNIST_EINVAL, "select has %zu characters: want at most %d", size,
+                    SPEC_SELECT_SIZE - 1);
+    strcpy(to->select, own);
+    strcat(to->select, *own && *more ? " " : "");
+    strcat(to->select, more);
+    return FMNIST_OK;
+}
+
 int spec_take(struct fmnist_spec *to, const struct fmnist_spec *theirs)
 {
     return sized_take(&kind, to, theirs);
@@ -61,7 +85,7 @@ int spec_from_public(struct spec *to, const struct fmnist_spec *from)
     memset(to, 0, sizeof *to);
     int rc = copy_name(to->dataset, "dataset", from->dataset);
     if (!rc)
-        rc = copy_name(to->split, "split", from->split);
+        rc = take_part(to, from);
 #define COPY(field) to->field = from->field;
     FOR_EACH_FIELD(COPY)
 #undef COPY
@@ -158,15 +182,19 @@ int fmnist_spec_set(struct fmnist_spec *spec, const char *field, const char *val
     if (rc)
         return rc;
     struct err e;
-    rc = spec_set(&inner, field, value, &e);
+    bool is_split = !strcmp(field, "split"); /* two of the inner ones */
+    rc = is_split ? 0 : spec_set(&inner, field, value, &e);
     if (rc)
         return fail_from(rc, &e);
     from_inner(&all, &inner);
     if (!strcmp(field, "dataset"))
         all.dataset = value;
-    else if (!strcmp(field, "split"))
+    else if (is_split)
         all.split = value;
     else if (!strcmp(field, "augment"))
         all.augment = value;
-    return sized_give_back(&kind, spec, &all);
+    else if (!strcmp(field, "select"))
+        all.select = value;
+    rc = is_split ? spec_from_public(&inner, &all) : FMNIST_OK;
+    return rc ? rc : sized_give_back(&kind, spec, &all);
 }

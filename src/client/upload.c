@@ -63,9 +63,9 @@ int upload_list(struct connection *c, const struct list *list, struct upload *u,
 static int ask(struct connection *c, const struct wire_open *request, const struct list *list,
                struct reply *reply)
 {
-    uint8_t body[WIRE_OPEN_SIZE];
-    wire_put_open(body, request);
-    int sent = connection_send(c, WIRE_OPEN, body, sizeof body);
+    uint8_t body[WIRE_OPEN_MAX];
+    size_t size = wire_put_open(body, request);
+    int sent = connection_send(c, WIRE_OPEN, body, size);
     FAULT_POINT("open sent");
     int rc = connection_reply(c, sent, reply);
     if (rc || reply->type != WIRE_WANT_LIST || !list->index_count)

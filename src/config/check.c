@@ -179,7 +179,7 @@ static int check_split(struct walk *w, const struct tree_node *splits, const str
     if (!schema_is_split_name(name->text))
         return tree_error(w->tree, name, w->e,
                           "%s: a split is called %s; allowed: a name as a dataset's, without '[', "
-                          "']' and '+'",
+                          "']', '+' and '|'",
                           w->path, tree_seen(name, seen));
     int rc = check_repeated(w, splits, name);
     if (rc)

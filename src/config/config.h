@@ -30,7 +30,7 @@ struct config_ledger {
     uint32_t files;     /* default 4 */
 };
 
-#define CONFIG_KEYS_MAX     40
+#define CONFIG_KEYS_MAX     60
 #define CONFIG_COMMAND_LINE UINT32_MAX
 
 /* chown(2) leaves a file's group alone then. */

@@ -1,7 +1,8 @@
 /* The datasets of a config: names, folders, files and classes, of their entries and of the
  * dataset.yaml in their folders. Opens nothing of a dataset. */
+#include "config/cuts.h"
 #include "config/dataset_file.h"
-#include "config/loader.h"
+#include "config/description.h"
 
 #include "dataset/known.h"
 
@@ -11,16 +12,6 @@
 #include <string.h>
 
 #define CLASS_MAX 255u
-
-/* What describes a dataset: its entry of the config, or its dataset.yaml. The first that is taken
- * has the say. */
-struct description {
-    const struct config_loader *l;
-    const struct tree *tree;
-    const struct tree_node *node;
-    const struct schema *schema;
-    const char *at; /* what the paths of its keys begin with in the schema */
-};
 
 static const struct tree_node *member(const struct description *from, const char *key)
 {
@@ -91,20 +82,45 @@ static bool leads_up(const char *name)
     return false;
 }
 
+int description_refuse(const struct description *from, const struct tree_node *n, const char *name,
+                       const char *key)
+{
+    char seen[128], path[64];
+    snprintf(seen, sizeof seen, "splits.%s.%s", name, key);
+    snprintf(path, sizeof path, "splits.NAME.%s", key);
+    return refuse_as(from, n, seen, path);
+}
+
 /* A file's name inside the dataset's folder; folders below it are fine. An entry is the
  * administrator's word, a dataset.yaml comes with the data. */
 static int take_file(const struct description *from, const struct tree_node *split,
                      const char *name, const char *key, const char **out)
 {
-    char seen[128], path[64];
     const struct tree_node *n = tree_member(from->tree, split, key);
+    char path[128];
+    snprintf(path, sizeof path, "%ssplits.NAME.%s", from->at, key);
+    if (!n)
+        return tree_error(from->tree, split, from->l->e, "%ssplits.%s.%s is missing; allowed: %s",
+                          from->at, name, key, schema_allowed(from->schema, path));
     bool wrong = !n->text[0] || n->text[0] == '/' || n->text[0] == '~' ||
                  n->text[strlen(n->text) - 1] == '/' || (!*from->at && leads_up(n->text));
-    if (!wrong)
-        return take_text(from->l, n->text, out);
-    snprintf(seen, sizeof seen, "splits.%s.%s", name, key);
-    snprintf(path, sizeof path, "splits.NAME.%s", key);
-    return refuse_as(from, n, seen, path);
+    return wrong ? description_refuse(from, n, name, key) : take_text(from->l, n->text, out);
+}
+
+/* A split with files has no other key: it would be ignored. */
+static int check_files_alone(const struct description *from, const struct tree_node *split,
+                             const char *name)
+{
+    for (const struct tree_node *key = tree_first(from->tree, split); key;) {
+        const struct tree_node *value = tree_next(from->tree, split, key);
+        if (strcmp(key->text, "images") != 0 && strcmp(key->text, "labels") != 0)
+            return tree_error(from->tree, key, from->l->e,
+                              "%ssplits.%s: %s without from; allowed: images and labels, or from "
+                              "and what of it",
+                              from->at, name, key->text);
+        key = tree_next(from->tree, split, value);
+    }
+    return 0;
 }
 
 /* The place of the split of that name: where it is, or where it may be. -1: there is none left. */
@@ -121,31 +137,35 @@ static int place_of(const struct dataset_source *d, const char *name)
 }
 
 static int take_split(const struct description *from, const struct tree_node *name,
-                      const struct tree_node *n, struct dataset_source *d)
+                      const struct tree_node *n, struct dataset_source *d, struct cuts *cuts)
 {
     int place = place_of(d, name->text);
     if (place < 0)
         return tree_error(from->tree, name, from->l->e,
                           "%ssplits: one too many, with those of the other file; allowed: %s",
                           from->at, config_allowed("datasets[].splits"));
-    if (d->splits[place].images)
+    if (d->splits[place].images || d->splits[place].cut)
         return 0; /* the one that has the say has it */
     int rc = 0;
     if (place >= DATASET_OTHERS)
         rc = take_text(from->l, name->text, &d->splits[place].name);
+    if (!rc && tree_member(from->tree, n, "from"))
+        return cuts_take(cuts, from, n, place, d);
+    if (!rc)
+        rc = check_files_alone(from, n, name->text);
     if (!rc)
         rc = take_file(from, n, name->text, "images", &d->splits[place].images);
     return rc ? rc : take_file(from, n, name->text, "labels", &d->splits[place].labels);
 }
 
-static int take_splits(const struct description *from, struct dataset_source *d)
+static int take_splits(const struct description *from, struct dataset_source *d, struct cuts *cuts)
 {
     const struct tree_node *splits = from->node ? member(from, "splits") : NULL;
     if (!splits)
         return 0;
     for (const struct tree_node *name = tree_first(from->tree, splits); name;) {
         const struct tree_node *value = tree_next(from->tree, splits, name);
-        int rc = take_split(from, name, value, d);
+        int rc = take_split(from, name, value, d, cuts);
         if (rc)
             return rc;
         name = tree_next(from->tree, splits, value);
@@ -212,10 +232,11 @@ static int describe(const struct description *own, const struct description *fou
                     struct dataset_source *d)
 {
     const struct description *const all[] = {own, found};
+    struct cuts cuts = {0};
     int rc = find_name(own, found, d);
     d->transpose = d->multi_label = -1;
     for (size_t i = 0; i < sizeof all / sizeof *all && !rc; i++) {
-        rc = take_splits(all[i], d);
+        rc = take_splits(all[i], d, &cuts);
         if (!rc)
             rc = take_classes(all[i], d);
         d->transpose = take_flag(all[i], "transpose", d->transpose);
@@ -223,7 +244,7 @@ static int describe(const struct description *own, const struct description *fou
     }
     if (!rc && !member(own, "splits") && !found->node && !known_find(d->name))
         rc = refuse_no_splits(own, d);
-    return rc;
+    return rc ? rc : cuts_resolve(&cuts, d);
 }
 
 static int take_dataset(const struct config_loader *l, const struct tree_node *entry,

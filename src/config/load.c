@@ -186,6 +186,8 @@ void config_free(struct config *c)
         free((void *)d->classes);
         for (int split = 0; split < DATASET_SPLITS; split++) {
             free((char *)d->splits[split].name);
+            free((char *)d->splits[split].from);
+            free((char *)d->splits[split].cut);
             free((char *)d->splits[split].images);
             free((char *)d->splits[split].labels);
         }

@@ -223,6 +223,14 @@ static void print_split(struct printing *p, const struct dataset_source *d, int 
 {
     fputs("      ", p->out);
     put_text(p, dataset_split_name(d, split));
+    if (d->splits[split].cut) {
+        fputs(": {from: ", p->out);
+        put_text(p, d->splits[split].from);
+        fputs(", select: ", p->out);
+        put_text(p, d->splits[split].cut);
+        fputs("}\n", p->out);
+        return;
+    }
     fputs(": {images: ", p->out);
     put_text(p, d->splits[split].images);
     fputs(", labels: ", p->out);
@@ -240,7 +248,7 @@ static void print_dataset(struct printing *p, const struct dataset_source *d, ui
     fprintf(p->out, "%*s# line %" PRIu32 "\n", n < COLUMN ? COLUMN - n : 1, "", line);
     bool any = false;
     for (int split = 0; split < DATASET_SPLITS; split++)
-        if (d->splits[split].images) {
+        if (d->splits[split].images || d->splits[split].cut) {
             fputs(any ? "" : "    splits:\n", p->out);
             print_split(p, d, split);
             any = true;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "cut/cut.h"
 
 #include <assert.h>
 #include <string.h>
@@ -26,9 +27,26 @@ static const cyaml_strval_t log_level_words[] = {
     {"debug", LOG_LEVEL_DEBUG},
 };
 
+static const cyaml_schema_value_t label_entry = {
+    CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint64_t),
+};
+
 static const cyaml_schema_field_t split_fields[] = {
-    TEXT_NEEDED("images", struct raw_split, images),
-    TEXT_NEEDED("labels", struct raw_split, labels),
+    TEXT("images", struct raw_split, images),
+    TEXT("labels", struct raw_split, labels),
+    TEXT("from", struct raw_split, from),
+    NUMBER("first", struct raw_split, first),
+    NUMBER("last", struct raw_split, last),
+    TEXT("fraction", struct raw_split, fraction),
+    NUMBER("seed", struct raw_split, seed),
+    CYAML_FIELD_BOOL("stratified", CYAML_FLAG_OPTIONAL, struct raw_split, stratified),
+    TEXT("without", struct raw_split, without),
+    CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_split,
+                         classes, &label_entry, 1, CUT_LABELS_MAX),
+    CYAML_FIELD_BOOL("renumber", CYAML_FLAG_OPTIONAL, struct raw_split, renumber),
+    CYAML_FIELD_SEQUENCE("label_map", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_split,
+                         label_map, &label_entry, 1, CUT_LABELS_MAX),
+    TEXT("select", struct raw_split, select),
     CYAML_FIELD_END,
 };
 
@@ -117,7 +135,15 @@ static const cyaml_schema_value_t file_schema = {
 #define FILE_NAME  "a file name in the dataset's folder, with or without \".gz\""
 #define NAME       "1 .. 63 bytes without '/' or control characters, not beginning with '.'"
 #define SPLITS     "a mapping of names to splits: train, test and up to 14 others"
-#define SPLIT      "a mapping with images and labels"
+#define SPLIT      "a mapping with images and labels, or from and what of it"
+#define FROM       "the name of another split"
+#define IMAGES     "a number of images, 1 or more"
+#define FRACTION   "more than 0 and less than 1, as 0.1, with a seed"
+#define SEED       "0 .. 4294967295, beside fraction"
+#define WITHOUT    "the name of a split that is cut from the same by first, last or fraction"
+#define LABELS     "a list of 1 .. 320 labels"
+#define LABEL      "0 .. 2147483647"
+#define SELECT     "a selection's text, at most 639 characters"
 #define CLASSES    "a list of 1 .. 4096 names, that of label 0 first"
 #define CLASS      "a name of 1 .. 255 bytes"
 #define TRUE_FALSE "true or false"
@@ -153,6 +179,19 @@ static const struct config_key keys[] = {
     {"datasets[].splits.NAME", SPLIT},
     {"datasets[].splits.NAME.images", FILE_NAME},
     {"datasets[].splits.NAME.labels", FILE_NAME},
+    {"datasets[].splits.NAME.from", FROM},
+    {"datasets[].splits.NAME.first", IMAGES},
+    {"datasets[].splits.NAME.last", IMAGES},
+    {"datasets[].splits.NAME.fraction", FRACTION},
+    {"datasets[].splits.NAME.seed", SEED},
+    {"datasets[].splits.NAME.stratified", TRUE_FALSE},
+    {"datasets[].splits.NAME.without", WITHOUT},
+    {"datasets[].splits.NAME.classes", LABELS},
+    {"datasets[].splits.NAME.classes[]", LABEL},
+    {"datasets[].splits.NAME.renumber", TRUE_FALSE},
+    {"datasets[].splits.NAME.label_map", LABELS},
+    {"datasets[].splits.NAME.label_map[]", LABEL},
+    {"datasets[].splits.NAME.select", SELECT},
     {"datasets[].classes", CLASSES},
     {"datasets[].classes[]", CLASS},
     {"datasets[].transpose", TRUE_FALSE},
@@ -167,6 +206,19 @@ static const struct config_key file_keys[] = {
     {"splits.NAME", SPLIT},
     {"splits.NAME.images", FILE_NAME ", and not outside of it"},
     {"splits.NAME.labels", FILE_NAME ", and not outside of it"},
+    {"splits.NAME.from", FROM},
+    {"splits.NAME.first", IMAGES},
+    {"splits.NAME.last", IMAGES},
+    {"splits.NAME.fraction", FRACTION},
+    {"splits.NAME.seed", SEED},
+    {"splits.NAME.stratified", TRUE_FALSE},
+    {"splits.NAME.without", WITHOUT},
+    {"splits.NAME.classes", LABELS},
+    {"splits.NAME.classes[]", LABEL},
+    {"splits.NAME.renumber", TRUE_FALSE},
+    {"splits.NAME.label_map", LABELS},
+    {"splits.NAME.label_map[]", LABEL},
+    {"splits.NAME.select", SELECT},
     {"classes", CLASSES},
     {"classes[]", CLASS},
     {"multi_label", TRUE_FALSE},
@@ -226,5 +278,5 @@ bool schema_is_name(const char *name)
 
 bool schema_is_split_name(const char *name)
 {
-    return schema_is_name(name) && !strpbrk(name, "[]+");
+    return schema_is_name(name) && !strpbrk(name, "[]+|");
 }

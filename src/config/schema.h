@@ -19,6 +19,19 @@
 struct raw_split {
     char *images;
     char *labels;
+    char *from;
+    uint64_t first;
+    uint64_t last;
+    char *fraction;
+    uint64_t seed;
+    bool stratified;
+    char *without;
+    uint64_t *classes;
+    uint32_t classes_count;
+    bool renumber;
+    uint64_t *label_map;
+    uint32_t label_map_count;
+    char *select;
 };
 
 struct raw_dataset {
@@ -103,7 +116,7 @@ const char *schema_allowed(const struct schema *s, const char *path);
 /* Of a dataset: 1 .. 63 bytes without '/' or control characters, not beginning with '.'. */
 bool schema_is_name(const char *name);
 
-/* Of a split: the same, and none of "[]+", which a cut of one is written with. */
+/* Of a split: the same, and none of "[]+|", which a cut of one is written with. */
 bool schema_is_split_name(const char *name);
 
 /* Entry i, or NULL behind the last. */

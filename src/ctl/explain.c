@@ -7,6 +7,7 @@
 #include "ctl/originals.h"
 #include "ctl/output.h"
 #include "ctl/picture.h"
+#include "ctl/served.h"
 #include "ctl/sheet.h"
 #include "ctl/verbs.h"
 
@@ -235,7 +236,9 @@ int verb_explain(const struct invocation *in)
     if (fmnist_datasets(client, &datasets)) {
         status = ctl_error("%s", fmnist_error());
     } else {
-        x.dataset = fmnist_datasets_find(datasets, in->spec.dataset, in->spec.split);
+        struct fmnist_dataset served;
+        if (served_find(datasets, &in->spec, &served))
+            x.dataset = &served;
         status = x.dataset ? explain_row(&x, stream)
                            : ctl_error("explain: %s/%s is not served any more", in->spec.dataset,
                                        in->spec.split);

@@ -14,7 +14,11 @@
 static const char spec_help[] =
     "\nWhat to read (the fields of struct fmnist_spec):\n"
     "  --dataset NAME        default fashion-mnist\n"
-    "  --split NAME          train (default), test or another one\n"
+    "  --split NAME          train (default), test or another one; or a slice of\n"
+    "                        one: train[:50000], train[90%:], train[-10000:]\n"
+    "  --select STEPS        of its images: \"held-out(0.1, seed=1, stratified)\",\n"
+    "                        \"training(3/10)\", \"classes(3, 7, renumber)\",\n"
+    "                        \"labels(0, 0, 1)\"; docs/selection.md has them all\n"
     "  --batch-size N        samples, default 64\n"
     "  --drop-last[=BOOL]    leave the short last batch out; default false\n"
     "  --resize RULE         none, pillow-{nearest,box,bilinear,hamming,bicubic,\n"

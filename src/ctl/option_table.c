@@ -7,6 +7,7 @@
 #define SPEC_OPTIONS                                            \
     {"dataset", required_argument, NULL, OPTION_FIELD},         \
         {"split", required_argument, NULL, OPTION_FIELD},       \
+        {"select", required_argument, NULL, OPTION_FIELD},      \
         {"batch-size", required_argument, NULL, OPTION_FIELD},  \
         {"drop-last", optional_argument, NULL, OPTION_FIELD},   \
         {"resize", required_argument, NULL, OPTION_FIELD},      \

@@ -9,6 +9,7 @@
 #include "ctl/output.h"
 #include "ctl/picture.h"
 #include "ctl/progress.h"
+#include "ctl/served.h"
 #include "ctl/sheet.h"
 #include "ctl/verbs.h"
 
@@ -304,7 +305,9 @@ int verb_show(const struct invocation *in)
     if (fmnist_datasets(client, &datasets) != FMNIST_OK) {
         status = ctl_error("%s", fmnist_error());
     } else {
-        s.dataset = fmnist_datasets_find(datasets, in->spec.dataset, in->spec.split);
+        struct fmnist_dataset served;
+        if (served_find(datasets, &in->spec, &served))
+            s.dataset = &served;
         status = s.dataset ? show_stream(&s)
                            : ctl_error("show: %s/%s is not served any more", in->spec.dataset,
                                        in->spec.split);

@@ -104,7 +104,7 @@ static int guess_classes(const struct opening *o, struct dataset *d, struct err 
         return 0;
     const struct known_classes *known = known_classes_find(o->source->name);
     for (int i = 0; known && i < DATASET_SPLITS; i++)
-        if (!labels_fit(&d->splits[i], known->count)) {
+        if (!d->splits[i].cut && !labels_fit(&d->splits[i], known->count)) {
             opening_note(o,
                          "dataset \"%s\": %s has not the labels of the %u classes of that name: "
                          "they have no names",
@@ -133,6 +133,11 @@ static int open_all(struct opening *o, struct dataset *d, struct err *e)
         if (rc < 0)
             return rc;
         any |= d->splits[i].count > 0;
+    }
+    for (int i = 0; i < DATASET_SPLITS; i++) {
+        rc = opening_cut(o, i, d, e);
+        if (rc < 0)
+            return rc;
     }
     if (!any)
         return find_tell_nothing(source, o->known, e);
@@ -174,7 +179,7 @@ int dataset_check(const struct dataset *d, struct err *e)
 {
     for (int i = 0; i < DATASET_SPLITS; i++) {
         const struct dataset_split *s = &d->splits[i];
-        if (!dataset_split_is_whole(s))
+        if (!s->cut && !dataset_split_is_whole(s))
             return err_set(e, -EIO,
                            "dataset \"%s\" %s: %s%s was changed or cannot be read any more: "
                            "fmnistctl reload builds it again",
@@ -204,8 +209,10 @@ void dataset_close(struct dataset *d)
 {
     if (!d)
         return;
-    for (int i = 0; i < DATASET_SPLITS; i++)
+    for (int i = 0; i < DATASET_SPLITS; i++) {
         cache_unmap(&d->splits[i]);
+        free(d->splits[i].cut);
+    }
     for (uint32_t i = 0; i < d->class_count; i++)
         free(d->classes[i]);
     free(d->classes);

@@ -34,6 +34,8 @@ struct dataset_source {
         const char *images; /* file names in the folder; NULL: as known by name, */
         const char *labels; /* or the split is left out */
         const char *name;   /* NULL: "train", "test", or there is no split in this place */
+        const char *from;   /* the name of the split with files that it is cut from, */
+        const char *cut;    /* by the text of cut/cut.h; NULL: it has files */
     } splits[DATASET_SPLITS];
     const char *const *classes; /* NULL: as known by name, or none */
     uint32_t class_count;
@@ -67,7 +69,21 @@ struct dataset_split {
     uint64_t held_bytes;     /* memory for good: no file is behind the mapping; else 0 */
     bool not_resident;       /* memory did not hold it when it was opened: pages come and go */
     bool use_uring;          /* for asking for them (prefetch.h) */
+
+    /* A part of another split, by the text of cut/cut.h; owned. It has no images and labels of its
+     * own: count, shape and bounds of labels are the part's, the digest is of the other's and of
+     * how it is cut. NULL: it is stored. */
+    char *cut;
+    int from;        /* the place of that other, which is stored */
+    bool relabelled; /* labels are others than those that are stored */
 };
+
+/* The split that holds a split's images: itself, or the one that it is cut from. */
+static inline const struct dataset_split *dataset_stored(const struct dataset_split *splits,
+                                                         const struct dataset_split *s)
+{
+    return s->cut ? &splits[s->from] : s;
+}
 
 struct dataset {
     _Atomic uint32_t users; /* dataset_open gives one */

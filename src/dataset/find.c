@@ -47,7 +47,7 @@ int find_files(const struct dataset_source *source, const struct known_dataset *
     wanted_names(source, known, split, names);
     for (int i = 0; i < SOURCE_FILES; i++)
         files[i] = (struct source_file){.fd = -1};
-    if (!names[SOURCE_IMAGES] && !names[SOURCE_LABELS])
+    if (source->splits[split].cut || (!names[SOURCE_IMAGES] && !names[SOURCE_LABELS]))
         return FIND_NO_SPLIT;
     int missing = 0, absent = -1;
     for (int i = 0; i < SOURCE_FILES; i++) {

@@ -32,4 +32,10 @@ void opening_note(const struct opening *o, const char *format, ...)
  * dataset_open. */
 int opening_split(struct opening *o, int split, struct dataset *d, struct err *e);
 
+/* Describes d->splits[split] where it is cut from another one, once those with files are open: how
+ * many images it has, and what their labels are. Which they are is made again where they are
+ * wanted. Errors: -EINVAL where that one cannot be cut so, -E2BIG where there is no memory to try
+ * it. */
+int opening_cut(struct opening *o, int split, struct dataset *d, struct err *e);
+
 #endif

@@ -82,6 +82,8 @@ int stream_new(struct stream **out, const struct stream_options *o, uint64_t *li
     int rc = render_plan_new(&s->plan, o->spec, o->dataset, o->caches, e);
     if (rc == -ENODATA)
         rc = STREAM_WANTS_LIST;
+    else if (rc == -EAGAIN)
+        rc = STREAM_WANTS_SELECTION;
     if (rc)
         goto free_stream;
     rc = set_position(s, o, limit, e);

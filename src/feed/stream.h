@@ -112,9 +112,11 @@ struct stream_options {
 };
 
 /* Resolves the spec; `limit` becomes the number behind the last batch that it asks for. The stream
- * has no ring yet. Returns STREAM_WANTS_LIST, with text, where the caches do not have its list.
+ * has no ring yet. Returns STREAM_WANTS_LIST, with text, where the caches do not have its list, and
+ * STREAM_WANTS_SELECTION where they do not have what it selects (render/selection.h).
  * Errors: those of render_plan_new; -ESTALE for a token of another stream. */
-#define STREAM_WANTS_LIST 1
+#define STREAM_WANTS_LIST      1
+#define STREAM_WANTS_SELECTION 2
 int stream_new(struct stream **out, const struct stream_options *o, uint64_t *limit, struct err *e);
 
 /* The same bytes as `s`, from number `first` on, for a ring of as many slots; no ring yet. It is

@@ -13,6 +13,7 @@ struct entry {
     struct entry *next;
     unsigned users;
     uint32_t *numbers; /* owned: the indices, the ends, the values */
+    int32_t *labels;   /* owned */
 };
 
 struct index_list_cache {
@@ -31,6 +32,7 @@ static void free_all(struct index_list_cache *l, struct entry *n)
         assert(n->users == 0);
         budget_give(l->budget, index_list_bytes(&n->list));
         free(n->numbers);
+        free(n->labels);
         free(n);
     }
 }
@@ -55,11 +57,11 @@ void index_list_cache_free(struct index_list_cache *l)
 }
 
 /* Takes a user's place in the list of that digest and moves it to the front. */
-static struct entry *use(struct index_list_cache *l, const uint8_t digest[LIST_DIGEST_SIZE])
+static struct entry *use(struct index_list_cache *l, const uint8_t key[LIST_DIGEST_SIZE])
 {
     for (struct entry **at = &l->first; *at; at = &(*at)->next) {
         struct entry *n = *at;
-        if (memcmp(n->list.digest, digest, LIST_DIGEST_SIZE) != 0)
+        if (memcmp(n->list.key, key, LIST_DIGEST_SIZE) != 0)
             continue;
         *at = n->next;
         n->next = l->first;
@@ -71,10 +73,10 @@ static struct entry *use(struct index_list_cache *l, const uint8_t digest[LIST_D
 }
 
 const struct index_list *index_list_cache_get(struct index_list_cache *l,
-                                              const uint8_t digest[LIST_DIGEST_SIZE])
+                                              const uint8_t key[LIST_DIGEST_SIZE])
 {
     pthread_mutex_lock(&l->lock);
-    struct entry *n = use(l, digest);
+    struct entry *n = use(l, key);
     pthread_mutex_unlock(&l->lock);
     return n ? &n->list : NULL;
 }
@@ -88,11 +90,13 @@ int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
     made->list = k->list;
     made->users = 1;
     pthread_mutex_lock(&l->lock);
-    struct entry *n = use(l, made->list.digest);
+    struct entry *n = use(l, made->list.key);
     if (!n) {
         n = made;
         n->numbers = k->numbers;
+        n->labels = k->labels;
         k->numbers = NULL;
+        k->labels = NULL;
         n->next = l->first;
         l->first = n;
         made = NULL;
@@ -106,7 +110,9 @@ int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
 
 uint64_t index_list_bytes(const struct index_list *list)
 {
-    return list_numbers(list->index_count, list->batch_count, list->value_count) * sizeof(uint32_t);
+    return (list_numbers(list->index_count, list->batch_count, list->value_count) +
+            list->label_count) *
+           sizeof(uint32_t);
 }
 
 /* Takes out what is idle beyond the bounds. */

@@ -20,8 +20,10 @@
 
 struct index_list_cache;
 
-/* One list. Immutable from index_list_cache_add on. */
+/* One list. Immutable from index_list_cache_add on. A client's is found by its digest; one that was
+ * made of a selection (selection.h) by what it was made of. */
 struct index_list {
+    uint8_t key[LIST_DIGEST_SIZE];
     uint8_t digest[LIST_DIGEST_SIZE];
     const uint32_t *indices; /* [index_count] */
     uint64_t index_count;
@@ -31,6 +33,12 @@ struct index_list {
     uint64_t largest_at;    /* the place of the first of the largest indices */
     const uint32_t *values; /* [index_count][value_count], unchecked; NULL: none */
     uint32_t value_count;
+    /* Of a selection: what label `label_first + i` becomes; NULL: they stay as they are. Such a
+     * list may have no indices, where all of the split is selected. */
+    const int32_t *labels; /* [label_count] */
+    int32_t label_first;
+    uint32_t label_count;
+    int32_t label_min, label_max; /* of the labels then */
 };
 
 struct index_list_cache *index_list_cache_new(uint64_t idle_bytes);
@@ -45,9 +53,9 @@ void index_list_cache_share(struct index_list_cache *l, struct budget *budget);
 /* Drops all that nobody uses. */
 void index_list_cache_drop_idle(struct index_list_cache *l);
 
-/* The list of that digest; NULL where there is none. Give it back with index_list_cache_put. */
+/* The list of that key; NULL where there is none. Give it back with index_list_cache_put. */
 const struct index_list *index_list_cache_get(struct index_list_cache *l,
-                                              const uint8_t digest[LIST_DIGEST_SIZE]);
+                                              const uint8_t key[LIST_DIGEST_SIZE]);
 
 /* Keeps a list of which all is checked, or finds the same one that is there. Its numbers are the
  * cache's then. Give the list back with index_list_cache_put. Errors: -ENOMEM; then nothing is
@@ -59,7 +67,7 @@ int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
 /* Accepts NULL. */
 void index_list_cache_put(struct index_list_cache *l, const struct index_list *list);
 
-/* What the list takes in memory: 4 bytes an index, a batch and a value. */
+/* What the list takes in memory: 4 bytes an index, a batch, a value and a label. */
 uint64_t index_list_bytes(const struct index_list *list);
 
 struct index_list_cache_usage {

@@ -17,6 +17,8 @@
 struct index_list_check {
     struct index_list list; /* whole once all is checked; its arrays are numbers' parts */
     uint32_t *numbers;      /* owned, malloc'd: the indices, then the lengths, then the values */
+    int32_t *labels;        /* owned, malloc'd: of a selection */
+    bool is_made;           /* the digest is the one that it has */
     struct list came;       /* the same, as it came */
     struct list_digester *digester;
     struct list_lengths lengths;

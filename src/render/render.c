@@ -272,6 +272,14 @@ static void render_group(const struct render_plan *r, struct render_scratch *scr
     }
 }
 
+/* What an image's label is, or has become with what is selected. */
+static inline int32_t label_of(const struct render_plan *r, uint32_t index)
+{
+    const struct index_list *l = r->labels;
+    int32_t label = r->split->labels[index];
+    return l && l->labels ? l->labels[label - l->label_first] : label;
+}
+
 /* For a label_count that is known when this is compiled, or any. */
 static inline __attribute__((always_inline)) void place(const struct render_plan *r,
                                                         const uint32_t *indices, size_t n,
@@ -286,7 +294,7 @@ static inline __attribute__((always_inline)) void place(const struct render_plan
             memcpy((uint8_t *)t->labels + at * label_count,
                    r->split->label_rows + indices[i] * label_count, label_count);
         else
-            ((int32_t *)t->labels)[at] = r->split->labels[indices[i]];
+            ((int32_t *)t->labels)[at] = label_of(r, indices[i]);
         t->indices[at] = indices[i];
     }
 }

@@ -3,39 +3,14 @@
 
 #include "augment/draw.h"
 #include "base/clock.h"
-#include "base/near.h"
 #include "render/plan_hash.h"
+#include "render/selection.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct dataset_split *find_split(const struct dataset *d, const char *name)
-{
-    for (int i = 0; i < DATASET_SPLITS; i++)
-        if (d->splits[i].count && !strcmp(name, d->splits[i].name))
-            return &d->splits[i];
-    return NULL;
-}
-
-static int refuse_split(const struct dataset *d, const char *name, struct err *e)
-{
-    char list[ERR_TEXT_SIZE] = "";
-    const char *near = NULL;
-    unsigned least = NEAR_WORD;
-    for (int i = 0; i < DATASET_SPLITS; i++) {
-        if (!d->splits[i].count)
-            continue;
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", d->splits[i].name);
-        if (near_takes(name, d->splits[i].name, &least))
-            near = d->splits[i].name;
-    }
-    return err_set(e, -ENOENT, "dataset \"%s\" has no split \"%s\"%s%s%s; it has: %s", d->name,
-                   name, near ? " (is it \"" : "", near ? near : "", near ? "\"?)" : "", list);
-}
 
 static int resolve_size(struct spec *s, const struct dataset_split *split, struct err *e)
 {
@@ -191,13 +166,37 @@ static void resolve_order(struct spec *s)
         s->pad = FMNIST_PAD_NONE;
 }
 
-/* Lengths of the list's own take the place of batch_size and drop_last. */
-static int take_list(struct render_plan *r, struct err *e)
+/* From here on a selection is a list as any other, or nothing where it is all of the split. */
+static int take_selection(struct render_plan *r, const struct selected *what, struct err *e)
 {
     struct spec *s = &r->spec;
+    r->labels = index_list_cache_get(r->caches->index_lists, what->key);
+    if (!r->labels)
+        return err_set(e, -EAGAIN, "the daemon has not made what is selected yet");
+    r->label_min = r->labels->label_min;
+    r->label_max = r->labels->label_max;
+    s->list_count = r->labels->index_count;
+    memset(s->list_digest, 0, sizeof s->list_digest);
     if (!s->list_count)
         return 0;
-    r->list = index_list_cache_get(r->caches->index_lists, s->list_digest);
+    memcpy(s->list_digest, r->labels->digest, sizeof s->list_digest);
+    r->list = r->labels;
+    return 0;
+}
+
+/* Lengths of the list's own take the place of batch_size and drop_last. */
+static int take_list(struct render_plan *r, const struct selected *what, struct err *e)
+{
+    struct spec *s = &r->spec;
+    if (what->is_cut) {
+        int rc = take_selection(r, what, e);
+        if (rc)
+            return rc;
+    }
+    if (!s->list_count)
+        return 0;
+    if (!r->list)
+        r->list = index_list_cache_get(r->caches->index_lists, s->list_digest);
     if (!r->list)
         return err_set(e, -ENODATA, "the daemon does not have the list");
     const struct index_list *l = r->list;
@@ -219,11 +218,11 @@ static int take_list(struct render_plan *r, struct err *e)
     return list_check_index(l->largest_at, l->indices[l->largest_at], r->split->count, e);
 }
 
-static int check_labels(const struct spec *s, const struct dataset_split *split, struct err *e)
+static int check_labels(const struct render_plan *r, struct err *e)
 {
-    if (s->label_dtype == FMNIST_UINT8 && (split->label_min < 0 || split->label_max > 255))
+    if (r->spec.label_dtype == FMNIST_UINT8 && (r->label_min < 0 || r->label_max > 255))
         return err_set(e, -EINVAL, "label-dtype uint8: labels of \"%s\" run from %d to %d",
-                       s->dataset, split->label_min, split->label_max);
+                       r->spec.dataset, r->label_min, r->label_max);
     return 0;
 }
 
@@ -275,11 +274,11 @@ static int find_samples(struct render_plan *r, struct err *e)
 int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
                     struct render_caches *caches, struct err *e)
 {
-    const struct dataset_split *split = find_split(dataset, spec->split);
-    if (!split)
-        return refuse_split(dataset, spec->split, e);
-    if (!dataset_split_is_whole(split))
-        return dataset_check(dataset, e);
+    struct selected what;
+    int rc = selection_find(&what, NULL, spec, dataset, e);
+    if (rc)
+        return rc;
+    const struct dataset_split *split = what.split;
     struct render_plan *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(e, -ENOMEM, "out of memory");
@@ -287,8 +286,10 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
     r->spec = *spec;
     r->dataset = dataset_get(dataset);
     r->split = split;
+    r->label_min = split->label_min;
+    r->label_max = split->label_max;
     r->caches = caches;
-    int rc = take_list(r, e);
+    rc = take_list(r, &what, e);
     resolve_order(&r->spec);
     if (!rc)
         rc = resolve_size(&r->spec, split, e);
@@ -297,7 +298,7 @@ int render_plan_new(struct render_plan **out, const struct spec *spec, struct da
     if (!rc)
         rc = resolve_channels(&r->spec, r->final.channels, e);
     if (!rc)
-        rc = check_labels(&r->spec, split, e);
+        rc = check_labels(r, e);
     if (!rc)
         rc = make_sampler(r, e);
     if (!rc)
@@ -352,7 +353,7 @@ void render_plan_free(struct render_plan *r)
         return;
     sample_entry_put(r->entry);
     augment_plan_free(r->augment);
-    index_list_cache_put(r->caches->index_lists, r->list);
+    index_list_cache_put(r->caches->index_lists, r->labels ? r->labels : r->list);
     render_caches_put_dataset(r->caches, r->dataset);
     free(r);
 }

@@ -39,7 +39,11 @@ struct render_plan {
     struct dataset *dataset; /* owned use */
     const struct dataset_split *split;
     const struct index_list *list; /* owned reference; NULL: the whole split */
-    uint64_t unchecked_rows;       /* of the list's values, the last ones */
+    /* What was made of a selection, and what labels become with it: `list` where that has indices,
+     * else an owned reference. NULL: nothing is selected. */
+    const struct index_list *labels;
+    int32_t label_min, label_max; /* of what may be delivered */
+    uint64_t unchecked_rows;      /* of the list's values, the last ones */
     struct sampler sampler;
     struct sample_entry *entry; /* owned reference */
     bool exceeds_cache;         /* they lie so far apart that gathering them waits for the memory */
@@ -60,8 +64,8 @@ struct render_plan {
 
 /* The plan keeps a use of the dataset.
  * Errors: -EINVAL (a field does not fit this dataset), -ENOENT (no such split), -ENODATA (the
- * caches does not have the list), -EIO (the dataset is not whole any more), -ENOMEM.
- * Owns: the caller; end with render_plan_free. */
+ * caches do not have the list), -EAGAIN (nor what is selected: selection.h makes it), -EIO (the
+ * dataset is not whole any more), -ENOMEM. Owns: the caller; end with render_plan_free. */
 int render_plan_new(struct render_plan **out, const struct spec *spec, struct dataset *dataset,
                     struct render_caches *caches, struct err *e);
 

@@ -16,6 +16,8 @@ bool changes_same_source(const struct dataset_source *a, const struct dataset_so
                 a->transpose == b->transpose && (a->multi_label > 0) == (b->multi_label > 0);
     for (int i = 0; i < DATASET_SPLITS; i++)
         same = same && same_text(a->splits[i].name, b->splits[i].name) &&
+               same_text(a->splits[i].from, b->splits[i].from) &&
+               same_text(a->splits[i].cut, b->splits[i].cut) &&
                same_text(a->splits[i].images, b->splits[i].images) &&
                same_text(a->splits[i].labels, b->splits[i].labels);
     for (uint32_t i = 0; same && a->classes && i < a->class_count; i++)

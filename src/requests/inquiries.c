@@ -23,7 +23,7 @@ static void add_splits(struct wire_buffer *body, const struct dataset *d)
             .width = split->width,
             .channels = split->channels,
             .label_count = split->label_count,
-            .class_count = d->class_count,
+            .class_count = split->relabelled ? 0 : d->class_count,
             .class_names = d->classes,
         };
         memcpy(m.digest, split->digest, sizeof m.digest);

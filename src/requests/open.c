@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "feed/stream.h"
 #include "fmnist.h"
+#include "render/selection.h"
 #include "session/admission.h"
 #include "session/catalog.h"
 #include "wire/socket.h"
@@ -26,8 +27,10 @@ struct open_job {
     struct dataset *dataset; /* a use: a reload may remove it meanwhile */
     struct upload *upload;   /* owned; NULL: no list is to come, or it was known */
     /* a worker's */
-    const struct index_list *list; /* a use of the one that came, until the stream has it */
-    bool resolved;                 /* the stream is there, and all that it brought is checked */
+    const struct index_list *list;     /* a use of the one that came, until the stream has it */
+    struct selection *selection;       /* owned: what the spec selects, while it is made */
+    const struct index_list *selected; /* a use of it then, until the stream has it */
+    bool resolved;                     /* the stream is there, and all that it brought is checked */
 };
 
 static struct open_job *job_of(struct session_task *t)
@@ -39,6 +42,8 @@ static void free_job(struct open_job *j)
 {
     struct render_caches *caches = j->place.services->caches;
     index_list_cache_put(caches->index_lists, j->list);
+    index_list_cache_put(caches->index_lists, j->selected);
+    selection_free(j->selection);
     upload_free(j->upload);
     render_caches_put_dataset(caches, j->dataset);
     place_job_close(&j->place);
@@ -77,6 +82,21 @@ static int check_work(struct open_job *j)
                    (unsigned long long)us, j->image_us);
 }
 
+/* What the spec selects is made in the next steps: the user is charged for it as for a list that
+ * comes, before there is memory for it. */
+static int begin_selection(struct open_job *j)
+{
+    struct place_job *p = &j->place;
+    struct selected what;
+    const struct spec *spec = &j->request.spec;
+    int rc = selection_find(&what, NULL, spec, j->dataset, &p->err);
+    if (!rc)
+        rc = selection_new(&j->selection, spec, j->dataset, p->services->caches, &p->err);
+    if (rc == SELECTION_WANTS_LIST)
+        return OPEN_WANTS_LIST;
+    return rc ? rc : place_charge_selection(p, selection_bytes(spec, what.split));
+}
+
 /* With the list that came for it, if one did. Returns 0, STREAM_WANTS_LIST or an error. */
 static int make_stream(struct open_job *j)
 {
@@ -88,13 +108,16 @@ static int make_stream(struct open_job *j)
         .token = j->request.at_token ? &j->request.token : NULL,
     };
     int rc = stream_new(&p->stream, &o, &p->limit, &p->err);
+    if (rc == STREAM_WANTS_SELECTION)
+        return begin_selection(j);
     index_list_cache_put(o.caches->index_lists, j->list); /* the stream has it */
-    j->list = NULL;
+    index_list_cache_put(o.caches->index_lists, j->selected);
+    j->list = j->selected = NULL;
     return rc ? rc : check_work(j);
 }
 
-/* A step: of checking the list that came, of making the stream, of checking what its list has
- * beside indices. */
+/* A step: of checking the list that came, of making what is selected, of making the stream, of
+ * checking what its list has beside indices. */
 static int resolve(struct open_job *j)
 {
     struct place_job *p = &j->place;
@@ -103,6 +126,14 @@ static int resolve(struct open_job *j)
         return -ECANCELED;
     if (!p->stream && j->upload && !j->list) {
         int rc = upload_keep(j->upload, &j->request.spec, lists, &j->list, &p->err);
+        return rc < 0 ? rc : 0;
+    }
+    if (j->selection) {
+        int rc = selection_step(j->selection, &j->selected, &p->err);
+        if (rc) {
+            selection_free(j->selection);
+            j->selection = NULL;
+        }
         return rc < 0 ? rc : 0;
     }
     if (!p->stream)

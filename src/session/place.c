@@ -93,6 +93,18 @@ int place_charge_list(struct place_job *j, const struct spec *spec)
     return 0;
 }
 
+int place_charge_selection(struct place_job *j, uint64_t bytes)
+{
+    if (!pool_charge_upload(j->services->pool, j->user, bytes, 0, j->limits.list_bytes))
+        return err_set(&j->err, -E2BIG,
+                       "a selection of which making takes %llu bytes: limits.list_bytes is %llu "
+                       "bytes for all lists of uid %u",
+                       (unsigned long long)bytes, (unsigned long long)j->limits.list_bytes,
+                       (unsigned)j->user->uid);
+    j->upload_bytes += bytes;
+    return 0;
+}
+
 /* ---- a worker's part ----------------------------------------------------------------------- */
 
 int place_choose_slots(struct place_job *j)

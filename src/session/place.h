@@ -78,6 +78,10 @@ void place_drop(struct place_job *j);
 /* The consumer leaves. Accepts NULL. */
 void place_leave(const struct services *services, struct place *p);
 
+/* Charges the user for what is made of a selection, until it sits down. Worker. Errors: -E2BIG,
+ * with the limit. */
+int place_charge_selection(struct place_job *j, uint64_t bytes);
+
 /* Charges the user for the spec's list, which is to come. Errors: -E2BIG, with the limit. */
 int place_charge_list(struct place_job *j, const struct spec *spec);
 

@@ -90,7 +90,7 @@ struct field {
     enum kind kind;
     size_t at;         /* offset in struct spec */
     size_t count_at;   /* FLOATS: offset of the count */
-    uint32_t bytes_at; /* offset in the encoded form */
+    uint32_t bytes_at; /* offset in the encoded form; 0: it is not in there */
     const struct name *names;
     uint64_t min, max; /* TEXT: characters */
 };
@@ -123,6 +123,7 @@ static const struct field fields[] = {
     {"draws", NAMED, AT(draws), 0, 288, draws_names, 0, 0},
     {"views", U32, AT(views), 0, 292, NULL, 0, SPEC_VIEWS_MAX},
     {"augment", TEXT, AT(augment), 0, 304, NULL, 0, SPEC_AUGMENT_SIZE - 1},
+    {"select", TEXT, AT(select), 0, 0, NULL, 0, SPEC_SELECT_SIZE - 1},
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
@@ -491,6 +492,8 @@ void spec_encode(const struct spec *s, uint8_t out[SPEC_BYTES])
         const struct field *f = &fields[i];
         const char *at = (const char *)s + f->at;
         uint8_t *to = out + f->bytes_at;
+        if (!f->bytes_at)
+            continue;
         switch (f->kind) {
         case TEXT:
             memcpy(to, at, strnlen(at, f->max + 1));
@@ -529,6 +532,8 @@ int spec_decode(struct spec *s, const uint8_t in[SPEC_BYTES], struct err *e)
         const struct field *f = &fields[i];
         void *at = member(s, f->at);
         const uint8_t *from = in + f->bytes_at;
+        if (!f->bytes_at)
+            continue;
         switch (f->kind) {
         case TEXT:
             memcpy(at, from, f->max + 1);

@@ -7,7 +7,8 @@
  *
  * Shape: the encoded form is SPEC_BYTES bytes, little-endian, every field at a fixed offset,
  * strings zero-filled. Invariant: spec_decode(spec_encode(s)) == s for every s that spec_check
- * accepts. What the chain's text says is checked by augment/. Threads: any. Memory: none.
+ * accepts, but for `select`, which travels by itself. What the chain's text says is checked by
+ * augment/. Threads: any. Memory: none.
  */
 #ifndef SPEC_SPEC_H
 #define SPEC_SPEC_H
@@ -30,6 +31,10 @@
 
 /* A chain of transforms as text (augment/chain.h), with its ending 0. */
 #define SPEC_AUGMENT_SIZE 1024
+
+/* A selection as text (cut/cut.h), with its ending 0. It is no part of the encoded form: a part of
+ * a split is a list that the daemon makes, and known by that list's digest. */
+#define SPEC_SELECT_SIZE 640
 
 /* What comes first of the encoded form, and all of it that is not 0 without a chain. */
 #define SPEC_PLAIN_BYTES 288
@@ -67,6 +72,7 @@ struct spec {
     uint32_t draws;
     uint32_t views;
     char augment[SPEC_AUGMENT_SIZE];
+    char select[SPEC_SELECT_SIZE]; /* "": all of the split */
 };
 
 /* The defaults that include/fmnist.h states. */

@@ -26,23 +26,29 @@ int wire_get_head(struct wire_head *h, const uint8_t in[WIRE_HEAD_SIZE], struct 
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
-void wire_put_open(uint8_t out[WIRE_OPEN_SIZE], const struct wire_open *m)
+_Static_assert(WIRE_OPEN_MAX <= WIRE_REQUEST_MAX, "every spec can be sent");
+
+size_t wire_put_open(uint8_t out[WIRE_OPEN_MAX], const struct wire_open *m)
 {
     spec_encode(&m->spec, out);
     uint8_t *p = out + SPEC_BYTES;
     memset(p, 0, WIRE_OPEN_SIZE - SPEC_BYTES);
     put_le32(p, m->at_token);
-    if (!m->at_token)
-        return;
-    put_le64(p + 8, m->token.epoch);
-    put_le64(p + 16, m->token.step);
-    memcpy(p + 24, m->token.identity, 16);
+    if (m->at_token) {
+        put_le64(p + 8, m->token.epoch);
+        put_le64(p + 16, m->token.step);
+        memcpy(p + 24, m->token.identity, 16);
+    }
+    size_t more = strnlen(m->spec.select, SPEC_SELECT_SIZE - 1);
+    memcpy(out + WIRE_OPEN_SIZE, m->spec.select, more);
+    return WIRE_OPEN_SIZE + more;
 }
 
 int wire_get_open(struct wire_open *m, const uint8_t *body, size_t bytes, struct err *e)
 {
-    if (bytes != WIRE_OPEN_SIZE)
-        return err_set(e, -EPROTO, "open has %zu bytes, want %d", bytes, WIRE_OPEN_SIZE);
+    if (bytes < WIRE_OPEN_SIZE || bytes > WIRE_OPEN_MAX)
+        return err_set(e, -EPROTO, "open has %zu bytes, want %d to %d", bytes, WIRE_OPEN_SIZE,
+                       WIRE_OPEN_MAX);
     const uint8_t *p = body + SPEC_BYTES;
     if (get_le32(p) > 1 || get_le32(p + 4))
         return err_set(e, -EPROTO, "open has %u, %u behind the spec, want 0 or 1, and 0",
@@ -51,7 +57,17 @@ int wire_get_open(struct wire_open *m, const uint8_t *body, size_t bytes, struct
     m->token.epoch = get_le64(p + 8);
     m->token.step = get_le64(p + 16);
     memcpy(m->token.identity, p + 24, 16);
-    return spec_decode(&m->spec, body, e);
+    int rc = spec_decode(&m->spec, body, e);
+    if (rc)
+        return rc;
+    const uint8_t *text = body + WIRE_OPEN_SIZE;
+    for (size_t i = 0; i < bytes - WIRE_OPEN_SIZE; i++) {
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return err_set(e, -EINVAL, "select, character %zu: 0x%02x, want printable ASCII", i + 1,
+                           text[i]);
+        m->spec.select[i] = (char)text[i];
+    }
+    return 0;
 }
 
 void wire_put_opened(uint8_t out[WIRE_OPENED_SIZE], const struct wire_opened *m)

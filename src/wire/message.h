@@ -72,9 +72,11 @@ struct wire_open {
     bool at_token; /* begin at the token, and refuse another stream than its own */
     struct token token;
 };
-#define WIRE_OPEN_SIZE (SPEC_BYTES + 40)
+#define WIRE_OPEN_SIZE (SPEC_BYTES + 40)                       /* without a selection */
+#define WIRE_OPEN_MAX  (WIRE_OPEN_SIZE + SPEC_SELECT_SIZE - 1) /* with the longest one behind it */
 
-void wire_put_open(uint8_t out[WIRE_OPEN_SIZE], const struct wire_open *m);
+/* Returns the bytes. */
+size_t wire_put_open(uint8_t out[WIRE_OPEN_MAX], const struct wire_open *m);
 
 /* Errors: -EPROTO for a body of another length, -EINVAL for a spec out of range. */
 int wire_get_open(struct wire_open *m, const uint8_t *body, size_t bytes, struct err *e);

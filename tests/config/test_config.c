@@ -17,6 +17,7 @@
 #define ENTRY    "datasets:\n  - name: mine\n    path: /d\n"
 #define TRAIN    "    splits: {train: {images: a, labels: b}}\n"
 #define S        "{images: a, labels: b}"
+#define CUT(of)  "    splits:\n      train: " S "\n      dev: " of "\n"
 #define A10      "aaaaaaaaaa"
 #define A50      A10 A10 A10 A10 A10
 #define A64      A50 A10 "aaaa"
@@ -127,6 +128,38 @@ static const struct fault faults[] = {
            ",\n     s14: " S ",\n     s15: " S "}\n",
      6,
      "datasets[].splits has too many splits; allowed: a mapping of names to splits: train, test"},
+    {ENTRY CUT("{from: nowhere, first: 1}"), 6,
+     "splits.dev.from is \"nowhere\"; allowed: the name of another split"},
+    {ENTRY CUT("{from: dev, first: 1}"), 6, "splits.dev.from is \"dev\"; allowed"},
+    {ENTRY CUT("{from: b}\n      b: {from: dev}"), 6, "splits.dev.from is "},
+    {ENTRY CUT("{first: 1}"), 6, "splits.dev: first without from; allowed: images and labels, or"},
+    {ENTRY CUT("{from: train, first: 0}"), 6, "splits.dev.first is \"0\"; allowed: a number of"},
+    {ENTRY CUT("{from: train, first: -3}"), 6, "splits.dev.first is \"-3\""},
+    {ENTRY CUT("{from: train, first: 10%}"), 6, "splits.dev.first is \"10%\""},
+    {ENTRY CUT("{from: train, first: 1, last: 1}"), 6,
+     "splits.dev: two ways of saying which images"},
+    {ENTRY CUT("{from: train, images: a}"), 6, "splits.dev: two ways of saying which images"},
+    {ENTRY CUT("{from: train, fraction: 0.1}"), 6,
+     "splits.dev.fraction is \"0.1\"; allowed: more "
+     "than 0 and less than 1, as 0.1, with a seed"},
+    {ENTRY CUT("{from: train, fraction: 1.5, seed: 1}"), 6, "splits.dev.fraction is \"1.5\""},
+    {ENTRY CUT("{from: train, fraction: 0.0, seed: 1}"), 6, "splits.dev.fraction is \"0.0\""},
+    {ENTRY CUT("{from: train, fraction: .1, seed: 1}"), 6, "splits.dev.fraction is \".1\""},
+    {ENTRY CUT("{from: train, fraction: 1e-1, seed: 1}"), 6, "splits.dev.fraction is \"1e-1\""},
+    {ENTRY CUT("{from: train, fraction: 0.1, seed: 4294967296}"), 6, "splits.dev.seed is \"4294"},
+    {ENTRY CUT("{from: train, seed: 1}"), 6, "splits.dev: seed without fraction"},
+    {ENTRY CUT("{from: train, stratified: true}"), 6, "splits.dev: stratified without fraction"},
+    {ENTRY CUT("{from: train, classes: [1, 1]}"), 6, "class 1 is here a second time"},
+    {ENTRY CUT("{from: train, classes: [2147483648]}"), 6,
+     "splits.dev.classes[] is \"2147483648\""},
+    {ENTRY CUT("{from: train, renumber: true}"), 6, "splits.dev: renumber without classes"},
+    {ENTRY CUT("{from: train, select: slice}"), 6, "splits.dev: select, character 6: want '('"},
+    {ENTRY CUT("{from: train, without: train}"), 6,
+     "splits.dev.without is \"train\"; allowed: the"},
+    {ENTRY CUT("{from: train, without: b}\n      b: {from: train, select: slice(:50%)}"), 6,
+     "splits.dev.without is \"b\""},
+    {ENTRY CUT("{from: train, without: b}\n      b: {from: train, without: dev}"), 6,
+     "splits.dev.without is \"b\""},
     {ENTRY "    splits:\n      train:\n        image: x\n", 6,
      "datasets[].splits.train: unknown key \"image\" (is it \"images\"?)"},
     {"workers: 1\n" DATASETS "workers: 2\n", 4, "workers is here a second time (first on line 1)"},
@@ -373,6 +406,52 @@ START_TEST(config_load__every_key__every_field)
     ck_assert_int_eq(d[1].multi_label, -1);
     config_free(&c);
     check_empty(&c);
+}
+END_TEST
+
+/* Each way of cutting is the text that a client would select with; what is cut from a cut is cut
+ * from the files. */
+START_TEST(config_load__splits_cut_from_others__as_texts)
+{
+    static const struct {
+        const char *of, *from, *cut;
+    } cuts[] = {
+        {"{from: train}", "train", ""},
+        {"{from: train, first: 10}", "train", "slice(:10)"},
+        {"{from: train, last: 10}", "train", "slice(-10:)"},
+        {"{from: train, fraction: 0.10, seed: 7}", "train", "held-out(0.10, seed=7)"},
+        {"{from: train, fraction: 0.5, seed: 0, stratified: true, classes: [3, 7], renumber: true, "
+         "label_map: [1, 0], select: training(1/3)}",
+         "train",
+         "held-out(0.5, seed=0, stratified) classes(3, 7, renumber) labels(1, 0) training(1/3)"},
+        {"{from: train, without: b}\n      b: {from: train, first: 5}", "train", "slice(5:)"},
+        {"{from: train, without: b}\n      b: {from: train, last: 5}", "train", "slice(:-5)"},
+        {"{from: train, without: b, classes: [1]}\n      b: {from: train, fraction: 0.1, seed: 1}",
+         "train", "training(0.1, seed=1) classes(1)"},
+        {"{from: b, first: 3}\n      b: {from: c, last: 5}\n      c: {from: train, first: 9}",
+         "train", "slice(:9) slice(-5:) slice(:3)"},
+        {"{from: train, without: b}\n      b: {from: train, select: held-out(3/10)}", "train",
+         "training(3/10)"},
+    };
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        char text[1024];
+        struct config c;
+        snprintf(text, sizeof text, ENTRY CUT("%s"), cuts[i].of);
+        ck_assert_msg(load_text(&c, text) == 0, "%s", e.text);
+        ck_assert_str_eq(c.datasets[0].splits[DATASET_OTHERS].name, "dev");
+        ck_assert_str_eq(c.datasets[0].splits[DATASET_OTHERS].from, cuts[i].from);
+        ck_assert_str_eq(c.datasets[0].splits[DATASET_OTHERS].cut, cuts[i].cut);
+        ck_assert_ptr_null(c.datasets[0].splits[DATASET_OTHERS].images);
+        config_free(&c);
+    }
+    /* Of a set that is known by name. */
+    struct config c;
+    ck_assert_msg(load_text(&c,
+                            "datasets:\n  - {name: mnist, path: /d, splits: {dev: {from: train, "
+                            "last: 5}}}\n") == 0,
+                  "%s", e.text);
+    ck_assert_str_eq(c.datasets[0].splits[DATASET_OTHERS].cut, "slice(-5:)");
+    config_free(&c);
 }
 END_TEST
 
@@ -824,6 +903,7 @@ int main(void)
     tcase_add_loop_test(tc, config_load__one_fault__exact_line_and_words, 0,
                         sizeof faults / sizeof faults[0]);
     tcase_add_test(tc, config_load__every_key__every_field);
+    tcase_add_test(tc, config_load__splits_cut_from_others__as_texts);
     tcase_add_test(tc, config_load__only_datasets__the_documented_defaults);
     tcase_add_test(tc, config_load__cache_none__no_folder);
     tcase_add_test(tc, config_load__socket_group__by_name_and_let_in);

@@ -63,6 +63,7 @@ static const char *const texts[] = {
     "  list_bytes: 12345, image_us: 60000000, handshake_ms: 100}\n"
     "datasets:\n  - name: mine\n    path: /data/mine\n    splits:\n"
     "      train: {images: sub/a, labels: b.gz}\n      test: {images: ./~c, labels: \"no\"}\n"
+    "      dev: {from: train, fraction: 0.1, seed: 1, classes: [3, 7]}\n"
     "    classes: [cat, \"dog, big\", 3, \"null\", ~x]\n    transpose: true\n"
     "    multi_label: true\n  - {name: kmnist, path: /k, transpose: false}\n",
     /* what a text may hold */

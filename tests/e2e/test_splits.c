@@ -133,6 +133,84 @@ START_TEST(splits__dataset_file_changes__seen_by_reload)
 }
 END_TEST
 
+/* ---- cut from others ------------------------------------------------------------------------ */
+
+static void check_cut(struct fmnist_client *client, const char *name, const char *as,
+                      const char *select)
+{
+    struct fmnist_spec specs[2];
+    struct fmnist_stream *streams[2];
+    for (int k = 0; k < 2; k++) {
+        specs[k] = spec_of("made");
+        specs[k].split = k ? as : name;
+        specs[k].select = k ? select : "";
+        specs[k].order = FMNIST_ORDER_TORCH;
+        specs[k].batch_size = 3;
+        streams[k] = open_stream(client, &specs[k]);
+    }
+    struct fmnist_stream_info a = info_of(streams[0]), b = info_of(streams[1]);
+    ck_assert_mem_eq(a.digest, b.digest, sizeof a.digest);
+    for (int i = 0; i < 20; i++)
+        ck_assert_uint_eq(hash_next(streams[0]), hash_next(streams[1]));
+    fmnist_close(streams[0]);
+    fmnist_close(streams[1]);
+}
+
+/* A part of the config's that is another one than the same of a client's; a rest that overlaps. */
+START_TEST(splits__cut_from_others__as_a_client_would)
+{
+    struct daemon d;
+    make_set();
+    write_file("made", TRAIN);
+    daemon_start(&d,
+                 "cache: none\ndatasets:\n  - path: %s\n    splits:\n"
+                 "      dev: {from: train, fraction: 0.25, seed: 3}\n"
+                 "      most: {from: train, without: dev}\n"
+                 "      few: {from: most, first: 7}\n"
+                 "      renamed: {from: train, classes: [5, 2], renumber: true}\n",
+                 support_path("set"));
+    struct fmnist_client *client = connect_to(&d);
+    check_cut(client, "dev", "train", "held-out(0.25, seed=3)");
+    check_cut(client, "most", "train", "training(0.25, seed=3)");
+    check_cut(client, "few", "train", "training(0.25, seed=3) slice(:7)");
+    check_cut(client, "few", "most[:7]", "");
+    check_cut(client, "renamed", "train", "classes(5, 2, renumber)");
+    check_cut(client, "most[50%:]", "most", "slice(15:)");
+    struct fmnist_datasets *all;
+    must(fmnist_datasets(client, &all));
+    ck_assert_uint_eq(fmnist_datasets_find(all, "made", "dev")->count, 10);
+    ck_assert_uint_eq(fmnist_datasets_find(all, "made", "most")->count, 30);
+    ck_assert_uint_eq(fmnist_datasets_find(all, "made", "few")->count, 7);
+    ck_assert_mem_ne(fmnist_datasets_find(all, "made", "dev")->digest,
+                     fmnist_datasets_find(all, "made", "train")->digest, 16);
+    fmnist_datasets_free(all);
+    fmnist_disconnect(client);
+    stop(&d);
+}
+END_TEST
+
+/* What cannot be cut so is told of when the daemon starts, not when a client comes. */
+START_TEST(splits__cut_that_does_not_fit__refused_at_the_start)
+{
+    struct daemon d;
+    char text[1024];
+    make_set();
+    write_file("made", TRAIN);
+    snprintf(text, sizeof text,
+             "socket: fmnistd.sock\ncache: none\ndatasets:\n  - path: %s\n    splits:\n"
+             "      dev: {from: train, first: 41}\n",
+             support_path("set"));
+    support_write(support_path("c.yaml"), text, strlen(text));
+    ck_assert_int_ne(daemon_run(&d, support_path("c.yaml")), 0);
+    ck_assert_msg(strstr(d.log,
+                         "opening dataset \"made\": dev, cut from train: select, character 1: "
+                         "a slice from 0 to 41 of 40 images"),
+                  "%s", d.log);
+    for (int i = 0; i < COUNT; i++)
+        images_free(&splits[i]);
+}
+END_TEST
+
 /* What the two programs print of them. */
 START_TEST(splits__fmnistctl__shown_by_name)
 {
@@ -158,6 +236,8 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, splits__of_any_name__listed_and_served);
     tcase_add_test(tc, splits__dataset_file_changes__seen_by_reload);
+    tcase_add_test(tc, splits__cut_from_others__as_a_client_would);
+    tcase_add_test(tc, splits__cut_that_does_not_fit__refused_at_the_start);
     tcase_add_test(tc, splits__fmnistctl__shown_by_name);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -34,7 +34,7 @@ static void make_list(struct input *in)
 static void ask(int fd, struct input *in)
 {
     struct wire_open m = {.at_token = false};
-    uint8_t body[WIRE_OPEN_SIZE], how = input_u8(in);
+    uint8_t body[WIRE_OPEN_MAX], how = input_u8(in);
     struct list all = {list.numbers, list.count, NULL, list.batch_count, NULL, 0};
     if (list.batch_count)
         all.lengths = list.numbers + list.count;
@@ -47,11 +47,11 @@ static void ask(int fd, struct input *in)
         m.spec.batch_size = 1 + input_u8(in) % 16;
     list_digest(&all, m.spec.list_digest);
     m.spec.list_digest[0] ^= how % 4 == 3;
-    wire_put_open(body, &m);
+    size_t size = wire_put_open(body, &m);
     list.is_as_said = !(how & 4);
     if (!list.is_as_said) /* more or fewer than will come, say */
         put_le32(body + input_u16(in) % (WIRE_OPEN_SIZE / 4) * 4, input_u8(in));
-    say(fd, WIRE_OPEN, body, sizeof body);
+    say(fd, WIRE_OPEN, body, size);
 }
 
 /* The list's bytes as frames of lengths that the input says, sent in pieces that it says. */

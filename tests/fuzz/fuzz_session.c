@@ -66,16 +66,18 @@ static void listen_to(struct peer *p, size_t bytes)
 static void ask_open(struct peer *p, struct input *in)
 {
     struct wire_open m = {.at_token = false};
-    uint8_t body[WIRE_OPEN_SIZE], how = input_u8(in);
+    uint8_t body[WIRE_OPEN_MAX], how = input_u8(in);
     fake_spec(&m.spec);
     m.spec.transport = how & 1 ? FMNIST_INLINE : FMNIST_SHM;
     m.spec.order = how & 2 ? FMNIST_ORDER_SHUFFLE : FMNIST_ORDER_SEQUENTIAL;
     m.spec.epochs = how & 4 ? 1 : 0;
     m.spec.list_count = how & 8 ? 5 : 0;
-    wire_put_open(body, &m);
+    if (how & 64) /* any text: cut where it ends */
+        input_bytes(in, m.spec.select, input_u8(in));
+    size_t size = wire_put_open(body, &m);
     for (uint8_t n = how >> 4 & 3; n > 0; n--)
         put_le32(body + input_u16(in) % (WIRE_OPEN_SIZE / 4) * 4, input_u32(in));
-    say(p->fd, WIRE_OPEN, body, sizeof body);
+    say(p->fd, WIRE_OPEN, body, size);
 }
 
 static void say_any(struct peer *p, struct input *in, bool framed)

@@ -75,18 +75,21 @@ START_TEST(wire_open__round_trip__the_same)
 {
     for (int at_token = 0; at_token < 2; at_token++) {
         struct wire_open m = make_open(at_token), back;
-        uint8_t bytes[WIRE_OPEN_SIZE];
+        uint8_t bytes[WIRE_OPEN_MAX];
         memset(bytes, 0xff, sizeof bytes);
         memset(&back, 0xff, sizeof back);
-        wire_put_open(bytes, &m);
+        memset(m.spec.select, 's', at_token ? SPEC_SELECT_SIZE - 1 : 0);
+        size_t size = wire_put_open(bytes, &m);
+        ck_assert_uint_eq(size, at_token ? WIRE_OPEN_MAX : WIRE_OPEN_SIZE);
         struct err e;
-        ck_assert_msg(wire_get_open(&back, bytes, sizeof bytes, &e) == 0, "%s", e.text);
+        ck_assert_msg(wire_get_open(&back, bytes, size, &e) == 0, "%s", e.text);
+        ck_assert_str_eq(back.spec.select, m.spec.select);
         ck_assert_int_eq(back.at_token, at_token);
         ck_assert_uint_eq(back.spec.seed, 99);
         ck_assert_mem_eq(&back.token, &m.token, sizeof m.token);
-        uint8_t again[WIRE_OPEN_SIZE];
-        wire_put_open(again, &back);
-        ck_assert_mem_eq(again, bytes, sizeof bytes);
+        uint8_t again[WIRE_OPEN_MAX];
+        ck_assert_uint_eq(wire_put_open(again, &back), size);
+        ck_assert_mem_eq(again, bytes, size);
     }
 }
 END_TEST
@@ -95,14 +98,17 @@ END_TEST
 START_TEST(wire_get_open__every_other_length__eproto_unread)
 {
     struct wire_open m = make_open(true);
-    uint8_t bytes[WIRE_OPEN_SIZE + 64] = {0};
+    uint8_t bytes[WIRE_OPEN_MAX + 64] = {0};
     wire_put_open(bytes, &m);
+    memset(bytes + WIRE_OPEN_SIZE, 's', sizeof bytes - WIRE_OPEN_SIZE);
     for (size_t size = 0; size <= sizeof bytes; size++) {
         void *map;
         uint8_t *body = before_a_hole(bytes, size, &map);
         struct wire_open back;
         int rc = wire_get_open(&back, body, size, NULL);
-        ck_assert_int_eq(rc, size == WIRE_OPEN_SIZE ? 0 : -EPROTO);
+        ck_assert_int_eq(rc, size >= WIRE_OPEN_SIZE && size <= WIRE_OPEN_MAX ? 0 : -EPROTO);
+        if (!rc)
+            ck_assert_uint_eq(strlen(back.spec.select), size - WIRE_OPEN_SIZE);
         free_hole(map, size);
     }
 }
@@ -112,10 +118,25 @@ START_TEST(wire_get_open__other_words_behind_the_spec__eproto)
 {
     struct wire_open m = make_open(false), back;
     for (int i = 0; i < 64; i++) {
-        uint8_t bytes[WIRE_OPEN_SIZE];
-        wire_put_open(bytes, &m);
+        uint8_t bytes[WIRE_OPEN_MAX];
+        size_t size = wire_put_open(bytes, &m);
         bytes[SPEC_BYTES + i / 8] ^= (uint8_t)(1 << i % 8);
-        ck_assert_int_eq(wire_get_open(&back, bytes, sizeof bytes, NULL), i ? -EPROTO : 0);
+        ck_assert_int_eq(wire_get_open(&back, bytes, size, NULL), i ? -EPROTO : 0);
+    }
+}
+END_TEST
+
+/* A selection is told of in one line: no control character, no end within it. */
+START_TEST(wire_get_open__any_byte_of_a_selection__printable_or_refused)
+{
+    struct wire_open m = make_open(false), back;
+    strcpy(m.spec.select, "classes(3)");
+    for (int byte = 0; byte < 256; byte++) {
+        uint8_t bytes[WIRE_OPEN_MAX];
+        size_t size = wire_put_open(bytes, &m);
+        bytes[WIRE_OPEN_SIZE + 4] = (uint8_t)byte;
+        int rc = wire_get_open(&back, bytes, size, NULL);
+        ck_assert_int_eq(rc, byte >= 0x20 && byte < 0x7f ? 0 : -EINVAL);
     }
 }
 END_TEST
@@ -315,6 +336,7 @@ int main(void)
     tcase_add_test(tc, wire_open__round_trip__the_same);
     tcase_add_test(tc, wire_get_open__every_other_length__eproto_unread);
     tcase_add_test(tc, wire_get_open__other_words_behind_the_spec__eproto);
+    tcase_add_test(tc, wire_get_open__any_byte_of_a_selection__printable_or_refused);
     tcase_add_test(tc, wire_opened__round_trip__the_same_at_its_offsets);
     tcase_add_test(tc, wire_get_opened__every_other_length__eproto_unread);
     tcase_add_test(tc, wire_take__every_truncation__failed_and_nothing_beyond);

@@ -4,6 +4,7 @@
     for images, labels in fmnist.open(batch_size=64, resize="pillow-bilinear", height=32, width=32):
         ...                                       # NumPy arrays of your own; one epoch
     images, labels = fmnist.arrays("test")        # a whole split at once
+    fmnist.open(split="train[:50000]")            # or fmnist.part("train", fold=3, folds=10)
     fmnist.import_dataset(torchvision_dataset, name="mine")   # what other libraries have
 
 fmnist.torch, fmnist.jax, fmnist.tensorflow and fmnist.mxnet speak each framework's language.
@@ -29,6 +30,7 @@ except ImportError as error:
 from fmnist import errors
 from fmnist._arrays import arrays, load_data
 from fmnist._import import Imported, import_dataset
+from fmnist._part import part
 from fmnist._served import Dataset, datasets, status
 from fmnist.core import Info, Stream, open
 from fmnist.daemon import Daemon
@@ -36,4 +38,4 @@ from fmnist.errors import Error
 
 __version__ = _native.version
 __all__ = ["Daemon", "Dataset", "Error", "Imported", "Info", "Stream", "arrays", "datasets",
-           "errors", "import_dataset", "load_data", "open", "status"]
+           "errors", "import_dataset", "load_data", "open", "part", "status"]

@@ -2,6 +2,7 @@
 client finds, or with daemon="auto" that or a private one (fmnist.daemon)."""
 import difflib
 import json
+import re
 from typing import Any, NamedTuple, cast
 
 from fmnist import _native, errors
@@ -54,12 +55,31 @@ def datasets(socket: Any = None, daemon: str | None = None, timeout: float = 30.
 def dataset_of(dataset: str = "fashion-mnist", split: str = "train", *, socket: Any = None,
                daemon: str | None = None, timeout: float = 30.0, data: Any = None,
                **_: Any) -> Dataset:
-    """The Dataset that a Stream of these keywords reads. Errors: NotFound."""
-    found = datasets(find_socket(socket, daemon, data, dataset), None, timeout)
+    """The Dataset that a Stream of these keywords reads; of a part of a split, how many images that
+    has. Errors: NotFound, and ValueError for a part that there is not."""
+    path = find_socket(socket, daemon, data, dataset)
+    found = datasets(path, None, timeout)
+    name = re.split(r"\s*[\[|]", split, maxsplit=1)[0]
     for served in found:
-        if (served.name, served.split) == (dataset, split):
-            return served
-    raise errors.NotFound(_not_served(dataset, split, found))
+        if (served.name, served.split) == (dataset, name):
+            return served if name == split else _part_of(served, split, path, timeout)
+    raise errors.NotFound(_not_served(dataset, name, found))
+
+
+_counts: dict[tuple[bytes, str], int] = {}  # of parts: what they are does not change
+
+
+def _part_of(served: Dataset, split: str, path: str | None, timeout: float) -> Dataset:
+    key = served.digest, split
+    if key not in _counts:
+        from fmnist.core import Stream
+
+        with Stream(served.name, split, socket=path, timeout=timeout, batch_size=1,
+                    transport="inline", reconnect=0) as stream:
+            _counts[key] = stream.info.sample_count
+    others = re.search(r"labels|renumber", split.partition("|")[2])
+    return served._replace(split=split, count=_counts[key],
+                           class_names=() if others else served.class_names)
 
 
 def _not_served(dataset: str, split: str, found: list[Dataset]) -> str:
