@@ -166,7 +166,7 @@ static int split_of(struct pictures *p, const struct import_member *m, struct er
 static int take(struct pictures *p, const struct import_member *m, struct err *e)
 {
     const uint8_t *pixels = NULL;
-    struct import_shape shape;
+    struct import_shape shape = {0, 0, 0};
     if (!picture_is_named(m->name))
         return 0;
     if (!strchr(m->name, '/')) {

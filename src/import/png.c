@@ -123,7 +123,7 @@ static void make_rows(struct job *job, int passes)
 {
     size_t count = passes > 1 ? job->height : 1;
     job->row_bytes = png_get_rowbytes(job->png, job->info);
-    job->stored = malloc(count * job->row_bytes);
+    job->stored = calloc(count, job->row_bytes);
     if (passes > 1)
         job->rows = malloc(count * sizeof *job->rows);
     if (!job->stored || (passes > 1 && !job->rows))

@@ -142,13 +142,12 @@ static int read(struct import_input *in, struct import_set *set, const struct im
 {
     struct stl *s = malloc(sizeof *s);
     struct import_member m;
-    int r = s ? 0 : err_set(e, -ENOMEM, "no memory for images");
-    if (r == 0) {
-        s->in = in;
-        s->set = set;
-        s->o = o;
-        r = import_set_call(set, "stl-10", e);
-    }
+    if (!s)
+        return err_set(e, -ENOMEM, "no memory for images");
+    s->in = in;
+    s->set = set;
+    s->o = o;
+    int r = import_set_call(set, "stl-10", e);
     while (r == 0 && (r = import_input_next(in, &m, e)) == 1)
         r = take(s, &m, e);
     free(s);

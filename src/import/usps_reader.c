@@ -96,12 +96,11 @@ static int read(struct import_input *in, struct import_set *set, const struct im
 {
     struct usps *u = malloc(sizeof *u);
     struct import_member m;
-    int r = u ? 0 : err_set(e, -ENOMEM, "no memory for text");
-    if (r == 0) {
-        u->in = in;
-        u->set = set;
-        r = import_set_call(set, "usps", e);
-    }
+    if (!u)
+        return err_set(e, -ENOMEM, "no memory for text");
+    u->in = in;
+    u->set = set;
+    int r = import_set_call(set, "usps", e);
     while (r == 0 && (r = import_input_next(in, &m, e)) == 1) {
         const uint8_t *bytes;
         ssize_t n = import_input_peek(in, &bytes, e);
