@@ -6,7 +6,6 @@ import pathlib
 
 import numpy
 import pytest
-import yaml
 
 import fmnist
 from fmnist import _import, errors
@@ -241,6 +240,7 @@ def test_visualize__a_colour_set__in_its_colours(tab, matplotlib_agg):
 
 # Who asks a daemon for a set that is imported and not in its config is told the lines for it.
 def test_open__a_daemon_that_does_not_serve_it__told_what_to_add(daemon):
+    yaml = pytest.importorskip("yaml")
     got = fmnist.import_dataset(drawn(), "it's mine", progress=False)
     with pytest.raises(errors.NotFound, match='daemon="auto" serves it') as caught:
         fmnist.open("it's mine")
