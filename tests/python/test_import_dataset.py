@@ -204,6 +204,8 @@ def test_load_data__an_imported_set__each_split_as_it_is_stored():
     assert (x.dtype, y.dtype, len(u)) == (numpy.uint8, numpy.uint8, 11)
     (x, y), = fmnist.load_data("mine", ["validation"], daemon="auto")
     assert numpy.array_equal(x, splits["validation"][0]) and numpy.array_equal(y, splits["validation"][1])
+    (x, _), (u, _) = fmnist.load_data("mine", ["train[:30]", "train[30:]"], daemon="auto")
+    assert numpy.array_equal(numpy.concatenate([x, u]), splits["train"][0]) and len(x) == 30
     with pytest.raises(errors.NotFound, match="serves mine .train, test, validation."):
         fmnist.load_data("mine", ["train", "extra"], daemon="auto")
     with pytest.raises(TypeError, match="want several"):

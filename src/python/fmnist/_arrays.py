@@ -59,7 +59,8 @@ def load_data(dataset: str = "fashion-mnist", splits: Sequence[str] = ("train", 
               socket: Any = None, daemon: str | None = None, data: Any = None,
               timeout: float = 30.0) -> tuple[Pair, ...]:
     """((x_train, y_train), (x_test, y_test)), as keras.datasets.fashion_mnist.load_data() has them;
-    of splits=("train", "validation", "test") three such pairs.
+    of splits=("train", "validation", "test") three such pairs, of ("train[:50000]", "train[50000:]",
+    "test") likewise.
 
     Shape: x[n][height][width], with several channels [n][height][width][channels], uint8 as stored;
     y[n], uint8, where a label is above 255 or below 0 int32; of a multi-label set y[n][columns].
