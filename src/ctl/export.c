@@ -131,27 +131,30 @@ static int write_all(struct export *x, const struct export_format *f, struct err
     return rc ? err_prefix(e, rc, "%s", x->path) : 0;
 }
 
+static void print_json(const struct export *x, const struct export_format *f, FILE *to)
+{
+    json_t *splits = json_array();
+    for (size_t s = x->first; s < x->end; s++)
+        json_array_append_new(splits, json_pack("{s:s, s:I}", "split", x->whole.splits[s].name,
+                                                "images", (json_int_t)x->whole.splits[s].count));
+    ctl_print_json(to, json_pack("{s:o, s:s, s:s, s:o}", "file", ctl_json_text(x->path), "format",
+                                 f->word, "dataset", x->whole.name, "splits", splits));
+}
+
 static void tell(const struct export *x, const struct export_format *f)
 {
     FILE *to = strcmp(x->path, "-") ? stdout : stderr;
-    json_t *splits = json_array();
-    if (!x->in->json)
-        fprintf(to, "%s:", x->path);
-    for (size_t s = x->first; s < x->end; s++) {
-        const struct whole_split *split = &x->whole.splits[s];
-        if (!x->in->json)
-            fprintf(to, "%s %s, %" PRIu64 " images of %ux%ux%u", s > x->first ? ";" : "",
-                    split->name, split->count, split->height, split->width, split->channels);
-        json_array_append_new(splits, json_pack("{s:s, s:I}", "split", split->name, "images",
-                                                (json_int_t)split->count));
-    }
-    if (!x->in->json) {
-        fputc('\n', to);
-        json_decref(splits);
+    if (x->in->json) {
+        print_json(x, f, to);
         return;
     }
-    ctl_print_json(to, json_pack("{s:o, s:s, s:s, s:o}", "file", ctl_json_text(x->path), "format",
-                                 f->word, "dataset", x->whole.name, "splits", splits));
+    fprintf(to, "%s:", x->path);
+    for (size_t s = x->first; s < x->end; s++) {
+        const struct whole_split *split = &x->whole.splits[s];
+        fprintf(to, "%s %s, %" PRIu64 " images of %ux%ux%u", s > x->first ? ";" : "", split->name,
+                split->count, split->height, split->width, split->channels);
+    }
+    fputc('\n', to);
 }
 
 int verb_export(const struct invocation *in)

@@ -2,6 +2,7 @@
 /* A folder of pictures: FOLDER/SPLIT/CLASS/NUMBER.png, which is torchvision's ImageFolder for each
  * split. Folders of classes begin with the label, so that their order, which loaders make labels
  * of, is that of the labels; and each class has one in each split, so that none moves up. */
+#include "ctl/ended.h"
 #include "ctl/export.h"
 
 #include "base/io.h"
@@ -97,7 +98,9 @@ static int take(void *me, const struct whole_step *step, struct err *e)
     int rc = 0;
     for (uint64_t i = 0; i < step->count && !rc; i++) {
         int32_t label = step->labels[i];
-        rc = make_class(p, label, e);
+        rc = ended_look(e); /* thousands of files are a step */
+        if (!rc)
+            rc = make_class(p, label, e);
         if (rc)
             break;
         class_folder(p, label, name);

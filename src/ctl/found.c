@@ -119,11 +119,19 @@ static void add(struct search *s, const char *framework, const char *name, enum 
 }
 
 /* Absolute and without links; NULL where it is not there. The caller's to free. */
-static char *place_in(const char *root, const char *path)
+static char *resolve(struct search *s, const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (!real && errno == ENOMEM)
+        no_memory(s);
+    return real;
+}
+
+static char *place_in(struct search *s, const char *root, const char *path)
 {
     char joined[PATH_MAX];
     int n = snprintf(joined, sizeof joined, "%s/%s", root, path);
-    return n < (int)sizeof joined ? realpath(joined, NULL) : NULL;
+    return n < (int)sizeof joined ? resolve(s, joined) : NULL;
 }
 
 /* As glob(3), below a folder. Returns how many; *found is to be freed where there is one. */
@@ -136,6 +144,8 @@ static size_t glob_in(struct search *s, const char *root, const char *pattern, g
     }
     int rc = glob(whole, 0, NULL, found);
     free(whole);
+    if (rc == GLOB_NOSPACE)
+        no_memory(s);
     return rc ? 0 : found->gl_pathc;
 }
 
@@ -162,7 +172,10 @@ static void look_idx(struct search *s, const char *framework, const char *folder
     struct err wrong;
     if (!has_any(folder, k) || is_known_place(s, k->name, folder))
         return;
-    bool fine = dataset_look(&source, &wrong) == 0;
+    int rc = dataset_look(&source, &wrong);
+    bool fine = rc == 0;
+    if (rc == -ENOMEM)
+        no_memory(s);
     add(s, framework, k->name, fine ? FOUND_IDX : FOUND_BROKEN, strdup(folder),
         fine ? found_entry(k->name, folder) : strdup(wrong.text));
 }
@@ -171,7 +184,7 @@ static void find_idx(struct search *s, const char *framework, const char *root,
                      const struct idx_place *places)
 {
     for (; places->folder; places++) {
-        char *folder = place_in(root, places->folder);
+        char *folder = place_in(s, root, places->folder);
         const struct known_dataset *k;
         bool several = !strcmp(places->name, "emnist");
         for (size_t i = 0; folder && (k = known_at(i)) != NULL; i++)
@@ -190,8 +203,8 @@ static void find_foreign(struct search *s, const char *framework, const char *ro
     for (; places->name; places++) {
         if (!strcmp(places->name, last))
             continue;
-        char *path = place_in(root, places->path);
-        char *other = places->other ? place_in(root, places->other) : NULL;
+        char *path = place_in(s, root, places->path);
+        char *other = places->other ? place_in(s, root, places->other) : NULL;
         if (path && (!places->other || other)) {
             last = places->name;
             if (!is_known_place(s, last, path))
@@ -215,7 +228,7 @@ static void find_medmnist(struct search *s, const char *root)
         snprintf(name, sizeof name, "%.*s", (int)(strlen(base) - strlen(".npz")), base);
         if (fnmatch("*3d*", name, 0) == 0)
             continue; /* images of three dimensions */
-        char *path = realpath(found.gl_pathv[i], NULL);
+        char *path = resolve(s, found.gl_pathv[i]);
         if (path && !is_known_place(s, name, path))
             add(s, "MedMNIST", name, FOUND_FOREIGN, strdup(path), found_import(name, path, NULL));
         free(path);
@@ -233,7 +246,7 @@ static void find_imported(struct search *s, const char *root)
         return;
     for (size_t i = 0; i < found.gl_pathc; i++) {
         *strrchr(found.gl_pathv[i], '/') = 0;
-        char *path = realpath(found.gl_pathv[i], NULL);
+        char *path = resolve(s, found.gl_pathv[i]);
         const char *name = path ? strrchr(path, '/') + 1 : "";
         if (path && !is_known_place(s, name, path))
             add(s, "fmnist.import_dataset", name, FOUND_IDX, strdup(path), found_entry(NULL, path));
@@ -274,7 +287,7 @@ static void find_python(struct search *s, const char *framework, const char *roo
         glob_t found;
         if (!glob_in(s, root, places->pattern, &found))
             continue;
-        char *path = realpath(found.gl_pathv[found.gl_pathc - 1], NULL); /* the latest version */
+        char *path = resolve(s, found.gl_pathv[found.gl_pathc - 1]); /* the latest version */
         if (path && !is_known_place(s, places->name, path))
             add(s, framework, places->name, FOUND_PYTHON, strdup(path),
                 line(places->name, places->said));

@@ -247,7 +247,7 @@ START_TEST(export__ended_by_a_signal__nothing_is_left)
         char words[1024];
         snprintf(words, sizeof words,
                  "sh -c '%s export %s/many --format png -o %s/out & p=$!; while kill -0 $p && "
-                 "! ls %s/out.*.tmp/train/0/*0.png; do :; done; kill -%s $p; wait $p; exit 7' "
+                 "! ls %s/out.*.tmp/train/0; do sleep .02; done; kill -%s $p; wait $p; exit 7' "
                  ">/dev/null",
                  ctl_path(), support_dir(), support_dir(), support_dir(),
                  (const char *[]){"INT", "TERM", "HUP"}[number]);
