@@ -98,6 +98,8 @@ static const char *kind_of_head(const struct import_head *head)
     uint8_t first[KIND_BYTES] = {0};
     if (!head->count)
         return "an empty file";
+    if (head->count > 262 && !memcmp(head->bytes + 257, "ustar", 5))
+        return "an archive in a folder: name it itself";
     memcpy(first, head->bytes, head->count < KIND_BYTES ? head->count : KIND_BYTES);
     return kind_of(first);
 }

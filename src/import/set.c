@@ -150,10 +150,12 @@ int import_set_split(struct import_set *s, const char *name, struct err *e)
     for (int i = 0; i < s->split_count; i++)
         if (!strcmp(s->splits[i].name, name))
             return i;
-    if (!is_name(name))
-        return err_set(e, -EINVAL,
-                       "split \"%s\": want 1 to %d bytes without '/', not beginning with '.'", name,
-                       IMPORT_NAME_SIZE - 1);
+    if (!is_name(name) || strpbrk(name, "[]+")) /* a spec's signs */
+        return err_set(
+            e, -EINVAL,
+            "split \"%s\": want 1 to %d bytes without '/', '[', ']' and '+', not beginning "
+            "with '.'",
+            name, IMPORT_NAME_SIZE - 1);
     if (s->split_count == IMPORT_SPLITS_MAX)
         return err_set(e, -EINVAL, "more than %d splits", IMPORT_SPLITS_MAX);
     struct set_split *split = &s->splits[s->split_count];

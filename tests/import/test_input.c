@@ -172,6 +172,22 @@ START_TEST(input__what_servers_send_instead__named)
 }
 END_TEST
 
+/* A folder is no archive: what lies in it packed is not unpacked beside what was. */
+START_TEST(input__archive_in_a_folder__said_so)
+{
+    size_t size;
+    uint8_t *image = image_file(&size);
+    const struct packed_file file = {"train-images", image, size};
+    const struct import_options o = {.split = "a+b"};
+    ck_assert_int_eq(mkdir(support_path("f"), 0700), 0);
+    pack(support_path("f/a.tar.gz"), "tar", "gzip", &file, 1);
+    must_refuse(support_path("f"), NULL, "f: a.tar.gz: an archive in a folder: name it itself");
+    support_write(support_path("f/b"), image, size);
+    must_refuse(support_path("f"), &o, "split \"a+b\": want 1 to 63 bytes without '/', '[', ']'");
+    free(image);
+}
+END_TEST
+
 /* A folder in itself, by a link. */
 START_TEST(input__folder_within_itself__refused)
 {
@@ -192,6 +208,7 @@ int main(void)
     tcase_add_test(tc, input__half_downloads__named);
     tcase_add_test(tc, input__gzip_with_a_wrong_sum__refused);
     tcase_add_test(tc, input__what_servers_send_instead__named);
+    tcase_add_test(tc, input__archive_in_a_folder__said_so);
     tcase_add_test(tc, input__folder_within_itself__refused);
     suite_add_tcase(suite, tc);
     return support_run(suite);
