@@ -3,6 +3,7 @@
  * options, progress, Ctrl-C and what is said in the end. */
 #include "ctl/config_add.h"
 #include "ctl/config_entry.h"
+#include "ctl/ended.h"
 #include "ctl/json.h"
 #include "ctl/progress.h"
 #include "ctl/verbs.h"
@@ -11,7 +12,6 @@
 #include "import/reader.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,37 +23,12 @@ struct importing {
     bool broken, reloaded;
 };
 
-/* ---- ended from outside -------------------------------------------------------------------- */
-
-static volatile sig_atomic_t ended_by;
-
-static void note_signal(int number)
-{
-    ended_by = number;
-}
-
-/* Reads are interrupted, so that the end is seen at once. */
-static void watch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction act = {.sa_handler = note_signal};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &act, NULL);
-}
-
-/* Everything is cleared away: the signal does what it does. */
-static void end_by_signal(void)
-{
-    signal(ended_by, SIG_DFL);
-    raise(ended_by);
-}
-
 static int step(void *data, uint64_t done, uint64_t total, struct err *e)
 {
     struct importing *x = data;
     x->progress.total = total;
     progress_tell(&x->progress, done, clock_ns());
-    return ended_by ? err_set(e, -ECANCELED, "ended by a signal") : 0;
+    return ended_look(e);
 }
 
 static void note(void *data, bool broken, const char *text)
@@ -246,7 +221,7 @@ static int import_into(struct importing *x, struct import_set *set, const struct
         rc = import_run(input, set, o, &reader, &e);
     import_input_close(input);
     progress_clear();
-    if (rc && !ended_by)
+    if (rc && !ended_look(NULL))
         return ctl_file_error(rc, "import: %s", e.text);
     return rc ? EXIT_FAILED : tell(x, set, reader);
 }
@@ -260,7 +235,7 @@ int verb_import(const struct invocation *in)
     int status = take_options(&in->import, &o);
     if (status)
         return status;
-    watch_signals();
+    ended_watch();
     int rc = import_set_new(&set, in->output, in->import.name, &e);
     if (rc)
         return ctl_file_error(rc, "import: %s", e.text);
@@ -269,7 +244,6 @@ int verb_import(const struct invocation *in)
     status = import_into(&x, set, &o);
     import_set_free(set);
     json_decref(x.left_out);
-    if (ended_by)
-        end_by_signal();
+    ended_follow(); /* everything is cleared away */
     return status;
 }

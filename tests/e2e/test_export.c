@@ -146,6 +146,34 @@ START_TEST(export__png__a_folder_a_class)
 }
 END_TEST
 
+/* Import reads the pictures again: those of each class, in their order, with their labels. */
+START_TEST(export__png_then_import__the_same_images_class_by_class)
+{
+    size_t size;
+    const size_t head = 4 + 4 * 4;
+    run_ctl(&said, "export %s/set --format png --split train -o %s/pictures", support_dir(),
+            support_dir());
+    ck_assert_int_eq(said.status, 0);
+    run_ctl(&said, "import %s/pictures --name noise -o %s/back", support_dir(), support_dir());
+    ck_assert_msg(said.status == 0, "%s", said.text);
+    uint8_t *images = support_read(support_path("back/train-images-idx4-ubyte"), &size);
+    ck_assert_uint_eq(size, head + sizeof set.train);
+    uint8_t *labels = support_read(support_path("back/train-labels-idx1-ubyte"), &size);
+    size_t at = 0;
+    for (uint8_t label = 0; label < SET_CLASSES; label++)
+        for (size_t i = 0; i < SET_TRAIN; i++) {
+            if (set.train_labels[i] != label)
+                continue;
+            ck_assert_uint_eq(labels[8 + at], label);
+            ck_assert_mem_eq(images + head + at * SET_IMAGE, set.train[i], SET_IMAGE);
+            at++;
+        }
+    ck_assert_uint_eq(at, SET_TRAIN);
+    free(images);
+    free(labels);
+}
+END_TEST
+
 /* ---- refused ------------------------------------------------------------------------------- */
 
 START_TEST(export__wrong_words__told_and_nothing_made)
@@ -269,6 +297,7 @@ int main(void)
     tcase_add_test(tc, export__csv_then_import__the_same_digest);
     tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
     tcase_add_test(tc, export__png__a_folder_a_class);
+    tcase_add_test(tc, export__png_then_import__the_same_images_class_by_class);
     tcase_add_test(tc, export__wrong_words__told_and_nothing_made);
     tcase_add_test(tc, export__folder_is_there__refused_and_as_it_was);
     tcase_add_test(tc, export__multi_label__rows_in_npz_and_idx_alone);
