@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Parts of a split as the text that every split= takes."""
+import operator
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 FOLDS_MAX = 10000
 
@@ -55,10 +57,10 @@ def part(split: str = "train", *, fraction: float | str | None = None, count: in
     return f"{split}{' ' if '|' in split else ' | '}{' '.join(steps)}"
 
 
-def _whole(name: str, value: object) -> int:
+def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name}: {value!r} is no whole number")
-    return int(value.__index__())
+    return operator.index(value)
 
 
 def _amount(fraction: float | str | None, count: int | None, fold: int | None,
