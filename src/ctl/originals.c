@@ -2,9 +2,11 @@
 #include "ctl/originals.h"
 
 #include "ctl/sheet.h"
+#include "cut/cut.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct fmnist_spec spec_before(const struct fmnist_spec *spec, const uint32_t *indices,
                                       uint64_t count)
@@ -48,14 +50,22 @@ static int take_all(struct originals *o, const struct invocation *in, struct fmn
     o->rgb = malloc(o->count * rgb_bytes);
     if (!o->rgb)
         return err_set(e, -ENOMEM, "no memory for %llu images", (unsigned long long)o->count);
+    bool same = true; /* of a part that the config cuts, numbers would be places */
     while ((rc = ctl_next(&all, stream, &taken, &b)) == 1) {
-        for (uint64_t i = 0; i < b.count && got < o->count; i++, got++)
+        for (uint64_t i = 0; i < b.count && got < o->count; i++, got++) {
+            same &= b.indices[i] == (int64_t)o->indices[got];
             sheet_decode(&pixels, (const uint8_t *)b.images + i * info->image_bytes,
                          o->rgb + got * rgb_bytes);
+        }
         fmnist_release(stream, &b);
     }
     if (rc < 0)
         return -ECANCELED;
+    if (!same)
+        return err_set(e, -EINVAL,
+                       "the originals of \"%s\", which is cut from another split: name that one, "
+                       "with --select",
+                       in->spec.split);
     return got == o->count ? 0 : err_set(e, -EIO, "the stream of the originals ended early");
 }
 
@@ -65,7 +75,11 @@ int originals_read(struct originals *o, const struct invocation *in, const uint3
     struct fmnist_spec spec = spec_before(&in->spec, indices, count);
     struct fmnist_stream_info info = {.size = sizeof info};
     struct fmnist_stream *stream = NULL;
-    *o = (struct originals){.count = count};
+    char split[64] = "";
+    size_t n = cut_name_length(spec.split);
+    memcpy(split, spec.split, n < sizeof split ? n : sizeof split - 1);
+    spec.split = split; /* indices are numbers in the stored one */
+    *o = (struct originals){.count = count, .indices = indices};
     struct fmnist_client *client = ctl_connect(in);
     if (!client)
         return -ECANCELED;

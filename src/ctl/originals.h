@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct originals {
+    const uint32_t *indices; /* [count], borrowed while they are read */
     uint64_t count;
     uint32_t channels, height, width;
     uint8_t *rgb; /* owned; [count][height][width][3] */

@@ -373,6 +373,12 @@ START_TEST(fmnistctl__select__what_it_says)
             "show --socket %s --dataset tiny --split 'train[50:]' --select 'classes(3, renumber)'",
             d.socket);
     ck_assert_msg(s.status == 0, "%s", s.text);
+    /* Originals are found by their numbers in the stored split. */
+    run_ctl(&s,
+            "explain --socket %s --dataset tiny --split 'train[-10:]' --augment "
+            "random-horizontal-flip --step 0 --row 3 --json",
+            d.socket);
+    ck_assert_msg(s.status == 0 && strstr(s.text, "196"), "%s", s.text);
 }
 END_TEST
 
