@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # fmnistd: build, test, measure.
 #
 #   make                 the daemon, the client library, fmnistctl

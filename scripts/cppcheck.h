@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Macros of libraries and of the Makefile, as cppcheck has to be told them: it reads no header of
  * the system's. For `make analyze` alone. */
 #define ISA_VARIANT portable

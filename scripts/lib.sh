@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # lib.sh — what quickstart, test, bench and install-packages share. Sourced, from the repository
 # root, with `set -euo pipefail` in force.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # packages.sh — what scripts/test tries of packages and installations. Sourced by it, behind its own
 # functions: check, suite, tally.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The cells of "The Image Classification Dataset" (Dive into Deep Learning), JAX tab, on fmnistd: the
 import is another one, the rest is the chapter's. The PyTorch tab, with more to it, is chapter.ipynb.
 

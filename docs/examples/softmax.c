@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* softmax.c — a complete training loop on fmnistd: softmax regression on Fashion-MNIST.
  *
  *     build/fmnistd -c conf/fmnistd.yaml &

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A chain's text, read: one pass, no letter looked at twice but a name's. What a value may be is
  * chain_value.c's, what an operation takes the
  * table's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/chain.h — a chain of image transforms: its operations, their arguments, its text.
  *
  * Names, arguments, their order and their defaults are torchvision's, with '-' for '_' and words

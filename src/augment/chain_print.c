@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A chain's text, written. The shortest number is found by reading it back. */
 #include "augment/chain_table.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of operations. Nothing here reads or writes a text. */
 #include "augment/chain_table.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/chain_table.h — what chain.h's operations are called and take. Private to augment/.
  *
  * The table has, for each kind, its name, its arguments in torchvision's order with the place of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One argument's value: from what stands in a text to struct augment_op. What arguments say
  * together is chain.c's, the way back chain_print.c's. */
 #include "augment/chain_table.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether values that came from elsewhere could have been drawn. Every value that draw.c makes is
  * taken; one that it never makes is taken only where augment_run does no harm with it, as a flip
  * with p=0. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is drawn for an image, one operation after the other.
  *
  * The words of draws "counter", so that others can compute the same; COUNTER_VERSION changes with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/draw.h — random numbers of a chain: from words to the values of augment/chain.h.
  *
  * Words are 32-bit numbers. What is made of them, how many, and when, is torchvision's and

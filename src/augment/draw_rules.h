@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/draw_rules.h — what drawing and checking values have to know alike. Private to augment/.
  *
  * Source: torchvision's RandomCrop, RandAugment and TrivialAugmentWide.

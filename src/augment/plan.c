@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sizes through a chain, from one that they are known at to one that they have to be known at. */
 #include "augment/plan.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/plan.h — a chain for images of one shape: sizes through it, what comes out of it.
  *
  * A chain falls into two parts. The `head` (operations 0 .. tail.head_count - 1) is run on a sample

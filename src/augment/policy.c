@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables of the augmentation policies. What an act does to pixels is run_acts.c's. */
 #include "augment/policy.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/policy.h — what one choice of rand-augment, trivial-augment-wide or auto-augment does.
  * Private to augment/.
  *

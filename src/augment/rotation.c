@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A rotation's turn or matrix. Pillow takes the centre from the picture's corner, torchvision on
  * tensors from its middle; and only v1 on tensors has no turns that move whole pixels. */
 #include "augment/rotation.h"

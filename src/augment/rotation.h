@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/rotation.h — what a rotation does to one picture: the turn or the matrix, and the
  * size behind it. Private to augment/: the shape and the pixels ask the same function.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head of a chain on one picture after the other: which operation is next, where its picture
  * lies and where the next one is made. Windows and what is done to tensors are here; operations
  * that compute pixels are in run_acts.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/run.h — the pixels of a chain: a pure function of a sample and its values.
  *
  * Shape: in  sample[channels][h][w] uint8; out sample[channels'][h'][w'], uint8 or float32: planar.

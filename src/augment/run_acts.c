@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations that compute pixels: resampling, maps, levels. The picture is r->at, of r->shape, and
  * no window is pending; the next one goes to run_target or, pixel by pixel, to run_over. */
 #include "augment/rotation.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where the next picture is made, and what stands beside it. */
 #include "augment/run_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/run_state.h — one picture on its way through a chain. Private to augment/.
  *
  * Crops, borders and flips are not done when they are met: they are put together into a window,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One allocation, cut into rooms. */
 #include "augment/scratch.h"
 

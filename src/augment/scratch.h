@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/scratch.h — a thread's memory for pictures on their way through a chain. Private to
  * augment/.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sizes through a chain: what comes behind one operation. Nothing here looks at pixels. */
 #include "augment/plan.h"
 #include "augment/rotation.h"

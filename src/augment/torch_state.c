@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* torch.Generator.get_state() of a CPU generator: u64 seed, i32 words left of the block and one
  * more, i32 seeded, u64 next, 624 u64 words, and a cached normal number. Little-endian. */
 #include "augment/draw.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Refilling. */
 #include "augment/words.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* augment/words.h — random words of 32 bits, from a Mersenne Twister or from Philox, and the
  * numbers that PyTorch makes of them on a CPU.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a chain costs, by weights that were measured: nanoseconds of a CPU for each number of the
  * picture that an operation makes, of its slowest draw. Not promised to be right on any machine; it
  * is the same on all of them. */

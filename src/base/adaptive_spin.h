@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/adaptive_spin.h — whether it pays to look again before sleeping, judged by how it went
  * lately.
  *

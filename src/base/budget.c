@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A sum that is not exceeded. Does not know what the memory is for. */
 #include "base/budget.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/budget.h — memory that several parts may have together, however much each may have alone.
  *
  * What is large is taken before it is made, and given back once it is gone. What there is no memory

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/bytes.h — byte order, overflow-checked sizes and alignment.
  *
  * Source: every number in our own files and messages is little-endian; IDX and gzip headers say

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/clock.h — the monotonic clock. Units: nanoseconds since an arbitrary point. Threads: any. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

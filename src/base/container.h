@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/container.h — from a member to the struct around it. */
 #ifndef BASE_CONTAINER_H
 #define BASE_CONTAINER_H

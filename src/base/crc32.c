@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A bit at a time: the largest input is a 44-byte token, so a table would cost more than it saves.
  */
 #include "base/crc32.h"

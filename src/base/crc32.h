@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/crc32.h — CRC-32 as in gzip (RFC 1952 section 8), for small things where zlib is not linked.
  * Threads: any. */
 #ifndef BASE_CRC32_H

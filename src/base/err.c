@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Error text: written by the leaf, prefixed on the way up. Does not log and does not allocate. */
 #include "base/err.h"
 

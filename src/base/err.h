@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/err.h — an error with its context, as one line of text.
  *
  * Functions return 0, or a negative errno value that callers forward unchanged; a positive value is

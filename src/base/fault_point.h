@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/fault_point.h — named places at which a test ends or stops the process that comes there.
  *
  * Nothing in what is shipped. Built with -DFAULT_POINTS, as tests/faults/test_client_killed.c has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/guard.h — who holds which lock, in words that clang checks (-Wthread-safety). To other
  * compilers they are nothing.
  *

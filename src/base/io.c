@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whole reads and writes. Does not retry EAGAIN: these are for blocking descriptors. */
 #include "base/io.h"
 

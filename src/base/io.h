@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/io.h — descriptors: closing, and reading and writing all of a range.
  *
  * Each call repeats on EINTR. Threads: any. Memory: none.

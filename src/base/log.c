@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log: formats a line, and writes it, or queues it for the thread that does. Does not rotate or
  * colour. */
 #include "base/log.h"

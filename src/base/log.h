@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/log.h — the programs' log: one line a message on standard error.
  *
  * Only the programs (the daemon's rooms, ctl/) log; other modules return their errors. Where

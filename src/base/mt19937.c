@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* MT19937. The recurrence is split at the points where its two other operands change sides, so
  * that each loop is plain and the compiler vectorises it; the words are those of genrand_int32. */
 #include "base/mt19937.h"

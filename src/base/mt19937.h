@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/mt19937.h — the Mersenne Twister as PyTorch and NumPy's legacy generator seed and draw it.
  *
  * Source: Matsumoto and Nishimura, mt19937ar.c (init_genrand, genrand_int32).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Edit distance, a row at a time. */
 #include "base/near.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/near.h — names that somebody may have meant. Threads: any; pure. */
 #ifndef BASE_NEAR_H
 #define BASE_NEAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Starts threads. Does not end them. */
 #include "base/thread.h"
 

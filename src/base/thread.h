@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* base/thread.h — a thread that no signal goes to: signals are the first thread's.
  *
  * Memory: a stack of THREAD_STACK_BYTES, whatever RLIMIT_STACK is: the C library would take its

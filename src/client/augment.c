@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chains without a stream: what they draw, and their pixels. */
 #include "augment/draw.h"
 #include "augment/run.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/client.h — the library's insides: connections, handles, the last error.
  *
  * Threads: a handle by one thread at a time; the last error is the thread's own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Frames over a socket with time-outs. Does not know streams. */
 #include "client/client.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/fail.h — the last error: a code for the caller, and a text of the thread's own.
  *
  * Threads: any; each has its text. Memory: ERR_TEXT_SIZE a thread.

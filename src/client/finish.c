@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The last step. Where batches come from and go to is not known here. */
 #include "client/finish.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/finish.h — the last step: samples as they travel to images as they are delivered.
  *
  *     sample ─[draws of the caller's: the chain's head]─► image ─convert─► image as delivered

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether this process is the one that opened a handle. */
 #include "client/fork_guard.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/fork_guard.h — a handle is of the process that opened it.
  *
  * Threads: its handle's. Memory: a page.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handing batches out in final form: as views, or in the caller's memory. How they come is not
  * known here. */
 #include "base/fault_point.h"

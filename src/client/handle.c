@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connecting, and what can be asked without a stream. */
 #include "client/client.h"
 

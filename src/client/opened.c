@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the daemon says of a stream that it opened: everything that sizes are computed from later is
  * checked here, once. */
 #include "client/stream.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a batch comes: through a ring, or on the socket. Whichever way, it lies at *p afterwards. */
 #include "client/stream.h"
 

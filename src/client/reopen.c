@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening a stream again whose daemon ended, in steps that a call may leave and the next one goes
  * on with: callers that hear signals come back every so often.
  *

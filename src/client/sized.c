@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Structs of programs that were built against another header than ours. */
 #include "client/sized.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/sized.h — public structs that grow: each begins with `size_t size`, its bytes in the
  * header that the program was compiled with. Both ways are openat2's.
  *

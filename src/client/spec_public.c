@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The public spec to the inner one and back. Meaning, names and ranges are spec/spec.c's. */
 #include "client/spec_public.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/spec_public.h — the public struct fmnist_spec as the inner struct spec. Threads: any. */
 #ifndef CLIENT_SPEC_PUBLIC_H
 #define CLIENT_SPEC_PUBLIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening a stream, closing it, asking about it. */
 #include "client/stream.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/stream.h — a stream's insides, for the files that make it up: stream.c (opening, asking),
  * opened.c (what the daemon says of it), hand_out.c (views and copies in final form), receive.c
  * (how a batch comes, by either transport) and reopen.c (going on behind a daemon's end).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sentences about sockets that cannot be connected to. Does not connect. */
 #include "client/unreachable.h"
 

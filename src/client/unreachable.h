@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/unreachable.h — why a socket cannot be connected to, and what its user can do about it.
  * Threads: any. Memory: none.
  */

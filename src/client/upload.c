@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Open requests and lists, on a connection that has said hello. What a stream makes of the answer
  * is stream.c's. */
 #include "client/upload.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client/upload.h — asking for a stream, and sending the list that it needs.
  *
  *     open ──► (the daemon does not know the list) want list ──► list, list, … ──► opened

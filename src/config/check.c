@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Walks the schema over the tree. Kinds of values and names of keys only: whether a number or a
  * path makes sense is values.c's. */
 #include "config/schema.h"

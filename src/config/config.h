@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/config.h — the config file, read and checked.
  *
  * Shape: conf/fmnistd.yaml and docs/config.md document every key. Relative paths are relative to

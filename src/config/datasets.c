@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The datasets of a config: names, folders, files and classes, of their entries and of the
  * dataset.yaml in their folders. Opens nothing of a dataset. */
 #include "config/cuts.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The paths that a config leaves out. Source: the XDG Base Directory Specification 0.8, by which a
  * variable that is empty or not absolute counts as not set. */
 #include "config/config.h"

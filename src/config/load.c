@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loads a config: reads the file, has libcyaml load it, and has every value checked.
  *
  * Three passes, so that each message has its exact line: tree.c reads the text and keeps lines,

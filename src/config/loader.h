@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/loader.h — private to load.c, values.c, socket.c and datasets.c: one loading
  * of a config.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shares of the memory. What an administrator says takes their place, but not the budget's. */
 #include "config/memory.h"
 

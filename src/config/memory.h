@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/memory.h — the defaults that follow the memory there is, as workers follow the CPUs.
  *
  *     memory         the least limit of machine, cgroups and rlimits (host/memory.h)

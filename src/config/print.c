@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prints a config. What it prints reads as the same values; they then all come from the file. */
 #include "config/print.h"
 

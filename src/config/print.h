@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/print.h — a config as YAML that config_load takes again: what is in force, and behind each
  * value where it comes from.
  *

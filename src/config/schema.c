@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The keys of a config: the tables. check.c walks them. */
 #include "config/schema.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/schema.h — which keys a config may have, as libcyaml and people read them, and a
  * dataset.yaml.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sizes in words, both ways. */
 #include "config/sizes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/sizes.h — sizes as people write them: bytes, or a whole number with KiB, MiB, GiB or TiB.
  *
  * Threads: any. Memory: none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The socket of a config: where it is, and who may connect. Does not make it: that is
  * server/listener.c's. */
 #include "config/loader.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Builds the tree from libyaml's events. Does not know which keys a config has. */
 #include "config/tree.h"
 

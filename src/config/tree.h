@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config/tree.h — a YAML text as a flat list of nodes, each with its line.
  *
  * libcyaml loads values but keeps no lines, and in version 1.3.1 the line of an error is often that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The values of a config as libcyaml has loaded them, turned into numbers, sizes and paths. Does
  * not look whether a path exists: the datasets and the listener say that better when they open it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The rule, and its sentence. Measures nothing. */
 #include "ctl/advice.h"
 

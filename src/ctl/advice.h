@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/advice.h — how many workers are enough, out of what was measured. Pure.
  *
  * The same trainer reads with each number of workers in turn, several rounds of it. What counts is

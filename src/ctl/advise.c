@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bench --advise: a daemon of its own serves a trainer of a known step time with one worker, with
  * two and so on. The daemon that runs, if one does, is asked for the path of its config, and is
  * left alone. Decides nothing: advice.h does.

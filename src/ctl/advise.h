@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/advise.h — what `bench --advise` measured, and how it is told.
  *
  * Threads: one. Memory: none of its own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was measured, in words or for programs. */
 #include "ctl/advise.h"
 

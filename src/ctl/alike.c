@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds where something begins or ends. Does not count what was had. */
 #include "ctl/alike.h"
 

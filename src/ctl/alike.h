@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/alike.h — epochs of a run in which nothing begins or ends: one of them says what all had.
  *
  * Threads: any. Memory: none.

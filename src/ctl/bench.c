@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bench: reads batches as a trainer would and times it. Times are the client's own: what passes
  * between asking for a batch and having it (p50, p99), and from the first request to the last byte
  * read (everything else). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading ledgers. What their sessions are to each other is lineage.c's. */
 #include "ctl/book.h"
 

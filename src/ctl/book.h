@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/book.h — delivery ledgers read whole: their sessions, with what each has acknowledged.
  *
  * Threads: one. Memory: a session's spec, and 24 bytes for each stretch of batches without a gap.

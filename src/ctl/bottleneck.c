@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is slow. Does not measure. */
 #include "ctl/bottleneck.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/bottleneck.h — which side of a stream is the bottleneck, in words. Pure.
  *
  * A reader either waits for a batch or works on one. The share of its time that it waits says who

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Goes through the words as options_find_verb and options_parse would, but minds no error. */
 #include "ctl/completion.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/completion.h — what may stand at the end of a command line, for the shells.
  *
  * The scripts that `fmnistctl completion SHELL` prints know nothing of fmnistctl: at each tab they

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The shells' sides of the completion. Each hands over the words as they stand and offers what
  * comes; names of files are the shell's own to find. */
 #include "ctl/completion.h"

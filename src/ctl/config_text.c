@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Goes through the lines. Knows no YAML beyond how print.c writes it. */
 #include "ctl/config_text.h"
 

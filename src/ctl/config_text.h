@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/config_text.h — a config as `fmnistd --print-config` prints it, made into one for a daemon
  * beside that one. Pure.
  *

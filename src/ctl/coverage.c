@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Counting what a run has had. Which sessions are a run is lineage.c's. */
 #include "ctl/coverage.h"
 

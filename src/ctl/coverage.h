@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/coverage.h — what a run has acknowledged of each epoch, sample by sample.
  *
  * Samples are counted at their places of the epoch's order, over all ranks, so that ranks, resumes

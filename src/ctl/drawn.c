@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Values by name. Operations that choose among others are said by name too. */
 #include "ctl/drawn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/drawn.h — what a stream's chain drew for its images, by name.
  *
  * Source: fmnist_augment_draw of the library, which gives what the daemon draws for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dump: batches to an .npz, one behind the other along the first axis. Images are written as they
  * come; labels and indices, which are small, wait for their turn. */
 #include "ctl/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* explain: one image of a stream, at a place of the caller's: what it is, and what was drawn for
  * it. */
 #include "ctl/colours.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tells, and remembers the last one. */
 #include "ctl/failure.h"
 

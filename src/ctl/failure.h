@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/failure.h — what went wrong: a sentence on standard error for people and, with --json, a word
  * beside it for programs, which stays the same when the sentence is written better.
  *

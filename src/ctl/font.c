@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/font.c — the glyphs, one a line: seven rows of five pixels from the top. */
 #include "ctl/font.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/font.h — a 5x7 bitmap font for printable ASCII, drawn for this project.
  *
  * Shape: glyph[7] rows from the top, bit 4 the leftmost of 5 pixels.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gen-dataset: writes a drawn clothing set and says what it wrote. */
 #include "ctl/json.h"
 #include "ctl/synth_dataset.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What help says: of fmnistctl, and of each verb. At most 80 columns. */
 #include "ctl/help.h"
 

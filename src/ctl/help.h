@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/help.h — the texts of --help, on standard output. Threads: one. */
 #ifndef CTL_HELP_H
 #define CTL_HELP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading numbers from text. Whether a dataset has images of these numbers is the daemon's to say.
  */
 #include "ctl/indices.h"

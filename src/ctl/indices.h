@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/indices.h — a list of indices as text: whole numbers with white space between.
  *
  * Threads: any. Memory: 4 bytes a number, malloc'd.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The only place that decides how JSON looks. */
 #include "ctl/json.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/json.h — how JSON is printed: each result as one line.
  *
  * Threads: one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sessions put together to runs. What they have read is checked by coverage.c. */
 #include "ctl/lineage.h"
 

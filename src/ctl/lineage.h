@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/lineage.h — which sessions of a ledger are one run of a trainer.
  *
  * A run is the sessions of one user, one program (by its name) and one stream identity that go on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnistctl: finds the verb and runs it. */
 #include "ctl/completion.h"
 #include "ctl/verbs.h"

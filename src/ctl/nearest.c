@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Words by their distance, where a beginning is as good as the whole. */
 #include "ctl/nearest.h"
 

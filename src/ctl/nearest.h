@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/nearest.h — the word that somebody meant. Pure.
  *
  * Threads: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* .npy headers of our own, the ZIP around them by libarchive. */
 #include "ctl/npz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/npz.h — an .npz file: named arrays in a ZIP archive, written as they come, in bounded memory.
  *
  * Shape: entries are stored, not compressed; each is a .npy of version 1.0. Sizes are known before

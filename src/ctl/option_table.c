@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tables. What an option does stands in options.c. */
 #include "ctl/option_table.h"
 

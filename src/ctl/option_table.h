@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/option_table.h — the options of each verb, as getopt_long takes them. Pure.
  *
  * Parsing, what is near a slip, help for programs and the shells' completion read the same tables.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line. A spec's fields are options of the same name, checked by the library. What a
  * verb cannot honour is refused by its name. */
 #include "ctl/help.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Permutations for verify. */
 #include "ctl/orders.h"
 

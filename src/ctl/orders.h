@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/orders.h — epochs' permutations, the last one kept. Threads: one. Memory: 4 bytes a sample.
  */
 #ifndef CTL_ORDERS_H

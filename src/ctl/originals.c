@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stream of a list of numbers, without what augments, normalises, permutes or shares. */
 #include "ctl/originals.h"
 

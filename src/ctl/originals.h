@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/originals.h — images as they are before a stream's chain: by their numbers, from the daemon.
  *
  * Threads: one. Memory: the images, as RGB.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Temporary name, fsync, rename. The list of unfinished files is what a signal handler may read. */
 #include "ctl/output.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/output.h — a file that is there whole or not at all: written beside its place, then renamed.
  *
  * What is no regular file (standard output, a device, a pipe) is written in place.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Starts, configures and ends it. Speaks no protocol. */
 #include "ctl/own_daemon.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/own_daemon.h — a daemon that fmnistctl starts for itself, and its folder.
  *
  * It listens in a new folder of mode 0700, reads its config from there and logs there. However

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A page of top, and its lines. */
 #include "ctl/page.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/page.h — what happened between two looks at a daemon's status: a page of top. Pure.
  *
  * A page is a JSON object; the man page has its fields. Numbers are differences of the two looks,

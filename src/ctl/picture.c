@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Images side by side. Of characters, the darkest is a blank: images of the MNIST family are bright
  * on black.
  */

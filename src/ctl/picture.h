@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/picture.h — images side by side: as characters, or as one. Pure.
  *
  * Shape: rgb[height][width][3]. Threads: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads /proc. A process may end, and its number be another's, at any time: its user is compared.
  */
 #include "ctl/process.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/process.h — what the processes are called that a daemon's status gives numbers of.
  *
  * The daemon says a client's process and user alone: it may not see other users' processes, and a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The line, and when it is written. */
 #include "ctl/progress.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/progress.h — how far something has come that takes more than a second: one line on standard
  * error, written over itself, and taken away in the end. Only where that is a terminal that can,
  * so never in a log.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sums, fast enough to be no part of what is measured. */
 #include "ctl/reading.h"
 

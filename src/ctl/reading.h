@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/reading.h — reads every byte of a batch, as a training step does at the least.
  *
  * Threads: any. Memory: none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/report.h — what verify says of runs: as text while they are checked, or as one JSON object.
  *
  * Threads: one. Memory: of JSON, all of it until the end.

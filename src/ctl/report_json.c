@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs for programs. */
 #include "ctl/report.h"
 

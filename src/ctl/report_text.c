@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs for people: a line an epoch, alike ones together, and what was found below. */
 #include "ctl/report.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/sheet.c — lays images and text out in one RGB picture and writes it with libpng. */
 #include "ctl/sheet.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/sheet.h — a contact sheet: images side by side, each with text below, as PNG.
  *
  *     sheet_init(&sheet, &shape, err);

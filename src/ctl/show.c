@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* show: the samples of a batch, or of several, on one contact sheet: number and label below each.
  * With a chain, each image stands beside its original, and what was drawn for it below. Every
  * sample is decoded as it comes; the sheet is laid out once their number is known. */

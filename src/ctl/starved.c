@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Asks for the status, and looks for it. */
 #include "ctl/starved.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/starved.h — how long this process's stream has waited for a batch that was not there, by what
  * the daemon's status says of it.
  *

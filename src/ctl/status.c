@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* status and reload: what the daemon says, for people or for programs. */
 #include "ctl/json.h"
 #include "ctl/process.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/synth_dataset.c — drawn clothing, as the four IDX files of the family.
  *
  * Images are drawn and written one by one: memory does not grow with the count. All four files are

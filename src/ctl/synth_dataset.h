@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/synth_dataset.h — the four files of a drawn clothing set. Threads: one. Memory: one image. */
 #ifndef CTL_SYNTH_DATASET_H
 #define CTL_SYNTH_DATASET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/synth_fashion.c — each garment is a short list of strokes: straight parts with a half-width
  * that changes from one end to the other, laid over each other from the first to the last. A stroke
  * of tone 0 cuts away (necklines, the space between straps).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/synth_fashion.h — drawn clothing: the project's own synthetic data set.
  *
  * Ten classes in Fashion-MNIST's order, drawn with variation of shape, size, position, rotation,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* top: the daemon's status again and again, and what happened in between. */
 #include "ctl/json.h"
 #include "ctl/page.h"

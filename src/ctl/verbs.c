@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The list of verbs, and what several of them do alike. */
 #include "ctl/verbs.h"
 

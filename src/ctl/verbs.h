@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/verbs.h — what fmnistctl can do, and what each verb is given.
  *
  * A verb prints its result on standard output and its errors, through ctl_error, on standard error.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* verify: what delivery ledgers say of each run. */
 #include "ctl/indices.h"
 #include "ctl/report.h"

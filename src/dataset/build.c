@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* files ─reader─► bytes ─gzip─► IDX header, items ─convert─► sink ─► digest and target
  */
 #include "dataset/build.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/build.h — from a split's IDX files to the block of bytes that cache_format.h describes.
  *
  * Both files are read, inflated, checked and converted in one pass, with a few hundred KiB of

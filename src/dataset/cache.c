@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names, locks and life of cache files. Does not build them. */
 #include "dataset/cache.h"
 

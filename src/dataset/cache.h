@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/cache.h — the folder of cache files: one file a split, built by one process at a time.
  *
  *     STEM.cache   a whole, synced file (cache_format.h), or none

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* In this order: content, name, folder; each synced before the next one is begun or relied on. */
 #include "dataset/cache_draft.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/cache_draft.h — a cache file while it is built, and its becoming one.
  *
  * It has no name until it is whole (O_TMPFILE of open(2)), so that a builder that is killed leaves

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The header page's fields, one a line, and what follows from them. Opens no files. */
 #include "dataset/cache_format.h"
 

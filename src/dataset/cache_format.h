@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/cache_format.h — a split as one block of bytes: the cache file's layout and its header
  * page.
  *

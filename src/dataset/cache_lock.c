@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Taking turns at a stem. Does not say what the lock is for. */
 #include "dataset/cache_lock.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/cache_lock.h — who builds a cache file: flock(2) on STEM.lock.
  *
  * The file says which process holds the lock and changes a few times a second while that one gets

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A dataset of its splits: that there is one, its classes, and what was published under its name.
  * How a split is opened is opening.c's. */
 #include "dataset/dataset.h"

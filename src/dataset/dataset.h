@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/dataset.h — a dataset in memory: images and labels of its splits, mapped read-only.
  *
  * Opening finds the IDX files (as named or with/without .gz), takes the verified cache file where

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sequential reads, kept ahead of the consumer. Does not open or check files. */
 #include "dataset/file_reader.h"
 

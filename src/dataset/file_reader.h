@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/file_reader.h — a file's bytes in order, with several reads in flight.
  *
  * Through io_uring where the kernel gives one, else through pread: the same bytes. A read that

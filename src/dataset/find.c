@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names of files: the config's, or the known ones. Does not read what is in them. */
 #include "dataset/find.h"
 

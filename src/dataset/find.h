@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/find.h — which files a split of a source has, and how they are read. Threads: any.
  * Blocks: opens files. */
 #ifndef DATASET_FIND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Drives inflate itself: gzread joins members but also lets truncated files and trailing garbage
  * pass without a word. Does not know what the bytes mean. */
 #include "dataset/gzip.h"

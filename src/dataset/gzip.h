@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/gzip.h — the bytes of a file that may be gzip, pulled a piece at a time.
  *
  * Members that follow one another are one stream, as gunzip has it; everything else behind a member

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A line in the lock file. Does not lock: that is cache_lock.c's. */
 #include "dataset/holder.h"
 

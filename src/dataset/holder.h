@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/holder.h — what a lock file says: which process holds it, and how often that has got on.
  *
  * Threads: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The IDX header, top to bottom. Knows nothing of which shapes a dataset may have. */
 #include "dataset/idx.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/idx.h — the header of an IDX file.
  *
  * Shape: 2 zero bytes, the type of an item, the number of dimensions, one big-endian uint32 a

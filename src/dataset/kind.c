@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Magic numbers of what is found in the place of an IDX file. Reads no files. */
 #include "dataset/kind.h"
 

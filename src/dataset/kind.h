@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/kind.h — what a file is that is no IDX file. Threads: any; constant data. */
 #ifndef DATASET_KIND_H
 #define DATASET_KIND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of datasets known by name. Does not open anything; their classes are known_classes.c's.
  */
 #include "dataset/known.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/known.h — the datasets that are known by name: their files, content and storage.
  *
  * Source: torchvision/datasets/mnist.py for file names; the EMNIST page for the transposed

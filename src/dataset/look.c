@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looking at a dataset without opening it: for checking a config. */
 #include "dataset/build.h"
 #include "dataset/dataset.h"

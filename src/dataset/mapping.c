@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of mappings and the two signals. What is in the handlers is atomics and system calls,
  * and finds its mapping without a lock: it may have interrupted anything. */
 #include "dataset/mapping.h"

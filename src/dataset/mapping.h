@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/mapping.h — a watch over a mapped file: it neither ends the process nor lies unnoticed.
  *
  * A mapping is as good as its file. Where that is cut short, or its disk fails, reading is a

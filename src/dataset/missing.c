@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks around where a file should be. Opens nothing of a dataset. */
 #include "dataset/missing.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/missing.h — why a dataset's file was not found, and what may have been meant.
  *
  * Threads: any. Blocks: reads a folder; only where something is wrong.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Takes a split's bytes from where they are: the cache file, or the source. The files' formats are
  * build.c's, the cache file's life is cache.c's. */
 #include "dataset/opening.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/opening.h — one split on its way: its files found, and its cache file taken or built.
  *
  *     files ──► cache file fits? ──yes──────────────────────────► mapping

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Indices to ranges of pages, and these to the kernel. */
 #include "dataset/prefetch.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/prefetch.h — asks for the pages of coming images, where memory does not hold the split.
  *
  * Nothing depends on it: a page that was not asked for, or has gone again, is read by the fault.

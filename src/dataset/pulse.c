@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looking at the flag, and a line in the lock file. What the line says is holder.c's. */
 #include "dataset/pulse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/pulse.h — the beat of a long opening: between two steps of it, each of a few
  * milliseconds, it looks whether it is still wanted, and shows those who wait for its lock that it
  * goes on.

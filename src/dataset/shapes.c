@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shapes of images and labels. A table of labels is never guessed at: its first column would be
  * served as the class, and nobody would be told. The entry says that it is rows. Does not read
  * files. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/shapes.h — which shapes the two files of a split may have, and what the others are.
  *
  * Threads: any; pure.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pieces to the target by pwrite: a mapping of it would turn a full disk into a SIGBUS. A huge
  * page's bytes go in one call: where the file system can, the kernel then keeps them in a huge page
  * and maps them as one. In small pages a gather in random order misses the TLB for every image

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/sink.h — what is built, on its way to the target: put in pieces, digested, written.
  *
  * Threads: one a sink. Memory: a piece, 2 MiB.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finding and identifying files. Does not read them. */
 #include "dataset/source.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dataset/source.h — the files of a split: where they are, opened once, and which they are.
  *
  * The identity is that of the descriptor which is then read, so a file that is exchanged behind our

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/busy_meter.h — how long workers have been at something, those that are at it now included:
  * so that over any stretch of time it is never more than the workers there are. Pure.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A consumer's own bookkeeping. Does not know who else sits at the ring: that is stream.c's. */
 #include "feed/consumer.h"
 

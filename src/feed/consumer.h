@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/consumer.h — one client's place at a stream: its seat, how far it has come, how patient it
  * may be with its neighbours.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sending batches. Does not schedule: scheduler.c decides who sends when. */
 #include "feed/inline_sender.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/inline_sender.h — an inline consumer's socket: batches go out as they lie in the ring.
  *
  * Whichever worker serves the stream sends, right after it rendered and while the batches are in

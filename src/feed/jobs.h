@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/jobs.h — work that the loop must not block on: run by a worker, ended on the loop.
  *
  * Threads: a queue is its owner's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/lock.h — the one lock of the feed, as a name in its types.
  *
  * The lock itself is the pool's (pool_state.h), and there is one pool in a process. What it guards

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the loop and its jobs call. Which stream is served, and how, is scheduler.c's and turn.c's.
  */
 #include "feed/pool.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/pool.h — the worker threads, and what the loop asks of them.
  *
  * A worker takes a step of a job (something that the loop must not block on) or a turn with a

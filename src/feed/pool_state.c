@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The lock, and what is done as soon as it is given up. */
 #include "feed/pool_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/pool_state.h — the pool's insides, for the files that make it up: pool_state.c (the lock,
  * and what is done after it), workers.c and reaper.c (threads), pool.c (what others call).
  */

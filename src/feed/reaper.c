@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Frees streams, one after the other. Does not decide when one has ended (seating.c). */
 #include "feed/reaper.h"
 

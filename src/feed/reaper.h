@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/reaper.h — the thread that frees streams which have ended.
  *
  * Freeing a large ring takes the kernel long (100 ms for 512 MB) and cannot be done in parts, so

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams and consumers come and go, park and wake. Does not say what is done in a turn (turn.c),
  * nor do it (step.c). */
 #include "feed/scheduler.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/scheduler.h — the streams and who of them can be served: a third of the pool's core.
  *
  * The others are feed/seating.h, who sits where, and feed/turn.h, what a worker does for one of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Limits, seats, claims, and the end of a stream. Does not say who is served (scheduler.c), nor
  * make or free any memory: that is done without the lock. */
 #include "feed/seating.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/seating.h — who sits where, what that costs, and the end of a stream: a third of the pool's
  * core, and as pure as feed/scheduler.h.
  *

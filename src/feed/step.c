@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Steps. Decides nothing: what is done is turn.c's, and what follows too. */
 #include "feed/step.h"
 

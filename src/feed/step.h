@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/step.h — does what a turn wants done, without the lock: renders, orders, wakes, sends,
  * looks. Thread: a worker. */
 #ifndef FEED_STEP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One stream's ring, and who sits at it. Its chunks are stream_render.c's. */
 #include "feed/stream.h"
 

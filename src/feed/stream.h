@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/stream.h — a run of batches being rendered into a ring, and the consumers that sit at it.
  *
  * Batch n of a stream is step n % steps of epoch n / steps. Workers claim runs of numbers (chunks),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What must hold of a stream whenever nobody has the lock. */
 #include "feed/stream.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stream's chunks: claimed, rendered, published in order; and the orders that they need. Does not
  * say who renders when: that is turn.c's. */
 #include "feed/stream.h"

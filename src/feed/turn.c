@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is served next, and which steps that takes. Claims and publishes; what is done in between
  * without the lock is step.c's. */
 #include "feed/turn.h"

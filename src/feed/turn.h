@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/turn.h — what a worker does for one stream before it looks at the others again: a third of
  * the pool's core, beside feed/scheduler.h and feed/seating.h, and as pure.
  *

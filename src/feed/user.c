@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sums for each user, of time and of memory. Does not know what workers do in that time, nor the
  * limits: whoever asks compares. */
 #include "feed/user.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/user.h — one user of the daemon: the time that workers had for it, the jobs that wait for
  * one, and the memory that it holds.
  *

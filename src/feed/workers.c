@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The threads: each takes jobs and turns until it is not wanted any more. */
 #include "feed/workers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* feed/workers.h — the pool's threads come and go. Threads: the loop thread. */
 #ifndef FEED_WORKERS_H
 #define FEED_WORKERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Walks the process's groups. What a file in them means is cpus.c's and memory.c's. */
 #include "host/cgroup.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host/cgroup.h — a number of the process's cgroups: the least of its own group and of those above.
  *
  * A container often shows its own group as "/", mounted at the root; elsewhere groups that are not

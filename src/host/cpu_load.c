@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The CPUs' idle time, sampled when somebody asks: an idle daemon does not look. */
 #include "host/cpu_load.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host/cpu_load.h — whether the CPUs that this process may use are taken.
  *
  * A consumer waits because a neighbour is slow, or because both wait for a CPU. What runs at that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How many CPUs there are for us. A quota that cannot be read is none. */
 #include "host/cpus.h"
 

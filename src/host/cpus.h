@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host/cpus.h — how many CPUs this process may use: the workers of `auto`.
  *
  * Source: sched_getaffinity(2); the kernel's cgroup-v2 "cpu.max" and cgroup-v1 "cpu.cfs_quota_us",

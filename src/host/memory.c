@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Limits of memory, and the least of them. A limit that cannot be read is none. */
 #include "host/memory.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host/memory.h — how much memory this process may use: what its defaults and refusals follow.
  *
  * Source: the kernel's cgroup-v2 "memory.max" and "memory.high" and cgroup-v1

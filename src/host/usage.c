@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Asks the kernel. Does not watch or limit. */
 #include "host/usage.h"
 

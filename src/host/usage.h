@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host/usage.h — what the process holds and has used, for the status.
  *
  * Threads: any. Source: proc_pid_statm(5), getrusage(2).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Records to bytes and back. Does not say what they mean together: that is ctl's. */
 #include "ledger/record.h"
 

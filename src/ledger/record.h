@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ledger/record.h — the delivery ledger's records: what was handed over and acknowledged.
  *
  * A ledger is a file of records, one behind the other, that only grows; a full one is renamed and

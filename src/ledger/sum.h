@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ledger/sum.h — which images a batch had, as one number that can be added up.
  *
  * The sum of a run of batches is that of its batches, so that a run of any length has one number,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Matrices of affine maps and sizes behind them, in the order of the libraries' own double
  * arithmetic: another order gives other last bits, and those decide pixels. Must be compiled
  * without contraction and without value-changing float options. */

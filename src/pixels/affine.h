@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/affine.h — affine maps of a picture: matrices, sizes, and the pixels behind them.
  *
  * A matrix m leads from the output to the input: the pixel at (x, y) shows the input's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Plans of the last step, and labels. The loops over pixels are in convert_isa.c. */
 #include "pixels/convert.h"
 #include "pixels/convert_plan.h"

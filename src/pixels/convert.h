@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/convert.h — wire form to final form: pixel type, normalisation, channels, layout.
  *
  * The last step of a batch, done once per delivered pixel by the client library. Batches travel as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops of the last step, compiled once a level (isa_variants.h).
  *
  * A sample goes through in blocks that stay in the first-level cache:

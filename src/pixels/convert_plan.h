@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/convert_plan.h — what convert.c works out once and the loops of convert_isa.c use for
  * every sample. Private to pixels/.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chooses the loop; the loop itself is in gather_isa.c. */
 #include "pixels/gather.h"
 

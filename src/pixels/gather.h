@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/gather.h — samples from anywhere in memory to their places in a batch, as they are.
  *
  * The one copy of a pixel on the daemon's side. Coming samples are prefetched into the cache as it

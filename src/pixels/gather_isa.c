@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The gather, compiled once a level (isa_variants.h). */
 #include "pixels/gather_loop.h"
 #include "pixels/prefetch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/gather_loop.h — the variants of the gather. Private to pixels/. */
 #ifndef PIXELS_GATHER_LOOP_H
 #define PIXELS_GATHER_LOOP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hue through Pillow's mode HSV and back, compiled once a level of SIMD (isa_variants.h).
  *
  * Pillow computes in float where it says float, and in double where a constant makes it so; both

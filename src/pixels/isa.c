@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which level of the pixel loops runs. Needs libc only: the client library links this. */
 #include "pixels/isa.h"
 #include "pixels/isa_variants.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/isa.h — which variant of the pixel loops runs.
  *
  * The loops are plain C in files that are compiled several times, once for each level; the level

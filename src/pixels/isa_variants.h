@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/isa_variants.h — how one piece of C becomes a function per level. Private to pixels/.
  *
  * A file named *_isa.c is compiled once for each level with ISA_VARIANT set to the level's name.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables of levels, histograms and sums: what needs no vectors. */
 #include "pixels/levels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/levels.h — operations on the levels of a picture: Pillow's ImageEnhance, ImageOps and
  * colour conversions; and what makes floats of levels.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loops over levels, compiled once a level of SIMD (isa_variants.h): elementwise arithmetic that
  * the compiler vectorises. */
 #include "pixels/levels.h"

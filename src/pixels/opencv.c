@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Positions and weights of OpenCV's 8-bit linear resize. */
 #include "pixels/opencv.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/opencv.h — OpenCV's linear resize of 8-bit planes: positions and weights of one axis, and
  * the resize. Private to pixels/.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* OpenCV's linear resize of a plane, compiled once a level (isa_variants.h). The two rows in use
  * are kept, each in the slot of its number's parity, so that every source row is done once. */
 #include "pixels/opencv.h"

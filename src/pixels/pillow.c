@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weights of Pillow's filters, in the order of its own double arithmetic: another order of the
  * same formula gives other last bits, and those decide pixels. Must be compiled without contraction
  * and without value-changing float options. */

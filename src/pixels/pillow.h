@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/pillow.h — Pillow's resampling of 8-bit planes: weights of one axis, and one pass.
  * Private to pixels/.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pillow's pass, compiled once a level (isa_variants.h). A block of columns keeps its sums in
  * registers over all taps; the last block of a row is laid over its neighbour rather than cut.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/prefetch.h — coming samples into the cache, while others are worked on.
  *
  * Samples lie anywhere, so the CPU's own prefetcher does not find them.

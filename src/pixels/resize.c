@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Plans: which rule, which passes in which order, and how much scratch they need.
  *
  * Every rule works on single planes. An image with more than one channel is taken apart first:

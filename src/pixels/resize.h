@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/resize.h — resize rules, bit for bit as the frameworks' own libraries have them.
  *
  * A plan holds the weights of one (rule, source size, target size); running it turns one stored

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Geometry and positions of TensorFlow's resize_with_pad, all in float32 as TensorFlow computes
  * them. Rounding is part of the rule: for a 28 x 28 image and a 13 x 13 target, 28 / (28 / 13)
  * comes out just below 13, so the picture is 12 x 12 and the last row and column are padding. */

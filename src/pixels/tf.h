@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/tf.h — TensorFlow's resize_with_pad of planes that were divided by 255: geometry,
  * positions of one axis, and the resize. Private to pixels/.
  *

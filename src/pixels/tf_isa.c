@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TensorFlow's bilinear resize of a plane, compiled once a level (isa_variants.h).
  *
  * TensorFlow interpolates each pixel from its four neighbours, left-right twice and then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mirrors bytes in blocks of 8 x 8, each held in registers. The last block of a row or
  * column is laid over its neighbour rather than cut, so there are no tails. */
 #include "pixels/transpose.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/transpose.h — bytes of a plane, mirrored at its diagonal. Private to pixels/.
  *
  * Why: a horizontal pass over a plane is a vertical pass over its mirror image, and only the

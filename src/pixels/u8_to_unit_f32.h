@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/u8_to_unit_f32.h — level / 255 in float32, without the division. Private to pixels/.
  *
  * 1/255 is cut into HI, its first 16 significant bits, and LO, the rest. v * HI is exact for an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which of Pillow's rules a map falls under, and its pixels row by row. The loops are in
  * warp_isa.c. Must be compiled without contraction and without value-changing float options. */
 #include "pixels/warp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/warp.h — pictures seen through an affine map (pixels/affine.h): Pillow's
  * Image.transform on levels, and torchvision's rules on tensors.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Filtered pixels of affine maps, compiled once a level (isa_variants.h).
  *
  * Bilinear and bicubic are computed in double, in Pillow's order, and with AVX2 several pixels at a

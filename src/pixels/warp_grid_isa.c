@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* torchvision's bilinear rule for tensors, compiled once a level (isa_variants.h): PyTorch's
  * grid_sample in float32, with a fused multiply-add wherever its own loops for AVX2 and AVX-512
  * have one. Four neighbours are weighed one after the other; those outside count as 0, and how much

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Nearest pixels of affine maps, compiled once a level (isa_variants.h). */
 #include "pixels/warp_loops.h"
 

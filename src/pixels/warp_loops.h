@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/warp_loops.h — the variants of the loops of an affine map. Private to pixels/.
  *
  * Nearest takes two steps, so that several planes share the first: for some rows of the output, the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Windows put together where an axis is a map: a line stays one as long as it can (window.h), and
  * becomes a map where a border shows places again. Nothing here looks at pixels. */
 #include "pixels/window.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pixels/window.h — crops, borders and flips: whole pixels from other places, none computed.
  *
  * Any run of them is one window: for each row and each column of the output the row or column of

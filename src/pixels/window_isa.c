@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Windows looked through, compiled once a level (isa_variants.h).
  *
  * Small levels (28 x 28, 32 x 32 with any border) go row by row through two byte shuffles, the same

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* xxHash by the widest vectors of the CPU (dataset/cache_format.c) is in its shared library alone.
  * Programs that have the archive in them hash with those that every CPU of the kind has: the same
  * numbers. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arc4random_buf(3) for programs that have libarchive in them: glibc has it from 2.36 on, and a
  * program that asks glibc for it starts with no older one. libarchive wants it for encryption,
  * which nothing here does; the bytes are random all the same. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnistd and fmnistctl as commands of the Python package.
 
 Beside the package and not in it, so that a command is not kept waiting by NumPy's import: each of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Builds fmnist: the extension, the library inside and the programs are make's work.
 
 The C sources are those of the checkout around this folder. A source package carries the ones that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes room in the caches. How much there is in all is the budget's to know. */
 #include "render/caches_memory.h"
 

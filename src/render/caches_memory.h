@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/caches_memory.h — memory for what clients ask for, out of one budget with the caches.
  *
  * Where it does not suffice, what the caches keep and nobody uses goes first.

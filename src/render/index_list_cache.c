@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A chain of lists under one lock, the most recently used first. Linear search: there are as many
  * as streams with lists of their own, and at most INDEX_LIST_CACHE_IDLE_COUNT others. */
 #include "render/index_list_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/index_list_cache.h — clients' own lists of indices, kept by digest and shared by all that
  * read them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Three passes: the digest, with the largest index on the way; the lengths, which are checked in
  * the second and become ends in the third. */
 #include "render/index_list_check.h"

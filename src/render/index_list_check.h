@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/index_list_check.h — a list that came from elsewhere, checked step by step.
  *
  * A list of 64 million numbers takes a tenth of a second: whoever checks it does so a millisecond

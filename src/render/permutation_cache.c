@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A small list of permutations, and a table of generators, under one lock. Linear search: there are
  * as many as running streams, and a few hundred others. */
 #include "render/permutation_cache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/permutation_cache.h — permutations of epochs, made once and shared by every stream that
  * needs them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The digests of a plan whose spec is resolved. */
 #include "render/plan_hash.h"
 

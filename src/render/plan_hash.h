@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/plan_hash.h — what tells streams apart. Private to render/. Pure. */
 #ifndef RENDER_PLAN_HASH_H
 #define RENDER_PLAN_HASH_H

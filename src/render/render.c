@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Rendering: indices to samples to batch bytes. The only copy of a pixel on the daemon's side. */
 #include "render/render_plan.h"
 

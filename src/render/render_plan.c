@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Resolves specs. Their digests are plan_hash.c's, and rendering is render.c's. */
 #include "render/render_plan.h"
 

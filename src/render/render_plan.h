@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/render_plan.h — everything that a spec means for one dataset, and the rendering of its
  * batches.
  *

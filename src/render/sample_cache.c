@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The sample store. Does not know orders, batches or pixel types: only images and their samples. */
 #include "render/sample_cache.h"
 

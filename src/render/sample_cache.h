@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* render/sample_cache.h — the sample store: each image resized once per rule and size, and kept.
  *
  * An entry holds the samples of one (dataset split, resize rule, size). It is filled as samples are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Answers at once, but for a reload. */
 #include "requests/admin.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/admin.h — what is said to the daemon and not to a stream: HELLO, RELOAD. Each takes a
  * frame of the state and length that table.c says. Threads: the loop thread.
  */

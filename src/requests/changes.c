@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Compares configs. Does not put one in force: that is reload.c. */
 #include "requests/changes.h"
 

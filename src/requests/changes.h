@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/changes.h — what differs between two configs, as a reload tells it. Pure. */
 #ifndef REQUESTS_CHANGES_H
 #define REQUESTS_CHANGES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/context.h — what answering needs beside the session that asks. server.c makes it. */
 #ifndef REQUESTS_CONTEXT_H
 #define REQUESTS_CONTEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When questions are answered, and the list of datasets. What a status says is status.c's. */
 #include "requests/inquiries.h"
 

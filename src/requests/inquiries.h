@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/inquiries.h — DATASETS and STATUS: questions whose answer costs the loop time.
  *
  * All that ask at a time are answered together: an answer is made once, and sent to each of them

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Moves consumers. How long a neighbour may keep one waiting is feed/consumer.h's. */
 #include "requests/migrate.h"
 

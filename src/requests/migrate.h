@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/migrate.h — moving a consumer away from slower neighbours: KICK, OFFER, LEAVE.
  *
  *     kick ─► stalled? ─► its stall budget ends (timer) ─► a worker finds another place

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens streams. Where a consumer sits is session/place.c's; moving it later is migrate.c's. */
 #include "requests/open.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/open.h — OPEN, and the list that a stream may need first.
  *
  *     open ─► a worker resolves the spec and finds a place ─► OPENED

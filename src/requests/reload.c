@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reloading: the opener's thread reads the file and opens what is new, the loop puts it in force.
  * Does not decide who may ask (admin.c). */
 #include "requests/reload.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/reload.h — the config file read again while the daemon serves.
  *
  *     file read and checked, new and changed datasets opened ──► put in force ──► the old closed

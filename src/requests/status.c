@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Describes. Counts only; no control. */
 #include "requests/status.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/status.h — the daemon's state as JSON: what fmnistctl status shows (docs/protocol.md).
  */
 #ifndef REQUESTS_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of state and frame. A piece of a list, which is read straight to its place, is the
  * session's. */
 #include "requests/table.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* requests/table.h — which frame is answered in which state, and how. Threads: the loop thread. */
 #ifndef REQUESTS_TABLE_H
 #define REQUESTS_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ring/futex.h — the three things that a ring needs of futex(2). Threads: any. */
 #ifndef RING_FUTEX_H
 #define RING_FUTEX_H

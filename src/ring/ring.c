@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon's side of a ring: makes the memory, publishes, parks. Does not know what a batch is.
  */
 #include "ring/ring.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ring/ring.h — batches in shared memory: one writer (the daemon), readers with a page each.
  *
  * Two kinds of memory, both memfds that the daemon makes, sizes, gives pages, chmods to 0600 and

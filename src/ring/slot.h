@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ring/slot.h — one batch on its way: where its samples, labels and indices lie (the wire form).
  *
  * Shape: a 64-byte header, samples[batch_size][in_channels][h][w] as they are kept (uint8, or

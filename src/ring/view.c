@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A reader's side of a ring. Does not trust the sizes it is told: they are checked against the
  * descriptors. Does not know sockets: whoever calls sends the message that a release asks for. */
 #include "base/clock.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The frameworks' permutations, draw for draw. Each Fisher-Yates pass goes in two steps over a
  * block of draws: first the partners, whose arithmetic depends on nothing but the generator, then
  * the swaps, whose partners are already on their way from memory. Draws no more words than the

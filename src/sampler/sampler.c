@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shards, batches and positions. The permutations themselves are in permutation.c (the frameworks')
  * and shuffle.c (our own). */
 #include "sampler/sampler.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sampler/sampler.h — (order, seed, shard, epoch, step) to dataset indices. Pure.
  *
  * Two kinds of order. Computed ones (sequential, shuffle) know the index at any position at once.

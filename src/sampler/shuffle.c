@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The keyed permutation of shuffle.h. Positions are passed through the network a block at a time:
  * the rounds of one position are a chain of multiplications, so that several at once are what
  * keeps the multipliers busy. The block loop is plain C with fixed bounds, compiled once more for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sampler/shuffle.h — the order "shuffle": a keyed permutation of 0 .. count-1 that is known at any
  * position at once, in O(1) memory. Statistical, not cryptographic.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A ledger's files. Does not wait and does not try again: that is scribe.c's. */
 #include "scribe/files.h"
 

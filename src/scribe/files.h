@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* scribe/files.h — the files of a ledger: opened, renamed, never larger than they may be.
  *
  * A file begins with the OPEN of each session that goes on. Where those take more than half of what

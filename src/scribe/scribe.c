@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The writer's thread, and what waits for it. Where things are written is files.c's. */
 #include "scribe/scribe.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* scribe/scribe.h — writes the delivery ledger (ledger/record.h): its files and its thread.
  *
  *     loop ─ scribe_put ─► pending ─ exchanged ─► writing ─► PATH        grows to max_bytes / files

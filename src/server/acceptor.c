@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Accepts. What a connection says is session/'s and requests/'s. */
 #include "server/acceptor.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/acceptor.h — takes connections in, within the limits, and makes sessions of them.
  *
  * Threads: the loop thread.

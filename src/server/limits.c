@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks at limits. Does not handle the signals that some of them send. */
 #include "server/limits.h"
 

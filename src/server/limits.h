@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/limits.h — limits of the process (setrlimit(2)) that are looked at once, at the start.
  *
  * Those of memory are host/memory.h's; what runs into one says so itself (base/err.h, err_reason).

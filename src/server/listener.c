@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Binding a Unix socket without a race. Does not accept: that is acceptor.c. */
 #include "server/listener.h"
 

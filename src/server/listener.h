@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/listener.h — the socket that clients connect to: made safely, removed at the end.
  *
  * A lock file beside the socket (never deleted by us) says whether a daemon lives: the lock, not

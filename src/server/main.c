@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnistd: reads its arguments and its config, and serves. */
 #include "base/io.h"
 #include "base/log.h"

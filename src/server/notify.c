@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One datagram a word. Does not watch: nobody answers. */
 #include "server/notify.h"
 

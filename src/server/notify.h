@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/notify.h — telling a service manager how we are: a word to the socket that NOTIFY_SOCKET
  * names. Does not wait for one that does not read.
  *

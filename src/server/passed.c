@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Takes the socket that was passed. Does not serve it: that is listener.c and acceptor.c. */
 #include "server/passed.h"
 

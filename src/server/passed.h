@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/passed.h — a listening socket that a service manager made, and passes to whom it starts
  * (socket activation). It outlives the daemon: who connects while none runs waits for the next.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Start, signals, end. Who may come in is acceptor.c's, what a connection says is session/'s and
  * requests/'s, what is rendered is feed/'s. */
 #include "server/server.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/server.h — the daemon: made, run and ended.
  *
  * The order of the end is written once, in server.c: stop listening, end the workers and the

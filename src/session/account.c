@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Counts for each user. Does not know the limits: whoever asks compares. */
 #include "session/account.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/account.h — the sessions of one user, so that limits hold for users.
  *
  * What its streams hold of memory, and what they take of the workers' time, is the feed's to know

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Places: who has how many, and whose are given to somebody else. Does not accept. */
 #include "session/admission.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/admission.h — who may come in, and who gives way to whom.
  *
  *     limits.clients           places of all users together

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening datasets, and finding them. Does not read their files: that is dataset/. */
 #include "session/catalog.h"
 

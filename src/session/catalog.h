@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/catalog.h — the datasets that are served, by name.
  *
  * Invariant: datasets[0 .. count) are all open, in the order of the config.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks at who takes batches, and tells the ledger. Where a record goes is not known here. */
 #include "session/deliveries.h"
 

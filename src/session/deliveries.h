@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/deliveries.h — who has acknowledged what, looked at ten times a second and told to the
  * ledger (scribe/). Workers and clients know nothing of it: a consumer's tail says it all.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cuts frames out of a stream of bytes. Does not know what they ask for. */
 #include "session/frames.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/frames.h — the requests of one client, taken out of its socket's bytes.
  *
  * Shape: bytes[0 .. size) came and are not used; a frame begins at `used`.

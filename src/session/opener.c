@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A thread for each piece of work. Knows nothing of what it does. */
 #include "session/opener.h"
 

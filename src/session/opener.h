@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/opener.h — work that may wait for a disk, for a lock or for ever, on a thread of its own:
  * the config read, datasets opened and closed, at the start and at a reload. Neither the loop nor a
  * worker waits for it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finding places and charging for them. Does not know who asks, nor what a client is told. */
 #include "session/place.h"
 

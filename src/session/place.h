@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/place.h — a consumer's place at a stream: found by a worker, and paid for by its user.
  *
  * Making memory takes time, so a worker does it, as a job of many steps; requests/open.c and

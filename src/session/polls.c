@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks after libuv's table. Does not poll. */
 #include "session/polls.h"
 

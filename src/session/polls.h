@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/polls.h — descriptors for libuv to poll, without its ending the process.
  *
  * libuv keeps a table of what it polls by descriptor, and aborts where the table cannot grow

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Counts lines by kind and user. Does not decide who is refused. */
 #include "session/refusals.h"
 

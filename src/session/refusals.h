@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/refusals.h — why clients are refused, in the log, without one of them filling it.
  *
  * Of one kind and user the log has the first REFUSALS_LINES; how many more there were, and the last

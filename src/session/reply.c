@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Builds and sends a reply. Does not wait: whoever owns the socket does. */
 #include "session/reply.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/reply.h — one reply on its way to a client, with the descriptors that it lends.
  *
  * Shape: a frame; the head goes first, and gets the body's length last. A body that many are sent

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/services.h — the daemon's parts, as its rooms see them. server.c makes and ends them.
  *
  * Threads: the loop thread; workers may use `caches` and `pool`, which guard themselves.

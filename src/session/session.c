@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A connection: its life, its input, its replies. Does not accept connections (server/acceptor.c),
  * answer requests (requests/) or render (feed/). */
 #include "session/session.h"

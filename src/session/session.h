@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/session.h — one connection: what comes in, what goes out, what it holds.
  *
  *                                     UPLOADING: handshake_ms without a byte

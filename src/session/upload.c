@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Receives a list. When a session may send one, and what follows, is open.c's. */
 #include "session/upload.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session/upload.h — a list on its way from a client: frames of numbers into one piece of memory.
  *
  * The memory is that which render/index_list_cache.h keeps afterwards, and the kernel gives it out

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Digest and checks of a list. xxHash comes in from its header, so that libfmnist needs libc only.
  */
 #include "spec/list.h"

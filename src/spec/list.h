@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* spec/list.h — a list of dataset indices that a client chose itself, and its digest.
  *
  * Equal lists have equal digests, whoever computes them: XXH3-128 (canonical bytes) of

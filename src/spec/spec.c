@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The fields of a spec in one table: names, kinds, ranges. Text, bytes and checks all follow it.
  * Does not know datasets: sizes that depend on one are checked by render/render_plan.c. */
 #include "spec/spec.h"

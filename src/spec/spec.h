@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* spec/spec.h — what a stream is: its fields, their names, ranges and bytes.
  *
  * One struct says which batches a client wants. The client library fills it from the public

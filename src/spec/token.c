@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tokens to bytes and back. Does not judge whether a token fits a stream. */
 #include "spec/token.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* spec/token.h — a position that may be kept: which stream, and which batch comes next.
  *
  * Shape: 48 bytes, little-endian: "FMTK", version u32, stream identity[16], epoch u64, step u64,

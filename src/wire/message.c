@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Messages to bytes and back. Does not send, and does not judge what a message asks for. */
 #include "wire/message.h"
 

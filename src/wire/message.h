@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wire/message.h — what client and daemon say to each other, as bytes. Pure.
  *
  * Shape: a frame is an 8-byte head {body bytes u32, type u16, 0 u16} and its body; every number is

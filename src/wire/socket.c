@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sendmsg and recvmsg with their traps: short sends, surplus and truncated descriptors. */
 #include "wire/socket.h"
 

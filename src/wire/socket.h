@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wire/socket.h — sending and receiving on a Unix stream socket, descriptors included.
  *
  * Every call retries EINTR, never raises SIGPIPE and never blocks longer than the descriptor's own

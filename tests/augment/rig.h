@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/augment/rig.h — plans of texts, rows of values and numbers in them. */
 #ifndef TESTS_AUGMENT_RIG_H
 #define TESTS_AUGMENT_RIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chains' text: read, refused, written, and read again. */
 #include "augment/chain_table.h"
 

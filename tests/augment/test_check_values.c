@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Values from elsewhere: what can be drawn is taken and can be run, what cannot is refused. */
 #include "augment/rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Draws by counter: whose words they are, what they depend on, and that they look like chance. That
  * whole chains draw what torchvision draws is test_golden.c's. */
 #include "augment/rig.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chains against records of torchvision itself (golden/augment_open.txt): the words that are drawn,
  * the word that comes next, and the pixels. */
 #include "augment/draw.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Plans: sizes and forms through a chain, what is refused, what is left to the last step. */
 #include "augment/plan.h"
 #include "pixels/convert.h"

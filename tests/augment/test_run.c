@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pixels of chains: the levels of SIMD against each other with every operation, and chains
  * against their operations one after the other. What the pixels are is test_golden's. */
 #include "augment/draw.h"

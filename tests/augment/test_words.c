@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Words and what PyTorch makes of them: against records of torch, and its generator's state. */
 #include "augment/rig.h"
 #include "augment/words.h"

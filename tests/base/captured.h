@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/base/captured.h — what goes to standard error, for the tests of the log. */
 #ifndef TESTS_BASE_CAPTURED_H
 #define TESTS_BASE_CAPTURED_H

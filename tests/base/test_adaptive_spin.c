@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When to look again before sleeping. */
 #include "base/adaptive_spin.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sums, their bound, and what is said. */
 #include "base/budget.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Byte order, sizes, alignment, CRC-32. */
 #include "base/bytes.h"
 #include "base/clock.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Error text: what a leaf writes, what callers put before it, and what is cut. */
 #include "base/err.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whole reads and writes: short transfers, interruptions, ends and errors. */
 #include "base/io.h"
 #include "support/support.h"

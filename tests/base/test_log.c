@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log: levels, heads, one write a line. */
 #include "base/captured.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log's thread: a standard error that takes no lines, for now or for ever. */
 #include "base/captured.h"
 #include "base/thread.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The generator against published values, and its fast forms against the plain one. */
 #include "base/mt19937.h"
 #include "support/support.h"

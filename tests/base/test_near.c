@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names that may have been meant. */
 #include "base/near.h"
 

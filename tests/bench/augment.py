@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Augmented epochs beside the DataLoader's of the same transforms, and kernels beside Pillow's.
 
 One epoch of the training split, shuffled, float32, every value read (summed); all take turns, and the

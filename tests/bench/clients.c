@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* clients.c — many clients at a time: what they cost the daemon, and whether it is fair to them.
  *
  * usage: clients --daemon-pid PID [--clients N] [--seeds equal | different]

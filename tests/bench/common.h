@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/bench/common.h — what the measuring programs share: time, a stream from the command line,
  * reading every byte of a batch, and another process's CPU time.
  *

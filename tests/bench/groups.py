@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What scripts/bench measures: one function a group, each of which fills in `results`.
 
 A result is a number under a name ("fmnistd-f32-b64": seconds of an epoch), or what a program

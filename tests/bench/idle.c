@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* idle.c — a daemon that nobody pulls from: how often it wakes up.
  *
  * usage: idle --daemon-pid PID [--seconds S]

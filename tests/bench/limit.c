@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* limit.c — how fast two processes can go: the measure that fmnistd's figures are held against.
  *
  * One process gathers resized 32x32 uint8 samples in shuffled order, prefetching those to come;

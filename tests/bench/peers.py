@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """The same epoch with what people use today, each in the best configuration that was found.
 
 One epoch of the training split, shuffled, 32x32 float32, every value read (summed by the library that

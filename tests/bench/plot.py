@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The pictures of docs/performance.md, drawn from what scripts/bench measured, and those of docs/tuning.md
 from what tuning.py did. Needs matplotlib."""
 import os

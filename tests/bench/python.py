@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """What a batch costs a program in PyTorch, by the adapter and by what else there is.
 
 One epoch of the training split, shuffled, 32x32 float32, into tensors that the program could train

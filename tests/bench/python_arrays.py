@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """What a batch costs a program in TensorFlow, Keras, JAX or MXNet, by the adapters and by what else
 there is.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* resize.c — the resize kernels alone, in one thread: nanoseconds an image for every rule.
  *
  * usage: resize [--milliseconds N]

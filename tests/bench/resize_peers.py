@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Resizing alone with the libraries whose rules fmnistd has: Pillow, OpenCV, TensorFlow, one
 thread each, in the form that is fastest for them. Nanoseconds an image.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* start.c — from nothing to the first batch, and zlib alone on the same files.
  *
  * usage: start first-batch FMNISTD CONFIG [--FIELD VALUE]...   (FMNIST_SOCKET: the config's socket)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From results to the table: what each figure is held against and what it is to reach.
 
 A row: what, the figure, the reference, their ratio, the ratio or value to reach, whether it does.

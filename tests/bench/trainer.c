@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trainer.c — a trainer that computes a while on each batch: what the waiting costs it.
  *
  * usage: trainer [--compute-us N] [--batches N] [--FIELD VALUE]...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The pictures of docs/tuning.md, measured on this machine: how long a trainer waits by its step and the
 number of workers, and what the daemon's CPU time goes into. Needs matplotlib and perf (linux-perf).
 

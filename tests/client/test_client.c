@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The library against a daemon that lies. What it is told is checked before it is used: a wrong
  * number ends in FMNIST_EPROTO, never in a read outside the mapping (that would end the test with
  * a signal). The daemon is a thread of this file that speaks as much of the protocol as it needs.

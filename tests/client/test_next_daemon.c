@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How many daemons one call asks. The daemons are a thread of this file: each takes a connection in
  * and ends; the first one, where that is wanted, only once it has greeted. */
 #include "fmnist.h"

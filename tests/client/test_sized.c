@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Structs of every size that a program's header can have given them. Each lies against an unmapped
  * page: one byte read or written behind its size ends the test with a signal. */
 #include "client/sized.h"

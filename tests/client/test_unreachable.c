@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is said to a user who joined the socket's group after logging in. Users and groups are this
  * file's: a test cannot add any to the system. */
 #include "client/unreachable.h"

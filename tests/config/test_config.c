@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests of config/config: what a config may say, and what is said about one that is wrong. */
 #include "config/config.h"
 #include "config/schema.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests of config/config without memory: each allocation of a load fails once.
  *
  * malloc is replaced for this program, which a sanitizer does itself; there no allocation fails.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which defaults little memory gives. */
 #include "config/memory.h"
 

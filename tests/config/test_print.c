@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A config printed reads as the same config, and says where each value comes from. */
 #include "config/print.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which number of workers is enough: of figures that are made up, in each way that they may lie. */
 #include "ctl/advice.h"
 #include "ctl/config_text.h"

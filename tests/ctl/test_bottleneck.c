@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The words about the bottleneck: each side, and the numbers at the borders. */
 #include "ctl/bottleneck.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is offered at a cursor, out of the tables and of a daemon that is made up. */
 #include "ctl/completion.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was drawn, by name: every value of a chain, in lines that fit. */
 #include "ctl/drawn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Help and the man page against the tables of verbs and options: all is there, and fits. */
 #include "ctl/help.h"
 #include "ctl/option_table.h"

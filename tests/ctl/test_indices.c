@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists of indices as text: what is read, and what is refused with its line. */
 #include "ctl/indices.h"
 #include "support/support.h"

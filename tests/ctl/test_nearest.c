@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which word was meant. */
 #include "ctl/nearest.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The .npz writer, read back by libarchive's reader and by eye: headers as numpy.lib.format has
  * them, exact bytes, and arrays that are not what was announced. */
 #include "ctl/npz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line behind the verb: every spec field by name, defaults, and what is refused. */
 #include "ctl/verbs.h"
 #include "support/support.h"

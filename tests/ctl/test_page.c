@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A page of top is what happened between two looks, whatever happened in between. */
 #include "ctl/page.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Images as characters, and beside one another. */
 #include "ctl/picture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The line that says how far something is: its words, and that a log never has it. */
 #include "ctl/progress.h"
 #include "support/support.h"

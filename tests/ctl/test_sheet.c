@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/sheet and ctl/font — pixels land where they belong, in every type and layout a stream has. */
 #include "ctl/sheet.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ctl/synth_fashion — what the drawn clothing set promises: the same images for ever, and a
  * difficulty that makes an accuracy worth printing. */
 #include "ctl/synth_fashion.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* verify over ledgers that no daemon has written, or that a client had it write: the largest
  * numbers that a record holds. What daemons write in order is tests/e2e's. */
 #include "ctl/verified.h"

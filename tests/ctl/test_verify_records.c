@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* verify of ledgers of a few records: what they say is told, or refused, and never taken
  * for a whole run. */
 #include "ctl/verified.h"

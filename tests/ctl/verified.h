@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/ctl/verified.h — runs verify within the test, and holds what it says and returns. */
 #ifndef TESTS_CTL_VERIFIED_H
 #define TESTS_CTL_VERIFIED_H

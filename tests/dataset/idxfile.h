@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/dataset/idxfile.h — small IDX and gzip files for the tests. All memory is malloc'd. */
 #ifndef TESTS_IDXFILE_H
 #define TESTS_IDXFILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/dataset/opener.h — opens the test's own dataset and keeps the notes and warnings. */
 #ifndef TESTS_OPENER_H
 #define TESTS_OPENER_H

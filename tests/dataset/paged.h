@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/dataset/paged.h — a split in a file whose pages can be thrown out of memory, as a small
  * memory does it, and a look at which are in.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The cache folder: what is built, trusted, rebuilt, and what happens without one.
  *
  * fsync, fallocate and pwrite are this program's own, so that a test can make them fail. */

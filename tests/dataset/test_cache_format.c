@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a split is known that memory does not hold. The layout and the header page are tested with
  * the cache (test_cache.c). */
 #include "dataset/paged.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waiting for another process's lock: while that gets on, and no longer. */
 #include "dataset/cache_lock.h"
 #include "dataset/holder.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cancelling an opening at every place where it looks whether it is still wanted.
  *
  * The pulse is this program's own: the n-th beat is the one that is told so. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening datasets: shapes, names, bad files. */
 #include "dataset/opener.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading with requests in flight, and without io_uring.
  *
  * io_uring_queue_init and what submits are this program's own, so that a test can refuse them. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finding a dataset's files: spellings, what is missing, what is another kind of file. */
 #include "dataset/opener.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The gzip stream: members, damage, limits. */
 #include "dataset/gzip.h"
 

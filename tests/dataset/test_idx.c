@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The IDX header parser. */
 #include "dataset/idx.h"
 

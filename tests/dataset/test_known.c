@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Datasets known by name: their files, classes and published content. */
 #include "dataset/known.h"
 #include "dataset/known_classes.h"

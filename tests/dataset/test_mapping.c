@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mapped files that are cut short, written into or fail, under those who read them.
  *
  * fcntl is this program's own, so that a test can refuse the lease. */

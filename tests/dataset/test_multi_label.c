@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sets whose labels are rows of bytes: opened, kept in the cache, told apart from others, and what
  * is refused. The shapes are test_shapes.c's. */
 #include "dataset/cache_format.h"

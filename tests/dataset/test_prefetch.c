@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which pages are asked for, by either way, of a split that memory does not hold.
  *
  * io_uring_submit is this program's own, so that a test can make it fail. */

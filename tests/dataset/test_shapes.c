@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which shapes of files are a split: each limit from both sides, and what is said of the rest. */
 #include "dataset/shapes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/e2e/harness.h — datasets to serve, and the client's calls with their results checked.
  *
  * The pixels that a test expects come from here: written by this file's own IDX writer, or read

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/e2e/ledger.h — a daemon with a delivery ledger, sessions with it, and what fmnistctl verify
  * says of them. */
 #ifndef TESTS_E2E_LEDGER_H

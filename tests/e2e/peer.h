@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/e2e/peer.h — a peer that speaks the protocol by hand, to break it.
  *
  * The numbers of the protocol stand here again, because they must never change.

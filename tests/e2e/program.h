@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/e2e/program.h — runs programs as a shell does, fmnistctl above all, and keeps what they
  * say: in `said`, where a test does not compare two. */
 #ifndef TESTS_E2E_PROGRAM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/e2e/terminal.h — fmnistctl on a terminal of its own. */
 #ifndef TESTS_E2E_TERMINAL_H
 #define TESTS_E2E_TERMINAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bench --advise beside a daemon that serves: what it measures, that it leaves that daemon alone,
  * and that nothing is left of its own, however it ends. Not what it advises: a machine that tests
  * is no machine to measure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon's command line: what it prints, refuses and ends with, and the life of one that is
  * started by another program. */
 #include "e2e/harness.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Augmented streams: each image is the chain's, of its own draws, whatever the stream around it is.
  */
 #include "e2e/harness.h"

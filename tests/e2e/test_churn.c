@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Everything at once: clients that nap, hold, seek, leave and die, lists that come, lying peers,
  * and a config that is read again all the while with other workers, limits and datasets. Whatever a
  * client is given is right, and in the end nothing is left behind. */

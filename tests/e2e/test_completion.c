@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The completion as bash runs it: its own function, at lines as bash cuts them. */
 #include "e2e/harness.h"
 #include "e2e/program.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a client costs the daemon: how many connections, as its counters have them. */
 #include "e2e/harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnistctl driven as people drive it: options on either side of the verb, slips, wrong sockets. */
 #include "e2e/harness.h"
 #include "e2e/program.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Data that is not what its name or its config says: what the daemon does, and says about it. */
 #include "e2e/harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whole epochs through a daemon: every image once, with its own label and its own bytes. */
 #include "e2e/harness.h"
 

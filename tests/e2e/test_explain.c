@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnistctl explain and show with a chain: what they say is what the stream has there. */
 #include "e2e/harness.h"
 #include "e2e/program.h"

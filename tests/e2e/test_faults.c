@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Processes that die or stop, on either side: what the others notice of it, and when. */
 #include "e2e/harness.h"
 #include "e2e/peer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnistctl gen-dataset: the files that it leaves, read by others, and none where it fails. */
 #include "e2e/terminal.h"
 

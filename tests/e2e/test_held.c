@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Batches that are held, and handles that a fork copied. */
 #include "e2e/harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The delivery ledger of real clients, read by fmnistctl verify: what is complete, and what was
  * missed or repeated, by name. */
 #include "e2e/ledger.h"

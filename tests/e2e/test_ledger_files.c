@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The files of the delivery ledger: changed, damaged, full, turned, and their daemon. */
 #include "base/bytes.h"
 #include "base/crc32.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The order list: the caller's own indices, sent once, known by their digest from then on. */
 #include "e2e/peer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Multi-label sets: rows of labels over real sockets, by either transport, in every type, as views
  * and into memory of the caller's; and programs that know nothing of them. */
 #include "e2e/harness.h"

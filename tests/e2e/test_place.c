@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The socket's place: who may take it, and what a daemon says that cannot have it. */
 #include "e2e/harness.h"
 

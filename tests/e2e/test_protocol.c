@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Peers that do not keep to the protocol: each loses its own connection and nothing else. */
 #include "e2e/peer.h"
 

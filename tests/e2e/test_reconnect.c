@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A daemon that ends and comes back: streams go on with the very next batch, whatever was held,
  * handed out or on its way. */
 #include "e2e/harness.h"

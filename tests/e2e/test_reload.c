@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The config read again while streams run: what takes effect, what is refused, what goes on. */
 #include "e2e/peer.h"
 

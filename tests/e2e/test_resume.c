@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Going on where a token was taken: the rest is byte for byte what it would have been. */
 #include "e2e/harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Some of a split's images in any order: what a data set of just these images would give. */
 #include "e2e/harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a service manager and its journal have of a daemon. */
 #include "e2e/harness.h"
 #include "faults/started.h"

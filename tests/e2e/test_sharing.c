@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Clients of one spec: they read one ring while they are near each other, and never wait long for
  * one another. */
 #include "e2e/harness.h"

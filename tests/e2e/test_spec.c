@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a spec gets: refusals with words, shapes, shards, and the two ways of reading. */
 #include "e2e/harness.h"
 

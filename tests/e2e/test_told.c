@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a user is told who cannot be served: whose the fault is, and the way out. */
 #include "e2e/harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnistctl top of a real daemon: as text, as JSON, and on a terminal when the daemon dies. */
 #include "e2e/harness.h"
 #include "e2e/program.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What each verb of fmnistctl prints and writes, against the images that are served. */
 #include "e2e/harness.h"
 #include "e2e/program.h"

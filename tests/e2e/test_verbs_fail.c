@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What fmnistctl's verbs say, and leave, where they come to no good end: nowhere to write, no
  * daemon, a daemon or a terminal that goes away in the middle. */
 #include "e2e/harness.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Programs of other headers than the library's: an older one as it was built, and structs of every
  * size on a real stream. */
 #include "e2e/harness.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/attacks.h — what a hostile client does, over and over until it is killed.
  *
  * Each is a process's whole life (other_user.h), speaks the protocol by hand (e2e/peer.h has its

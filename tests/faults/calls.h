@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/calls.h — which errors which calls may give: what Linux's manual pages have, for
  * what the project calls them with. */
 #ifndef TESTS_FAULTS_CALLS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/disk.h — a folder as a disk may have it after the power was lost.
  *
  * Made of what was recorded up to some moment, as the weakest file system may keep it: a write that

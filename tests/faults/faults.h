@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/faults.h — how often a fault is tried, and telling that it was.
  *
  * Programs here do to a running daemon, or to a client, what trust.md's actors may do, and count

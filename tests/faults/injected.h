@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/injected.h — the test's side of inject.so: running programs with it, and saying
  * which of their calls fail. */
 #ifndef TESTS_FAULTS_INJECTED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/other_user.h — processes of other users, that do something to a daemon of ours.
  *
  * Only root has them: without it they are our own user's. A child says nothing but through what it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/recorded.h — what a program asks of one folder and of the files in it.
  *
  * The calls are those of the program that includes this, and stand in the C library's place. What

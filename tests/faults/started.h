@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/started.h — a daemon that nobody waits for: as it starts, with a standard error of
  * the test's choice. */
 #ifndef TESTS_FAULTS_STARTED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Users who take all the connections there are, or ask all the time: others come in, and root. */
 #include "faults/faults.h"
 #include "faults/other_user.h"

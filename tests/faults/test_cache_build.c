@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the disk refuses while a cache file is built, call by call, and builders that are killed.
  *
  * The calls that build one are this program's own: the n-th of them fails. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The cache file of a dataset is cut short, punched, or written into, under clients that stream
  * from it and others that stream from another dataset: not one wrong byte, an error that names the
  * file, and a reload that builds it again. The others go on. */

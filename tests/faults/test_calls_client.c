@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls of the system that fail under the library: the call says so, or goes on with the same
  * bytes, within its time and with nothing kept. And messages cut at each of their bytes, by either
  * side.

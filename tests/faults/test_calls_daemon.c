@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls of the system that fail under a daemon that serves: the request is refused or served, two
  * witnesses have the same bytes, what was made is given back, and nothing spins.
  *

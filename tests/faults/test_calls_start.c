@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Allocations and calls of the system that fail while the daemon starts: it serves the right bytes,
  * or ends in order and says why.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hundred opens a second, each of a spec that the daemon has never seen, by either transport:
  * memory and descriptors stay as they are, and a steady reader does not wait longer at the end. */
 #include "faults/faults.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Thousands of streams that nobody asked for before: other sizes, rules, seeds, orders, lists and
  * chains each, by either transport. What a client asked for goes with it, or into caches that have
  * a bound: the daemon has as much memory and as many descriptors after the last third as after the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client that is killed, stopped, or hangs up without a word, at any place of the library: two
  * witnesses, one of each transport, read on exactly, and the daemon has back what the client had.
  *

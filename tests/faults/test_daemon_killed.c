@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon is killed at any moment, also while it starts, with its cache or without: four clients
  * go on by themselves, and each has read the bytes of an undisturbed run in the end. */
 #include "e2e/harness.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon's end while workers have jobs, and others wait for one. */
 #include "faults/faults.h"
 #include "faults/other_user.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One user storms the daemon, another one reads: that one keeps its share of the workers, waits for
  * no longer than a few steps, and the memory of the first stays within its limit at any moment. */
 #include "faults/faults.h"

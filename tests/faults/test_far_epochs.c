@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Epochs far ahead of orders whose generator runs on (numpy, torch-loader): a daemon walks it for
  * seconds, and any client can ask for that. Nobody else may wait for it, and it ends with its
  * client, or with the daemon. */

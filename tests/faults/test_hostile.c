@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hostile client beside a good one of another user: the good one's batches come, every byte of
  * them right, and whatever the hostile one took goes back with it.
  *

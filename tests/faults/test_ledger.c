@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Four ranks of a world are killed and begin again where their tokens say, and the daemon is killed
  * meanwhile: the delivery ledger says in the end that every sample came once, and nothing else. */
 #include "base/bytes.h"

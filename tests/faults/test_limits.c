@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A daemon that is started with little of what setrlimit(2) limits: it serves the exact bytes, or
  * refuses or ends with a sentence that names the limit. No signal ends it, and it never spins. */
 #include "e2e/harness.h"

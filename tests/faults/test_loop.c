@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon's loop beside what does not get on: a log that nobody reads, a config that is a pipe,
  * a lock that is held, clients that are refused again and again. */
 #include "e2e/peer.h"

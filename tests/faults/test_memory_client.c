@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of the library fails once, and from then on: the call says so, the batch comes
  * when there is memory again, and what was made of the handle is given back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of fmnistctl fails once, and from then on: it gives what it gives else, or says
  * why not and leaves no half of a file.
  *

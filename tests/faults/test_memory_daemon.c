@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of the daemon fails once, and from then on: the request is refused, the
  * witnesses do not notice, and what the request had made is given back. */
 #include "faults/faults.h"

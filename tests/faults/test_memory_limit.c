@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A daemon with little memory and a client that asks for much: told, or the exact bytes, and never
  * ended by the kernel. */
 #include "faults/faults.h"

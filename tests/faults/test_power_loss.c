@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The machine stops at any moment of a cache file's building, and loses what was not synced: each
  * state that a disk may then have is opened, and gives the data whole. */
 #include "dataset/opener.h"

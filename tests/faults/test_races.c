@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Workers, readers and rings of several numbers and sizes, all at once: every batch is the right
  * one, also where its number passes 2^32 and where the last epoch ends. Built with SANITIZE=thread,
  * both the daemon and the library are watched for races: a report ends either with a status that

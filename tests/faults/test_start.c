@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon's start and end at any moment: SIGTERM, two at once, as a container's first process,
  * with its files taken away. */
 #include "e2e/harness.h"

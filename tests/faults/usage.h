@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/usage.h — what a daemon has at a moment, and waiting until it has no more than that
  * again. */
 #ifndef TESTS_FAULTS_USAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/witness.h — a good client in a process of its own, which reads on while others have
  * faults, and compares every byte with the images that the test made.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/feed/rig.h — the pool's core without threads: a clock that stands still until a step takes
  * time, streams over a small dataset, and clients that are a store into their page.
  *

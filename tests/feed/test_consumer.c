@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long a consumer waits for its neighbours. */
 #include "feed/consumer.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whose turn it is, and who gets a second worker: by a clock that the test winds. */
 #include "feed/rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Batches on a socket: whole frames in order, whatever the socket takes at a time. */
 #include "feed/inline_sender.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who parks, and who is asked for a message: by a clock that the test winds. */
 #include "feed/rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who sits where, and what happens when somebody comes, moves or leaves. */
 #include "feed/rig.h"
 

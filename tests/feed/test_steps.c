@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What takes many steps: orders, and chunks that are rendered in parts. Others are served between
  * them, whoever leaves ends them, and nothing is claimed before its order is there. */
 #include "feed/rig.h"

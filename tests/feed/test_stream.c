@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When a stream has an epoch's order built. Rings, consumers and chunks are tested end to end. */
 #include "feed/stream.h"
 #include "fmnist.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a stream adds up for the delivery ledger: at any tail, that of the batches before it. */
 #include "feed/rig.h"
 #include "ledger/sum.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a worker does for a stream, and for how long: by a clock that the test winds. */
 #include "feed/rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fairness among users, of time and of memory: by a clock that the test winds. */
 #include "feed/rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random walks through the pool's core: workers that are between two steps of a turn, clients that
  * read, sleep, come and go, messages on their way. Whatever the order, the invariants hold, and
  * nobody is forgotten: when nothing moves any more, everybody has had everything. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/fuzz/daemon.h — a daemon in the fuzzer's process: its loop, a pool of one worker, sessions
  * with the table of requests, and the dataset "fake" in memory; clients are the other ends of
  * socketpairs.

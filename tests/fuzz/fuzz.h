@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/fuzz/fuzz.h — what a fuzzer is, and taking an input apart.
  *
  * A fuzzer is one function over any bytes that returns 0, or ends the process where something that

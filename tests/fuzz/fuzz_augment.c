@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes augment_parse: any text is refused with its place, or is a chain that is written as a text
  * of the same chain. */
 #include "augment/chain.h"

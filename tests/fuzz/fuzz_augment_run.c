@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A chain, an image's shape and a row of values from anywhere: what is checked can be run. */
 #include "augment/draw.h"
 #include "augment/run.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A cache file of any bytes: found as what it is, refused with a reason, and never read beyond its
  * end. The first byte says what of it is put right, so that what lies behind a check is reached: a
  * checksum is no signature. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hostile daemon, seen by the library: its calls end, with a code, and read nothing outside of
  * what they were sent. All that the daemon says is said before the library asks, and then it hangs
  * up: so no thread is needed, and no call waits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes config_load: any bytes are a config, or are refused in one line that names its place. */
 #include "config/config.h"
 #include "fuzz/fuzz.h"

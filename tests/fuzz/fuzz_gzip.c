@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The gzip stream over any bytes, cut in two ways: both must end alike, with the same bytes.
  *
  * Changed bytes of a compressed file are a wrong checksum and little else. Most inputs are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the kernel shows, with any bytes in it: a container may mount what it likes there. The
  * texts of the files stand one behind the other, each with its ending 0. */
 #include "fuzz/fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The IDX header parser over any bytes: it must answer, and what it accepts must add up. */
 #include "dataset/idx.h"
 #include "fuzz/fuzz.h"

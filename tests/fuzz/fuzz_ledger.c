@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A ledger's reader over any bytes, as a crash, a disk or somebody may leave them: what is read
  * says the same when it is written again. The first byte says whether the checksums are put right,
  * so that what lies behind them is reached. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A list on its way: any numbers, lengths and draws, in frames that are cut anywhere, with a digest
  * that is theirs or not. It is refused, or the stream's batches have exactly its indices. */
 #include "fuzz/daemon.h"

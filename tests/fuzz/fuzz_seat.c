@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hostile client at a ring that it shares: whatever it writes into its page, at whatever moment
  * of a worker's turn, its neighbour's batches are right, and what breaks is its own place.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sessions, whole: up to three clients of two users say whatever they like, in frames and in bytes,
  * send descriptors, write into their pages, hang up in part and whole, while jobs run in a pool.
  * The input is a list of what they do. Whatever that is, the daemon's invariants hold, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Specs and tokens from anywhere. The first byte chooses: fields set from text, as fmnist_spec_set
  * and fmnistctl take them; an encoded spec; a token. */
 #include "client/spec_public.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What verify makes of a ledger of any bytes: its book, its runs, what each has had. The first byte
  * says whether the checksums are put right, so that what lies behind them is reached. */
 #include "ctl/report.h"

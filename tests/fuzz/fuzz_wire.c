@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Messages over any bytes: what is accepted says the same when it is written again, and no reader
  * goes beyond its bytes (the sanitizer sees to that). The first byte chooses the reader. */
 #include "fuzz/fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a fuzzer over its corpus as a test, built by any compiler: what was found once stays found.
  *
  * usage: replay_NAME [FILE...], without files all of tests/fuzz/corpus/NAME, twice. A fuzzer says

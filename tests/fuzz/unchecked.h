@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/fuzz/unchecked.h — stands in for Check and for tests/support, so that the rigs of other
  * tests serve fuzzers too: what they check ends the process. To be included before them. */
 #ifndef TESTS_FUZZ_UNCHECKED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long the CPUs were idle, from a text as the kernel shows it. */
 #include "host/cpu_load.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How many CPUs a cgroup's quota leaves, from files as the kernel shows them. */
 #include "host/cpus.h"
 #include "host/tree.h"

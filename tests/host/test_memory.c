@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How much memory there is, from files as the kernel shows them. */
 #include "host/memory.h"
 #include "host/tree.h"

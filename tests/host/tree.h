@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/host/tree.h — cgroups as the kernel shows them, in the test's own folder. */
 #ifndef TESTS_HOST_TREE_H
 #define TESTS_HOST_TREE_H

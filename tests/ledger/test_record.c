@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Records: what comes back, what is no record, and reading on behind it. */
 #include "base/bytes.h"
 #include "base/crc32.h"

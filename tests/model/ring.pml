@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The ring's wake-up protocol (src/ring/ring.h, src/feed/scheduler.c) as a model: two sides that look
  * at each other's words before they sleep, and neither of which may sleep for ever.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reads epochs of a shuffled stream until a file is there, a line a batch, and then the same batches
 again by a stream of its own: "equal: N batches" where they are.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/pixels/guarded.h — buffers whose end (or beginning) lies against unmapped pages, so that
  * the first byte read or written outside faults; and a small random generator.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Samples to images: values against slow references, levels against each other, every layout. */
 #include "base/bytes.h"
 #include "fmnist.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Samples from anywhere to anywhere: every byte of them, and no other. */
 #include "pixels/gather.h"
 #include "pixels/guarded.h"

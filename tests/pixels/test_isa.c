@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Choosing a level. */
 #include "pixels/isa.h"
 #include "pixels/isa_variants.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations on levels: rules that can be said in a line, and the levels of SIMD against each
  * other. What the pixels are is tests/augment's, against the real libraries. */
 #include "pixels/guarded.h"

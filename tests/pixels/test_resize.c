@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Resize rules: real libraries' outputs, levels against each other, sizes at the edges of rules. */
 #include "base/bytes.h"
 #include "fmnist.h"

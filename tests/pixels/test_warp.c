@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Affine maps: levels against each other, Pillow's rules at their edges, and the ways to the same
  * pixels against one another. What the pixels are is tests/augment's, against the real libraries.
  */

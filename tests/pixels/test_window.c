@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Crops, borders and flips: axes put together against the same done step by step on a list of
  * places, and pictures through them against one pixel after the other. */
 #include "pixels/guarded.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A daemon of the tests' own on a socket in a temporary folder, and the files as they are."""
 
 import contextlib

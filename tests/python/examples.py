@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs the chapter's scripts of docs/examples as a user would: nothing is started before, and no daemon
 runs that they could find."""
 import os

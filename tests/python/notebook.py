@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs docs/examples/chapter.ipynb from its first cell to its last, in a kernel of its own.
 
 usage: python tests/python/notebook.py     writes what it printed and drew into the file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Augmented streams in Python, against the chain's own draws and pixels; every framework's loader."""
 import importlib
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pixels of single operations with given values, against torchvision's functional API: angles,
 boxes, factors and orders that a generator would seldom draw. FMNIST_PIXELS=5000 takes so many cases
 (300). Whole transforms with their draws are the harness' (harness/chains.py)."""

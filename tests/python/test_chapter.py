@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The code of "The Image Classification Dataset" in three of its tabs, with the import changed and
 nothing else. The MXNet tab is in test_mxnet_chapter.py: it needs another environment."""
 

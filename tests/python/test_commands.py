@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The package's commands: they become the program itself."""
 
 import os

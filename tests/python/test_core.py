@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The framework-neutral core: positions, ownership, leases, and what goes wrong."""
 
 import collections

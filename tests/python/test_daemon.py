@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The private daemon of daemon="auto" and fmnist.Daemon: when it lives, what it serves, what is said."""
 
 import contextlib

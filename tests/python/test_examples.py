@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The notebook and the scripts that walk the chapter, run as a user runs them. MXNet's script is in
 test_mxnet_examples.py: it needs another environment."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The differential harness, some of each kind; scripts/harness --whole runs every combination."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.jax beside JAX and Grain: states, device arrays, shardings, and who owns the memory."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.keras under model.fit: which batches the model is trained on, over epochs, workers and
 fits; beside Keras's own PyDataset over the same arrays."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the loaders that are not PyTorch's share: which samples, epochs, states, iterators side by
 side, and what they refuse. By JAX's, whose arrays are NumPy's."""
 import inspect

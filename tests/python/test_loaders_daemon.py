@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Loaders and their daemon: how many connections they cost, and a daemon that ends meanwhile."""
 import threading
 

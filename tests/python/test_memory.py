@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The memory of arrays that are the user's own: whose it is, and when it is another's."""
 
 import gc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.mxnet beside MXNet's own transforms and Gluon's loader: pixels, order, memory."""
 
 import pickle

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MXNet's loader with a chain of transforms, against the chain's own draws and pixels."""
 import numpy
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The MXNet tab of "The Image Classification Dataset", with the import changed and nothing else."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MXNet's script of the chapter, run as a user runs it."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The pixels of opencv-linear beside the installed OpenCV."""
 
 import numpy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The introductory programs of PyTorch, Keras, Lightning and accelerate, in programs/: each prints
 its losses and accuracies, and a digest of its weights, once with the framework's own loader and
 once with ours. Not one digit may differ."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Indices of the program's own: a list, a sampler, a batch sampler, on the loaders that are not
 PyTorch's."""
 

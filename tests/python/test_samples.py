@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Samples by their numbers, and whole splits, against the files' own bytes."""
 
 import multiprocessing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.tensorflow beside TensorFlow's and Keras's own: pixels, tf.data, PyDataset, memory."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.torch against PyTorch and Pillow themselves: orders, random numbers, pixels, workers."""
 
 import contextlib

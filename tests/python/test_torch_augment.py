@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Loader's transform=, augment=, draws= and views=. That whole epochs are DataLoader's, by
 whatever order, workers and event, is the harness'; here is what has no stock loader beside it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.torch.Loader under Lightning's Trainer: from its own checkpoints it goes on exactly."""
 import pytest
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """sampler=, batch_sampler= and indices= of fmnist.torch against DataLoader's own: the samples, and
 every generator after each batch."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole: LeNet by plain PyTorch code ends with the same bits, whichever loader feeds it."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """torchvision's transforms as chains: what each becomes, what is refused, and by which words.
 Pixels and draws of random ones are the harness' (harness/chains.py)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.torch.Upload with a device of the tests' own: copies that are done late, in the order in
 which they began. A slot that is given back too early has other images in it by then."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the package says of itself to help(), completion and whoever prints its objects.
 
 scripts/test has mypy read typed_uses.py.

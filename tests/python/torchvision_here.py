@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """torchvision, from the folder where scripts/python-env puts it, also beside a PyTorch that its
 compiled part was not built for.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Uses of the whole public package, which `mypy --strict` has to accept. It is read, never run.
 
 assert_type says what a program is told; an `ignore` is what has to be refused: mypy --strict finds

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/render/caches.h — a dataset in memory and the caches to render it with. No files. */
 #ifndef TESTS_RENDER_CACHES_H
 #define TESTS_RENDER_CACHES_H

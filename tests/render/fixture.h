@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/render/fixture.h — a set of 100 images, caches for it, and a spec that has them resized. */
 #ifndef TESTS_RENDER_FIXTURE_H
 #define TESTS_RENDER_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/render/lists.h — a list into the cache, at once. */
 #ifndef TESTS_RENDER_LISTS_H
 #define TESTS_RENDER_LISTS_H

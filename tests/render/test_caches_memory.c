@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One budget for all: what is taken of it, that it goes back, and who gives way. */
 #include "render/caches_memory.h"
 

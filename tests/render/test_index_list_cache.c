@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists kept by digest: shared, copied, and dropped only when idle and over the bound. */
 #include "render/lists.h"
 

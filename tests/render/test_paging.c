@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Rendering from a split that memory does not hold: what is asked for ahead, and that it never
  * changes a byte. */
 #include "dataset/paged.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Permutations that streams share: one object for equals, a bound for idle ones, the same numbers
  * from wherever the generator stood. */
 #include "fmnist.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The rendering of batches: with and without kept samples, and in parts. */
 #include "render/fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A plan's digest and identity, and what it refuses. */
 #include "render/fixture.h"
 #include "render/lists.h"

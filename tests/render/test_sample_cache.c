@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The sample store: its budget, what it gives up, and many workers that want one sample. */
 #include "fmnist.h"
 #include "render/caches.h"

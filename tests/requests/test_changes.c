@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a reload says of two configs. */
 #include "requests/changes.h"
 

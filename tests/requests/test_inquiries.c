@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Questions: when they are answered, and that all who ask have one answer. */
 #include "requests/inquiries.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which frame has a place in which state, and what becomes of a session whose frame has none. */
 #include "requests/table.h"
 

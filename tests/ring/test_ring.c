@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Both sides of a ring: what a peer must not be able to do to the memory, what a reader refuses
  * to map, and that nobody sleeps through a publication. */
 #include "ring/ring.h"

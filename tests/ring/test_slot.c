@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a batch's parts lie: aligned, apart, inside the slot, and never so large that a number
  * wraps. */
 #include "ring/slot.h"

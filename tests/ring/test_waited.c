@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a reader says of its waiting: at any moment all of it, so that no stretch of time has more
  * of it than passed. */
 #include "ring/ring.h"

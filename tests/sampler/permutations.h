@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/sampler/permutations.h — a whole permutation at once. */
 #ifndef TESTS_SAMPLER_PERMUTATIONS_H
 #define TESTS_SAMPLER_PERMUTATIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The frameworks' orders against vectors that the frameworks themselves made (tests/golden). */
 #include "fmnist.h"
 #include "sampler/permutations.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shards, batches, slices and refusals, against a reference that lists the whole epoch. */
 #include "fmnist.h"
 #include "sampler/permutations.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Our own order: its fixed vectors, and whether it looks random. The statistics are of fixed keys,
  * so that they never fail by chance; the bounds are those of a random permutation, 5 to 6 standard
  * deviations wide. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The ledger's files: what is put is there, going on, turning, and disks that take no more. */
 #include "base/log.h"
 #include "ledger/sum.h"

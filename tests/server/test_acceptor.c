@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connections are taken in, or not for a while; and the files that others find the daemon by. */
 #include "server/acceptor.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a service manager hears, and one that does not listen. */
 #include "server/notify.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/session/rig.h — a session on a loop of the test's, with the other end of its socket. */
 #ifndef TESTS_SESSION_RIG_H
 #define TESTS_SESSION_RIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is connected, and whose user of the feed that is. */
 #include "session/account.h"
 

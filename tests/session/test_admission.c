@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who finds a place, and who gives his. */
 #include "session/admission.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests out of bytes that come in any pieces, lists among them. */
 #include "session/frames.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Work on a thread of its own: done on the loop, one at a time, and cancelled. */
 #include "session/opener.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Places at streams: found, shared, paid for, refused, given back. */
 #include "session/place.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libuv's table of what it polls, which must not have to grow when there is no memory. */
 #include "session/polls.h"
 

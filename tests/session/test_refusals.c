@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lines of refusals: few of a kind and user, and how many more there were. */
 #include "base/io.h"
 #include "session/refusals.h"

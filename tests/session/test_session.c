@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session's life without a daemon: what it reads, answers and holds, on a loop of the test's. */
 #include "session/rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Digests that tell lists apart, and lists that do not fit a dataset. */
 #include "spec/list.h"
 #include "support/support.h"

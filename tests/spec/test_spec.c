@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A spec's names, ranges and bytes. */
 #include "base/bytes.h"
 #include "spec/spec.h"

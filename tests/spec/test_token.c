@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A token's bytes: what comes back, and what is refused. */
 #include "base/bytes.h"
 #include "base/crc32.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Starting, watching and ending a daemon. Does not speak its protocol. */
 #include "support/daemon.h"
 

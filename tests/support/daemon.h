@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/support/daemon.h — a daemon of the test's own: started, watched and always reaped.
  *
  * The program is support_program("fmnistd"), run by $FMNISTD_UNDER with its arguments where that is

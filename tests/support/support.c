@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fixtures. Does not know any module of the project. */
 #include "support/support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/support/support.h — what every test uses: a folder of its own, and proof that nothing
  * leaks.
  *

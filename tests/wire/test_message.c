@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Messages: the same after a round trip, refused when cut or too long, never read beyond. */
 #include "base/bytes.h"
 #include "support/support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Descriptors over a socket: those that come are owned, surplus and lost ones are refused, and
  * none stays open by mistake (the fixture counts them). */
 #include "support/support.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist: shuffled, resized minibatches of (Fashion-)MNIST from fmnistd.
 
     import fmnist

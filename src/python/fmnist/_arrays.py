@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whole splits as NumPy arrays."""
 from collections.abc import Sequence
 from typing import Any, overload

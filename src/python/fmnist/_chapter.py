@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the four tabs of "The Image Classification Dataset" (Dive into Deep Learning) share.
 
 A framework's module derives its FashionMNIST from DataModule and adds its own train, val and

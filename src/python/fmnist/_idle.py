@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The one connection that a process keeps without reading it.
 
 A loader that is read through keeps its stream for its next epoch, unless another loader is read

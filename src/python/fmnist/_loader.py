@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the loaders of JAX, TensorFlow, Keras and MXNet share: one epoch for each `for`, and where
 it goes on."""
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """NumPy arrays for JAX, TensorFlow and Keras, which all have bfloat16 from ml_dtypes."""
 from typing import Any
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """libfmnist, for fmnist.core: src/python/native. Addresses are integers, 0 for none."""
 from typing import Any
 

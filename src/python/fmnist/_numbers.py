@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lists of numbers as the daemon takes them: what NumPy would round, wrap or count is refused."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The keywords of the loaders that are not PyTorch's: one list, for checks, help() and types."""
 import inspect
 from collections.abc import Callable, Iterable, Sequence

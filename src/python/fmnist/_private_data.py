@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a private daemon serves: where data sets lie, and the config that says so."""
 import difflib
 import os

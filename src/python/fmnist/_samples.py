@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Samples of one split by their numbers: what a map-style data set is made of."""
 import ctypes
 import operator

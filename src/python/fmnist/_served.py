@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a daemon serves, and which daemon is meant: one at a socket that is said, the one that every
 client finds, or with daemon="auto" that or a private one (fmnist.daemon)."""
 import difflib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The fields of a spec, by the names that struct fmnist_spec of include/fmnist.h gives them."""
 import difflib
 import inspect

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the keywords of fmnist.torch.Loader mean together, and what is refused."""
 import copy
 import functools

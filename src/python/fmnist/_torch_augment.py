@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a fmnist.torch.Loader does to each image, and where its random numbers come from.
 
     draws="torch"    from PyTorch's generators, at DataLoader's moments: without workers the global

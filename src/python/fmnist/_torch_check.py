@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether the installed torch, torchvision and Pillow draw and compute what the library knows.
 
 They are other programs, and change: Pillow 13 changed what a resize gives, PyTorch itself draws

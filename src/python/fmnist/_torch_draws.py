@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a PyTorch sampler gives for one epoch, read ahead of the daemon without being seen to.
 
 DataLoader asks a sampler while the epoch runs, so that a generator is where the batches handed out

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the order of a fmnist.torch.Loader's epochs comes from, and one epoch that is being read."""
 import operator
 import weakref

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fmnist.torch.Loader: a DataLoader whose batches come from the daemon.
 
 What DataLoader draws from torch's generators is drawn here too, at the same moments, so that with

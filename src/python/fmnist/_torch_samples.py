@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One split by index, for what torchvision.datasets.FashionMNIST is used for."""
 import inspect
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The samplers of orders that a seed and an epoch say: seed=, order=, rank= of fmnist.torch.Loader.
 
     epoch e  ->  the daemon's order of (seed, e), of this rank

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """torchvision's transforms as a chain's text, which the daemon and the library know.
 
 An object is known by its class, by its exact one: what a class derived from it does is not known.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Batches on a CUDA device, copied out of the daemon's memory itself and finished there.
 
     ring slot --DMA, on a stream of our own--> samples on the device --> images on the device

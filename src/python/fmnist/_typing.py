@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What typing has from 3.11 on, for 3.10: type checkers know it there too, help() says less."""
 import sys
 from typing import TYPE_CHECKING

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams, for every framework: what a spec is, where an epoch goes on, who owns the arrays.
 
 A framework's adapter gives a Stream its kind of arrays (see NumpyArrays) and hands the batches on.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The fmnistd of daemon="auto": the one that every client finds, where it serves what is asked for,
 else a private one, which is started when first asked for and gone with its program.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What can go wrong, one class for each result of libfmnist. The text is the library's own."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """JAX: an iterator of NumPy dicts with Grain's states, device arrays ahead of time, and the book's
 JAX tab.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keras, on any of its backends: whole batches by index.
 
     from fmnist.keras import PyDataset

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MXNet: a Gluon-style loader, and the data module of the book's MXNet tab.
 
     from fmnist.mxnet import Loader

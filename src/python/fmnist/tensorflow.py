@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TensorFlow: a loader of eager tensors, a tf.data.Dataset, and the book's TensorFlow tab.
 
     from fmnist.tensorflow import Loader, dataset

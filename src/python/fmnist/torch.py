@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PyTorch: batches as tensors, in the order that DataLoader would give.
 
     from fmnist.torch import FashionMNIST

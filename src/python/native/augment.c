@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnist._native.Augment: a chain of transforms without a daemon. Its draws and its pixels.
  *
  * Arrays come and go by the buffer protocol, as plain memory: how long each has to be follows from

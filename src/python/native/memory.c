@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnist._native.Memory: what arrays of the user's own lie in.
  *
  * Less than MAPPED_BYTES is malloc's. A larger block is kept for the next array when the last one

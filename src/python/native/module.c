@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The module: errors, and what a daemon can be asked without a stream. */
 #include "native.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* python/native/native.h — fmnist._native, the binding of libfmnist.
  *
  * The least that Python cannot do: waiting without the interpreter lock, copying blocks of batches

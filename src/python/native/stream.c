@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnist._native.Stream: one open stream. */
 #include "native.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Arrays over the ring: who holds what.
  *
  *     ndarray or tensor -> View (shape, type, address) -> Lease (the batch) -> Stream

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fmnist.h — libfmnist, the client library of fmnistd.
  *
  * fmnistd keeps image datasets of the MNIST family in memory and streams shuffled, resized

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/e2e/first/layout.h — what the first header fixed for ever, as lines of text: where each
  * field lies and what each name's number is; and a batch as a line. All is said of the fmnist.h
  * that was included before this file, so that the program of the first header and a test of ours

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program of the first 0.1.0, as its users have it: compiled with that header alone (fmnist.h
  * beside this file is include/fmnist.h of commit 6a08d8c, unchanged, and never to be changed), and
  * linked to the shared library of today, which it finds as any program does. It calls every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a program under what conf/fmnistd.service lets the daemon do, without systemd:
  *
  *     systemd-analyze syscall-filter | filtered UNIT PROGRAM [ARGUMENT...]

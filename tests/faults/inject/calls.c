@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls of the system, which fail when they are told to. The C library's own stand behind them;
  * what it calls itself, inside of fopen(3), say, does not come by here. */
 #include "faults/inject/page.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* In the build of scripts/coverage alone: a program's counts are written when it ends, by libgcov,
  * which does not outlive an allocation that fails. What it asks first is the environment: from
  * there on nothing fails. */

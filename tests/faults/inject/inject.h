@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/inject/inject.h — what a test and the library inject.so in another process share:
  * one page, of which the test says which calls fail, and the library how many there were.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* malloc(3) and its relatives: counted, and failing when they are told to. glibc's own stand behind
  * them under names of their own, so that nothing is looked up. */
 #include "faults/inject/page.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The page that the test made, mapped before main(). */
 #include "faults/inject/page.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/faults/inject/page.h — inside the library: the page, and whether a call is to fail.
  *
  * Threads: any. Memory: none, and no call that the library itself takes the place of.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same small program twice: on PyTorch's DataLoader and on ours. Whatever differs is a bug.
 
 tiny       a small data set, and the built daemon that serves it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs combinations and says how many are equal; see scripts/harness --help."""
 import argparse
 import collections

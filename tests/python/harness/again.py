@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A new process for each checkpoint: one that has PyTorch imported, and forks for each request.
 
 usage: python -m harness.again, spoken to by Elsewhere over its standard input and output

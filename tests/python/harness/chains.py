@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Transforms of torchvision: some that programs use, and others drawn at random.
 
 A random one is what torchvision takes, with arguments from all of their range. What fmnist refuses

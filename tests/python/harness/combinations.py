@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which combinations there are. Those that no program can say (a batch sampler and drop_last) are
 none."""
 import functools

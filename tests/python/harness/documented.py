@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What docs/python.md says of the loaders of JAX and Keras, written in NumPy.
 
 An order that is named after a framework is drawn by that framework; a sampler is asked itself.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who iterates over the loader, in this process."""
 import torch
 from torch.utils.data import DataLoader, default_collate

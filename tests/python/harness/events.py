@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens to a loader. Each event is the same program for both sides.
 
 A Program has a loader of one side, and writes down what it sees. Events that save mark the moment;

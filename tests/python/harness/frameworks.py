@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which combinations of JAX's loaders (jax_programs.py) and Keras' fit (keras_fit.py) there are."""
 import functools
 

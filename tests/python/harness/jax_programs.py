@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """JAX's Loader and iterator, beside what documented.py says of them.
 
 What differs from PyTorch's part: the reference is NumPy; an iterator goes through the epochs.

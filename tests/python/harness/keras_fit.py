@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keras' model.fit of a PyDataset, beside a loop over what documented.py says. Imported when the
 first of it runs: TensorFlow takes seconds."""
 import os

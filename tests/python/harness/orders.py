@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a program says the order of its samples, to DataLoader and to us.
 
 An Order makes the loader of either side from the same words. Where DataLoader has no such word

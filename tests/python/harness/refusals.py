@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What cannot be honoured is refused, by its name and with a way out: never done by halves."""
 import pickle
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A data set of 103 and 41 images of 8 x 8, and the built daemon that serves it."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is compared: one line for everything that a program could see."""
 import hashlib
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lightning and accelerate, which iterate for themselves; accelerate in one process and in two.
 
 usage: python -m torch.distributed.run ... -m harness.trainers FOLDER   writes what each rank saw

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """After accelerate's basic example: prepare() what trains, gather what is counted; in one process
 or, under torchrun or `accelerate launch`, in several. At the end a state is saved and loaded, and an
 epoch begins behind its first batches. Writes into the current folder."""

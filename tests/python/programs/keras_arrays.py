@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """After Keras' "Simple MNIST convnet" as it loads data: whole arrays, a part of which validates."""
 import keras
 import numpy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """After Keras' introductory convnet: model.fit and evaluate."""
 import keras
 import numpy

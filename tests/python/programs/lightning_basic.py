@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """After Lightning's "Lightning in 15 minutes": an autoencoder that the Trainer fits and validates,
 in one process or several, and its checkpoint, which another Trainer goes on from. Its embeddings
 are predicted in one. Writes into the current folder.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fashion-MNIST out of its files, for the programs' stock side, and which side is asked for.
 
     python torch_quickstart.py stock         # or fmnist, or another way that the program has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """After PyTorch's "Quickstart": a train and a test function around one loader each, then the saved
 model says what the first picture is. Writes into the current folder."""
 import raw
