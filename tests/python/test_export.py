@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import BUILD
+from conftest import FMNISTCTL
 
 LABELS = np.arange(23, dtype=np.uint8) % 4
 
@@ -29,7 +29,7 @@ def images(request, tmp_path):
 
 
 def export(folder, name, *words):
-    subprocess.run([BUILD / "fmnistctl", "export", folder / "set", "-o", folder / name, *words],
+    subprocess.run([FMNISTCTL, "export", folder / "set", "-o", folder / name, *words],
                    check=True, stdout=subprocess.DEVNULL)
     return folder / name
 

@@ -10,12 +10,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from conftest import BUILD
+from conftest import FMNISTCTL
 
 
 def run_import(folder, *sources, **options):
     words = [w for k, v in options.items() for w in (f"--{k.replace('_', '-')}", str(v))]
-    return subprocess.run([BUILD / "fmnistctl", "import", *sources, "--name", "x", "-o", folder / "set",
+    return subprocess.run([FMNISTCTL, "import", *sources, "--name", "x", "-o", folder / "set",
                            *words], capture_output=True, text=True)
 
 
