@@ -15,8 +15,8 @@
 #include <xxhash.h>
 
 #define STEP_NS 1000000u
-/* Images between two looks at the clock: 100 µs at most, where memory is far. */
-#define PIECE UINT64_C(4096)
+/* Images between two looks at the clock: half a millisecond where memory is far and busy. */
+#define PIECE UINT64_C(512)
 
 /* ---- what is asked for --------------------------------------------------------------------- */
 
