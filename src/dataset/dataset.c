@@ -211,8 +211,8 @@ void dataset_close(struct dataset *d)
     if (!d)
         return;
     for (int i = 0; i < DATASET_SPLITS; i++) {
+        free(d->splits[i].cut); /* before all of it is forgotten */
         cache_unmap(&d->splits[i]);
-        free(d->splits[i].cut);
     }
     for (uint32_t i = 0; i < d->class_count; i++)
         free(d->classes[i]);
