@@ -172,9 +172,9 @@ enum fmnist_draws {
 struct fmnist_spec {
     size_t size;         /* sizeof(struct fmnist_spec), set by fmnist_spec_init: see Versions */
     const char *dataset; /* a name from the daemon's config; default "fashion-mnist" */
-    const char *split;   /* "train" (default), "test" or another that the dataset has; a slice of it:
-                            "train[:50000]"; and with a selection behind it, as one text:
-                            "train[:50000] | classes(3, 7)" (see `select`) */
+    const char *split; /* "train" (default), "test" or another that the dataset has; a slice of it:
+                          "train[:50000]"; and with a selection behind it, as one text:
+                          "train[:50000] | classes(3, 7)" (see `select`) */
     uint32_t batch_size; /* samples, 1 .. 2^24; default 64. The last batch of an epoch is short */
     uint32_t drop_last;  /* 0 (default) or 1: leave the short last batch out */
     uint32_t resize;     /* enum fmnist_resize; default FMNIST_RESIZE_PILLOW_BILINEAR */
@@ -239,11 +239,11 @@ struct fmnist_spec {
 
     /* NULL and "" (default): all of `split`. Else which of its images, in which order, and what
      * their labels become: "held-out(0.1, seed=1, stratified)", "training(3/10)", "classes(3, 7,
-     * renumber)", "labels(0, 0, 1)", several behind each other; docs/selection.md. A slice may stand
-     * in `split` itself: "train[:50000]", "train[90%:]". The daemon makes the list of these images:
-     * stream, digest and token are those of that list, indices of a batch are numbers in the stored
-     * split, and `list` are then places in what is selected (Subset of a Subset). At most 639
-     * characters; kept by reference until fmnist_open returns. */
+     * renumber)", "labels(0, 0, 1)", several behind each other; docs/selection.md. A slice may
+     * stand in `split` itself: "train[:50000]", "train[90%:]". The daemon makes the list of these
+     * images: stream, digest and token are those of that list, indices of a batch are numbers in
+     * the stored split, and `list` are then places in what is selected (Subset of a Subset). At
+     * most 639 characters; kept by reference until fmnist_open returns. */
     const char *select;
 };
 
