@@ -109,6 +109,19 @@ int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
     return 0;
 }
 
+int index_list_match(const struct index_list *l, const struct spec *s, struct err *e)
+{
+    if (l->index_count == s->list_count && l->batch_count == s->list_batch_count &&
+        l->value_count == s->list_value_count)
+        return 0;
+    return err_set(e, -EINVAL,
+                   "the list of this digest has %llu indices in %llu batches with %u values "
+                   "each, the spec says %llu in %llu with %u",
+                   (unsigned long long)l->index_count, (unsigned long long)l->batch_count,
+                   l->value_count, (unsigned long long)s->list_count,
+                   (unsigned long long)s->list_batch_count, s->list_value_count);
+}
+
 uint64_t index_list_bytes(const struct index_list *list)
 {
     return (list_numbers(list->index_count, list->batch_count, list->value_count) +

@@ -65,6 +65,10 @@ struct index_list_check;
 int index_list_cache_add(struct index_list_cache *l, struct index_list_check *k,
                          const struct index_list **out, struct err *e);
 
+/* Refuses a list of that digest which is not of the size that the spec says: digests are what a
+ * client says, too. Errors: -EINVAL. */
+int index_list_match(const struct index_list *list, const struct spec *spec, struct err *e);
+
 /* Accepts NULL. */
 void index_list_cache_put(struct index_list_cache *l, const struct index_list *list);
 

@@ -189,26 +189,17 @@ static int take_selection(struct render_plan *r, const struct selected *what, st
 static int take_list(struct render_plan *r, const struct selected *what, struct err *e)
 {
     struct spec *s = &r->spec;
-    if (what->is_cut) {
-        int rc = take_selection(r, what, e);
-        if (rc)
-            return rc;
-    }
-    if (!s->list_count)
-        return 0;
+    int rc = what->is_cut ? take_selection(r, what, e) : 0;
+    if (rc || !s->list_count)
+        return rc;
     if (!r->list)
         r->list = index_list_cache_get(r->caches->index_lists, s->list_digest);
     if (!r->list)
         return err_set(e, -ENODATA, "the daemon does not have the list");
     const struct index_list *l = r->list;
-    if (l->index_count != s->list_count || l->batch_count != s->list_batch_count ||
-        l->value_count != s->list_value_count)
-        return err_set(e, -EINVAL,
-                       "the list of this digest has %llu indices in %llu batches with %u values "
-                       "each, the spec says %llu in %llu with %u",
-                       (unsigned long long)l->index_count, (unsigned long long)l->batch_count,
-                       l->value_count, (unsigned long long)s->list_count,
-                       (unsigned long long)s->list_batch_count, s->list_value_count);
+    rc = index_list_match(l, s, e);
+    if (rc)
+        return rc;
     if (l->longest > SPEC_BATCH_MAX)
         return err_set(e, -EINVAL, "list_batches has a length of %u: want at most %u", l->longest,
                        SPEC_BATCH_MAX);

@@ -134,7 +134,7 @@ static int begin(struct selection *s, const struct dataset *dataset, struct err 
     memcpy(s->key, what.key, sizeof s->key);
     if (s->spec.list_count) {
         s->own = index_list_cache_get(s->caches->index_lists, s->spec.list_digest);
-        rc = s->own ? 0 : SELECTION_WANTS_LIST;
+        rc = s->own ? index_list_match(s->own, &s->spec, e) : SELECTION_WANTS_LIST;
     }
     if (rc)
         goto free_cut;

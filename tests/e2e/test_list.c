@@ -447,6 +447,37 @@ START_TEST(upload__wrong_frames__end_their_own_connection)
 }
 END_TEST
 
+/* A list that is there, and that a peer says is longer, or has batches or values, than it has: of
+ * the split, and of a part. */
+START_TEST(list__said_to_be_another_than_it_is__refused)
+{
+    static const uint32_t own[] = {4, 0, 9, 9, 2};
+    static const uint8_t digest[] = {0xe4, 0x25, 0x84, 0xab, 0xfd, 0x22, 0xeb, 0x70,
+                                     0x7e, 0x09, 0x87, 0x07, 0xf5, 0x21, 0x8e, 0x47};
+    static const struct {
+        uint64_t count, batches;
+    } wrong[] = {{1, 0}, {6, 0}, {100000000, 0}, {5, 5}, {1000000, 1000000}};
+    static const char *const splits[] = {"train", "train[:50]"};
+    struct fmnist_spec spec = list_spec(own, 5);
+    struct fmnist_stream *stream = open_stream(client, &spec);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        for (size_t k = 0; k < sizeof splits / sizeof *splits; k++) {
+            uint8_t body[OPEN_SIZE];
+            int fd = dial_and_greet(&d);
+            make_open(body, FMNIST_ORDER_LIST, FMNIST_SHM);
+            memcpy(body + 72, splits[k], strlen(splits[k]));
+            put_le64(body + 256, wrong[i].count);
+            put_le64(body + 264, wrong[i].batches);
+            memcpy(body + 272, digest, sizeof digest);
+            say(fd, OPEN, body, sizeof body);
+            hear_error(fd, FMNIST_EINVAL, "the list of this digest has 5 indices in 0 batches");
+        }
+    struct fmnist_batch b;
+    must(fmnist_next(stream, &b));
+    fmnist_close(stream);
+}
+END_TEST
+
 /* Pieces may come in any cut: of a head, of a number, of many frames together. */
 START_TEST(upload__in_pieces_of_any_size__put_together)
 {
@@ -568,6 +599,7 @@ int main(void)
     tcase_add_test(tc, list__known__not_sent_again);
     tcase_add_test(tc, list__daemon_started_again__sent_again_and_goes_on);
     tcase_add_test(tc, list__token_of_another_list__refused);
+    tcase_add_test(tc, list__said_to_be_another_than_it_is__refused);
     tcase_add_test(tc, upload__wrong_frames__end_their_own_connection);
     tcase_add_test(tc, upload__in_pieces_of_any_size__put_together);
     tcase_add_test(impatient, upload__broken_off_or_stopped__ended_in_time);
