@@ -178,8 +178,11 @@ static int begin_deal(struct cut_maker *m, const struct cut_step *s, struct err 
 /* By class in the scratch, each in the order that it had. */
 static bool group(struct cut_maker *m, uint64_t *budget)
 {
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget)
-        m->b[class_of(m, m->at)->next++] = cut_value(m, m->at);
+    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+        uint32_t to = class_of(m, m->at)->next++;
+        if (to < m->count) /* labels are those that were counted, or the mapping is broken */
+            m->b[to] = cut_value(m, m->at);
+    }
     return m->at == m->count;
 }
 
@@ -335,8 +338,9 @@ static bool fill_folds(struct cut_maker *m, uint32_t folds, uint64_t *budget)
             uint32_t n = share_of(c, m->fold_at, folds);
             for (; m->at<n && * budget> 0; m->at++, --*budget)
                 m->b[c->next++] = m->fold_at;
-            if (m->at < n)
+            if (m->at < n || !*budget)
                 return false;
+            --*budget; /* a fold without an image takes time, too */
         }
         c->next = c->start;
     }
@@ -382,8 +386,8 @@ int cut_deal_folds(struct cut_maker *m, uint64_t *budget, struct err *e)
     }
     for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
         uint32_t index = cut_value(m, m->at);
-        struct cut_class *c = class_of(m, m->at);
-        if ((m->b[c->next++] == s->fold) == s->held_out)
+        uint32_t at = class_of(m, m->at)->next++;
+        if ((at < m->count && m->b[at] == s->fold) == s->held_out)
             m->a[m->put++] = index; /* at or before where it was */
     }
     if (m->at < m->count)

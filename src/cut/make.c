@@ -28,7 +28,7 @@ int cut_need(uint32_t **array, uint64_t count, struct err *e)
 {
     if (*array)
         return 0;
-    *array = malloc((count ? count : 1) * sizeof **array);
+    *array = calloc(count ? count : 1, sizeof **array);
     return *array ? 0
                   : err_set(e, -ENOMEM, "no memory for a cut of %llu images",
                             (unsigned long long)count);
@@ -245,7 +245,7 @@ static int check_labels(const struct cut_maker *m, struct err *e)
 /* What the labels become from here on. */
 static int map_labels(struct cut_maker *m, const struct cut_step *s, struct err *e)
 {
-    uint32_t n = (uint32_t)(m->source.label_max - m->source.label_min) + 1;
+    uint32_t n = cut_label_span(m);
     if ((int64_t)m->source.label_max - m->source.label_min >= CUT_LABEL_SPAN)
         return cut_refuse(m, e, "labels from %d to %d: want less than %d apart",
                           (int)m->source.label_min, (int)m->source.label_max, CUT_LABEL_SPAN);
@@ -337,7 +337,7 @@ static int run_labels(struct cut_maker *m, uint64_t *budget, struct err *e)
  * alike. */
 static int tidy_table(struct cut_maker *m)
 {
-    uint32_t n = (uint32_t)(m->source.label_max - m->source.label_min) + 1;
+    uint32_t n = cut_label_span(m);
     bool any = false;
     for (uint32_t i = 0; i < n; i++) {
         if (!m->flags[i])
@@ -371,7 +371,7 @@ static int finish(struct cut_maker *m, uint64_t *budget, struct err *e)
         m->label_min = label < m->label_min ? label : m->label_min;
         m->label_max = label > m->label_max ? label : m->label_max;
         if (m->flags)
-            m->flags[m->source.labels[index] - m->source.label_min] = 1;
+            m->flags[cut_stored_label(m, index) - m->source.label_min] = 1;
     }
     if (m->at < m->count)
         return 0;
@@ -436,14 +436,13 @@ int cut_maker_step(struct cut_maker *m, uint64_t images, struct err *e)
 void cut_maker_take(struct cut_maker *m, struct cut_made *out)
 {
     assert(m->step > m->cut.step_count);
-    *out =
-        (struct cut_made){.count = m->count,
-                          .indices = m->all ? NULL : m->a,
-                          .table = m->table,
-                          .table_first = m->source.label_min,
-                          .table_count = (uint32_t)(m->source.label_max - m->source.label_min) + 1,
-                          .label_min = m->label_min,
-                          .label_max = m->label_max};
+    *out = (struct cut_made){.count = m->count,
+                             .indices = m->all ? NULL : m->a,
+                             .table = m->table,
+                             .table_first = m->source.label_min,
+                             .table_count = cut_label_span(m),
+                             .label_min = m->label_min,
+                             .label_max = m->label_max};
     if (m->all)
         free(m->a);
     m->a = NULL;

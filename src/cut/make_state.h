@@ -47,7 +47,8 @@ struct cut_maker {
 int cut_refuse(const struct cut_maker *m, struct err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Makes room for so many where there is none. Errors: -ENOMEM. */
+/* Makes room for so many where there is none: of the first image, until they are others. Errors:
+ * -ENOMEM. */
 int cut_need(uint32_t **array, uint64_t count, struct err *e);
 
 /* numpy.random.RandomState.shuffle, for as many as the budget has. Returns whether that was all. */
@@ -72,11 +73,25 @@ static inline uint32_t cut_value(const struct cut_maker *m, uint64_t i)
     return m->all ? (uint32_t)i : m->a[i];
 }
 
+/* What is stored, within the bounds that it had: a mapping that is broken meanwhile has zeros, and
+ * tables have no place for them. What is made of it then is given to nobody. */
+static inline int32_t cut_stored_label(const struct cut_maker *m, uint32_t index)
+{
+    int32_t label = m->source.labels[index];
+    return label < m->source.label_min || label > m->source.label_max ? m->source.label_min : label;
+}
+
 /* What the label of an image is by now. */
 static inline int32_t cut_label(const struct cut_maker *m, uint32_t index)
 {
-    int32_t label = m->source.labels[index];
+    int32_t label = cut_stored_label(m, index);
     return m->table ? m->table[label - m->source.label_min] : label;
+}
+
+/* How many labels there may be. */
+static inline uint32_t cut_label_span(const struct cut_maker *m)
+{
+    return (uint32_t)m->source.label_max - (uint32_t)m->source.label_min + 1;
 }
 
 #endif

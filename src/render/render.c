@@ -278,7 +278,11 @@ static inline int32_t label_of(const struct render_plan *r, uint32_t index)
 {
     const struct index_list *l = r->labels;
     int32_t label = r->split->labels[index];
-    return l && l->labels ? l->labels[label - l->label_first] : label;
+    if (!l || !l->labels)
+        return label;
+    /* A mapping that is broken meanwhile has zeros, for which the table need have no place. */
+    uint32_t at = (uint32_t)label - (uint32_t)l->label_first;
+    return at < l->label_count ? l->labels[at] : label;
 }
 
 /* For a label_count that is known when this is compiled, or any. */

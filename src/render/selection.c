@@ -107,9 +107,16 @@ struct selection {
     struct index_list_check *check;
 };
 
+/* Of the table that says what labels become, which is the list's in the end. */
+static uint64_t table_bytes(const struct dataset_split *split)
+{
+    int64_t span = (int64_t)split->label_max - split->label_min + 1;
+    return split->label_count || span > CUT_LABEL_SPAN ? 0 : (uint64_t)span * sizeof(int32_t);
+}
+
 uint64_t selection_bytes(const struct spec *spec, const struct dataset_split *split)
 {
-    return CUT_MAKER_IMAGE_BYTES * split->count +
+    return CUT_MAKER_IMAGE_BYTES * split->count + table_bytes(split) +
            sizeof(uint32_t) *
                list_numbers(spec->list_count, spec->list_batch_count, spec->list_value_count);
 }

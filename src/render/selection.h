@@ -13,8 +13,7 @@
  *
  *     selection_find ─► a key ─► in the cache? ─no─► selection_new ─► selection_step … ─► a list
  *
- * Threads: one at a time. Memory: SELECTION_IMAGE_BYTES an image of the split while it is made, of
- * the caches' budget.
+ * Threads: one at a time. Memory: selection_bytes while it is made, of the caches' budget.
  */
 #ifndef RENDER_SELECTION_H
 #define RENDER_SELECTION_H

@@ -258,6 +258,59 @@ START_TEST(cut__table__only_of_labels_that_occur)
 }
 END_TEST
 
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+/* Ten thousand classes may have ten thousand folds each, most of them without an image. */
+START_TEST(cut__many_folds_of_few_images__bounded_steps)
+{
+    enum { IMAGES = 300, FOLDS = 100, PIECE = 50 };
+    int32_t labels[IMAGES];
+    for (int32_t i = 0; i < IMAGES; i++)
+        labels[i] = i < FOLDS ? 0 : i;
+    struct cut c;
+    struct cut_source source = {.count = IMAGES, .labels = labels, .label_max = IMAGES - 1};
+    struct cut_maker *m;
+    ck_assert_int_eq(read_cut(&c, "t", "held-out(3/100, stratified)"), 0);
+    ck_assert_int_eq(cut_maker_new(&m, &c, &source, &e), 0);
+    int rc, steps = 0;
+    while (!(rc = cut_maker_step(m, PIECE, &e)))
+        steps++;
+    ck_assert_int_eq(rc, 1);
+    ck_assert_int_ge(steps, (IMAGES - FOLDS) * FOLDS / PIECE);
+    cut_maker_free(m);
+}
+END_TEST
+
+/* What is read of a mapping that broke behind the reader's back. */
+START_TEST(cut__labels_become_others_meanwhile__stays_within_its_tables)
+{
+    static const char *const selections[] = {
+        "held-out(0.5, seed=1, stratified)", "held-out(0/2, stratified)",
+        "classes(1001, renumber)",           "labels(1001:5)",
+        "labels(1001:5) classes(5)",
+    };
+    for (size_t i = 0; i < sizeof selections / sizeof *selections; i++)
+        for (int32_t other = -70000; other <= 70000; other += 70000) {
+            int32_t labels[] = {1001, 1002, 1001, 1002, 1003, 1003, 1001};
+            struct cut *c = calloc(1, sizeof *c);
+            struct cut_source source = {
+                .count = 7, .labels = labels, .label_min = 1001, .label_max = 1003};
+            struct cut_maker *m;
+            int rc = read_cut(c, "t", selections[i]);
+            if (!rc)
+                rc = cut_maker_new(&m, c, &source, &e);
+            ck_assert_int_eq(rc, 0);
+            for (uint64_t k = 0; !rc; k++) {
+                rc = cut_maker_step(m, 1, &e);
+                labels[k % 7] = other;
+            }
+            ck_assert_msg(rc == 1 || rc == -EINVAL, "%d", rc);
+            cut_maker_free(m);
+            free(c);
+        }
+}
+END_TEST
+
 /* ---- what is refused ------------------------------------------------------------------------ */
 
 static const struct fault {
@@ -336,6 +389,7 @@ END_TEST
 START_TEST(cut__labels_that_are_no_classes__refused)
 {
     static const int32_t far[] = {-40000, 30000, 30000, -40000};
+    static const int32_t furthest[] = {INT32_MIN, 0, 1, INT32_MAX};
     struct cut_made made;
     ck_assert_int_eq(make(&made, "t", "classes(1)", NULL, 4, 9), -EINVAL);
     ck_assert_msg(strstr(e.text, "a label of this split is a row"), "%s", e.text);
@@ -343,6 +397,8 @@ START_TEST(cut__labels_that_are_no_classes__refused)
     ck_assert_msg(strstr(e.text, "labels from -40000 to 30000"), "%s", e.text);
     ck_assert_int_eq(make(&made, "t", "labels(1:2)", far, 4, 9), -EINVAL);
     ck_assert_int_eq(make(&made, "t", "held-out(0.5, seed=1)", far, 4, 9), 2);
+    free_made(&made);
+    ck_assert_int_eq(make(&made, "t", "held-out(0.5, seed=1)", furthest, 4, 9), 2);
     free_made(&made);
     ck_assert_int_eq(make(&made, "t[:3]", "held-out(1, seed=1)", NULL, 4, 9), 1);
     free_made(&made);
@@ -362,6 +418,8 @@ int main(void)
     tcase_add_loop_test(tc, cut__rows_of_steps__each_of_what_was_left, 0,
                         sizeof rows / sizeof rows[0]);
     tcase_add_test(tc, cut__table__only_of_labels_that_occur);
+    tcase_add_test(tc, cut__many_folds_of_few_images__bounded_steps);
+    tcase_add_test(tc, cut__labels_become_others_meanwhile__stays_within_its_tables);
     tcase_add_loop_test(tc, cut__one_fault__place_and_words, 0, sizeof faults / sizeof faults[0]);
     tcase_add_test(tc, cut__labels_that_are_no_classes__refused);
     suite_add_tcase(suite, tc);

@@ -348,8 +348,34 @@ START_TEST(selection__no_room_for_lists__refused_by_the_limit)
     memcpy(limit, "4000", 4);
     support_write(d.config, text, strlen(text));
     must(fmnist_reload(client, NULL));
-    for (int i = 0; i < 20; i++) { /* 600 bytes each, and 1,827 while one is made */
+    for (int i = 0; i < 20; i++) { /* 600 bytes each, and 1,867 while one is made */
         must(fmnist_open(client, &spec, NULL, &stream));
+        fmnist_close(stream);
+    }
+    fmnist_disconnect(client);
+}
+END_TEST
+
+/* What labels become takes more than four numbers of images do: paid for, and given back. */
+START_TEST(labels__more_than_images__paid_for)
+{
+    static const uint8_t labels[] = {0, 9, 3, 7};
+    daemon_stop(&d);
+    images_free(&all);
+    images_make(&all, 4, 6, 4, 1);
+    write_idx(support_path("train-labels-idx1-ubyte"), 1, (uint32_t[]){4}, labels);
+    serve_tiny(&d, "");
+    struct fmnist_client *client = connect_to(&d);
+    struct fmnist_spec spec = spec_tiny();
+    spec.select = "labels(3:1000)";
+    for (int i = 0; i < 3; i++) {
+        struct fmnist_batch b;
+        struct fmnist_stream *stream = open_stream(client, &spec);
+        must(fmnist_next(stream, &b));
+        for (uint64_t k = 0; k < b.count; k++) {
+            int label = labels[b.indices[k]];
+            ck_assert_int_eq(((const int64_t *)b.labels)[k], label == 3 ? 1000 : label);
+        }
         fmnist_close(stream);
     }
     fmnist_disconnect(client);
@@ -397,6 +423,7 @@ int main(void)
     tcase_add_test(tc, list__over_a_part__places_in_it);
     tcase_add_test(tc, selection__wrong__said_where);
     tcase_add_test(tc, selection__no_room_for_lists__refused_by_the_limit);
+    tcase_add_test(tc, labels__more_than_images__paid_for);
     tcase_add_test(tc, fmnistctl__select__what_it_says);
     suite_add_tcase(suite, tc);
     return support_run(suite);
