@@ -96,6 +96,8 @@ int selection_find(struct selected *out, struct cut *cut, const struct spec *spe
 
 struct selection {
     struct render_caches *caches;
+    const struct dataset *dataset;     /* borrowed */
+    const struct dataset_split *split; /* that is cut */
     struct spec spec;
     uint8_t key[LIST_DIGEST_SIZE];
     uint64_t taken_bytes; /* of the budget */
@@ -138,6 +140,7 @@ static int begin(struct selection *s, const struct dataset *dataset, struct err 
     int rc = selection_find(&what, cut, &s->spec, dataset, e);
     if (rc)
         goto free_cut;
+    s->split = what.split;
     memcpy(s->key, what.key, sizeof s->key);
     if (s->spec.list_count) {
         s->own = index_list_cache_get(s->caches->index_lists, s->spec.list_digest);
@@ -164,6 +167,7 @@ int selection_new(struct selection **out, const struct spec *spec, const struct 
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
     s->caches = caches;
+    s->dataset = dataset;
     s->spec = *spec;
     int rc = begin(s, dataset, e);
     if (rc) {
@@ -247,10 +251,19 @@ static int begin_check(struct selection *s, struct err *e)
     return 0;
 }
 
+/* What was made of labels that are not whole is nobody's: the list would be found by its key once
+ * the split is there again. */
+static int check_whole(const struct selection *s, struct err *e)
+{
+    return dataset_split_is_whole(s->split) ? 0 : dataset_check(s->dataset, e);
+}
+
 /* The memory of the list that is there goes with it; the rest of what was taken is given back. */
 static int keep(struct selection *s, const struct index_list **out, struct err *e)
 {
-    int rc = index_list_cache_add(s->caches->index_lists, s->check, out, e);
+    int rc = check_whole(s, e);
+    if (!rc)
+        rc = index_list_cache_add(s->caches->index_lists, s->check, out, e);
     if (rc)
         return rc;
     bool is_new = !s->check->numbers && !s->check->labels;
@@ -300,5 +313,6 @@ int selection_step(struct selection *s, const struct index_list **out, struct er
         if (rc == 1)
             return keep(s, out, e);
     }
-    return rc;
+    int broken = rc ? check_whole(s, e) : 0;
+    return broken ? broken : rc;
 }

@@ -37,7 +37,8 @@ struct selection;
 
 /* Begins to make what the spec selects, for which there is memory of the caches' budget then.
  * Returns SELECTION_WANTS_LIST where the caches do not have the client's list that it also has.
- * Errors: those of selection_find, -E2BIG where there is no memory for it, -ENOMEM. */
+ * Errors: those of selection_find, -E2BIG where there is no memory for it, -ENOMEM. The dataset is
+ * borrowed. */
 #define SELECTION_WANTS_LIST 1
 int selection_new(struct selection **out, const struct spec *spec, const struct dataset *dataset,
                   struct render_caches *caches, struct err *e);
@@ -47,7 +48,7 @@ uint64_t selection_bytes(const struct spec *spec, const struct dataset_split *sp
 
 /* A step, of a millisecond. Returns whether *out is the list, a use of it (index_list_cache_put).
  * Errors: -EINVAL where the split cannot be cut so, or the client's list has a place that the
- * selection has not; -ENOMEM. */
+ * selection has not; -EIO where the split is not whole any more; -ENOMEM. */
 int selection_step(struct selection *s, const struct index_list **out, struct err *e);
 
 /* Accepts NULL. */
