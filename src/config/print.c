@@ -3,6 +3,7 @@
 #include "config/print.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "config/memory.h"
 #include "config/schema.h"
 #include "config/sizes.h"
@@ -22,36 +23,6 @@ struct printing {
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-/* Takes one character of a UTF-8 text. Returns its bytes; 0 where it is none. */
-static size_t take_character(const unsigned char *at, uint32_t *character)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = *at < 0x80    ? 1
-               : *at >= 0xf8 ? 0
-               : *at >= 0xf0 ? 4
-               : *at >= 0xe0 ? 3
-               : *at >= 0xc2 ? 2
-                             : 0;
-    *character = n < 2 ? *at : *at & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        *character = *character << 6 | (at[i] & 0x3f);
-    }
-    bool surrogate = *character >= 0xd800 && *character <= 0xdfff;
-    return n && (*character < least[n] || surrogate || *character > 0x10ffff) ? 0 : n;
-}
-
-/* Whether YAML 1.1 takes it as it is (section 5.1), and for no line break. */
-static bool is_plain(uint32_t character)
-{
-    if (character < 0x20 || character == '"' || character == '\\' || character == 0x2028 ||
-        character == 0x2029)
-        return false;
-    return character < 0x7f || (character >= 0xa0 && character != 0xfeff && character < 0xfffe) ||
-           character > 0xffff;
-}
-
 /* In double quotes, where no word means something else. Returns how many bytes that took. All of it
  * was checked. */
 static int put_text(struct printing *p, const char *text)
@@ -60,9 +31,9 @@ static int put_text(struct printing *p, const char *text)
     const unsigned char *at = (const unsigned char *)text;
     for (size_t bytes; *at; at += bytes) {
         uint32_t character;
-        bytes = take_character(at, &character);
+        bytes = utf8_take(at, &character);
         assert(bytes);
-        if (is_plain(character))
+        if (utf8_is_plain_yaml(character))
             n += (int)fwrite(at, 1, bytes, p->out);
         else
             n += fprintf(p->out, character < 0x100 ? "\\x%02" PRIX32 : "\\u%04" PRIX32, character);
@@ -70,22 +41,10 @@ static int put_text(struct printing *p, const char *text)
     return n + fprintf(p->out, "\"");
 }
 
-static bool is_utf8(const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    uint32_t character;
-    for (size_t bytes; *at; at += bytes) {
-        bytes = take_character(at, &character);
-        if (!bytes)
-            return false;
-    }
-    return true;
-}
-
 /* A file's name is bytes, and only half of a config would be there when one is found. */
 static int check_path(const char *key, const char *path, struct err *e)
 {
-    if (!path || is_utf8(path))
+    if (!path || utf8_is_text(path))
         return 0;
     return err_set(e, -EILSEQ, "%s is \"%.120s\", which is no UTF-8, as a config is", key, path);
 }

@@ -117,10 +117,13 @@ static int take_classes(const char *path, struct import_set *set, struct err *e)
     ssize_t n;
     int rc = f ? 0 : err_sys(e, -errno, "opening it");
     while (!rc && (n = getline(&line, &size, f)) > 0) {
-        while (n && strchr("\r\n\t ", line[n - 1]))
-            line[--n] = 0;
+        /* UTF-8's byte order mark, which some editors write first. */
+        char *name = !class && !strncmp(line, "\xef\xbb\xbf", 3) ? line + 3 : line;
+        n = (ssize_t)strlen(name);
+        while (n && strchr("\r\n\t ", name[n - 1]))
+            name[--n] = 0;
         if (n)
-            rc = import_set_class(set, class ++, line, e);
+            rc = import_set_class(set, class ++, name, e);
     }
     if (!rc && ferror(f))
         rc = err_sys(e, -errno, "reading it");

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "base/utf8.h"
 #include "dataset/cache_format.h"
 #include "import/set_state.h"
 
@@ -17,14 +18,14 @@
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-/* As the config has it, and printable in a file's name. */
+/* As the config has it, and printable in a file's name. Other bytes than UTF-8 are in no config. */
 static bool is_name(const char *name)
 {
     size_t length = strlen(name);
     bool good = length >= 1 && length < IMPORT_NAME_SIZE && name[0] != '.';
     for (size_t i = 0; i < length; i++)
         good = good && name[i] != '/' && (unsigned char)name[i] >= 0x20 && name[i] != 0x7f;
-    return good;
+    return good && utf8_is_text(name);
 }
 
 static int refuse_existing(const char *path, struct err *e)
@@ -61,12 +62,17 @@ int import_set_call(struct import_set *s, const char *name, struct err *e)
     size_t n = 0;
     if (s->name_given)
         return 0;
-    for (; *name && n < sizeof good - 1; name++) {
-        unsigned char c = (unsigned char)*name;
-        if (c > 0x20 && c != 0x7f && c != '/' && (n || c != '.'))
-            good[n++] = (char)c;
-        else if (n && good[n - 1] != '-')
+    for (size_t bytes; *name; name += bytes ? bytes : 1) {
+        uint32_t c;
+        bytes = utf8_take((const unsigned char *)name, &c);
+        if (n + (bytes ? bytes : 1) >= sizeof good)
+            break;
+        if (bytes && c > 0x20 && c != 0x7f && c != '/' && (n || c != '.')) {
+            memcpy(good + n, name, bytes);
+            n += bytes;
+        } else if (n && good[n - 1] != '-') {
             good[n++] = '-';
+        }
     }
     good[n] = 0;
     return set_call(s, n ? good : "imported", e);
@@ -116,9 +122,11 @@ int import_set_new(struct import_set **set, const char *target, const char *name
     s->parent_fd = s->fd = -1;
     int rc = target ? take_target(s, target, e) : 0;
     if (!rc && name && !is_name(name))
-        rc = err_set(e, -EINVAL,
-                     "--name \"%s\": want 1 to %d bytes without '/', not beginning with '.'", name,
-                     IMPORT_NAME_SIZE - 1);
+        rc = err_set(
+            e, -EINVAL,
+            "--name \"%s\": want 1 to %d bytes of UTF-8 without '/' and control characters, "
+            "not beginning with '.'",
+            name, IMPORT_NAME_SIZE - 1);
     if (!rc && name)
         rc = set_call(s, name, e);
     s->name_given = name;
@@ -150,11 +158,11 @@ int import_set_split(struct import_set *s, const char *name, struct err *e)
     for (int i = 0; i < s->split_count; i++)
         if (!strcmp(s->splits[i].name, name))
             return i;
-    if (!is_name(name) || strpbrk(name, "[]+")) /* a spec's signs */
+    if (!is_name(name) || strpbrk(name, "[]+|")) /* a spec's signs */
         return err_set(
             e, -EINVAL,
-            "split \"%s\": want 1 to %d bytes without '/', '[', ']' and '+', not beginning "
-            "with '.'",
+            "split \"%s\": want 1 to %d bytes of UTF-8 without '/', '[', ']', '+', '|' and "
+            "control characters, not beginning with '.'",
             name, IMPORT_NAME_SIZE - 1);
     if (s->split_count == IMPORT_SPLITS_MAX)
         return err_set(e, -EINVAL, "more than %d splits", IMPORT_SPLITS_MAX);

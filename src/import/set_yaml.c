@@ -4,6 +4,7 @@
 #include "import/set_state.h"
 
 #include "base/io.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,24 +15,21 @@
 /* As YAML's double-quoted text. Bytes that are no UTF-8 become '?': the reader takes no others. */
 static void put_quoted(FILE *f, const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
+    const unsigned char *at = (const unsigned char *)text;
     fputc('"', f);
-    while (*p) {
-        int more = *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 ? 2 : *p >= 0xc2 ? 1 : 0;
-        bool good = *p < 0x80 || (more && *p < 0xf5);
-        for (int i = 1; good && i <= more; i++)
-            good = (p[i] & 0xc0) == 0x80;
-        if (*p == '"' || *p == '\\')
-            fprintf(f, "\\%c", *p);
-        else if (*p == '\n')
-            fputs("\\n", f);
-        else if (*p < 0x20 || *p == 0x7f)
-            fprintf(f, "\\x%02x", *p);
-        else if (good)
-            fwrite(p, 1, (size_t)more + 1, f);
-        else
+    for (size_t bytes; *at; at += bytes ? bytes : 1) {
+        uint32_t character;
+        bytes = utf8_take(at, &character);
+        if (!bytes)
             fputc('?', f);
-        p += good ? more + 1 : 1;
+        else if (utf8_is_plain_yaml(character))
+            fwrite(at, 1, bytes, f);
+        else if (character == '"' || character == '\\')
+            fprintf(f, "\\%c", (char)character);
+        else if (character == '\n')
+            fputs("\\n", f);
+        else
+            fprintf(f, character < 0x100 ? "\\x%02x" : "\\u%04x", character);
     }
     fputc('"', f);
 }

@@ -183,7 +183,8 @@ START_TEST(input__archive_in_a_folder__said_so)
     pack(support_path("f/a.tar.gz"), "tar", "gzip", &file, 1);
     must_refuse(support_path("f"), NULL, "f: a.tar.gz: an archive in a folder: name it itself");
     support_write(support_path("f/b"), image, size);
-    must_refuse(support_path("f"), &o, "split \"a+b\": want 1 to 63 bytes without '/', '[', ']'");
+    must_refuse(support_path("f"), &o,
+                "split \"a+b\": want 1 to 63 bytes of UTF-8 without '/', '[', ']'");
     free(image);
 }
 END_TEST
