@@ -21,7 +21,8 @@
 enum { NAME_BYTES = 1024 };
 
 struct import_input {
-    char **paths; /* [count] */
+    char **paths;  /* [count] */
+    bool *touched; /* [count] */
     size_t count, at;
     struct import_watch watch;
     uint64_t total; /* bytes of all sources */
@@ -92,7 +93,8 @@ int import_input_open(struct import_input **out, const char *const *paths, size_
     in->fd = -1;
     in->watch = watch;
     in->paths = calloc(count ? count : 1, sizeof *in->paths);
-    if (!in->paths)
+    in->touched = calloc(count ? count : 1, sizeof *in->touched);
+    if (!in->paths || !in->touched)
         rc = err_set(e, -ENOMEM, "out of memory");
     for (size_t i = 0; !rc && i < count; i++) {
         in->paths[i] = strdup(paths[i]);
@@ -138,6 +140,7 @@ void import_input_close(struct import_input *in)
     for (size_t i = 0; i < in->count; i++)
         free(in->paths[i]);
     free(in->paths);
+    free(in->touched);
     free(in->licence);
     free(in);
 }
@@ -369,7 +372,9 @@ int import_input_next(struct import_input *in, struct import_member *m, struct e
     else
         snprintf(in->where, sizeof in->where, "%s", in->name);
     *m = (struct import_member){.source = in->source, .name = in->name, .size = in->size};
+    const char *before = in->licence;
     int rc = licence_take(in->member, in->name, &in->licence, e);
+    in->touched[in->at - 1] |= in->licence != before;
     return rc ? rc : 1;
 }
 
@@ -380,6 +385,7 @@ ssize_t import_input_read(struct import_input *in, void *buffer, size_t size, st
     ssize_t n = layer_read(in->member, buffer, size, e);
     if (n < 0)
         return n;
+    in->touched[in->at - 1] = true;
     in->offset += (uint64_t)n;
     in->unpacked += (uint64_t)n;
     int rc = check_ratio(in, in->unpacked, e);
@@ -413,6 +419,13 @@ const char *import_input_where(const struct import_input *in)
 const char *import_input_licence(const struct import_input *in)
 {
     return in->licence;
+}
+
+const char *import_input_untouched(const struct import_input *in, size_t *at)
+{
+    while (*at < in->count && in->touched[*at])
+        ++*at;
+    return *at < in->count ? in->paths[(*at)++] : NULL;
 }
 
 const char *import_input_first_path(const struct import_input *in)

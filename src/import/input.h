@@ -77,6 +77,10 @@ const char *import_input_where(const struct import_input *in);
 /* The text of a licence that was passed on the way (LICENSE, COPYING); NULL: none so far. */
 const char *import_input_licence(const struct import_input *in);
 
+/* The first path from *at on of which nothing was taken: no byte read, no licence passed on the
+ * way. NULL: none. *at goes behind it; 0 at the beginning. */
+const char *import_input_untouched(const struct import_input *in, size_t *at);
+
 /* The first path; and the only one, NULL where there are more. */
 const char *import_input_first_path(const struct import_input *in);
 const char *import_input_only_path(const struct import_input *in);

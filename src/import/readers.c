@@ -111,7 +111,8 @@ static int refuse_unknown(int members, const char *where, const char *kind, stru
         snprintf(formats + strlen(formats), sizeof formats - strlen(formats), "%s%s",
                  r == import_readers ? "" : ", ", (*r)->word);
     if (!members)
-        return err_set(e, -EINVAL, "an empty file or folder, want images in one of: %s", formats);
+        return err_set(e, -EINVAL, "%s: no file is in it; want images in one of: %s", where,
+                       formats);
     return err_set(e, -EINVAL, "%s: %s%s; want one of: %s", where,
                    kind ? kind : "no format that is known here",
                    members > 1 ? " (and so are the files behind it)" : "", formats);
@@ -160,7 +161,66 @@ int import_recognise(struct import_input *in, const struct import_options *o,
     if (rc < 0)
         return import_input_where(in)[0] ? err_prefix(e, rc, "%s", import_input_where(in)) : rc;
     import_input_rewind(in);
-    return *reader ? 0 : refuse_unknown(members, where, kind, e);
+    return *reader
+               ? 0
+               : refuse_unknown(members, members ? where : import_input_first_path(in), kind, e);
+}
+
+/* ---- what the reader passed over ------------------------------------------------------------ */
+
+/* Whether the source begins with something that stands in a file's place, as an HTML page. */
+static int stands_for(struct import_input *alone, bool *does, struct err *e)
+{
+    struct import_member m;
+    struct import_head head = {.count = 0};
+    int rc = import_input_next(alone, &m, e);
+    *does = rc == 0;
+    if (rc == 1)
+        rc = look_at(alone, &m, &head, e);
+    if (rc == 0 && !*does)
+        *does = kind_of_head(&head) != NULL;
+    return rc;
+}
+
+static int look_at_untouched(const char *path, const struct import_options *o,
+                             const struct import_reader *reader, struct err *e)
+{
+    const struct import_watch nobody = {.step = NULL};
+    const struct import_reader *other;
+    struct import_input *alone;
+    struct err ignored;
+    bool does = true;
+    int rc = import_input_open(&alone, &path, 1, nobody, e);
+    if (rc)
+        return rc;
+    rc = import_recognise(alone, o, &other, e);
+    if (!rc && other != reader)
+        rc = err_set(e, -EINVAL,
+                     "%s is for the reader %s, and the other sources are for %s: leave it out, or "
+                     "import it alone",
+                     path, other->word, reader->word);
+    if (rc != -EINVAL || other)
+        goto done;
+    import_input_rewind(alone);
+    if (!stands_for(alone, &does, &ignored) && !does) {
+        import_note(o, false, "%s is left out: no format that is known here", path);
+        rc = 0;
+    }
+done:
+    import_input_close(alone);
+    return rc;
+}
+
+/* Whoever names a source means all of it: a split that is missing would be missed late. */
+static int check_untouched(const struct import_input *in, const struct import_options *o,
+                           const struct import_reader *reader, struct err *e)
+{
+    size_t at = 0;
+    const char *path;
+    int rc = 0;
+    while (!rc && (path = import_input_untouched(in, &at)))
+        rc = look_at_untouched(path, o, reader, e);
+    return rc;
 }
 
 /* ---- an import ----------------------------------------------------------------------------- */
@@ -267,6 +327,8 @@ int import_run(struct import_input *in, struct import_set *set, const struct imp
         rc = check_options(*reader, o, e);
     if (!rc)
         rc = read_all(in, set, o, *reader, e);
+    if (!rc)
+        rc = check_untouched(in, o, *reader, e);
     if (!rc && !import_set_name(set)) {
         name_by_source(import_input_first_path(in), name, sizeof name);
         rc = import_set_call(set, name, e);
