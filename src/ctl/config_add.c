@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -156,7 +157,23 @@ static int replace(const char *config, const char *text, bool check, struct err 
 
 /* ---- the daemon that runs ------------------------------------------------------------------- */
 
-static int reload(const struct invocation *in, bool *reloaded, struct err *e)
+/* Whether the config is the one that the daemon reads. One that does not say is believed to be. */
+static bool reads(struct fmnist_client *client, const char *config)
+{
+    struct stat here, there;
+    char *text = NULL;
+    if (fmnist_status(client, &text))
+        return true;
+    json_t *all = json_loads(text, 0, NULL);
+    const char *path = json_string_value(json_object_get(all, "config"));
+    bool same = !path || (stat(config, &here) == 0 && stat(path, &there) == 0 &&
+                          here.st_dev == there.st_dev && here.st_ino == there.st_ino);
+    json_decref(all);
+    free(text);
+    return same;
+}
+
+static int reload(const struct invocation *in, const char *config, bool *reloaded, struct err *e)
 {
     struct fmnist_connect_options o = {
         .size = sizeof o, .socket = in->socket, .timeout_ms = in->timeout_ms, .reconnect_ms = -1};
@@ -165,6 +182,10 @@ static int reload(const struct invocation *in, bool *reloaded, struct err *e)
     *reloaded = false;
     if (fmnist_connect(&o, &client))
         return 0; /* nobody is there: the config is read at the start */
+    if (!reads(client, config)) {
+        fmnist_disconnect(client);
+        return 0; /* another config's daemon: nothing is new for it */
+    }
     int rc = fmnist_reload(client, &text);
     free(text);
     fmnist_disconnect(client);
@@ -186,7 +207,7 @@ int config_add(const struct invocation *in, const char *path, const char *name, 
     if (!rc)
         rc = replace(config, changed, true, e);
     if (!rc) {
-        rc = reload(in, reloaded, e);
+        rc = reload(in, config, reloaded, e);
         if (rc && replace(config, text, false, &restoring))
             rc = err_set(e, rc, "it could not be set back: %s", restoring.text);
     }

@@ -16,9 +16,10 @@
 /* Whether an entry can be added: before anything else is done. Errors: negative errno values. */
 int config_add_look(const char *config, struct err *e);
 
-/* Adds it. *reloaded: a daemon has read it. On an error the config is as it was.
- * Errors: negative errno values; -EINVAL where fmnistd --check-config refuses the changed config,
- * or the daemon that answers does, with their words. */
+/* Adds it. *reloaded: the daemon that runs has read it; one with another config has not, and is
+ * left alone. On an error the config is as it was. Errors: negative errno values; -EINVAL where
+ * fmnistd --check-config refuses the changed config, or the daemon that answers does, with their
+ * words. */
 int config_add(const struct invocation *in, const char *config, const char *name,
                const char *folder, bool *reloaded, struct err *e);
 

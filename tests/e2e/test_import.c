@@ -73,6 +73,26 @@ START_TEST(import__add__served_at_once)
 }
 END_TEST
 
+/* A daemon that runs with another config serves nothing new, and is not said to. */
+START_TEST(import__add_to_another_config__not_said_to_be_served)
+{
+    struct daemon d;
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    serve_tiny(&d, "");
+    support_write(support_path("other.yaml"), "# later\n", 8);
+    run_ctl(&said, "import %s --name mine -o %s --add %s --socket %s", support_path("from"),
+            support_path("made"), support_path("other.yaml"), d.socket);
+    check_said(0, ": mine is in it; no daemon that runs has read it\n");
+    char *after = support_read(support_path("other.yaml"), NULL);
+    ck_assert_ptr_nonnull(strstr(after, "- name: mine\n"));
+    free(after);
+    daemon_stop(&d);
+    images_free(&m);
+}
+END_TEST
+
 /* Files of that name are published on their side; the daemon must not turn those that import wrote.
  */
 START_TEST(import__emnist__served_upright)
@@ -127,6 +147,65 @@ START_TEST(import__json__what_was_made)
 }
 END_TEST
 
+#define NUMBERS ",0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"
+
+/* Who names a source means it: one of which nothing was read is no success. */
+START_TEST(import__a_source_that_is_passed_over__refused_or_told)
+{
+    static const char page[] = "<!DOCTYPE html><title>404</title>",
+                      csv[] = "5" NUMBERS NUMBERS NUMBERS "\n";
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    support_write(support_path("test.gz"), page, sizeof page - 1);
+    support_write(support_path("some.csv"), csv, sizeof csv - 1);
+    support_write(support_path("empty"), "", 0);
+    support_write(support_path("notes"), "to do\n", 6);
+    ck_assert_int_eq(mkdir(support_path("hollow"), 0700), 0);
+    const struct {
+        const char *name, *text;
+    } wrong[] = {
+        {"test.gz", "test.gz: an HTML or XML page"},
+        {"empty", "empty: an empty file; want one of"},
+        {"hollow", "/hollow: no file is in it; want images"},
+        {"some.csv", "/some.csv is for the reader csv, and the other sources are for idx"}};
+    unsigned before = files_in(support_dir());
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        run_ctl(&said, "import %s %s -o %s", support_path("from"), support_path(wrong[i].name),
+                support_path("made"));
+        check_said(1, wrong[i].text);
+        ck_assert_uint_eq(files_in(support_dir()), before);
+    }
+    run_ctl(&said, "import %s %s -o %s", support_path("from"), support_path("notes"),
+            support_path("made"));
+    check_said(0, "/notes is left out: no format that is known here\n");
+    check_said(0, "train: 5 images");
+    images_free(&m);
+}
+END_TEST
+
+/* A name that no config can have is none, and class names are what an editor shows. */
+START_TEST(import__names__what_a_config_can_have)
+{
+    static const char classes[] = "\xef\xbb\xbf"
+                                  "a\r\nb\r\n\xed\xa0\x80\xc2\x80\r\n";
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    memset(m.labels, 0, m.count);
+    write_pair(&m);
+    run_ctl(&said, "import %s --name b\xff", support_path("from"));
+    check_said(1, "want 1 to 63 bytes of UTF-8");
+    support_write(support_path("classes"), classes, sizeof classes - 1);
+    run_ctl(&said, "import %s --classes %s -o %s", support_path("from"), support_path("classes"),
+            support_path("named"));
+    check_said(0, "  - name: from\n");
+    char *yaml = support_read(support_path("named/dataset.yaml"), NULL);
+    ck_assert_ptr_nonnull(strstr(yaml, "\n  - \"a\"\n  - \"b\"\n  - \"???\\x80\"\n"));
+    free(yaml);
+    images_free(&m);
+}
+END_TEST
+
 /* What is there already is never replaced, and what is refused leaves nothing. */
 START_TEST(import__wrong__why_and_nothing_left)
 {
@@ -141,7 +220,7 @@ START_TEST(import__wrong__why_and_nothing_left)
     run_ctl(&said, "import %s -o %s/no/folder", support_path("from"), support_dir());
     check_said(1, "/no, where it is to be made: No such file or directory\n");
     run_ctl(&said, "import %s -o %s --name a/b", support_path("from"), support_path("made"));
-    check_said(1, "--name \"a/b\": want 1 to 63 bytes without '/'");
+    check_said(1, "--name \"a/b\": want 1 to 63 bytes of UTF-8 without '/'");
     run_ctl(&said, "import %s -o %s --size 28", support_path("from"), support_path("made"));
     check_said(2, "--size \"28\": want HEIGHTxWIDTH");
     run_ctl(&said, "import %s -o %s --images a", support_path("from"), support_path("made"));
@@ -209,6 +288,9 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, import__add__served_at_once);
+    tcase_add_test(tc, import__add_to_another_config__not_said_to_be_served);
+    tcase_add_test(tc, import__a_source_that_is_passed_over__refused_or_told);
+    tcase_add_test(tc, import__names__what_a_config_can_have);
     tcase_add_test(tc, import__emnist__served_upright);
     tcase_add_test(tc, import__json__what_was_made);
     tcase_add_test(tc, import__wrong__why_and_nothing_left);
