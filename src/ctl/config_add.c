@@ -4,8 +4,10 @@
 #include "ctl/config_add.h"
 
 #include "ctl/config_entry.h"
+#include "ctl/ended.h"
 #include "ctl/output.h"
 
+#include "base/clock.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -16,8 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
@@ -155,6 +159,30 @@ static int replace(const char *config, const char *text, bool check, struct err 
     return rc;
 }
 
+/* Two that add at once would each write what it had read. The file itself is replaced, so its
+ * folder is locked; where that has no locks, as on some networks, there is none. */
+static int lock(const struct invocation *in, const char *config, int *fd, struct err *e)
+{
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+    uint64_t until = clock_ns() + (in->timeout_ms ? in->timeout_ms : 30000) * UINT64_C(1000000);
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(config, '/') - config + 1), config);
+    *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0)
+        return err_sys(e, -errno, "opening its folder");
+    while (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return 0;
+        if (clock_ns() > until)
+            return err_set(e, -EBUSY, "another program is changing it: try again");
+        nanosleep(&pause, NULL);
+        int rc = ended_look(e);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
 /* ---- the daemon that runs ------------------------------------------------------------------- */
 
 /* Whether the config is the one that the daemon reads. One that does not say is believed to be. */
@@ -201,7 +229,10 @@ int config_add(const struct invocation *in, const char *path, const char *name, 
     char *text = NULL, *changed = NULL;
     char *config = realpath(path, NULL); /* a link stays one */
     struct err restoring;
-    int rc = config ? read_text(config, &text, e) : err_sys(e, -errno, "finding it");
+    int locked = -1;
+    int rc = config ? lock(in, config, &locked, e) : err_sys(e, -errno, "finding it");
+    if (!rc)
+        rc = read_text(config, &text, e);
     if (!rc)
         rc = config_entry_insert(text, name, folder, &changed, e);
     if (!rc)
@@ -211,6 +242,7 @@ int config_add(const struct invocation *in, const char *path, const char *name, 
         if (rc && replace(config, text, false, &restoring))
             rc = err_set(e, rc, "it could not be set back: %s", restoring.text);
     }
+    fd_close(&locked);
     free(config);
     free(text);
     free(changed);

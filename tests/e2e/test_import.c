@@ -93,6 +93,33 @@ START_TEST(import__add_to_another_config__not_said_to_be_served)
 }
 END_TEST
 
+/* Of several that add at once none undoes another. */
+START_TEST(import__adds_at_once__all_in_it)
+{
+    struct daemon d;
+    struct images m;
+    char words[2048], entry[32];
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    serve_tiny(&d, "");
+    snprintf(words, sizeof words,
+             "sh -c 'for i in 0 1 2 3; do %s import %s --name m$i -o %s/m$i --add %s --socket %s & "
+             "done; wait'",
+             ctl_path(), support_path("from"), support_dir(), d.config, d.socket);
+    run_words(&said, words);
+    char *config = support_read(d.config, NULL);
+    for (int i = 0; i < 4; i++) {
+        snprintf(entry, sizeof entry, ": m%d is in it, and served\n", i);
+        check_said(0, entry);
+        snprintf(entry, sizeof entry, "- name: m%d\n", i);
+        ck_assert_msg(strstr(config, entry) != NULL, "no %s in %s", entry, config);
+    }
+    free(config);
+    daemon_stop(&d);
+    images_free(&m);
+}
+END_TEST
+
 /* Files of that name are published on their side; the daemon must not turn those that import wrote.
  */
 START_TEST(import__emnist__served_upright)
@@ -291,6 +318,7 @@ int main(void)
     tcase_add_test(tc, import__add_to_another_config__not_said_to_be_served);
     tcase_add_test(tc, import__a_source_that_is_passed_over__refused_or_told);
     tcase_add_test(tc, import__names__what_a_config_can_have);
+    tcase_add_test(tc, import__adds_at_once__all_in_it);
     tcase_add_test(tc, import__emnist__served_upright);
     tcase_add_test(tc, import__json__what_was_made);
     tcase_add_test(tc, import__wrong__why_and_nothing_left);
