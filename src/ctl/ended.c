@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 
 static volatile sig_atomic_t ended_by;
 
@@ -30,6 +31,7 @@ void ended_follow(void)
 {
     if (!ended_by)
         return;
+    fflush(stdout); /* what was said of work that was done by then */
     signal(ended_by, SIG_DFL);
     raise(ended_by);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IDX files and a dataset.yaml: what import writes, by the same code. */
+#include "ctl/ended.h"
 #include "ctl/export.h"
 
 #include "import/set.h"
@@ -38,8 +39,10 @@ static int write_idx(struct export *x, struct err *e)
 {
     struct import_set *set = NULL;
     int rc = import_set_new(&set, x->path, x->whole.name, e);
-    if (!rc)
+    if (!rc) {
+        import_set_ask(set, ended_look);
         rc = write_set(x, set, e);
+    }
     import_set_free(set);
     return rc;
 }

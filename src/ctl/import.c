@@ -242,6 +242,7 @@ int verb_import(const struct invocation *in)
     int rc = import_set_new(&set, in->output, in->import.name, &e);
     if (rc)
         return ctl_file_error(rc, "import: %s", e.text);
+    import_set_ask(set, ended_look);
     x.left_out = json_array();
     progress_start(&x.progress, "import", "bytes", 0);
     status = import_into(&x, set, &o);

@@ -195,17 +195,32 @@ static int put_in_place(struct import_set *set, struct err *e)
     return fsync(set->parent_fd) < 0 ? err_sys(e, -errno, "syncing the folder %s", set->parent) : 0;
 }
 
+void import_set_ask(struct import_set *set, int (*ended)(struct err *e))
+{
+    set->ended = ended;
+}
+
+static int ask(const struct import_set *set, struct err *e)
+{
+    return set->ended ? set->ended(e) : 0;
+}
+
 int import_set_commit(struct import_set *set, struct err *e)
 {
     int rc = check_set(set, e);
     if (!rc && !set->target)
         rc = err_set(e, -EINVAL, "the set has no name: say --name");
-    for (int i = 0; !rc && i < set->split_count; i++)
+    for (int i = 0; !rc && i < set->split_count; i++) {
         rc = finish_split(set, &set->splits[i], e);
+        if (!rc)
+            rc = ask(set, e);
+    }
     if (!rc)
         rc = set_write_yaml(set, e);
     if (!rc && fsync(set->fd) < 0)
         rc = err_sys(e, -errno, "syncing what was made");
+    if (!rc)
+        rc = ask(set, e);
     return rc ? rc : put_in_place(set, e);
 }
 

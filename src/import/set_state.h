@@ -29,6 +29,7 @@ struct import_set {
     char **classes; /* [class_count]; NULL: without a name */
     uint32_t class_count;
     char *origin, *licence;
+    int (*ended)(struct err *e); /* NULL: nobody is asked */
     bool has_sha256;
     uint8_t sha256[32];
 };

@@ -2,6 +2,8 @@
 /* Sources that are not what they should be: each is refused in a line, and leaves nothing. */
 #include "import/packed.h"
 
+#include <errno.h>
+
 static uint8_t *image_file(size_t *size)
 {
     static const uint32_t dims[] = {4, 3, 3};
@@ -198,6 +200,32 @@ START_TEST(input__folder_within_itself__refused)
 }
 END_TEST
 
+static int end_now(struct err *e)
+{
+    return err_set(e, -ECANCELED, "ended");
+}
+
+/* Syncing a large set takes long, and Ctrl-C is as good then. */
+START_TEST(input__ended_while_it_is_synced__nothing_left)
+{
+    static const uint8_t pixels[4];
+    static const int32_t label;
+    const struct import_shape shape = {2, 2, 1};
+    struct import_set *set;
+    struct stat st;
+    struct err e;
+    ck_assert_int_eq(import_set_new(&set, support_path("set"), "x", &e), 0);
+    ck_assert_int_eq(import_set_split(set, "train", &e), 0);
+    ck_assert_int_eq(import_set_images(set, 0, shape, pixels, 1, &e), 0);
+    ck_assert_int_eq(import_set_labels(set, 0, 1, &label, 1, &e), 0);
+    import_set_ask(set, end_now);
+    ck_assert_int_eq(import_set_commit(set, &e), -ECANCELED);
+    import_set_free(set);
+    ck_assert_int_lt(lstat(support_path("set"), &st), 0);
+    ck_assert_int_lt(lstat(support_path(".fmnistctl-import.%d.tmp", (int)getpid()), &st), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("import/input");
@@ -211,6 +239,7 @@ int main(void)
     tcase_add_test(tc, input__what_servers_send_instead__named);
     tcase_add_test(tc, input__archive_in_a_folder__said_so);
     tcase_add_test(tc, input__folder_within_itself__refused);
+    tcase_add_test(tc, input__ended_while_it_is_synced__nothing_left);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
