@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- what is served ------------------------------------------------------------------------ */
 
@@ -29,11 +30,22 @@ static json_t *describe(const struct fmnist_dataset *d, uint32_t label_count)
                      (int)label_count, "classes", classes);
 }
 
-static void print(const struct fmnist_dataset *d, uint32_t label_count)
+/* What the names of all splits take, as "validation" is longer than "train". */
+static int split_width(struct fmnist_datasets *all)
+{
+    const struct fmnist_dataset *d;
+    size_t width = 6;
+    for (size_t i = 0; (d = fmnist_datasets_at(all, i)) != NULL; i++)
+        if (strlen(d->split) > width)
+            width = strlen(d->split);
+    return (int)width;
+}
+
+static void print(const struct fmnist_dataset *d, int width, uint32_t label_count)
 {
     char digest[33];
     digest_text(d, digest);
-    printf("%-16s %-6s %9llu images of %ux%ux%u, %s", d->name, d->split,
+    printf("%-16s %-*s %9llu images of %ux%ux%u, %s", d->name, width, d->split,
            (unsigned long long)d->count, d->height, d->width, d->channels, digest);
     if (label_count)
         printf(", %u labels an image", label_count);
@@ -51,11 +63,12 @@ static int tell_served(const struct invocation *in, struct fmnist_client *client
     int rc = fmnist_datasets(client, &all);
     if (rc)
         return ctl_failed(rc, "%s", fmnist_error());
+    int width = split_width(all);
     for (size_t i = 0; (d = fmnist_datasets_at(all, i)) != NULL; i++)
         if (in->json)
             json_array_append_new(list, describe(d, fmnist_datasets_label_count(all, i)));
         else
-            print(d, fmnist_datasets_label_count(all, i));
+            print(d, width, fmnist_datasets_label_count(all, i));
     fmnist_datasets_free(all);
     return EXIT_FINE;
 }
