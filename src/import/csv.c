@@ -175,6 +175,8 @@ int csv_find_layout(const char *line, size_t size, const struct csv_wish *wish,
         int rc = find_said(line, size, wish->label_column, l, e);
         if (rc)
             return rc;
+        if (l->label == l->number) /* labels, whatever its name is */
+            l->number = CSV_NONE;
     }
     size_t pixels = l->columns - (l->number != CSV_NONE) - (l->label != CSV_NONE);
     if (find_shape(pixels, wish, &l->shape))
