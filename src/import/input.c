@@ -172,7 +172,8 @@ static int open_file(struct import_input *in, const char *path, const char *name
     if (snprintf(in->file_name, sizeof in->file_name, "%s", name) >= NAME_BYTES)
         return err_set(e, -ENAMETOOLONG, "its name has more than %d bytes", NAME_BYTES - 1);
     strcpy(in->outer_name, in->file_name);
-    in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* A pipe is refused below, and not waited for. */
+    in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (in->fd < 0 || fstat(in->fd, &st) < 0)
         return err_sys(e, -errno, "opening it");
     if (!S_ISREG(st.st_mode))
