@@ -180,6 +180,9 @@ static int gather_rows(const struct array *a, uint64_t first, size_t count, uint
             return err_sys(e, n < 0 ? (int)n : -EIO, "reading a temporary file");
         for (size_t r = 0; r < count; r++)
             memcpy(rows + (r * a->row_items + place) * b, column + r * b, b);
+        int rc = import_set_asked(a->set, e);
+        if (rc)
+            return rc;
     }
     return 0;
 }

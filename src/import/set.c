@@ -16,6 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of one process: what an import that was killed has left may have the name of this one, as a
+ * container's first process has the same number each time. */
+enum { TEMPORARIES_MAX = 100 };
+
 /* ---- names --------------------------------------------------------------------------------- */
 
 /* As the config has it, and printable in a file's name. Other bytes than UTF-8 are in no config. */
@@ -91,8 +95,15 @@ static int make_folder(struct import_set *s, struct err *e)
     s->parent_fd = open(s->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->parent_fd < 0)
         return err_sys(e, -errno, "the folder %s, where it is to be made", s->parent);
-    snprintf(s->temporary, sizeof s->temporary, ".fmnistctl-import.%d.tmp", (int)getpid());
-    if (mkdirat(s->parent_fd, s->temporary, 0777) < 0) {
+    int made = -1;
+    for (int i = 0; made < 0 && i < TEMPORARIES_MAX; i++) {
+        snprintf(s->temporary, sizeof s->temporary, ".fmnistctl-import.%d-%d.tmp", (int)getpid(),
+                 i);
+        made = mkdirat(s->parent_fd, s->temporary, 0777);
+        if (made < 0 && errno != EEXIST)
+            break;
+    }
+    if (made < 0) {
         int code = -errno;
         s->temporary[0] = 0;
         return err_sys(e, code, "making a folder in %s", s->parent);

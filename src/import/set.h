@@ -77,9 +77,10 @@ void import_set_sha256(struct import_set *set, const uint8_t digest[32]);
  * errno value. */
 int import_set_spool(struct import_set *set, struct err *e);
 
-/* Who is asked while the set is synced, which may take long, and last before it takes its place: a
- * negative errno value ends it. */
+/* Who is asked while images are put in order and the set is synced, which may take long, and last
+ * before it takes its place: a negative errno value ends it. import_set_asked: what they say. */
 void import_set_ask(struct import_set *set, int (*ended)(struct err *e));
+int import_set_asked(const struct import_set *set, struct err *e);
 
 /* Writes what is left and puts the folder in its place. Errors: -EINVAL where there is no image, or
  * images and labels of a split are not as many, or a label has no class name where others do;

@@ -46,9 +46,9 @@ void set_order(const struct import_set *set, int order[IMPORT_SPLITS_MAX])
 /* ---- another order ------------------------------------------------------------------------- */
 
 /* Copies item order[i] of one file to the end of the other; neighbours together. */
-static int copy_ordered(struct set_file *from, struct set_file *to, size_t item,
-                        const uint32_t *order, size_t count, uint8_t *chunk, size_t chunk_items,
-                        struct err *e)
+static int copy_ordered(const struct import_set *set, struct set_file *from, struct set_file *to,
+                        size_t item, const uint32_t *order, size_t count, uint8_t *chunk,
+                        size_t chunk_items, struct err *e)
 {
     for (size_t i = 0, run; i < count; i += run) {
         for (run = 1; run < chunk_items && i + run < count && order[i + run] == order[i] + run;)
@@ -58,6 +58,8 @@ static int copy_ordered(struct set_file *from, struct set_file *to, size_t item,
         if (n != (ssize_t)(run * item))
             return err_sys(e, n < 0 ? (int)n : -EIO, "reading %s again", from->name);
         int rc = set_file_write(to, chunk, run * item, e);
+        if (!rc)
+            rc = import_set_asked(set, e);
         if (rc)
             return rc;
     }
@@ -74,7 +76,7 @@ static int permute_file(struct import_set *set, struct set_file *f, int dims, si
     if (!rc)
         rc = set_file_open(&other, set->fd, "reordered", dims, e);
     if (!rc)
-        rc = copy_ordered(f, &other, item, order, count, chunk, items, e);
+        rc = copy_ordered(set, f, &other, item, order, count, chunk, items, e);
     if (!rc && renameat(set->fd, "reordered", set->fd, f->name) < 0)
         rc = err_sys(e, -errno, "renaming what was reordered");
     if (!rc) {
@@ -163,6 +165,8 @@ static int write_labels(struct import_set *set, struct set_split *p, struct err 
             chunk[i] = chunk[4 * i + 3];
         if (!rc)
             rc = set_file_write(&out, chunk, bytes ? size / 4 : size, e);
+        if (!rc)
+            rc = import_set_asked(set, e);
         at += size;
     }
     if (!rc)
@@ -200,7 +204,7 @@ void import_set_ask(struct import_set *set, int (*ended)(struct err *e))
     set->ended = ended;
 }
 
-static int ask(const struct import_set *set, struct err *e)
+int import_set_asked(const struct import_set *set, struct err *e)
 {
     return set->ended ? set->ended(e) : 0;
 }
@@ -213,14 +217,14 @@ int import_set_commit(struct import_set *set, struct err *e)
     for (int i = 0; !rc && i < set->split_count; i++) {
         rc = finish_split(set, &set->splits[i], e);
         if (!rc)
-            rc = ask(set, e);
+            rc = import_set_asked(set, e);
     }
     if (!rc)
         rc = set_write_yaml(set, e);
     if (!rc && fsync(set->fd) < 0)
         rc = err_sys(e, -errno, "syncing what was made");
     if (!rc)
-        rc = ask(set, e);
+        rc = import_set_asked(set, e);
     return rc ? rc : put_in_place(set, e);
 }
 

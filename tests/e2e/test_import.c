@@ -265,6 +265,93 @@ START_TEST(import__wrong__why_and_nothing_left)
 }
 END_TEST
 
+/* Nobody writes into a pipe: it is told, and not waited for. */
+START_TEST(import__pipe__refused_at_once)
+{
+    ck_assert_int_eq(mkfifo(support_path("pipe"), 0600), 0);
+    run_ctl(&said, "import %s -o %s", support_path("pipe"), support_path("made"));
+    check_said(1, "/pipe: it is neither a file nor a folder\n");
+    ck_assert_uint_eq(files_in(support_dir()), 1);
+}
+END_TEST
+
+/* A column that is called "id" and said to be the labels: that it is. */
+START_TEST(import__csv__column_of_numbers_said_as_labels)
+{
+    size_t size;
+    static const char lines[] = "id,a,b,c,d,e,f,g,h,i\n7,1,2,3,4,5,6,7,8,9\n3,9,8,7,6,5,4,3,2,1\n";
+    static const char wider[] = "id,a,b,c,d,e,f,g,h,i,j\n7,1,2,3,4,5,6,7,8,9,10\n";
+    support_write(support_path("x.csv"), lines, strlen(lines));
+    run_ctl(&said, "import %s --label-column id -o %s", support_path("x.csv"),
+            support_path("made"));
+    check_said(0, "train: 2 images, 3 x 3, labels up to 7\n");
+    uint8_t *labels = support_read(support_path("made/train-labels-idx1-ubyte"), &size);
+    ck_assert_uint_eq(size, 10);
+    ck_assert_mem_eq(labels + 8, "\7\3", 2);
+    free(labels);
+    support_write(support_path("y.csv"), wider, strlen(wider));
+    run_ctl(&said, "import %s --label-column 1 -o %s", support_path("y.csv"),
+            support_path("wider"));
+    check_said(1, "line 1 has 11 columns, and 10 pixels are no square");
+}
+END_TEST
+
+/* Whatever a class is called, the daemon reads what was written; a mark before the first is none of
+ * its letters. */
+START_TEST(import__class_names_that_yaml_takes_not__served)
+{
+    static const char names[] = "\xef\xbb\xbfshirt\n"
+                                "a\xc2\x80z\n"         /* a control character */
+                                "b\xe0\x80\x80z\n"     /* longer than it need be */
+                                "c\xed\xa0\x80z\n"     /* half of a pair */
+                                "d\xf4\x90\x80\x80z\n" /* behind the last */
+                                "e\xef\xbf\xbfz\n"     /* no character */
+                                "f\xe9\n"              /* Latin 1 */
+                                "g\x1b\x7f\"\\\n"
+                                "h\xc3\xa9\xe2\x82\xac\xf0\x9f\x91\x95\ni\nj\n";
+    struct images m;
+    size_t size;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    support_write(support_path("names"), names, strlen(names));
+    support_write(support_path("config.yaml"), "cache: none\n", 12);
+    run_ctl(&said, "import %s --classes %s -o %s --add %s --socket %s", support_path("from"),
+            support_path("names"), support_path("made"), support_path("config.yaml"),
+            support_path("none"));
+    check_said(0, "no daemon that runs has read it");
+    char *yaml = support_read(support_path("made/dataset.yaml"), &size);
+    ck_assert_ptr_nonnull(strstr(yaml, "- \"shirt\"\n"));
+    ck_assert_ptr_nonnull(strstr(yaml, "- \"a\\x80z\"\n"));
+    ck_assert_ptr_nonnull(strstr(yaml, "- \"h\xc3\xa9\xe2\x82\xac\xf0\x9f\x91\x95\"\n"));
+    free(yaml);
+    images_free(&m);
+}
+END_TEST
+
+/* An import that was killed has left its folder, and this one has the same number, as in a
+ * container. */
+START_TEST(import__folder_of_a_killed_one__not_in_the_way)
+{
+    struct images m;
+    int status;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        mkdir(support_path(".fmnistctl-import.%d.tmp", (int)getpid()), 0700);
+        mkdir(support_path(".fmnistctl-import.%d-0.tmp", (int)getpid()), 0700);
+        execl(ctl_path(), "fmnistctl", "import", support_path("from"), "-o", support_path("made"),
+              (char *)NULL);
+        _exit(127);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(status == 0, "wait status %d", status);
+    ck_assert_uint_eq(files_in(support_path("made")), 3);
+    images_free(&m);
+}
+END_TEST
+
 static char shown[4096];
 static size_t shown_bytes;
 
@@ -322,6 +409,10 @@ int main(void)
     tcase_add_test(tc, import__emnist__served_upright);
     tcase_add_test(tc, import__json__what_was_made);
     tcase_add_test(tc, import__wrong__why_and_nothing_left);
+    tcase_add_test(tc, import__pipe__refused_at_once);
+    tcase_add_test(tc, import__csv__column_of_numbers_said_as_labels);
+    tcase_add_test(tc, import__class_names_that_yaml_takes_not__served);
+    tcase_add_test(tc, import__folder_of_a_killed_one__not_in_the_way);
     tcase_add_test(tc, import__ended_on_a_terminal__progress_and_nothing_left);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -138,7 +138,7 @@ static inline void must_refuse(const char *path, const struct import_options *o,
     ck_assert_msg(rc < 0 && strstr(e.text, words), "want \"%s\", have %d \"%s\"", words, rc,
                   e.text);
     ck_assert_msg(lstat(support_path("set"), &st) < 0, "a set is there");
-    ck_assert_int_lt(lstat(support_path(".fmnistctl-import.%d.tmp", (int)getpid()), &st), 0);
+    ck_assert_int_lt(lstat(support_path(".fmnistctl-import.%d-0.tmp", (int)getpid()), &st), 0);
 }
 
 /* The bytes of a file of the set behind its header. malloc'd; dims: [4], 0 behind the last. */

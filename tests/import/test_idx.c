@@ -3,6 +3,8 @@
  */
 #include "import/packed.h"
 
+#include <errno.h>
+
 static const uint32_t images_dims[] = {5, 2, 3};
 static const uint32_t labels_dims[] = {5};
 
@@ -243,6 +245,43 @@ START_TEST(idx__wrong_files__refused_and_nothing_left)
 }
 END_TEST
 
+static int looks, looks_until;
+
+static int look(struct err *e)
+{
+    return ++looks == looks_until ? err_set(e, -ECANCELED, "ended") : 0;
+}
+
+/* At each moment at which it asks, also while images are put in order and before the rename. */
+START_TEST(set__ended_while_it_finishes__nothing_left)
+{
+    const struct import_shape shape = {2, 2, 1};
+    const uint32_t order[] = {2, 0, 1};
+    struct import_set *set;
+    struct err e = {""};
+    struct stat st;
+    int rc = -ECANCELED;
+    for (looks_until = 1; rc; looks_until++) {
+        looks = 0;
+        ck_assert_int_eq(import_set_new(&set, support_path("set"), "x", &e), 0);
+        import_set_ask(set, look);
+        ck_assert_int_eq(import_set_split(set, "train", &e), 0);
+        ck_assert_int_eq(import_set_images(set, 0, shape, (const uint8_t *)"abcdefghijkl", 3, &e),
+                         0);
+        ck_assert_int_eq(import_set_labels(set, 0, 1, (const int32_t[]){0, 1, 2}, 3, &e), 0);
+        rc = import_set_permute(set, 0, order, &e);
+        if (!rc)
+            rc = import_set_commit(set, &e);
+        ck_assert(rc == 0 || rc == -ECANCELED);
+        import_set_free(set);
+        ck_assert_int_eq(lstat(support_path("set"), &st), rc ? -1 : 0);
+        ck_assert_int_lt(lstat(support_path(".fmnistctl-import.%d-0.tmp", (int)getpid()), &st), 0);
+    }
+    ck_assert_int_ge(looks, 4); /* images and labels in order, labels as they go out, the rename */
+    remove_set();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("import/idx");
@@ -255,6 +294,7 @@ int main(void)
     tcase_add_test(tc, idx__tables_of_labels__classes_or_rows);
     tcase_add_test(tc, idx__qmnist__parts_of_its_test_split_and_nist);
     tcase_add_test(tc, idx__wrong_files__refused_and_nothing_left);
+    tcase_add_test(tc, set__ended_while_it_finishes__nothing_left);
     suite_add_tcase(suite, tc);
     return support_run(suite);
 }
