@@ -25,7 +25,8 @@ struct png_export {
     const struct whole_split *split;
     char folder[4096]; /* the temporary one */
     int label_digits, number_digits;
-    uint8_t *made; /* owned; [LABELS_MAX], whether a label's folder of this split is there */
+    int32_t last_label; /* a class's folder is made up to that */
+    uint8_t *made;      /* owned; [LABELS_MAX], whether a label's folder of this split is there */
 };
 
 static int digits_of(uint64_t highest)
@@ -128,6 +129,7 @@ static int count_digits(struct png_export *p, struct err *e)
     for (size_t s = x->first; s < x->end && !rc && !x->whole.class_count; s++)
         rc = whole_walk(&x->whole, s, highest, &most, e);
     p->label_digits = digits_of((uint64_t)most);
+    p->last_label = most;
     return rc;
 }
 
@@ -139,8 +141,8 @@ static int write_split(struct png_export *p, size_t split, struct err *e)
     memset(p->made, 0, LABELS_MAX);
     snprintf(path, sizeof path, "%s/%s", p->folder, p->split->name);
     int rc = make_folder(path, e);
-    for (uint32_t c = 0; c < p->x->whole.class_count && !rc; c++)
-        rc = make_class(p, (int32_t)c, e);
+    for (int32_t c = 0; c <= p->last_label && !rc; c++)
+        rc = make_class(p, c, e);
     return rc ? rc : export_walk(p->x, split, take, p, e);
 }
 

@@ -146,6 +146,27 @@ START_TEST(export__png__a_folder_a_class)
 }
 END_TEST
 
+/* So it is where classes have no names, and labels are not without gaps. */
+START_TEST(export__png_of_labels_without_names__a_folder_each)
+{
+    const char *const lines = "format: 1\nname: gap\nsplits:\n"
+                              "  train: {images: i, labels: l}\n  test: {images: j, labels: m}\n";
+    ck_assert_int_eq(mkdir(support_path("gap"), 0700), 0);
+    write_idx(support_path("gap/i"), 3, (uint32_t[]){2, 8, 8}, &set.train[0][0]);
+    write_idx(support_path("gap/l"), 1, (uint32_t[]){2}, (const uint8_t[]){0, 11});
+    write_idx(support_path("gap/j"), 3, (uint32_t[]){1, 8, 8}, &set.train[1][0]);
+    write_idx(support_path("gap/m"), 1, (uint32_t[]){1}, (const uint8_t[]){3});
+    support_write(support_path("gap/dataset.yaml"), lines, strlen(lines));
+    run_ctl(&said, "export %s/gap --format png -o %s/pictures", support_dir(), support_dir());
+    ck_assert_msg(said.status == 0, "%s", said.text);
+    ck_assert_uint_eq(names_in(support_path("pictures/train")), 12);
+    ck_assert_uint_eq(names_in(support_path("pictures/test")), 12);
+    ck_assert_uint_eq(names_in(support_path("pictures/train/11")), 1);
+    ck_assert_uint_eq(names_in(support_path("pictures/test/03")), 1);
+    ck_assert_uint_eq(names_in(support_path("pictures/test/00")), 0);
+}
+END_TEST
+
 /* Import reads the pictures again: those of each class, in their order, with their labels. */
 START_TEST(export__png_then_import__the_same_images_class_by_class)
 {
@@ -297,6 +318,7 @@ int main(void)
     tcase_add_test(tc, export__csv_then_import__the_same_digest);
     tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
     tcase_add_test(tc, export__png__a_folder_a_class);
+    tcase_add_test(tc, export__png_of_labels_without_names__a_folder_each);
     tcase_add_test(tc, export__png_then_import__the_same_images_class_by_class);
     tcase_add_test(tc, export__wrong_words__told_and_nothing_made);
     tcase_add_test(tc, export__folder_is_there__refused_and_as_it_was);
