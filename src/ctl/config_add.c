@@ -31,8 +31,10 @@ extern char **environ;
 static int read_text(const char *path, char **text, struct err *e)
 {
     char *buffer = malloc(CONFIG_BYTES_MAX + 1);
+    if (!buffer)
+        return err_set(e, -ENOMEM, "out of memory");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -errno : buffer ? read_full(fd, buffer, CONFIG_BYTES_MAX + 1) : -ENOMEM;
+    ssize_t n = fd < 0 ? -errno : read_full(fd, buffer, CONFIG_BYTES_MAX + 1);
     fd_close(&fd);
     if (n > CONFIG_BYTES_MAX)
         n = -EFBIG;
@@ -41,22 +43,24 @@ static int read_text(const char *path, char **text, struct err *e)
         return err_sys(e, (int)n, "reading it");
     }
     buffer[n] = 0;
+    if (strlen(buffer) != (size_t)n) {
+        free(buffer);
+        return err_set(e, -EINVAL, "it is no text");
+    }
     *text = buffer;
-    return strlen(buffer) == (size_t)n
-               ? 0
-               : (free(buffer), *text = NULL, err_set(e, -EINVAL, "it is no text"));
+    return 0;
 }
 
 int config_add_look(const char *config, struct err *e)
 {
-    char *text, *changed = NULL;
+    char *text = NULL, *changed = NULL;
     int rc = read_text(config, &text, e);
+    if (!text)
+        return err_prefix(e, rc, "--add %s", config);
     if (!rc)
         rc = access(config, W_OK) < 0 ? err_sys(e, -errno, "writing it") : 0;
     if (!rc)
         rc = config_entry_insert(text, "x", "/x", &changed, e);
-    else
-        return err_prefix(e, rc, "--add %s", config);
     free(changed);
     free(text);
     return rc ? err_prefix(e, rc, "--add %s", config) : 0;
@@ -88,10 +92,10 @@ static void last_line(char *said, const char *from, const char *to, char *out, s
     if (!strncmp(line, "fmnistd: ", 9))
         line += 9;
     char *at = strstr(line, from);
-    if (at)
-        snprintf(out, size, "%.*s%s%s", (int)(at - line), line, to, at + strlen(from));
-    else
-        snprintf(out, size, "%s", line);
+    int n_out = at ? snprintf(out, size, "%.*s%s%s", (int)(at - line), line, to, at + strlen(from))
+                   : snprintf(out, size, "%s", line);
+    if (n_out < 0 || (size_t)n_out >= size)
+        memcpy(out + size - 4, "...", 4);
 }
 
 static int run_check(const char *copy, char *said, size_t size, struct err *e)
@@ -233,11 +237,11 @@ int config_add(const struct invocation *in, const char *path, const char *name, 
     int rc = config ? lock(in, config, &locked, e) : err_sys(e, -errno, "finding it");
     if (!rc)
         rc = read_text(config, &text, e);
-    if (!rc)
+    if (text)
         rc = config_entry_insert(text, name, folder, &changed, e);
-    if (!rc)
+    if (changed)
         rc = replace(config, changed, true, e);
-    if (!rc) {
+    if (!rc && text) {
         rc = reload(in, config, reloaded, e);
         if (rc && replace(config, text, false, &restoring))
             rc = err_set(e, rc, "it could not be set back: %s", restoring.text);

@@ -50,14 +50,15 @@ static const struct export_format *find_format(const struct invocation *in)
     return NULL;
 }
 
-static int check(const struct invocation *in)
+/* Also which format it is. Returns an exit status; what is wrong is told. */
+static int check(const struct invocation *in, const struct export_format **format)
 {
     if (!in->word_count)
         return ctl_usage("export: want the name of a dataset that is served, or the path of a "
                          "folder");
     if (!in->output)
         return ctl_usage("export: -o FILE or -o FOLDER is missing");
-    const struct export_format *f = find_format(in);
+    const struct export_format *f = *format = find_format(in);
     if (!f)
         return EXIT_WRONG_USAGE;
     if (!f->ending && !strcmp(in->output, "-"))
@@ -161,10 +162,10 @@ int verb_export(const struct invocation *in)
 {
     struct export x = {.in = in, .path = in->output};
     struct err e = {""};
-    int status = check(in);
-    if (status)
+    const struct export_format *f = NULL;
+    int status = check(in, &f);
+    if (status || !f)
         return status;
-    const struct export_format *f = find_format(in);
     int rc = whole_open(&x.whole, in, in->words[0], &e);
     ended_watch();
     if (!rc)

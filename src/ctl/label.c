@@ -97,10 +97,10 @@ static void put(struct written *w, const char *words)
     w->used += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-static void put_number(struct written *w, const char *format, int64_t number)
+static void put_number(struct written *w, const char *before, int64_t number, const char *behind)
 {
     char words[WORDS_SIZE];
-    snprintf(words, sizeof words, format, number);
+    snprintf(words, sizeof words, "%s%" PRId64 "%s", before, number, behind);
     put(w, words);
 }
 
@@ -117,7 +117,7 @@ void label_text(const struct label *l, char *text, size_t size)
     char words[WORDS_SIZE];
     uint32_t column = 0, left = count_set(l);
     bool first = true;
-    put_number(&w, "%" PRId64 ": ", l->index);
+    put_number(&w, "", l->index, ": ");
     if (!l->count) {
         write_name(l, label_number(l, 0), words);
         put(&w, words);
@@ -127,7 +127,7 @@ void label_text(const struct label *l, char *text, size_t size)
         put(&w, "none");
     for (; next_words(l, &column, words); first = false, left--) {
         if (!first && !has_room(&w, words, left - 1)) {
-            put_number(&w, " and %" PRId64 " more", left);
+            put_number(&w, " and ", left, " more");
             return;
         }
         put(&w, first ? "" : ", ");

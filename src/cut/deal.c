@@ -97,9 +97,14 @@ static int approximate_mode(struct cut_maker *m, const uint32_t *counts, uint64_
     struct rest *rests = malloc(m->class_count * sizeof *rests);
     uint32_t *numbers = malloc(m->class_count * sizeof *numbers), count = 0;
     uint64_t sum = 0, floors = 0;
+    if (!rests || !numbers) {
+        free(rests);
+        free(numbers);
+        return err_set(e, -ENOMEM, "no memory for %u classes", m->class_count);
+    }
     for (uint32_t c = 0; c < m->class_count; c++)
         sum += counts[c];
-    for (uint32_t c = 0; rests && numbers && c < m->class_count; c++) {
+    for (uint32_t c = 0; c < m->class_count; c++) {
         if (!m->classes[c].count)
             continue;
         double wanted = (double)counts[c] / (double)sum * (double)draws, whole = floor(wanted);
@@ -107,12 +112,11 @@ static int approximate_mode(struct cut_maker *m, const uint32_t *counts, uint64_
         floors += parts[c];
         rests[count++] = (struct rest){wanted - whole, c};
     }
-    bool failed = !rests || !numbers;
-    if (!failed && floors < draws)
+    if (floors < draws)
         add_by_rest(m, rests, count, draws - floors, numbers, parts);
     free(rests);
     free(numbers);
-    return failed ? err_set(e, -ENOMEM, "no memory for %u classes", m->class_count) : 0;
+    return 0;
 }
 
 /* ---- train_test_split(stratify=labels) ------------------------------------------------------ */
@@ -277,7 +281,7 @@ static int begin_folds(struct cut_maker *m, const struct cut_step *s, struct err
 {
     uint32_t start = 0, n = 0;
     bool any = false;
-    uint32_t *order = malloc(m->class_count * sizeof *order);
+    uint32_t *order = calloc(m->class_count, sizeof *order);
     if (!order)
         return err_set(e, -ENOMEM, "no memory for %u classes", m->class_count);
     for (uint32_t c = 0; c < m->class_count; c++)

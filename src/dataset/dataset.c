@@ -17,7 +17,9 @@
 const char *dataset_split_name(const struct dataset_source *source, int split)
 {
     static const char *const fixed[DATASET_OTHERS] = {"train", "test"};
-    return split < DATASET_OTHERS ? fixed[split] : source->splits[split].name;
+    if (split < DATASET_OTHERS)
+        return fixed[split];
+    return split < DATASET_SPLITS ? source->splits[split].name : NULL;
 }
 
 /* ---- what was published -------------------------------------------------------------------- */

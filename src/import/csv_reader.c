@@ -66,7 +66,7 @@ static int next_line(struct csv_import *x, const char **line, size_t *size, stru
         if (!end && !x->at_end) {
             looked = x->end - x->first;
             int rc = read_more(x, e);
-            if (rc)
+            if (rc < 0)
                 return rc;
             continue;
         }
@@ -176,20 +176,16 @@ static int read_csv(struct import_input *in, struct import_set *set, const struc
                     struct err *e)
 {
     struct csv_import *x = calloc(1, sizeof *x);
-    if (x)
-        x->text = malloc(BLOCK_BYTES);
-    int rc = x && x->text ? 0 : err_set(e, -ENOMEM, "out of memory");
-    if (!rc) {
-        x->in = in;
-        x->set = set;
-        x->o = o;
-        x->room = BLOCK_BYTES;
-        rc = read_members(x, e);
-    }
-    if (x) {
-        free(x->text);
-        free(x->pixels);
-    }
+    if (!x)
+        return err_set(e, -ENOMEM, "out of memory");
+    x->in = in;
+    x->set = set;
+    x->o = o;
+    x->room = BLOCK_BYTES;
+    x->text = calloc(1, BLOCK_BYTES);
+    int rc = x->text ? read_members(x, e) : err_set(e, -ENOMEM, "out of memory");
+    free(x->text);
+    free(x->pixels);
     free(x);
     return rc;
 }
