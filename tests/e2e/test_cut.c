@@ -396,8 +396,9 @@ START_TEST(fmnistctl__select__what_it_says)
     ck_assert_msg(s.status != 0 && strstr(s.text, "select, character 11: want slice"), "%s",
                   s.text);
     run_ctl(&s,
-            "show --socket %s --dataset tiny --split 'train[50:]' --select 'classes(3, renumber)'",
-            d.socket);
+            "show --socket %s --dataset tiny --split 'train[50:]' --select 'classes(3, renumber)' "
+            "-o %s",
+            d.socket, support_path("s.png"));
     ck_assert_msg(s.status == 0, "%s", s.text);
     /* Originals are found by their numbers in the stored split. */
     run_ctl(&s,
