@@ -33,14 +33,20 @@ static int read_text(const char *path, char **text, struct err *e)
     char *buffer = malloc(CONFIG_BYTES_MAX + 1);
     if (!buffer)
         return err_set(e, -ENOMEM, "out of memory");
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -errno : read_full(fd, buffer, CONFIG_BYTES_MAX + 1);
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
+    ssize_t n = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+    if (!n && !S_ISREG(st.st_mode))
+        n = S_ISDIR(st.st_mode) ? -EISDIR : -ESPIPE;
+    if (!n)
+        n = read_full(fd, buffer, CONFIG_BYTES_MAX + 1);
     fd_close(&fd);
     if (n > CONFIG_BYTES_MAX)
         n = -EFBIG;
     if (n < 0) {
         free(buffer);
-        return err_sys(e, (int)n, "reading it");
+        return n == -ESPIPE ? err_set(e, -EINVAL, "it is no file")
+                            : err_sys(e, (int)n, "reading it");
     }
     buffer[n] = 0;
     if (strlen(buffer) != (size_t)n) {
@@ -139,6 +145,20 @@ static int check_copy(const char *copy, const char *config, struct err *e)
 
 /* ---- on the disk --------------------------------------------------------------------------- */
 
+/* Who may not give the file its owner keeps its group at the least: by that, mostly, the daemon
+ * reads it. Where not even that, and the group may, the config would be lost to it. */
+static int keep_owner(int fd, const struct stat *st, struct err *e)
+{
+    struct stat now;
+    if (fchown(fd, st->st_uid, st->st_gid) == 0)
+        return 0;
+    if (errno != EPERM || fstat(fd, &now) < 0)
+        return err_sys(e, -errno, "keeping its owner");
+    if (now.st_gid == st->st_gid || fchown(fd, (uid_t)-1, st->st_gid) == 0 || !(st->st_mode & 0070))
+        return 0;
+    return err_sys(e, -errno, "keeping its group, %u, which may read it", (unsigned)st->st_gid);
+}
+
 /* Writes the text beside the config, whose mode and owner it gets, and has it checked where
  * `check`; then it takes the config's place. */
 static int replace(const char *config, const char *text, bool check, struct err *e)
@@ -151,10 +171,10 @@ static int replace(const char *config, const char *text, bool check, struct err 
     if (rc)
         return rc;
     rc = fchmod(out.fd, st.st_mode & 07777) < 0 ? -errno : write_full(out.fd, text, strlen(text));
-    if (!rc && fchown(out.fd, st.st_uid, st.st_gid) < 0 && errno != EPERM)
-        rc = -errno;
     if (rc)
         err_sys(e, rc, "writing it");
+    if (!rc)
+        rc = keep_owner(out.fd, &st, e);
     if (!rc && check)
         rc = check_copy(out.temporary, config, e);
     if (!rc)

@@ -271,6 +271,9 @@ START_TEST(import__pipe__refused_at_once)
     ck_assert_int_eq(mkfifo(support_path("pipe"), 0600), 0);
     run_ctl(&said, "import %s -o %s", support_path("pipe"), support_path("made"));
     check_said(1, "/pipe: it is neither a file nor a folder\n");
+    run_ctl(&said, "import %s -o %s --add %s", support_dir(), support_path("made"),
+            support_path("pipe"));
+    check_said(1, "/pipe: it is no file\n");
     ck_assert_uint_eq(files_in(support_dir()), 1);
 }
 END_TEST
