@@ -60,7 +60,8 @@ def test_folder__hostile_class_names__read_back_as_they_are():
     assert fmnist.datasets(daemon="auto", data=got)[0].class_names == tuple(HOSTILE)
 
 
-@pytest.mark.parametrize("name", ["no", "a b", "it's", '"', "#x", "- y", "a:b", "*", "ü" * 31, "{}", "..."[:0] + "7"])
+@pytest.mark.parametrize("name", ["no", "a b", "it's", '"', "#x", "- y", "a:b", "*", "ü" * 31, "{}", "..."[:0] + "7",
+                                  "emnist-digits"])  # which is published on its side
 def test_folder__hostile_names__served_by_them(name):
     got = fmnist.import_dataset({name: drawn(), "train": drawn(11)}, name, progress=False)
     assert description(got)["name"] == name and yaml.safe_load(got.entry) == [
@@ -168,7 +169,9 @@ def test_refused__what_is_no_data_set__said(value, text, error):
     (dict(classes=["\ud800"]), "no text in UTF-8"), (dict(classes=["x"] * 4097), "4097 class names"),
     (dict(classes={"a": 0, "b": 2}), "have the numbers 0, 2: want 0 to 1"), (dict(classes="cat"), "want names"),
     (dict(layout="CHW"), 'want "NCHW"'), (dict(scale=0), "want a number above 0"),
-    (dict(split="a/b"), "split='a/b'"), (dict(classes=["x" * 256]), "want 1 to 255 bytes")], ids=str)
+    (dict(split="a/b"), "split='a/b'"), (dict(split="a|b"), "split='a|b'"), (dict(split="~b"), "split='~b'"),
+    (dict(licence="a\0b"), "licence: a text with a NUL"),
+    (dict(classes=["x" * 256]), "want 1 to 255 bytes")], ids=str)
 def test_refused__arguments__said(more, text):
     bad(drawn(), text, error=ValueError, **more)
 

@@ -44,7 +44,7 @@ def check_name(name: Any, what: str = "name", without: str = "/") -> str:
 
 
 def check_split(name: Any) -> str:
-    return check_name(name, "split", "/[]+")
+    return check_name(name, "split", "/[]+|~")  # a spec's signs, and what a file's name begins with
 
 
 def check_classes(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -232,6 +232,9 @@ class Folder:
 
         Errors: BadData for what no dataset.yaml can say; AlreadyThere; OSError."""
         self._check(classes)
+        for key, said in texts.items():
+            if said and "\0" in said:
+                raise BadData(f"{key}: a text with a NUL, which no dataset.yaml can say")
         text = self._yaml(name, classes, texts)
         if len(text.encode()) > _YAML_MAX:
             raise BadData(f"class names and texts are {len(text.encode())} bytes: want at most "
@@ -271,6 +274,8 @@ class Folder:
             lines += ["classes:", *(f"  - {scalar(one)}" for one in classes)]
         if any(files.columns for files, _ in self._splits.values()):
             lines.append("multi_label: true")
+        # Images are written upright, also of sets that are known to be published on their side.
+        lines.append("transpose: false")
         lines += [f"{key}: {scalar(text)}" for key, text in texts.items() if text]
         return "\n".join(lines) + "\n"
 
