@@ -36,8 +36,8 @@ static int read_text(const char *path, char **text, size_t *size, struct err *e)
         return 0;
     if (rc == -ELOOP)
         return err_set(e, -EINVAL, "%s:1: a link; allowed: a file", path);
-    if (rc && rc != -EINVAL && rc != -ENOMEM)
-        return err_set(e, -EINVAL, "%s:1: %s; allowed: a file that can be read", path,
+    if (rc && rc != -EINVAL && rc != -ENOMEM) /* nothing that the file says */
+        return err_set(e, rc, "%s:1: %s; allowed: a file that can be read", path,
                        strerror(-rc));
     return rc;
 }

@@ -198,8 +198,8 @@ START_TEST(import__a_source_that_is_passed_over__refused_or_told)
         {"some.csv", "/some.csv is for the reader csv, and the other sources are for idx"}};
     unsigned before = files_in(support_dir());
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        run_ctl(&said, "import %s %s -o %s", support_path("from"), support_path(wrong[i].name),
-                support_path("made"));
+        run_ctl(&said, "import %s %s -o %s", support_path("from"),
+                support_path("%s", wrong[i].name), support_path("made"));
         check_said(1, wrong[i].text);
         ck_assert_uint_eq(files_in(support_dir()), before);
     }

@@ -322,11 +322,11 @@ START_TEST(dump_show_gen__name_that_is_no_utf8__null)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         char name[32], line[1024];
         snprintf(name, sizeof name, "n\xff%zu", i);
-        snprintf(line, sizeof line, words[i][0], d.socket, support_path(name));
+        snprintf(line, sizeof line, words[i][0], d.socket, support_path("%s", name));
         run_ctl(&said, "%s", line);
         json_t *all = said_json(0);
         ck_assert_msg(json_is_null(json_object_get(all, words[i][1])), "%s", said.text);
-        ck_assert_msg(!access(support_path(name), F_OK), "%s", said.text);
+        ck_assert_msg(!access(support_path("%s", name), F_OK), "%s", said.text);
         json_decref(all);
     }
 }
