@@ -37,8 +37,7 @@ static int read_text(const char *path, char **text, size_t *size, struct err *e)
     if (rc == -ELOOP)
         return err_set(e, -EINVAL, "%s:1: a link; allowed: a file", path);
     if (rc && rc != -EINVAL && rc != -ENOMEM) /* nothing that the file says */
-        return err_set(e, rc, "%s:1: %s; allowed: a file that can be read", path,
-                       strerror(-rc));
+        return err_set(e, rc, "%s:1: %s; allowed: a file that can be read", path, strerror(-rc));
     return rc;
 }
 
