@@ -194,7 +194,7 @@ static int look_at_untouched(const char *path, const struct import_options *o,
     if (rc)
         return rc;
     rc = import_recognise(alone, o, &other, e);
-    if (!rc && other != reader)
+    if (!rc && other && other != reader)
         rc = err_set(e, -EINVAL,
                      "%s is for the reader %s, and the other sources are for %s: leave it out, or "
                      "import it alone",
