@@ -19,20 +19,9 @@ static const struct tree_node *member(const struct description *from, const char
     return tree_member(from->tree, from->node, key);
 }
 
-/* "FILE:LINE: datasets[].splits.train.images is ...; allowed: ...": `seen` is the key's path as it
- * stands there, `key` as the schema has it. */
-static int refuse_as(const struct description *from, const struct tree_node *n, const char *seen,
-                     const char *key)
-{
-    char path[128], text[TREE_SEEN_SIZE];
-    snprintf(path, sizeof path, "%s%s", from->at, key);
-    return tree_error(from->tree, n, from->l->e, "%s%s is %s; allowed: %s", from->at, seen,
-                      tree_seen(n, text), schema_allowed(from->schema, path));
-}
-
 static int refuse(const struct description *from, const struct tree_node *n, const char *key)
 {
-    return refuse_as(from, n, key, key);
+    return description_refuse_as(from, n, key, key);
 }
 
 static int take_text(const struct config_loader *l, const char *text, const char **out)
@@ -81,15 +70,6 @@ static bool leads_up(const char *name)
         if ((at == name || at[-1] == '/') && (!at[2] || at[2] == '/'))
             return true;
     return false;
-}
-
-int description_refuse(const struct description *from, const struct tree_node *n, const char *name,
-                       const char *key)
-{
-    char seen[128], path[64];
-    snprintf(seen, sizeof seen, "splits.%s.%s", name, key);
-    snprintf(path, sizeof path, "splits.NAME.%s", key);
-    return refuse_as(from, n, seen, path);
 }
 
 /* A file's name inside the dataset's folder; folders below it are fine. An entry is the

@@ -14,8 +14,12 @@ struct description {
     const char *at; /* what the paths of its keys begin with in the schema */
 };
 
-/* "FILE:LINE: datasets[].splits.dev.images is ...; allowed: ...": of a key of the split `name`.
- * Returns -EINVAL. */
+/* "FILE:LINE: datasets[].splits.train.images is ...; allowed: ...": `seen` is the key's path as it
+ * stands there, `key` as the schema has it. Returns -EINVAL. */
+int description_refuse_as(const struct description *from, const struct tree_node *n,
+                          const char *seen, const char *key);
+
+/* The same of a key of the split `name`. */
 int description_refuse(const struct description *from, const struct tree_node *n, const char *name,
                        const char *key);
 

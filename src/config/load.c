@@ -7,18 +7,13 @@
  */
 #include "config/config.h"
 
-#include "base/io.h"
 #include "config/loader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define FILE_MAX (1u << 20)
 
 /* libcyaml failed on a text that libyaml has read once and schema_check let pass. That is memory:
  * libyaml says so to libcyaml as any error of its own. Anything else is kept in libcyaml's words.
@@ -58,48 +53,6 @@ static int load_text(struct config_loader *l, const char *text, size_t size)
     cyaml_free(&how, &config_schema, l->raw, 0);
 free_tree:
     tree_free(&l->tree);
-    return rc;
-}
-
-int config_read_text(const char *path, int flags, char **text, size_t *size, struct err *e)
-{
-    int rc;
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
-    if (fd < 0) {
-        rc = -errno;
-        return err_sys(e, rc, "config %s", path);
-    }
-    char *buffer = malloc(FILE_MAX + 1);
-    if (!buffer) {
-        rc = err_set(e, -ENOMEM, "%s: out of memory", path);
-        goto close_file;
-    }
-    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-        rc = err_set(e, -EINVAL, "%s:1: %s; allowed: a YAML file", path,
-                     S_ISDIR(st.st_mode)    ? "a folder"
-                     : S_ISFIFO(st.st_mode) ? "a pipe"
-                                            : "a device or socket");
-        goto free_buffer;
-    }
-    ssize_t n = read_full(fd, buffer, FILE_MAX + 1);
-    if (n < 0) {
-        rc = err_sys(e, (int)n, "config %s", path);
-        goto free_buffer;
-    }
-    if (n > (ssize_t)FILE_MAX) {
-        rc = err_set(e, -EINVAL, "%s:1: a file of more than 1MiB; allowed: up to 1MiB", path);
-        goto free_buffer;
-    }
-    fd_close(&fd);
-    *text = buffer;
-    *size = (size_t)n;
-    return 0;
-
-free_buffer:
-    free(buffer);
-close_file:
-    fd_close(&fd);
     return rc;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config/loader.h — private to load.c, values.c, socket.c and datasets.c: one loading
- * of a config.
+/* config/loader.h — private to the files that load one config: load.c, values.c, socket.c,
+ * datasets.c and what those use.
  *
  * Threads: the loop thread. Memory: a struct config_loader owns its tree, raw values and folder;
  * what it puts into the struct config belongs to that at once, so that config_free clears a failed

@@ -15,31 +15,9 @@
 
 /* ---- finding and refusing values */
 
-static const struct tree_node *root(const struct config_loader *l)
-{
-    return &l->tree.nodes[0];
-}
-
-const struct tree_node *config_loader_given(const struct config_loader *l, const char *key)
-{
-    return tree_member(&l->tree, root(l), key);
-}
-
 static const struct tree_node *given_limit(const struct config_loader *l, const char *key)
 {
     return tree_member(&l->tree, config_loader_given(l, "limits"), key);
-}
-
-int config_loader_refuse(const struct config_loader *l, const struct tree_node *n, const char *path)
-{
-    char seen[TREE_SEEN_SIZE];
-    return tree_error(&l->tree, n, l->e, "%s is %s; allowed: %s", path, tree_seen(n, seen),
-                      config_allowed(path));
-}
-
-int config_loader_no_memory(const struct config_loader *l)
-{
-    return err_set(l->e, -ENOMEM, "%s: out of memory", l->file);
 }
 
 /* ---- numbers and sizes */
@@ -181,35 +159,7 @@ static int take_ring(const struct config_loader *l)
         size_text(c->ring_bytes, " bytes", a), size_text(c->limits.ring_bytes, " bytes", b));
 }
 
-/* ---- paths */
-
-char *config_loader_join(const char *folder, const char *name)
-{
-    while (name[0] == '.' && name[1] == '/') {
-        name += 2;
-        name += strspn(name, "/");
-    }
-    char *path;
-    int n = name[0] == '/' || !strcmp(folder, "/")
-                ? asprintf(&path, "%s%s", name[0] == '/' ? "" : "/", name)
-                : asprintf(&path, "%s/%s", folder, name);
-    return n < 0 ? NULL : path;
-}
-
-int config_loader_path(const struct config_loader *l, const struct tree_node *n, const char *key,
-                       char **out)
-{
-    char seen[TREE_SEEN_SIZE];
-    if (!n->text[0])
-        return config_loader_refuse(l, n, key);
-    if (n->text[0] == '~')
-        return tree_error(&l->tree, n, l->e,
-                          "%s is %s, and '~' is not expanded; allowed: %s, written out (\"./~\" "
-                          "for a file of that name)",
-                          key, tree_seen(n, seen), config_allowed(key));
-    *out = config_loader_join(l->folder, n->text);
-    return *out ? 0 : config_loader_no_memory(l);
-}
+/* ---- the cache */
 
 static int take_cache(const struct config_loader *l)
 {

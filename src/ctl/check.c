@@ -86,14 +86,6 @@ static int look(struct check *c, struct err *e)
     return 0;
 }
 
-bool check_found(const struct check *c)
-{
-    uint64_t constants = 0;
-    for (size_t s = 0; s < c->whole.split_count; s++)
-        constants += c->splits[s].constants;
-    return c->groups || constants;
-}
-
 static void forget(struct check *c)
 {
     for (size_t s = 0; c->splits && s < c->whole.split_count; s++)

@@ -11,6 +11,7 @@
 #include "ctl/whole.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #define CHECK_CONSTANTS 100  /* kept by number, of a split */
@@ -32,7 +33,13 @@ struct check {
 };
 
 /* Whether there is something to tell beside counts. */
-bool check_found(const struct check *c);
+static inline bool check_found(const struct check *c)
+{
+    uint64_t constants = 0;
+    for (size_t s = 0; s < c->whole.split_count; s++)
+        constants += c->splits[s].constants;
+    return c->groups || constants;
+}
 
 static inline uint64_t check_constants_kept(const struct check_split *s)
 {

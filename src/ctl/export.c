@@ -7,8 +7,6 @@
 #include "ctl/json.h"
 #include "ctl/nearest.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,32 +67,6 @@ static int check(const struct invocation *in, const struct export_format **forma
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
-
-struct walk {
-    struct export *x;
-    int (*take)(void *, const struct whole_step *, struct err *);
-    void *me;
-};
-
-static int take_step(void *to, const struct whole_step *step, struct err *e)
-{
-    struct walk *w = to;
-    int rc = ended_look(e);
-    if (!rc)
-        rc = w->take(w->me, step, e);
-    w->x->done += step->count;
-    progress_tell(&w->x->progress, w->x->done, clock_ns());
-    return rc;
-}
-
-int export_walk(struct export *x, size_t split,
-                int (*take)(void *me, const struct whole_step *step, struct err *e), void *me,
-                struct err *e)
-{
-    struct walk w = {x, take, me};
-    int rc = whole_walk(&x->whole, split, take_step, &w, e);
-    return rc ? rc : ended_look(e);
-}
 
 /* Which splits. Returns 0 or -EINVAL. */
 static int choose(struct export *x, const struct export_format *f, struct err *e)

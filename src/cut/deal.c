@@ -40,7 +40,7 @@ static struct cut_class *class_of(const struct cut_maker *m, uint64_t i)
 
 static bool count_classes(struct cut_maker *m, uint64_t *budget)
 {
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget)
+    for (; *budget && m->at < m->count; m->at++, --*budget)
         class_of(m, m->at)->count++;
     return m->at == m->count;
 }
@@ -182,7 +182,7 @@ static int begin_deal(struct cut_maker *m, const struct cut_step *s, struct err 
 /* By class in the scratch, each in the order that it had. */
 static bool group(struct cut_maker *m, uint64_t *budget)
 {
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; *budget && m->at < m->count; m->at++, --*budget) {
         uint32_t to = class_of(m, m->at)->next++;
         if (to < m->count) /* labels are those that were counted, or the mapping is broken */
             m->b[to] = cut_value(m, m->at);
@@ -212,7 +212,7 @@ static bool lay_out(struct cut_maker *m, uint64_t *budget)
     for (; m->class_at < m->class_count; m->class_at++, m->at = 0) {
         const struct cut_class *c = &m->classes[m->class_at];
         uint64_t n = (uint64_t)c->trained + c->tested;
-        for (; m->at<n && * budget> 0; m->at++, --*budget) {
+        for (; *budget && m->at < n; m->at++, --*budget) {
             uint32_t index = m->b[c->start + m->at];
             if (m->at < c->trained)
                 m->a[m->sum++] = index;
@@ -259,7 +259,7 @@ int cut_deal(struct cut_maker *m, uint64_t *budget, struct err *e)
         done = !s->held_out || cut_shuffle(m, m->a + m->trained, m->tested, budget);
         break;
     default:
-        for (; m->at<n && * budget> 0; m->at++, --*budget)
+        for (; *budget && m->at < n; m->at++, --*budget)
             m->b[m->at] = m->a[first + m->at];
         if (m->at < n)
             return 0;
@@ -311,7 +311,7 @@ static int begin_folds(struct cut_maker *m, const struct cut_step *s, struct err
 
 static bool count_in_order(struct cut_maker *m, uint64_t *budget)
 {
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; *budget && m->at < m->count; m->at++, --*budget) {
         struct cut_class *c = class_of(m, m->at);
         if (!c->count++)
             c->tested = (uint32_t)m->sum++;
@@ -340,7 +340,7 @@ static bool fill_folds(struct cut_maker *m, uint32_t folds, uint64_t *budget)
         struct cut_class *c = class_in_order(m, m->class_at);
         for (; m->fold_at < folds; m->fold_at++, m->at = 0) {
             uint32_t n = share_of(c, m->fold_at, folds);
-            for (; m->at<n && * budget> 0; m->at++, --*budget)
+            for (; *budget && m->at < n; m->at++, --*budget)
                 m->b[c->next++] = m->fold_at;
             if (m->at < n || !*budget)
                 return false;
@@ -388,7 +388,7 @@ int cut_deal_folds(struct cut_maker *m, uint64_t *budget, struct err *e)
             cut_next_phase(m);
         return 0;
     }
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; *budget && m->at < m->count; m->at++, --*budget) {
         uint32_t index = cut_value(m, m->at);
         uint32_t at = class_of(m, m->at)->next++;
         if ((at < m->count && m->b[at] == s->fold) == s->held_out)

@@ -1,79 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The steps of a cut, one behind the other: each is a row of phases, each phase a loop that can be
- * left between two images. What scikit-learn computes of class counts is deal.c's. */
+ * left between two images. What several of them do is make_state.c's, what scikit-learn computes of
+ * class counts deal.c's. */
 #include "cut/make_state.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* ---- what every step uses ------------------------------------------------------------------ */
-
-int cut_refuse(const struct cut_maker *m, struct err *e, const char *format, ...)
-{
-    const struct cut_step *s = &m->cut.steps[m->step];
-    char text[ERR_TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return s->at ? err_set(e, -EINVAL, "select, character %u: %s", s->at, text)
-                 : err_set(e, -EINVAL, "split: %s", text);
-}
-
-int cut_need(uint32_t **array, uint64_t count, struct err *e)
-{
-    if (*array)
-        return 0;
-    *array = calloc(count ? count : 1, sizeof **array);
-    return *array ? 0
-                  : err_set(e, -ENOMEM, "no memory for a cut of %llu images",
-                            (unsigned long long)count);
-}
-
-bool cut_shuffle(struct cut_maker *m, uint32_t *array, uint64_t count, uint64_t *budget)
-{
-    if (!m->shuffling) {
-        m->partner = count ? count - 1 : 0;
-        m->shuffling = true;
-    }
-    for (; m->partner > 0 && *budget > 0; m->partner--, --*budget) {
-        uint32_t i = (uint32_t)m->partner, mask = UINT32_MAX >> __builtin_clz(i), j;
-        do
-            j = mt19937_u32(&m->mt) & mask;
-        while (j > i);
-        uint32_t t = array[i];
-        array[i] = array[j];
-        array[j] = t;
-    }
-    if (m->partner > 0)
-        return false;
-    m->shuffling = false;
-    return true;
-}
-
-void cut_adopt(struct cut_maker *m, uint64_t count)
-{
-    uint32_t *t = m->a;
-    m->a = m->b;
-    m->b = t;
-    m->count = count;
-    m->all = false;
-}
-
-void cut_next_phase(struct cut_maker *m)
-{
-    m->phase++;
-    m->at = 0;
-}
 
 /* 0, 1, 2 ... in the scratch. Returns whether all of it is. */
 static bool fill_scratch(struct cut_maker *m, uint64_t *budget)
 {
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget)
+    for (; *budget && m->at < m->count; m->at++, --*budget)
         m->b[m->at] = (uint32_t)m->at;
     return m->at == m->count;
 }
@@ -121,7 +59,7 @@ static int run_slice(struct cut_maker *m, uint64_t *budget, struct err *e)
     }
     for (; m->range < s->range_count; m->range++, m->at = 0) {
         uint64_t n = m->end[m->range] - m->first[m->range];
-        for (; m->at<n && * budget> 0; m->at++, --*budget)
+        for (; *budget && m->at < n; m->at++, --*budget)
             m->b[m->put++] = cut_value(m, m->first[m->range] + m->at);
         if (m->at < n)
             return 0;
@@ -161,7 +99,7 @@ static int run_draw(struct cut_maker *m, uint64_t *budget, struct err *e)
             cut_next_phase(m);
         return 0;
     }
-    for (; m->at<n && * budget> 0; m->at++, --*budget)
+    for (; *budget && m->at < n; m->at++, --*budget)
         m->b[m->at] = cut_value(m, m->b[first + m->at]);
     if (m->at < n)
         return 0;
@@ -217,7 +155,7 @@ static int run_fold(struct cut_maker *m, uint64_t *budget, struct err *e)
             cut_next_phase(m);
         return 0;
     }
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; *budget && m->at < m->count; m->at++, --*budget) {
         bool is_held_out = m->mask ? m->mask[m->at] : m->at >= m->first[0] && m->at < m->end[0];
         if (is_held_out == s->held_out)
             m->b[m->put++] = cut_value(m, m->at);
@@ -298,7 +236,7 @@ static int run_classes(struct cut_maker *m, uint64_t *budget, struct err *e)
     const struct cut_step *s = &m->cut.steps[m->step];
     if (m->phase == 0)
         return begin_filter(m, s, e);
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; *budget && m->at < m->count; m->at++, --*budget) {
         uint32_t index = cut_value(m, m->at);
         if (m->flags[cut_label(m, index) - m->label_min])
             m->a[m->put++] = index; /* at or before where it was */
@@ -319,7 +257,7 @@ static int run_labels(struct cut_maker *m, uint64_t *budget, struct err *e)
     const struct cut_step *s = &m->cut.steps[m->step];
     if (m->phase == 0)
         return begin_filter(m, s, e);
-    for (; s->whole && m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; s->whole && *budget && m->at < m->count; m->at++, --*budget) {
         int32_t label = cut_label(m, cut_value(m, m->at));
         if (!m->flags[label - m->label_min])
             return cut_refuse(m, e, "%u labels, and image %u has label %d: want one for each",
@@ -365,7 +303,7 @@ static int finish(struct cut_maker *m, uint64_t *budget, struct err *e)
         m->label_max = INT32_MIN;
         cut_next_phase(m);
     }
-    for (; m->at<m->count && * budget> 0; m->at++, --*budget) {
+    for (; *budget && m->at < m->count; m->at++, --*budget) {
         uint32_t index = cut_value(m, m->at);
         int32_t label = cut_label(m, index);
         m->label_min = label < m->label_min ? label : m->label_min;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cut/make_state.h — where a maker is. Private to make.c and deal.c.
+/* cut/make_state.h — where a maker is. Private to make.c, deal.c and make_state.c.
  *
  * Invariant: the images that are left are 0 .. count - 1 where `all`, else a[0 .. count). Threads:
  * one.

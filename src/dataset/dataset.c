@@ -14,14 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *dataset_split_name(const struct dataset_source *source, int split)
-{
-    static const char *const fixed[DATASET_OTHERS] = {"train", "test"};
-    if (split < DATASET_OTHERS)
-        return fixed[split];
-    return split < DATASET_SPLITS ? source->splits[split].name : NULL;
-}
-
 /* ---- what was published -------------------------------------------------------------------- */
 
 /* Whether the split is the published one of its name. Returns 1, or 0 with *text saying what it is

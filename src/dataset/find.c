@@ -8,6 +8,14 @@
 
 static const char *const what[SOURCE_FILES] = {"images", "labels"};
 
+const char *dataset_split_name(const struct dataset_source *source, int split)
+{
+    static const char *const fixed[DATASET_OTHERS] = {"train", "test"};
+    if (split < DATASET_OTHERS)
+        return fixed[split];
+    return split < DATASET_SPLITS ? source->splits[split].name : NULL;
+}
+
 static void wanted_names(const struct dataset_source *source, const struct known_dataset *known,
                          int split, const char *names[SOURCE_FILES])
 {

@@ -286,10 +286,10 @@ static inline int32_t label_of(const struct render_plan *r, uint32_t index)
 }
 
 /* For a label_count that is known when this is compiled, or any. */
-static inline __attribute__((always_inline)) void place(const struct render_plan *r,
-                                                        const uint32_t *indices, size_t n,
-                                                        struct places *places, void **to,
-                                                        size_t label_count)
+static inline __attribute__((always_inline)) void place_each(const struct render_plan *r,
+                                                             const uint32_t *indices, size_t n,
+                                                             struct places *places, void **to,
+                                                             size_t label_count)
 {
     for (size_t i = 0; i < n; i++) {
         const struct batch_target *t = next_batch(places);
@@ -310,9 +310,9 @@ static void place_group(const struct render_plan *r, const uint32_t *indices, si
                         struct places *places, void **to)
 {
     if (r->split->label_count)
-        place(r, indices, n, places, to, r->split->label_count);
+        place_each(r, indices, n, places, to, r->split->label_count);
     else
-        place(r, indices, n, places, to, 0);
+        place_each(r, indices, n, places, to, 0);
 }
 
 /* Samples of the scratch, until end_ns is past. Returns how many. */
