@@ -42,15 +42,15 @@ static void setup(void)
     snprintf(home, sizeof home, "%s/home", support_dir());
     ck_assert_int_eq(mkdir(home, 0700), 0);
     ck_assert_ptr_nonnull(realpath(ctl_path(), program));
-    put("work/here", "");
+    put("job/here", "");
 }
 
-/* In ~/work, with these variables, without a daemon. */
+/* In ~/job, with these variables, without a daemon. */
 static json_t *look(const char *variables)
 {
     char words[2048];
     snprintf(words, sizeof words,
-             "env -i -C %s/work HOME=%s %s %s --json --socket %s/none datasets --all", home, home,
+             "env -i -C %s/job HOME=%s %s %s --json --socket %s/none datasets --all", home, home,
              variables, program, home);
     run_words(&said, words);
     json_t *all = said_json(0);
@@ -92,7 +92,7 @@ static void check_one(const json_t *all, const char *name, const char *kind, con
 
 START_TEST(datasets_all__default_folders__each_with_its_line)
 {
-    put_idx("work/data/FashionMNIST/raw");
+    put_idx("job/data/FashionMNIST/raw");
     put_idx("data/MNIST/raw");
     put_idx(".local/share/fmnistd/datasets/kmnist");
     put_idx(".mxnet/datasets/mnist");
@@ -108,8 +108,8 @@ START_TEST(datasets_all__default_folders__each_with_its_line)
     put("tensorflow_datasets/cifar10/3.0.2/features.json", "x");
     put(".cache/huggingface/hub/datasets--ylecun--mnist/refs/main", "x");
     json_t *all = look("");
-    check_one(all, "fashion-mnist", "idx", "work/data/FashionMNIST/raw",
-              "- {name: fashion-mnist, path: @/work/data/FashionMNIST/raw}");
+    check_one(all, "fashion-mnist", "idx", "job/data/FashionMNIST/raw",
+              "- {name: fashion-mnist, path: @/job/data/FashionMNIST/raw}");
     check_one(all, "mnist", "idx", "data/MNIST/raw", "- {name: mnist, path: @/data/MNIST/raw}");
     check_one(all, "kmnist", "idx", ".local/share/fmnistd/datasets/kmnist",
               "- {name: kmnist, path: @/.local/share/fmnistd/datasets/kmnist}");
