@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import BUILD
+from conftest import FMNISTCTL
 from test_export import write_idx
 
 Image = pytest.importorskip("PIL.Image")
@@ -20,7 +20,7 @@ def test_check__twins__drawn_in_their_colours(tmp_path):
     write_idx(tmp_path / "set" / "labels", np.arange(9, dtype=np.uint8))
     (tmp_path / "set" / "dataset.yaml").write_text(
         "format: 1\nname: x\nsplits: {train: {images: images, labels: labels}}\n")
-    done = subprocess.run([BUILD / "fmnistctl", "check", tmp_path / "set", "-o", tmp_path / "a.png"],
+    done = subprocess.run([FMNISTCTL, "check", tmp_path / "set", "-o", tmp_path / "a.png"],
                           capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     sheet = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))

@@ -139,7 +139,7 @@ def test_npz__values_that_are_no_levels__told_with_their_place(tmp_path):
             assert words in said and "a.npz: x_train.npy: " in said
     np.savez(tmp_path / "a.npz", x_train=np.array([[None]]), y_train=y)
     assert "its values are pickled objects" in refused(tmp_path, tmp_path / "a.npz")
-    np.savez(tmp_path / "a.npz", x_train=np.zeros((3, 4, 4), np.uint8), y_train=y - np.int8(1))
+    np.savez(tmp_path / "a.npz", x_train=np.zeros((3, 4, 4), np.uint8), y_train=np.full(3, -1, np.int16))
     assert "label -1 at [0]" in refused(tmp_path, tmp_path / "a.npz")
 
 

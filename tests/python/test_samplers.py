@@ -5,6 +5,8 @@ PyTorch's."""
 import numpy
 import pytest
 
+pytest.importorskip("jax")
+
 from fmnist import errors
 from fmnist.jax import Loader
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("torchvision_here", exc_type=ImportError)
+pytest.importorskip("torchvision_here")
 
 from torch.utils.data import (DataLoader, RandomSampler, Subset,  # noqa: E402
                               WeightedRandomSampler, random_split)

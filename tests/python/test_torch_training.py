@@ -168,7 +168,7 @@ for epoch in range(2):
     {}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}],
     ids=["0", "2", "2-persistent"])
 def test_lenet__augmented__same_losses_and_weights_also_resumed(daemon, raw_train, tmp_path, workers):
-    pytest.importorskip("torchvision_here", exc_type=ImportError)
+    pytest.importorskip("torchvision_here")
     chosen = list(AUGMENTED)
     data = Pictures(raw_train[0][chosen], raw_train[1][chosen], crop_flip_erase())
     theirs = run(DataLoader(data, 64, shuffle=True, **workers), epochs=2)

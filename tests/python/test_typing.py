@@ -135,7 +135,9 @@ def test_repr__of_streams_and_what_is_served__what_they_are(daemon):
 
 
 def test_repr__of_the_torch_adapters_objects__what_they_are(daemon):
-    torch = pytest.importorskip("fmnist.torch", exc_type=ImportError)
+    pytest.importorskip("torch")
+    from fmnist import torch
+
     loader = torch.Loader(split="test", zero_copy=True, shuffle=True, seed=3)
     assert useful(loader) == ("<fmnist.torch.Loader fashion-mnist/test: 10000 samples, "
                               "batch_size=64, SeededSampler>")

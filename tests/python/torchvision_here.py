@@ -8,7 +8,7 @@ these are declared first.
 
     from torchvision_here import torchvision, transforms, v2
 
-Errors: ImportError where it is not installed.
+Errors: ModuleNotFoundError where it is not installed.
 """
 import importlib.util
 import pathlib
@@ -27,7 +27,7 @@ def _loads():
     """Whether torchvision's compiled part, one library or several, finds its libraries."""
     where = importlib.util.find_spec("torchvision")
     if where is None:
-        raise ImportError("torchvision is not installed: scripts/python-env main")
+        raise ModuleNotFoundError("torchvision is not installed: scripts/python-env main")
     try:
         for library in sorted(pathlib.Path(where.origin).parent.glob("_C*.so")):
             torch.ops.load_library(str(library))
