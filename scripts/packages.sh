@@ -60,6 +60,7 @@ installed_suite() {
     }
     say "  Python package: $module"
     case $module in "$PWD"/*) not_installed "that is the tree's own package"; return ;; esac
+    "$interpreter" -c 'import pytest' 2>/dev/null || { not_installed "$interpreter has no pytest"; return; }
     mapfile -t files < <(printf '%s\n' tests/python/test_*.py | grep -v /test_mxnet)
     suite "tests of the Python package" env BUILD="$BUILD" MAY_SKIP=1 \
         scripts/run-pytest "$interpreter" "${files[@]}"
@@ -69,6 +70,7 @@ installed_suite() {
 installed_below_prefix() {
     local -x PATH=$prefix/bin:$PATH PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
     local -x PYTHONPATH=$prefix/python FMNIST_PROGRAMS
+    [ -x "$prefix/bin/fmnistd" ] || { not_installed "no $prefix/bin/fmnistd"; return; }
     installed_suite
 }
 
