@@ -36,8 +36,8 @@ static int open_folder(struct whole *w, const char *word, struct err *e)
     w->class_count = d->class_count;
     for (int i = 0; i < DATASET_SPLITS; i++) {
         const struct dataset_split *s = &d->splits[i];
-        if (!s->count)
-            continue;
+        if (!s->count || s->cut)
+            continue; /* a part has no images of its own */
         struct whole_split *out = &w->splits[w->split_count++];
         *out = (struct whole_split){.name = s->name,
                                     .count = s->count,

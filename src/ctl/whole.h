@@ -7,7 +7,8 @@
  *     whole_close(&w);
  *
  * A folder (a word with a "/", or one of dots) has a dataset.yaml, or IDX files of names that are
- * known; it is read as a daemon reads it, and asks none.
+ * known; it is read as a daemon reads it, and asks none. Its splits are those with files, where a
+ * daemon's are all that it serves: parts of others, too.
  *
  * Threads: one. Memory: a daemon's: a batch; a folder's: the dataset, as its file or in memory.
  */

@@ -32,14 +32,22 @@ static inline void set_fill(struct set *s)
         s->test_labels[i] = (uint8_t)(i % (SET_CLASSES - 1));
 }
 
+/* Its dataset.yaml, with lines of other splits behind those of the files. */
+static inline void set_describe(const char *more)
+{
+    char lines[1024];
+    int n = snprintf(lines, sizeof lines,
+                     "format: 1\nname: noise\nsplits:\n"
+                     "  train: {images: train-images-idx4-ubyte, labels: train-labels-idx1-ubyte}\n"
+                     "  test: {images: test-images-idx4-ubyte, labels: test-labels-idx1-ubyte}\n"
+                     "%sclasses: [red, \"a, b\", \"q\\\"\", pale blue]\n",
+                     more);
+    support_write(support_path("set/dataset.yaml"), lines, (size_t)n);
+}
+
 /* In the test's folder "set", as fmnistctl import writes one. */
 static inline void set_write(const struct set *s)
 {
-    const char *const lines =
-        "format: 1\nname: noise\nsplits:\n"
-        "  train: {images: train-images-idx4-ubyte, labels: train-labels-idx1-ubyte}\n"
-        "  test: {images: test-images-idx4-ubyte, labels: test-labels-idx1-ubyte}\n"
-        "classes: [red, \"a, b\", \"q\\\"\", pale blue]\n";
     ck_assert_int_eq(mkdir(support_path("set"), 0700), 0);
     write_idx(support_path("set/train-images-idx4-ubyte"), 4,
               (uint32_t[]){SET_TRAIN, SET_H, SET_W, SET_C}, &s->train[0][0]);
@@ -49,7 +57,7 @@ static inline void set_write(const struct set *s)
               s->train_labels);
     write_idx(support_path("set/test-labels-idx1-ubyte"), 1, (uint32_t[]){SET_TEST},
               s->test_labels);
-    support_write(support_path("set/dataset.yaml"), lines, strlen(lines));
+    set_describe("");
 }
 
 static inline void set_serve(struct daemon *d)

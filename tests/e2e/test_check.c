@@ -165,6 +165,18 @@ START_TEST(check__twins__told_in_words)
 }
 END_TEST
 
+/* What is cut from train is train's: looked at once. */
+START_TEST(check__folder_with_a_part__its_files_once)
+{
+    set_write(&set);
+    set_describe("  dev: {from: train, last: 9}\n");
+    run_ctl(&said, "--json check %s/set", support_dir());
+    json_t *all = said_json(0);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "splits")), 2);
+    json_decref(all);
+}
+END_TEST
+
 /* ---- what cannot be looked at -------------------------------------------------------------- */
 
 START_TEST(check__no_dataset__exit_2_and_why)
@@ -221,6 +233,7 @@ int main(void)
     tcase_add_test(tc, check__nothing_twice__exit_0_and_no_picture);
     tcase_add_test(tc, check__folder_and_daemon__the_same_findings);
     tcase_add_test(tc, check__twins__told_in_words);
+    tcase_add_test(tc, check__folder_with_a_part__its_files_once);
     tcase_add_test(tc, check__no_dataset__exit_2_and_why);
     tcase_add_test(tc, check__the_real_fashion_mnist__known_mean_and_std);
     suite_add_tcase(s, tc);

@@ -72,6 +72,17 @@ START_TEST(export__then_import__the_same_digests)
 }
 END_TEST
 
+/* A part of train is not written a second time. */
+START_TEST(export__folder_with_a_part__its_files_alone)
+{
+    set_describe("  dev: {from: train, last: 9}\n");
+    run_ctl(&said, "export %s/set -o %s/a.npz", support_dir(), support_dir());
+    check_said(0, "/a.npz: train, 60 images of 9x7x3; test, 25 images of 9x7x3\n");
+    run_ctl(&said, "export %s/set --split dev -o %s/b.npz", support_dir(), support_dir());
+    check_said(1, "dev");
+}
+END_TEST
+
 /* Names of classes stay, whatever characters they have. */
 START_TEST(export__idx__classes_come_along)
 {
@@ -314,6 +325,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, support_teardown);
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, export__then_import__the_same_digests);
+    tcase_add_test(tc, export__folder_with_a_part__its_files_alone);
     tcase_add_test(tc, export__idx__classes_come_along);
     tcase_add_test(tc, export__csv_then_import__the_same_digest);
     tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
