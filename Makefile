@@ -400,6 +400,8 @@ test-filtered: all $(FILTERED) $(FILTERED_TESTS)
 INSTALLED_BUILD := $(BUILD)/tests-installed
 test-installed:
 	@$(PKG_CONFIG) --exists fmnist || { echo "pkg-config finds no installed fmnist.pc" >&2; exit 1; }
+	@[ -x "$$FMNIST_PROGRAMS/fmnistd" ] || { \
+	  echo "FMNIST_PROGRAMS is '$$FMNIST_PROGRAMS', want the folder of an installed fmnistd" >&2; exit 1; }
 	@$(MAKE) --no-print-directory BUILD=$(INSTALLED_BUILD) INSTALLED=1 \
 	  $(patsubst $(BUILD)/%,$(INSTALLED_BUILD)/%,$(call test_bins,e2e))
 	BUILD=$(INSTALLED_BUILD) scripts/run-tests $(patsubst $(BUILD)/%,$(INSTALLED_BUILD)/%,$(call test_bins,e2e))
