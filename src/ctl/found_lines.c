@@ -2,14 +2,22 @@
 /* Lines to copy. */
 #include "ctl/found_lines.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
 
-static char *printed(char *text, int n)
+/* Owns: the caller. NULL without memory. */
+static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *print(const char *format, ...)
 {
+    char *text;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
     return n < 0 ? NULL : text;
 }
 
@@ -54,41 +62,35 @@ static char *yaml_value(const char *text)
 char *found_entry(const char *name, const char *path)
 {
     char *value = yaml_value(path), *line = NULL;
-    int n = value ? asprintf(&line, "- {%s%s%spath: %s}", name ? "name: " : "", name ? name : "",
-                             name ? ", " : "", value)
-                  : -1;
+    if (value)
+        line = print("- {%s%s%spath: %s}", name ? "name: " : "", name ? name : "", name ? ", " : "",
+                     value);
     free(value);
-    return printed(line, n);
+    return line;
 }
 
 char *found_import(const char *name, const char *path, const char *other)
 {
     char *first = shell_word(path), *second = shell_word(other ? other : "x");
     char *word = shell_word(name), *line = NULL;
-    int n = -1;
     if (first && second && word)
-        n = asprintf(&line, "fmnistctl import %s%s%s --name %s", first, other ? " " : "",
+        line = print("fmnistctl import %s%s%s --name %s", first, other ? " " : "",
                      other ? second : "", word);
     free(first);
     free(second);
     free(word);
-    return printed(line, n);
+    return line;
 }
 
 char *found_tfds(const char *name, const char *said)
 {
-    char *line = NULL;
-    return printed(line, asprintf(&line,
-                                  "fmnist.import_dataset({s: tfds.load(\"%s\", split=s) for "
-                                  "s in (\"train\", \"test\")}, name=\"%s\")",
-                                  said, name));
+    return print(
+        "fmnist.import_dataset({s: tfds.load(\"%s\", split=s) for s in (\"train\", \"test\")}, "
+        "name=\"%s\")",
+        said, name);
 }
 
 char *found_hugging_face(const char *name, const char *said)
 {
-    char *line = NULL;
-    return printed(line, asprintf(&line,
-                                  "fmnist.import_dataset(datasets.load_dataset(\"%s\"), "
-                                  "name=\"%s\")",
-                                  said, name));
+    return print("fmnist.import_dataset(datasets.load_dataset(\"%s\"), name=\"%s\")", said, name);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/config/load.h — what the tests of config_load share: a text is a config, loaded, and what came of it. */
+/* tests/config/load.h — what the tests of config_load share: a text is a config, loaded, and what
+ * came of it. */
 #ifndef TESTS_CONFIG_LOAD_H
 #define TESTS_CONFIG_LOAD_H
 
