@@ -57,21 +57,6 @@ static int read_text(const char *path, char **text, struct err *e)
     return 0;
 }
 
-int config_add_look(const char *config, struct err *e)
-{
-    char *text = NULL, *changed = NULL;
-    int rc = read_text(config, &text, e);
-    if (!text)
-        return err_prefix(e, rc, "--add %s", config);
-    if (!rc)
-        rc = access(config, W_OK) < 0 ? err_sys(e, -errno, "writing it") : 0;
-    if (!rc)
-        rc = config_entry_insert(text, "x", "/x", &changed, e);
-    free(changed);
-    free(text);
-    return rc ? err_prefix(e, rc, "--add %s", config) : 0;
-}
-
 /* ---- the daemon's program ------------------------------------------------------------------- */
 
 /* Beside this one, else in PATH. */
@@ -159,9 +144,11 @@ static int keep_owner(int fd, const struct stat *st, struct err *e)
     return err_sys(e, -errno, "keeping its group, %u, which may read it", (unsigned)st->st_gid);
 }
 
-/* Writes the text beside the config, whose mode and owner it gets, and has it checked where
- * `check`; then it takes the config's place. */
-static int replace(const char *config, const char *text, bool check, struct err *e)
+enum { CHECK = 1, PUT = 2 };
+
+/* Writes the text beside the config, whose mode and owner it gets; CHECK: it is checked; PUT: it
+ * takes the config's place. */
+static int replace(const char *config, const char *text, int what, struct err *e)
 {
     struct output out = {.fd = -1};
     struct stat st;
@@ -175,9 +162,9 @@ static int replace(const char *config, const char *text, bool check, struct err 
         err_sys(e, rc, "writing it");
     if (!rc)
         rc = keep_owner(out.fd, &st, e);
-    if (!rc && check)
+    if (!rc && what & CHECK)
         rc = check_copy(out.temporary, config, e);
-    if (!rc)
+    if (!rc && what & PUT)
         rc = output_commit(&out, e);
     output_discard(&out);
     return rc;
@@ -247,6 +234,23 @@ static int reload(const struct invocation *in, const char *config, bool *reloade
               : 0;
 }
 
+int config_add_look(const char *path, const char *name, const char *folder, struct err *e)
+{
+    char *text = NULL, *changed = NULL;
+    char *config = realpath(path, NULL);
+    int rc = config ? read_text(config, &text, e) : err_sys(e, -errno, "finding it");
+    if (text && access(config, W_OK) < 0)
+        rc = err_sys(e, -errno, "writing it");
+    if (!rc)
+        rc = config_entry_insert(text, name, folder, &changed, e);
+    if (changed)
+        rc = replace(config, changed, CHECK, e);
+    free(config);
+    free(text);
+    free(changed);
+    return rc ? err_prefix(e, rc, "--add %s", path) : 0;
+}
+
 int config_add(const struct invocation *in, const char *path, const char *name, const char *folder,
                bool *reloaded, struct err *e)
 {
@@ -260,10 +264,10 @@ int config_add(const struct invocation *in, const char *path, const char *name, 
     if (text)
         rc = config_entry_insert(text, name, folder, &changed, e);
     if (changed)
-        rc = replace(config, changed, true, e);
+        rc = replace(config, changed, CHECK | PUT, e);
     if (!rc && text) {
         rc = reload(in, config, reloaded, e);
-        if (rc && replace(config, text, false, &restoring))
+        if (rc && replace(config, text, PUT, &restoring))
             rc = err_set(e, rc, "it could not be set back: %s", restoring.text);
     }
     fd_close(&locked);

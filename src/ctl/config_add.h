@@ -13,8 +13,9 @@
 
 #include <stdbool.h>
 
-/* Whether an entry can be added: before anything else is done. Errors: negative errno values. */
-int config_add_look(const char *config, struct err *e);
+/* Whether config_add would do it: all but the change. folder: of a dataset that can be served, as
+ * the one will be that is added. Errors: as config_add's. */
+int config_add_look(const char *config, const char *name, const char *folder, struct err *e);
 
 /* Adds it. *reloaded: the daemon that runs has read it; one with another config has not, and is
  * left alone. On an error the config is as it was. Errors: negative errno values; -EINVAL where

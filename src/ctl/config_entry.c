@@ -68,37 +68,61 @@ struct place {
     bool found;       /* `datasets:` is there */
 };
 
-/* The line that begins with `datasets:`; NULL: none. */
-static const char *find_key(const char *config)
+/* What stands behind `datasets:`, quoted or not, where the line begins with it; else NULL. */
+static const char *behind_key(const char *line)
 {
-    for (const char *line = config; *line; line = next_line(line))
-        if (!strncmp(line, "datasets:", 9) && strchr(" \t\r\n", line[9]))
-            return line;
-    return NULL;
+    static const char key[] = "datasets";
+    size_t quoted = *line == '"' || *line == '\'', n = strlen(key);
+    const char *end = line + quoted + n;
+    if (strncmp(line + quoted, key, n) != 0 || (quoted && *end != *line))
+        return NULL;
+    end += quoted;
+    end += strspn(end, " ");
+    return *end == ':' && strchr(" \t\r\n", end[1]) ? end + 1 : NULL;
 }
 
-static int take_key(const char *line, struct place *p, struct err *e)
+/* Behind the key, in its line; NULL: there is none. */
+static const char *find_key(const char *config)
 {
-    const char *value = line + 9 + strspn(line + 9, " \t\r");
+    static const char mark[] = "\xef\xbb\xbf"; /* UTF-8's byte order mark */
+    const char *value = NULL;
+    config += strncmp(config, mark, strlen(mark)) ? 0 : strlen(mark);
+    for (const char *line = config; *line && !value; line = next_line(line))
+        value = behind_key(line);
+    return value;
+}
+
+static int leave_to_people(struct err *e)
+{
+    return err_set(e, -EINVAL,
+                   "what stands behind datasets: is for you to change: want a line each, "
+                   "with a dash");
+}
+
+static int take_key(const char *value, struct place *p, struct err *e)
+{
+    value += strspn(value, " \t\r");
     p->found = true;
-    p->at = next_line(line);
+    p->at = next_line(value);
     if (!*value || *value == '\n' || *value == '#')
         return 0;
     if (value[0] == '[' && value[1 + strspn(value + 1, " ")] == ']') {
         p->flow = value;
         return 0;
     }
-    return err_set(e, -EINVAL, "what stands behind datasets: in its line is for you to change");
+    return leave_to_people(e);
 }
 
 /* Passes over the entries: lines that are indented, or begin with the dash of a list. */
-static void pass_entries(struct place *p)
+static int pass_entries(struct place *p, struct err *e)
 {
     bool first = true;
     for (const char *line = p->at; *line; line = next_line(line)) {
         size_t indent = strspn(line, " ");
         if (is_empty(line))
             continue;
+        if (first && line[indent] == '[')
+            return leave_to_people(e);
         if (!indent && strncmp(line, "- ", 2) != 0)
             break;
         if (first)
@@ -106,6 +130,7 @@ static void pass_entries(struct place *p)
         first = false;
         p->at = next_line(line);
     }
+    return 0;
 }
 
 int config_entry_insert(const char *config, const char *name, const char *folder, char **out,
@@ -116,10 +141,10 @@ int config_entry_insert(const char *config, const char *name, const char *folder
     const char *key = find_key(config);
     const char *end = strstr(config, "\r\n") ? "\r\n" : "\n";
     int rc = key ? take_key(key, &p, e) : 0;
+    if (!rc && key && !p.flow)
+        rc = pass_entries(&p, e);
     if (rc)
         return rc;
-    if (key && !p.flow)
-        pass_entries(&p);
     config_entry_value(name, quoted, sizeof quoted);
     config_entry_value(folder, path, sizeof path);
 

@@ -14,7 +14,7 @@ void config_entry_value(const char *text, char *out, size_t size);
 
 /* "- name: N" and "path: P" behind what stands under `datasets:`, indented as that is; where there
  * is none, at the end. Returns 0, the new text malloc'd. Errors: -EINVAL where the entries stand
- * between brackets, in one line; -ENOMEM. */
+ * between brackets; -ENOMEM. */
 int config_entry_insert(const char *config, const char *name, const char *folder, char **out,
                         struct err *e);
 

@@ -14,12 +14,29 @@ static void note(int number)
     ended_by = number;
 }
 
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+enum { NUMBERS = sizeof numbers / sizeof *numbers };
+
+static void mask(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < NUMBERS; i++)
+        sigaddset(&set, numbers[i]);
+    sigprocmask(how, &set, NULL);
+}
+
 void ended_watch(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction act = {.sa_handler = note};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    for (int i = 0; i < NUMBERS; i++)
         sigaction(numbers[i], &act, NULL);
+    mask(SIG_UNBLOCK);
+}
+
+void ended_hold(void)
+{
+    mask(SIG_BLOCK);
 }
 
 int ended_look(struct err *e)

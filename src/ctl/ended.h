@@ -12,6 +12,9 @@
 /* From now on they are noted. Calls that wait are interrupted. */
 void ended_watch(void);
 
+/* They wait until ended_watch comes again: for what sets handlers of its own meanwhile. */
+void ended_hold(void);
+
 /* -ECANCELED where one has come, else 0. */
 int ended_look(struct err *e);
 

@@ -18,6 +18,7 @@
 
 struct importing {
     const struct invocation *in;
+    struct import_set *set;
     struct progress progress;
     json_t *left_out; /* what was told of members, for programs */
     bool broken, reloaded;
@@ -207,15 +208,56 @@ static int tell(struct importing *x, const struct import_set *set,
     return x->broken ? EXIT_FAILED : EXIT_FINE;
 }
 
+/* ---- whether it can be added ---------------------------------------------------------------- */
+
+/* A name that no dataset has yet, for what has none. */
+#define ANY_NAME "fmnistctl-import"
+
+struct adding {
+    const char *config, *name;
+};
+
+static int look_at(void *data, const char *folder, struct err *e)
+{
+    const struct adding *a = data;
+    return config_add_look(a->config, a->name, folder, e);
+}
+
+/* Before anything is read, and again with the name that the source gives: what is in vain should
+ * not take long. */
+static int look_whether_added(struct importing *x, const char *name, struct err *e)
+{
+    struct adding a = {x->in->import.add, name};
+    ended_hold(); /* what is written beside the config has its own way with signals */
+    int rc = import_set_probe(x->set, look_at, &a, e);
+    ended_watch();
+    return rc;
+}
+
+static int on_name(void *data, const char *name, struct err *e)
+{
+    return look_whether_added(data, name, e);
+}
+
+static int begin_adding(struct importing *x, struct err *e)
+{
+    const char *name = import_set_name(x->set);
+    if (!x->in->import.add)
+        return 0;
+    import_set_on_name(x->set, on_name, x);
+    return look_whether_added(x, name ? name : ANY_NAME, e);
+}
+
 /* ---- the verb ------------------------------------------------------------------------------ */
 
-static int import_into(struct importing *x, struct import_set *set, const struct import_options *o)
+static int import_into(struct importing *x, const struct import_options *o)
 {
+    struct import_set *set = x->set;
     const struct import_watch watch = {.data = x, .step = step};
     const struct import_reader *reader;
     struct import_input *input = NULL;
     struct err e = {""};
-    int rc = x->in->import.add ? config_add_look(x->in->import.add, &e) : 0;
+    int rc = begin_adding(x, &e);
     if (!rc)
         rc = take_classes(x->in->import.classes, set, &e);
     if (!rc)
@@ -233,20 +275,19 @@ int verb_import(const struct invocation *in)
 {
     struct importing x = {.in = in};
     struct import_options o = {.note = note, .note_data = &x};
-    struct import_set *set;
     struct err e = {""};
     int status = take_options(&in->import, &o);
     if (status)
         return status;
     ended_watch();
-    int rc = import_set_new(&set, in->output, in->import.name, &e);
+    int rc = import_set_new(&x.set, in->output, in->import.name, &e);
     if (rc)
         return ctl_file_error(rc, "import: %s", e.text);
-    import_set_ask(set, ended_look);
+    import_set_ask(x.set, ended_look);
     x.left_out = json_array();
     progress_start(&x.progress, "import", "bytes", 0);
-    status = import_into(&x, set, &o);
-    import_set_free(set);
+    status = import_into(&x, &o);
+    import_set_free(x.set);
     json_decref(x.left_out);
     ended_follow(); /* everything is cleared away */
     return status;

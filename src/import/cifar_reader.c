@@ -150,4 +150,5 @@ const struct import_reader import_reader_cifar = {
     .recognise = recognise,
     .read = read_cifar,
     .takes = "--labels-kind",
+    .names = true,
 };

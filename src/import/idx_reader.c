@@ -274,13 +274,26 @@ static int read_member(struct idx_import *x, const struct import_member *m, bool
     return more < 0 ? (int)more : 0;
 }
 
+/* By the first member, so that a name that is in vain is so at once; and again by those that tell
+ * more. */
+static int call(struct idx_import *x, const struct import_member *m, const char *emnist,
+                struct err *e)
+{
+    char name[IMPORT_NAME_SIZE];
+    if (emnist) {
+        snprintf(name, sizeof name, "emnist-%s", emnist);
+        return import_set_call(x->set, name, e);
+    }
+    if (!strncmp(import_base_name(m), "qmnist-", 7))
+        return import_set_call(x->set, "qmnist", e);
+    return import_set_name(x->set) ? 0 : import_call_by_source(x->set, x->in, e);
+}
+
 static int read_members(struct idx_import *x, struct err *e)
 {
     struct import_member m;
     struct import_head head;
     const char *emnist = NULL;
-    char name[IMPORT_NAME_SIZE];
-    bool qmnist = false;
     int rc;
     while ((rc = import_input_next(x->in, &m, e)) == 1) {
         head.member = m;
@@ -295,19 +308,15 @@ static int read_members(struct idx_import *x, struct err *e)
             return rc;
         if (rc == 0)
             continue;
-        rc = read_member(x, &m, emnist_set(&m), e);
+        rc = call(x, &m, emnist, e);
+        if (!rc)
+            rc = read_member(x, &m, emnist_set(&m), e);
         if (rc)
             return rc;
-        qmnist |= !strncmp(import_base_name(&m), "qmnist-", 7);
     }
-    if (rc)
-        return rc;
-    if (x->o->set && !emnist)
+    if (!rc && x->o->set && !emnist)
         return err_set(e, -EINVAL, "--set %s: no file of that set is there", x->o->set);
-    if (!emnist)
-        return qmnist ? import_set_call(x->set, "qmnist", e) : 0;
-    snprintf(name, sizeof name, "emnist-%s", emnist);
-    return import_set_call(x->set, name, e);
+    return rc;
 }
 
 static int read_idx(struct import_input *in, struct import_set *set, const struct import_options *o,
@@ -328,4 +337,5 @@ const struct import_reader import_reader_idx = {
     .recognise = recognise,
     .read = read_idx,
     .takes = "--set",
+    .names = true,
 };

@@ -238,5 +238,5 @@ static int read(struct import_input *in, struct import_set *set, const struct im
     return r;
 }
 
-const struct import_reader import_reader_mat = {"matlab", "MATLAB files of level 5, as SVHN's",
-                                                recognise, read, "--images --labels"};
+const struct import_reader import_reader_mat = {
+    "matlab", "MATLAB files of level 5, as SVHN's", recognise, read, "--images --labels", true};

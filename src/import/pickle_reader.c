@@ -224,4 +224,5 @@ const struct import_reader import_reader_pickle = {
     .recognise = recognise,
     .read = read_pickles,
     .takes = "--labels-kind --size",
+    .names = true,
 };

@@ -264,5 +264,9 @@ static int read(struct import_input *in, struct import_set *set, const struct im
 }
 
 const struct import_reader import_reader_pictures = {
-    "pictures", "PNG and JPEG pictures in folders, one a class", recognise, read,
-    "--size --resize --grayscale --rgb"};
+    "pictures",
+    "PNG and JPEG pictures in folders, one a class",
+    recognise,
+    read,
+    "--size --resize --grayscale --rgb",
+    false};

@@ -53,6 +53,7 @@ struct import_reader {
     int (*read)(struct import_input *in, struct import_set *set, const struct import_options *o,
                 struct err *e);
     const char *takes; /* the options that it honours, beside those of every reader; NULL: none */
+    bool names;        /* read calls the set by a name; others' are called as their source */
 };
 
 /* Ended by NULL. */
@@ -73,6 +74,10 @@ int import_run(struct import_input *in, struct import_set *set, const struct imp
 /* The split that a member's name tells of, else its folders', else its source's; else --split, else
  * "train". "train", "test", "validation", or another that names say ("nist"). */
 const char *import_split_name(const struct import_member *m, const struct import_options *o);
+
+/* Calls the set as its source is called: "digits-2.tar.gz" is "digits-2". Errors: as
+ * import_set_call. */
+int import_call_by_source(struct import_set *set, const struct import_input *in, struct err *e);
 
 /* The last part of a member's name. */
 const char *import_base_name(const struct import_member *m);

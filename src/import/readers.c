@@ -189,7 +189,6 @@ static void last_part(const char *path, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)(length - first), path + first);
 }
 
-/* "digits-2.tar.gz" is "digits-2". */
 static void name_by_source(const char *path, char *name, size_t size)
 {
     static const char *const ends[] = {".gz",  ".bz2", ".xz",  ".Z",   ".zst", ".tar", ".tgz",
@@ -202,6 +201,13 @@ static void name_by_source(const char *path, char *name, size_t size)
             i = (size_t)-1; /* from the first again */
         }
     }
+}
+
+int import_call_by_source(struct import_set *set, const struct import_input *in, struct err *e)
+{
+    char name[256];
+    name_by_source(import_input_first_path(in), name, sizeof name);
+    return import_set_call(set, name, e);
 }
 
 static int read_all(struct import_input *in, struct import_set *set, const struct import_options *o,
@@ -252,18 +258,17 @@ static int add_known_classes(struct import_set *set, struct err *e)
 int import_run(struct import_input *in, struct import_set *set, const struct import_options *o,
                const struct import_reader **reader, struct err *e)
 {
-    char name[256];
     int rc = import_recognise(in, o, reader, e);
     if (!rc)
         rc = check_options(*reader, o, e);
+    if (!rc && !(*reader)->names)
+        rc = import_call_by_source(set, in, e);
     if (!rc)
         rc = read_all(in, set, o, *reader, e);
     if (!rc)
         rc = check_untouched(in, o, *reader, e);
-    if (!rc && !import_set_name(set)) {
-        name_by_source(import_input_first_path(in), name, sizeof name);
-        rc = import_set_call(set, name, e);
-    }
+    if (!rc && !import_set_name(set))
+        rc = import_call_by_source(set, in, e);
     if (!rc)
         rc = add_known_classes(set, e);
     if (!rc)

@@ -53,11 +53,22 @@ static int copy_text(char **to, const char *text, struct err *e)
 
 static int set_call(struct import_set *s, const char *name, struct err *e)
 {
-    snprintf(s->name, sizeof s->name, "%s", name);
-    if (s->target_given)
+    int rc = 0;
+    if (!strcmp(s->name, name))
         return 0;
-    int rc = copy_text(&s->target, name, e);
-    return rc ? rc : refuse_existing(s->target, e);
+    snprintf(s->name, sizeof s->name, "%s", name);
+    if (!s->target_given) {
+        rc = copy_text(&s->target, name, e);
+        rc = rc ? rc : refuse_existing(s->target, e);
+    }
+    return rc || !s->on_name ? rc : s->on_name(s->on_name_data, name, e);
+}
+
+void import_set_on_name(struct import_set *set,
+                        int (*on_name)(void *data, const char *name, struct err *e), void *data)
+{
+    set->on_name = on_name;
+    set->on_name_data = data;
 }
 
 int import_set_call(struct import_set *s, const char *name, struct err *e)

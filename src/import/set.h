@@ -38,6 +38,18 @@ int import_set_new(struct import_set **set, const char *target, const char *name
  * known better. `name` is made one that a dataset may have. Errors: -EEXIST. */
 int import_set_call(struct import_set *set, const char *name, struct err *e);
 
+/* Who is asked what a name that the source chose would do, as soon as it is chosen: a negative
+ * errno value ends the import. */
+void import_set_on_name(struct import_set *set,
+                        int (*on_name)(void *data, const char *name, struct err *e), void *data);
+
+/* Has somebody look at a dataset of one pixel in the folder that the set is made in, before
+ * anything else is in it: whether it could be served there. It is gone afterwards. Returns what
+ * look does. Errors: those of writing. */
+int import_set_probe(struct import_set *set,
+                     int (*look)(void *data, const char *folder, struct err *e), void *data,
+                     struct err *e);
+
 /* A split by its name, which is made where it is not there yet. Returns its number, or -EINVAL. */
 int import_set_split(struct import_set *set, const char *name, struct err *e);
 

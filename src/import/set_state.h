@@ -29,7 +29,9 @@ struct import_set {
     char **classes; /* [class_count]; NULL: without a name */
     uint32_t class_count;
     char *origin, *licence;
-    int (*ended)(struct err *e); /* NULL: nobody is asked */
+    int (*ended)(struct err *e);                                 /* NULL: nobody is asked */
+    int (*on_name)(void *data, const char *name, struct err *e); /* likewise */
+    void *on_name_data;
     bool has_sha256;
     uint8_t sha256[32];
 };

@@ -154,5 +154,5 @@ static int read(struct import_input *in, struct import_set *set, const struct im
     return r;
 }
 
-const struct import_reader import_reader_stl = {"stl-10", "STL-10's binary files", recognise, read,
-                                                NULL};
+const struct import_reader import_reader_stl = {
+    "stl-10", "STL-10's binary files", recognise, read, NULL, true};

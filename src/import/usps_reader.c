@@ -114,5 +114,5 @@ static int read(struct import_input *in, struct import_set *set, const struct im
     return r;
 }
 
-const struct import_reader import_reader_usps = {"usps", "USPS as libsvm's text", recognise, read,
-                                                 NULL};
+const struct import_reader import_reader_usps = {
+    "usps", "USPS as libsvm's text", recognise, read, NULL, true};

@@ -47,12 +47,31 @@ START_TEST(config_entry__no_entry_yet__the_first)
 }
 END_TEST
 
+/* The same key for YAML: a second one would be refused. */
+START_TEST(config_entry__key_as_yaml_may_have_it__found)
+{
+    check_insert("\"datasets\":\n  - path: /a\n",
+                 "\"datasets\":\n  - path: /a\n  - name: cifar-10\n    path: /d/c\n");
+    check_insert("'datasets' : []\n", "'datasets' : \n  - name: cifar-10\n    path: /d/c\n");
+    check_insert("\xef\xbb\xbf"
+                 "datasets :\n- path: /a\n",
+                 "\xef\xbb\xbf"
+                 "datasets :\n- path: /a\n- name: cifar-10\n  path: /d/c\n");
+    check_insert("\"datasets:\n", "\"datasets:\ndatasets:\n  - name: cifar-10\n    path: /d/c\n");
+}
+END_TEST
+
 START_TEST(config_entry__in_brackets__left_to_people)
 {
+    static const char *const configs[] = {"datasets: [{path: /a}]\n", "datasets: [\n{path: /a}]\n",
+                                          "datasets: # some\n\n  [{path: /a}]\n",
+                                          "datasets:\n[{path: /a}]\n"};
     struct err e;
     char *out;
-    ck_assert_int_eq(config_entry_insert("datasets: [{path: /a}]\n", "b", "/b", &out, &e), -EINVAL);
-    ck_assert_ptr_nonnull(strstr(e.text, "for you to change"));
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        ck_assert_int_eq(config_entry_insert(configs[i], "b", "/b", &out, &e), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(e.text, "for you to change"));
+    }
 }
 END_TEST
 
@@ -78,6 +97,7 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, config_entry__as_people_write__behind_the_last_entry);
     tcase_add_test(tc, config_entry__no_entry_yet__the_first);
+    tcase_add_test(tc, config_entry__key_as_yaml_may_have_it__found);
     tcase_add_test(tc, config_entry__in_brackets__left_to_people);
     tcase_add_test(tc, config_entry__values__quoted_where_they_must_be);
     suite_add_tcase(suite, tc);

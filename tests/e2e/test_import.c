@@ -57,12 +57,13 @@ START_TEST(import__add__served_at_once)
     fmnist_close(stream);
     fmnist_disconnect(client);
 
-    /* The name is taken: the config stays as it is, and what was imported is there. */
+    /* The name is taken: the config stays as it is, and nothing is imported. */
     run_ctl(&said, "import %s --name mine -o %s --add %s --socket %s", support_path("from"),
             support_path("again"), d.config, d.socket);
-    check_said(1, "/again is there, but --add ");
+    check_said(1, "import: --add ");
     check_said(1, "it would be refused, and is as it was: ");
     check_said(1, "fmnistd.yaml:");
+    ck_assert_int_lt(access(support_path("again"), F_OK), 0);
     char *last = support_read(d.config, NULL);
     ck_assert_str_eq(last, after);
     free(before);
@@ -89,6 +90,62 @@ START_TEST(import__add_to_another_config__not_said_to_be_served)
     ck_assert_ptr_nonnull(strstr(after, "- name: mine\n"));
     free(after);
     daemon_stop(&d);
+    images_free(&m);
+}
+END_TEST
+
+/* What the config refuses is told before anything of a source that takes long is read: here there
+ * is none. */
+START_TEST(import__add_in_vain__told_before_reading)
+{
+    static const struct {
+        const char *config, *name, *text;
+    } cases[] = {
+        {"datasets:\n  - {name: taken, path: set}\n", "taken", "\"taken\" is here a second time"},
+        {"datasets: [\n  {path: set}]\n", "x", "is for you to change"},
+        {"{datasets: [{path: set}]}\n", "x", "c.yaml:2: not YAML"},
+        {"worker: 1\n", "x", "c.yaml:1: unknown key \"worker\""},
+        {"datasets:\n  - path: none\n", "x", "c.yaml:2: "},
+    };
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    run_ctl(&said, "import %s -o %s", support_path("from"), support_path("set"));
+    check_said(0, "");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *config = support_path("c.yaml");
+        support_write(config, cases[i].config, strlen(cases[i].config));
+        run_ctl(&said, "import %s/none --name %s -o %s --add %s", support_dir(), cases[i].name,
+                support_path("made"), support_path("c.yaml"));
+        check_said(1, cases[i].text);
+        char *after = support_read(support_path("c.yaml"), NULL);
+        ck_assert_str_eq(after, cases[i].config);
+        free(after);
+    }
+    ck_assert_uint_eq(files_in(support_dir()), 5); /* from, of what it was made, set, c.yaml */
+    images_free(&m);
+}
+END_TEST
+
+/* A name that the source gives is looked at when it is known; what is behind it is not read. */
+START_TEST(import__add_of_a_name_that_the_source_gives__told_before_reading)
+{
+    static const char config[] = "datasets:\n  - {name: from, path: set}\n";
+    static const char lines[] = "label,a,b,c,d,e,f,g,h,i\n7,1,2,3,4,5,6,7,8,9\nnonsense\n";
+    struct images m;
+    images_make(&m, 5, 4, 4, 1);
+    write_pair(&m);
+    run_ctl(&said, "import %s -o %s", support_path("from"), support_path("set"));
+    check_said(0, "");
+    support_write(support_path("c.yaml"), config, strlen(config));
+    support_write(support_path("from.csv"), lines, strlen(lines));
+    ck_assert_int_eq(truncate(support_path("from/train-images-idx3-ubyte"), 20), 0);
+    run_ctl(&said, "import %s -o %s --add %s", support_path("from"), support_path("made"),
+            support_path("c.yaml"));
+    check_said(1, "\"from\" is here a second time");
+    run_ctl(&said, "import %s -o %s --add %s", support_path("from.csv"), support_path("made"),
+            support_path("c.yaml"));
+    check_said(1, "\"from\" is here a second time");
     images_free(&m);
 }
 END_TEST
@@ -254,7 +311,7 @@ START_TEST(import__wrong__why_and_nothing_left)
     check_said(2, "--labels is missing");
     run_ctl(&said, "import %s -o %s --add %s/none", support_path("from"), support_path("made"),
             support_dir());
-    check_said(1, "/none: reading it: No such file or directory");
+    check_said(1, "/none: finding it: No such file or directory");
     run_ctl(&said, "import");
     check_said(2, "import: want what to import");
     run_ctl(&said, "import x --socket y");
@@ -406,6 +463,8 @@ int main(void)
     tcase_add_checked_fixture(tc, support_setup, support_teardown);
     tcase_add_test(tc, import__add__served_at_once);
     tcase_add_test(tc, import__add_to_another_config__not_said_to_be_served);
+    tcase_add_test(tc, import__add_in_vain__told_before_reading);
+    tcase_add_test(tc, import__add_of_a_name_that_the_source_gives__told_before_reading);
     tcase_add_test(tc, import__a_source_that_is_passed_over__refused_or_told);
     tcase_add_test(tc, import__names__what_a_config_can_have);
     tcase_add_test(tc, import__adds_at_once__all_in_it);
