@@ -5,6 +5,8 @@
 
 #include "import/set.h"
 
+#include <stdio.h>
+
 struct idx_export {
     struct import_set *set;
     const struct whole_split *split;
@@ -40,6 +42,8 @@ static int write_idx(struct export *x, struct err *e)
     struct import_set *set = NULL;
     int rc = import_set_new(&set, x->path, x->whole.name, e);
     if (!rc) {
+        if (import_set_swept(set))
+            fprintf(stderr, "fmnistctl: export: %s\n", import_set_swept(set));
         import_set_ask(set, ended_look);
         rc = write_set(x, set, e);
     }

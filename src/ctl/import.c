@@ -283,6 +283,8 @@ int verb_import(const struct invocation *in)
     int rc = import_set_new(&x.set, in->output, in->import.name, &e);
     if (rc)
         return ctl_file_error(rc, "import: %s", e.text);
+    if (import_set_swept(x.set))
+        fprintf(stderr, "fmnistctl: import: %s\n", import_set_swept(x.set));
     import_set_ask(x.set, ended_look);
     x.left_out = json_array();
     progress_start(&x.progress, "import", "bytes", 0);

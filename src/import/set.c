@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/utf8.h"
 #include "dataset/cache_format.h"
+#include "import/set_folder.h"
 #include "import/set_state.h"
 
 #include <errno.h>
@@ -15,10 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Of one process: what an import that was killed has left may have the name of this one, as a
- * container's first process has the same number each time. */
-enum { TEMPORARIES_MAX = 100 };
 
 /* ---- names --------------------------------------------------------------------------------- */
 
@@ -95,6 +92,23 @@ int import_set_call(struct import_set *s, const char *name, struct err *e)
 
 /* ---- the folder ---------------------------------------------------------------------------- */
 
+/* What import_set_swept says. */
+static int tell_swept(struct import_set *s, struct set_folder_swept swept, struct err *e)
+{
+    int n = 0;
+    if (swept.removed)
+        n = asprintf(&s->swept, "removed what %u import%s that %s killed had left in %s",
+                     swept.removed, swept.removed == 1 ? "" : "s",
+                     swept.removed == 1 ? "was" : "were", s->parent);
+    else if (swept.others)
+        n = asprintf(&s->swept,
+                     "%u folder%s .fmnistctl-import.*.tmp in %s: of another machine, or of before "
+                     "this one was started; if no import runs there, remove %s",
+                     swept.others, swept.others == 1 ? "" : "s", s->parent,
+                     swept.others == 1 ? "it" : "them");
+    return n < 0 ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
 static int make_folder(struct import_set *s, struct err *e)
 {
     const char *slash = s->target ? strrchr(s->target, '/') : NULL;
@@ -106,21 +120,9 @@ static int make_folder(struct import_set *s, struct err *e)
     s->parent_fd = open(s->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->parent_fd < 0)
         return err_sys(e, -errno, "the folder %s, where it is to be made", s->parent);
-    int made = -1;
-    for (int i = 0; made < 0 && i < TEMPORARIES_MAX; i++) {
-        snprintf(s->temporary, sizeof s->temporary, ".fmnistctl-import.%d-%d.tmp", (int)getpid(),
-                 i);
-        made = mkdirat(s->parent_fd, s->temporary, 0777);
-        if (made < 0 && errno != EEXIST)
-            break;
-    }
-    if (made < 0) {
-        int code = -errno;
-        s->temporary[0] = 0;
-        return err_sys(e, code, "making a folder in %s", s->parent);
-    }
-    s->fd = openat(s->parent_fd, s->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return s->fd < 0 ? err_sys(e, -errno, "opening what was made in %s", s->parent) : 0;
+    struct set_folder_swept swept = set_folder_sweep(s->parent_fd);
+    s->fd = set_folder_make(s->parent_fd, s->temporary, e);
+    return s->fd < 0 ? err_prefix(e, s->fd, "in %s", s->parent) : tell_swept(s, swept, e);
 }
 
 static int take_target(struct import_set *s, const char *target, struct err *e)
@@ -329,6 +331,11 @@ void import_set_sha256(struct import_set *s, const uint8_t digest[32])
 {
     memcpy(s->sha256, digest, sizeof s->sha256);
     s->has_sha256 = true;
+}
+
+const char *import_set_swept(const struct import_set *s)
+{
+    return s->swept;
 }
 
 /* ---- what there is ------------------------------------------------------------------------- */

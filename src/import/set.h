@@ -34,6 +34,10 @@ struct import_set;
  * making a folder. Owns: copies of both. */
 int import_set_new(struct import_set **set, const char *target, const char *name, struct err *e);
 
+/* For people: what imports that were killed had left there and has been removed, or may have. NULL:
+ * nothing. */
+const char *import_set_swept(const struct import_set *set);
+
 /* What the source calls itself, as far as nobody else has named the set; and again, where it is
  * known better. `name` is made one that a dataset may have. Errors: -EEXIST. */
 int import_set_call(struct import_set *set, const char *name, struct err *e);

@@ -238,6 +238,7 @@ void import_set_free(struct import_set *set)
     free(set->origin);
     free(set->licence);
     free(set->parent);
+    free(set->swept);
     free(set->target);
     free(set);
 }

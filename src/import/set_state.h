@@ -23,6 +23,7 @@ struct import_set {
     char *parent;                /* the folder that target is in */
     char temporary[64];          /* in parent */
     int parent_fd, fd;           /* of both; -1: none */
+    char *swept;
     bool committed;
     struct set_split splits[IMPORT_SPLITS_MAX];
     int split_count;

@@ -388,30 +388,6 @@ START_TEST(import__class_names_that_yaml_takes_not__served)
 }
 END_TEST
 
-/* An import that was killed has left its folder, and this one has the same number, as in a
- * container. */
-START_TEST(import__folder_of_a_killed_one__not_in_the_way)
-{
-    struct images m;
-    int status;
-    images_make(&m, 5, 4, 4, 1);
-    write_pair(&m);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        mkdir(support_path(".fmnistctl-import.%d.tmp", (int)getpid()), 0700);
-        mkdir(support_path(".fmnistctl-import.%d-0.tmp", (int)getpid()), 0700);
-        execl(ctl_path(), "fmnistctl", "import", support_path("from"), "-o", support_path("made"),
-              (char *)NULL);
-        _exit(127);
-    }
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(status == 0, "wait status %d", status);
-    ck_assert_uint_eq(files_in(support_path("made")), 3);
-    images_free(&m);
-}
-END_TEST
-
 static char shown[4096];
 static size_t shown_bytes;
 
@@ -474,7 +450,6 @@ int main(void)
     tcase_add_test(tc, import__pipe__refused_at_once);
     tcase_add_test(tc, import__csv__column_of_numbers_said_as_labels);
     tcase_add_test(tc, import__class_names_that_yaml_takes_not__served);
-    tcase_add_test(tc, import__folder_of_a_killed_one__not_in_the_way);
     tcase_add_test(tc, import__ended_on_a_terminal__progress_and_nothing_left);
     suite_add_tcase(suite, tc);
     return support_run(suite);

@@ -222,7 +222,7 @@ START_TEST(input__ended_while_it_is_synced__nothing_left)
     ck_assert_int_eq(import_set_commit(set, &e), -ECANCELED);
     import_set_free(set);
     ck_assert_int_lt(lstat(support_path("set"), &st), 0);
-    ck_assert_int_lt(lstat(support_path(".fmnistctl-import.%d-0.tmp", (int)getpid()), &st), 0);
+    check_nothing_left();
 }
 END_TEST
 
