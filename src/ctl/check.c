@@ -34,32 +34,65 @@ static int take(void *me, const struct whole_step *step, struct err *e)
     int rc = tally_labels(&out->tally, step->labels, step->count, s->label_columns, e);
     for (uint64_t i = 0; i < step->count && !rc; i++) {
         const uint8_t *image = step->images + i * bytes;
-        if (tally_is_constant(image, pixels, s->channels)) {
+        uint64_t index = step->indices ? (uint64_t)step->indices[i] : step->first + i;
+        if (s->from < 0 && tally_is_constant(image, pixels, s->channels)) {
             if (out->constants < CHECK_CONSTANTS)
-                out->constant[out->constants] = (uint32_t)(step->first + i);
+                out->constant[out->constants] = (uint32_t)index;
             out->constants++;
         }
-        twins_add(&l->check->twins, (uint32_t)l->split, step->first + i, image, s->height, s->width,
-                  s->channels, step->labels + i * row, s->label_columns);
+        twins_add(&l->check->twins, (uint32_t)(s->from < 0 ? (int)l->split : s->from), index, image,
+                  s->height, s->width, s->channels, step->labels + i * row, s->label_columns);
+        if (s->from >= 0)
+            twins_is_part(&l->check->twins, (uint32_t)l->split);
     }
     l->done += step->count;
     progress_tell(&l->progress, l->done, clock_ns());
     return rc;
 }
 
+static bool has(const struct twin *t, size_t split)
+{
+    return t->split == split || (t->parts >> split & 1);
+}
+
+/* Images of `split` that have another one like them in `other`. `members`: of the group, a split.
+ */
+static uint64_t count_also(const struct twin_group *group, const uint64_t *members, size_t split,
+                           size_t other)
+{
+    if (members[other] != 1)
+        return members[other] ? members[split] : 0;
+    for (size_t i = 0; i < group->count; i++)
+        if (has(&group->members[i], other))
+            return members[split] - has(&group->members[i], split);
+    return 0;
+}
+
+/* What a part has, its split has: that is told of the part alone. */
 static void count_group(struct check *c, const struct twin_group *group)
 {
     uint64_t members[WHOLE_SPLITS_MAX] = {0};
+    const struct whole_split *splits = c->whole.splits;
+    size_t count = c->whole.split_count;
     for (size_t i = 0; i < group->count; i++)
-        members[group->members[i].split]++;
-    for (size_t s = 0; s < c->whole.split_count; s++) {
+        for (size_t s = 0; s < count; s++)
+            members[s] += has(&group->members[i], s);
+    for (size_t s = 0; s < count; s++) {
         c->splits[s].repeats += members[s] ? members[s] - 1 : 0;
-        for (size_t other = 0; other < c->whole.split_count; other++)
-            if (members[other] && other != s)
-                c->splits[s].also_in[other] += members[s];
+        for (size_t other = 0; other < count && members[s]; other++)
+            if (other != s && splits[s].from != (int)other && splits[other].from != (int)s)
+                c->splits[s].also_in[other] += count_also(group, members, s, other);
     }
     c->groups++;
     c->conflicts += group->conflict;
+}
+
+static void count_shared(void *me, uint64_t parts)
+{
+    struct check *c = me;
+    for (size_t s = 0; s < c->whole.split_count; s++)
+        for (size_t other = 0; other < c->whole.split_count && (parts >> s & 1); other++)
+            c->splits[s].shared[other] += other != s && (parts >> other & 1);
 }
 
 static int look(struct check *c, struct err *e)
@@ -80,7 +113,7 @@ static int look(struct check *c, struct err *e)
     progress_clear();
     if (rc)
         return rc;
-    twins_sort(&c->twins);
+    twins_sort(&c->twins, count_shared, c);
     while (twins_next(&c->twins, &at, &group))
         count_group(c, &group);
     return 0;

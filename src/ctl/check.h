@@ -22,7 +22,8 @@ struct check_split {
     uint64_t constants;
     uint32_t constant[CHECK_CONSTANTS];
     uint64_t repeats;                   /* images that are before in the split */
-    uint64_t also_in[WHOLE_SPLITS_MAX]; /* images that are in that split, too */
+    uint64_t also_in[WHOLE_SPLITS_MAX]; /* images of which that split has another one like it */
+    uint64_t shared[WHOLE_SPLITS_MAX];  /* images that that part of the same split has, too */
 };
 
 struct check {

@@ -28,9 +28,10 @@ static void print_statistics(const struct whole_split *s, const struct tally *t,
     fputc('\n', to);
 }
 
-static void print_label(const struct whole *w, size_t label, uint64_t count, FILE *to)
+static void print_label(const struct whole *w, const struct whole_split *s, size_t label,
+                        uint64_t count, FILE *to)
 {
-    const char *name = whole_class(w, (int64_t)label);
+    const char *name = s->named ? whole_class(w, (int64_t)label) : NULL;
     fprintf(to, "    %zu%s%s%s: %" PRIu64 "\n", label, name ? " (" : "", name ? name : "",
             name ? ")" : "", count);
 }
@@ -56,8 +57,8 @@ static void print_labels(const struct whole *w, const struct whole_split *s, con
                 TALLY_LABEL_MAX);
     for (size_t i = 0; i < t->label_room && kinds <= CLASSES_MAX && fewest != most; i++)
         if (t->labels[i] || s->label_columns)
-            print_label(w, i, t->labels[i], to);
-    for (size_t i = 0; i < w->class_count && !s->label_columns; i++)
+            print_label(w, s, i, t->labels[i], to);
+    for (size_t i = 0; s->named && i < w->class_count && !s->label_columns; i++)
         if (i >= t->label_room || !t->labels[i])
             fprintf(to, "    no image is %zu (%s)\n", i, w->classes[i]);
 }
@@ -66,8 +67,9 @@ static void print_split(const struct check *c, size_t at, FILE *to)
 {
     const struct whole_split *s = &c->whole.splits[at];
     const struct check_split *found = &c->splits[at];
-    fprintf(to, "%s: %" PRIu64 " images of %ux%ux%u\n", s->name, s->count, s->height, s->width,
-            s->channels);
+    fprintf(to, "%s: %" PRIu64 " images of %ux%ux%u%s%s\n", s->name, s->count, s->height, s->width,
+            s->channels, s->from < 0 ? "" : ", a part of ",
+            s->from < 0 ? "" : c->whole.splits[s->from].name);
     print_statistics(s, &found->tally, to);
     print_labels(&c->whole, s, &found->tally, to);
     if (found->constants)
@@ -76,11 +78,28 @@ static void print_split(const struct check *c, size_t at, FILE *to)
     if (found->repeats)
         fprintf(to, "  %" PRIu64 " image%s repeat%s an earlier one of the split\n", found->repeats,
                 plural(found->repeats), found->repeats == 1 ? "s" : "");
-    for (size_t other = 0; other < c->whole.split_count; other++)
-        if (found->also_in[other])
-            fprintf(to, "  %" PRIu64 " image%s %s in %s, too\n", found->also_in[other],
-                    plural(found->also_in[other]), found->also_in[other] == 1 ? "is" : "are",
-                    c->whole.splits[other].name);
+    for (size_t other = 0; other < c->whole.split_count; other++) {
+        const char *name = c->whole.splits[other].name;
+        uint64_t shared = found->shared[other], also = found->also_in[other];
+        if (shared)
+            fprintf(to, "  shares %" PRIu64 " image%s with the part %s\n", shared, plural(shared),
+                    name);
+        if (also)
+            fprintf(to, "  %" PRIu64 " image%s %s in %s, too\n", also, plural(also),
+                    also == 1 ? "is" : "are", name);
+    }
+}
+
+/* "train 7", and which parts have it. */
+static void print_member(const struct check *c, const struct twin *t, FILE *to)
+{
+    const char *between = " in ";
+    fprintf(to, "%s %u", c->whole.splits[t->split].name, t->index);
+    for (size_t s = 0; s < c->whole.split_count; s++)
+        if (t->parts >> s & 1) {
+            fprintf(to, "%s%s", between, c->whole.splits[s].name);
+            between = ", ";
+        }
 }
 
 static void print_group(const struct check *c, const struct twin_group *g, FILE *to)
@@ -89,7 +108,8 @@ static void print_group(const struct check *c, const struct twin_group *g, FILE 
         const struct twin *t = &g->members[i];
         const struct whole_split *s = &c->whole.splits[t->split];
         const char *name = s->label_columns ? NULL : whole_class(&c->whole, t->label);
-        fprintf(to, "%s%s %u", i ? " = " : "  ", s->name, t->index);
+        fputs(i ? " = " : "  ", to);
+        print_member(c, t, to);
         if (name && (g->conflict || i + 1 == g->count))
             fprintf(to, " (%s)", name);
         else if (!s->label_columns && (g->conflict || i + 1 == g->count))

@@ -71,7 +71,7 @@ static int check(const struct invocation *in, const struct export_format **forma
 /* Which splits. Returns 0 or -EINVAL. */
 static int choose(struct export *x, const struct export_format *f, struct err *e)
 {
-    const struct whole *w = &x->whole;
+    struct whole *w = &x->whole;
     const char *only = x->in->only_split;
     x->end = w->split_count;
     while (only && x->first < x->end && strcmp(w->splits[x->first].name, only) != 0)
@@ -82,11 +82,14 @@ static int choose(struct export *x, const struct export_format *f, struct err *e
     if (f->one_split && x->end - x->first > 1)
         return err_set(e, -EINVAL, "%s holds one split, and %s has %zu: say which, --split %s",
                        f->word, w->name, w->split_count, w->splits[0].name);
-    for (size_t s = x->first; s < x->end; s++)
+    for (size_t s = x->first; s < x->end; s++) {
+        if (!w->splits[s].named)
+            w->class_count = 0; /* they would be names of other labels there */
         if (w->splits[s].label_columns && !f->has_rows)
             return err_set(e, -EINVAL,
                            "%s holds one label an image, and those of %s have %u: want idx or npz",
                            f->word, w->name, w->splits[s].label_columns);
+    }
     return 0;
 }
 

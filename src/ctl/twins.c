@@ -46,11 +46,36 @@ static int by_place(const struct twin *a, const struct twin *b)
     return (a->index > b->index) - (a->index < b->index);
 }
 
+void twins_is_part(struct twins *t, uint32_t part)
+{
+    t->all[t->count - 1].parts = UINT64_C(1) << part;
+}
+
+/* An image itself comes before what parts have of it. */
 static int by_content(const void *x, const void *y)
 {
     const struct twin *a = x, *b = y;
     int order = memcmp(a->content, b->content, sizeof a->content);
-    return order ? order : by_place(a, b);
+    if (!order)
+        order = by_place(a, b);
+    return order ? order : (a->parts > b->parts) - (a->parts < b->parts);
+}
+
+/* One for each image; what parts have of it are its bits. */
+static void merge(struct twins *t, void (*shared)(void *me, uint64_t parts), void *me)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < t->count; at++) {
+        if (kept && by_place(&t->all[kept - 1], &t->all[at]) == 0) {
+            t->all[kept - 1].parts |= t->all[at].parts;
+            continue;
+        }
+        t->all[kept++] = t->all[at];
+    }
+    t->count = kept;
+    for (size_t at = 0; shared && at < t->count; at++)
+        if (t->all[at].parts & (t->all[at].parts - 1))
+            shared(me, t->all[at].parts);
 }
 
 static size_t group_end(const struct twins *t, size_t at)
@@ -94,11 +119,12 @@ static void order_groups(struct twins *t, size_t groups)
     free(ordered);
 }
 
-void twins_sort(struct twins *t)
+void twins_sort(struct twins *t, void (*shared)(void *me, uint64_t parts), void *me)
 {
     size_t kept = 0, groups = 0;
     if (t->count)
         qsort(t->all, t->count, sizeof *t->all, by_content);
+    merge(t, shared, me);
     for (size_t at = 0, end; at < t->count; at = end) {
         end = group_end(t, at);
         if (end - at < 2)

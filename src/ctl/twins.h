@@ -15,11 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An image where it is stored. */
 struct twin {
     uint64_t content[2];
     int64_t label; /* of a multi-label set: a digest of the row */
     uint32_t index;
     uint32_t split;
+    uint64_t parts; /* a bit for each split that has it as a part of that one */
 };
 
 struct twins {
@@ -33,8 +35,12 @@ int twins_expect(struct twins *t, uint64_t more, struct err *e);
 void twins_add(struct twins *t, uint32_t split, uint64_t index, const uint8_t *image,
                uint32_t height, uint32_t width, uint32_t channels, const int32_t *row,
                uint32_t columns);
-/* Sorts: from now on groups are found, in the order of their first images. */
-void twins_sort(struct twins *t);
+/* The image added last is one of `split` that the split numbered `part` has, too: no image of its
+ * own, and its labels there may be others. */
+void twins_is_part(struct twins *t, uint32_t part);
+/* Sorts: from now on groups are found, in the order of their first images. Calls shared() for each
+ * image that several parts have, with their bits; NULL: nobody is told. */
+void twins_sort(struct twins *t, void (*shared)(void *me, uint64_t parts), void *me);
 void twins_close(struct twins *t); /* accepts a zeroed one */
 
 /* Two or more that are the same, in the order of splits and indices. */

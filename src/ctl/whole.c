@@ -6,6 +6,7 @@
 #include "ctl/whole_folder.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,9 @@ static int open_folder(struct whole *w, const char *word, struct err *e)
                                     .height = s->height,
                                     .width = s->width,
                                     .channels = s->channels,
-                                    .label_columns = s->label_count};
+                                    .label_columns = s->label_count,
+                                    .named = d->class_count,
+                                    .from = -1};
         memcpy(out->digest, s->digest, sizeof out->digest);
     }
     return 0;
@@ -103,6 +106,37 @@ static int give_folder(struct whole *w, size_t split, uint64_t first, uint64_t c
 
 /* ---- a daemon's ---------------------------------------------------------------------------- */
 
+static size_t find_split(const struct whole *w, const char *name)
+{
+    size_t i = 0;
+    while (i < w->split_count && (!name || strcmp(w->splits[i].name, name) != 0))
+        i++;
+    return i;
+}
+
+/* Which splits are parts of which: the daemon's status says it. */
+static int find_parts(struct whole *w, struct err *e)
+{
+    char *text = NULL;
+    size_t i;
+    json_t *entry;
+    if (fmnist_status(w->client, &text))
+        return err_set(e, -EIO, "%s", fmnist_error());
+    json_t *all = json_loads(text, 0, NULL);
+    free(text);
+    if (!all)
+        return err_set(e, -EIO, "the daemon's status is no JSON, or memory is short");
+    json_array_foreach (json_object_get(all, "datasets"), i, entry) {
+        const char *name = json_string_value(json_object_get(entry, "name"));
+        size_t part = find_split(w, json_string_value(json_object_get(entry, "split")));
+        size_t from = find_split(w, json_string_value(json_object_get(entry, "from")));
+        if (name && !strcmp(name, w->name) && part < w->split_count && from < w->split_count)
+            w->splits[part].from = (int)from;
+    }
+    json_decref(all);
+    return 0;
+}
+
 static int open_served(struct whole *w, const char *word, struct err *e)
 {
     w->client = ctl_connect(w->in);
@@ -120,10 +154,14 @@ static int open_served(struct whole *w, const char *word, struct err *e)
                                     .height = d->height,
                                     .width = d->width,
                                     .channels = d->channels,
-                                    .label_columns = fmnist_datasets_label_count(w->datasets, i)};
+                                    .label_columns = fmnist_datasets_label_count(w->datasets, i),
+                                    .named = d->class_count,
+                                    .from = -1};
         memcpy(out->digest, d->digest, sizeof out->digest);
-        w->classes = d->class_names;
-        w->class_count = d->class_count;
+        if (!w->class_count) {
+            w->classes = d->class_names;
+            w->class_count = d->class_count;
+        }
     }
     snprintf(w->name, sizeof w->name, "%s", word);
     if (!w->split_count)
@@ -131,7 +169,7 @@ static int open_served(struct whole *w, const char *word, struct err *e)
                        "no dataset \"%s\" is served (fmnistctl datasets lists them); a folder is "
                        "named with a slash: ./%s",
                        word, word);
-    return 0;
+    return find_parts(w, e);
 }
 
 static struct fmnist_spec spec_of(const struct whole *w, size_t split)
@@ -166,7 +204,8 @@ static int give_stream(const struct whole *w, struct fmnist_stream *stream, uint
     while (!rc && (next = ctl_next(&all, stream, &taken, &b)) == 1) {
         uint64_t many = one ? 1 : b.count;
         for (uint64_t i = 0; i < b.count && !rc; i += many) {
-            struct whole_step step = {.first = (uint64_t)b.indices[i],
+            struct whole_step step = {.first = got + i,
+                                      .indices = b.indices + i,
                                       .count = many,
                                       .images = (const uint8_t *)b.images + i * info.image_bytes,
                                       .labels = (const int32_t *)b.labels +

@@ -30,6 +30,8 @@ struct whole_split {
     uint32_t height, width, channels;
     uint32_t label_columns; /* of a multi-label set; 0: one label an image, its class */
     uint8_t digest[16];
+    bool named; /* its labels are the dataset's classes: not those of a part that numbers anew */
+    int from;   /* the place of the split that it is a part of; -1: it is stored */
 };
 
 struct whole {
@@ -54,10 +56,12 @@ void whole_close(struct whole *w);
 /* The class's name, or NULL. */
 const char *whole_class(const struct whole *w, int64_t label);
 
-/* Some images of a split, in its order.
- * Shape: images[count][height][width][channels] uint8; labels[count] or [count][label_columns]. */
+/* Some images of a split, in its order; first: the place of the first there, in a walk.
+ * Shape: images[count][height][width][channels] uint8; labels[count] or [count][label_columns];
+ * indices[count], of the stored split, or NULL where they are the places. */
 struct whole_step {
     uint64_t first, count;
+    const int64_t *indices;
     const uint8_t *images;
     const int32_t *labels;
 };

@@ -39,8 +39,9 @@ static json_t *describe_datasets(const struct catalog *catalog)
             if (!s->count)
                 continue;
             failed |= json_array_append_new(
-                all, json_pack("{s:s, s:s, s:o, s:o}", "name", d->name, "split", s->name, "images",
-                               number(s->count), "bytes", number(s->map_bytes)));
+                all, json_pack("{s:s, s:s, s:o, s:o, s:s?}", "name", d->name, "split", s->name,
+                               "images", number(s->count), "bytes", number(s->map_bytes), "from",
+                               s->cut ? d->splits[s->from].name : NULL));
         }
     }
     return whole(all, failed);

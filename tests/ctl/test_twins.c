@@ -33,7 +33,7 @@ START_TEST(twins_next__within_and_across__all_groups_in_order)
     add(0, 0, "dddd", 2);
     add(0, 2, "cccc", 3);
     add(0, 8, "aaaa", 5);
-    twins_sort(&twins);
+    twins_sort(&twins, NULL, NULL);
 
     struct twin_group g;
     size_t at = 0;
@@ -67,7 +67,7 @@ START_TEST(twins_next__same_bytes_other_shape__no_twins)
     for (uint32_t i = 0; i < 6; i++)
         twins_add(&twins, 0, i, (const uint8_t *)"abcd", shapes[i][0], shapes[i][1], shapes[i][2],
                   &label, 0);
-    twins_sort(&twins);
+    twins_sort(&twins, NULL, NULL);
     size_t at = 0;
     struct twin_group g;
     ck_assert(!twins_next(&twins, &at, &g));
@@ -84,13 +84,48 @@ START_TEST(twins_next__rows_of_labels__conflict_where_one_differs)
         ck_assert_int_eq(twins_expect(&twins, 2, &e), 0);
         twins_add(&twins, 0, 0, (const uint8_t *)"abcd", 2, 2, 1, rows[0], 4);
         twins_add(&twins, 0, 1, (const uint8_t *)"abcd", 2, 2, 1, rows[second], 4);
-        twins_sort(&twins);
+        twins_sort(&twins, NULL, NULL);
         size_t at = 0;
         struct twin_group g;
         ck_assert(twins_next(&twins, &at, &g));
         ck_assert_int_eq(g.conflict, second == 2);
         twins_close(&twins);
     }
+}
+END_TEST
+
+static void keep(void *me, uint64_t parts)
+{
+    *(uint64_t *)me |= parts;
+}
+
+/* What a part has of a split is that split's image, whatever its label there; its twin is another.
+ */
+START_TEST(twins_sort__parts__one_image_with_their_bits)
+{
+    struct twin_group g;
+    uint64_t shared = 0;
+    size_t at = 0;
+    add(0, 0, "aaaa", 1);
+    add(0, 1, "bbbb", 1);
+    add(0, 2, "bbbb", 1);
+    add(0, 0, "aaaa", 7);
+    twins_is_part(&twins, 1);
+    add(0, 2, "bbbb", 7);
+    twins_is_part(&twins, 1);
+    add(0, 2, "bbbb", 1);
+    twins_is_part(&twins, 3);
+    twins_sort(&twins, keep, &shared);
+    ck_assert(twins_next(&twins, &at, &g));
+    ck_assert_uint_eq(g.count, 2);
+    check_member(&g, 0, 0, 1);
+    check_member(&g, 1, 0, 2);
+    ck_assert_uint_eq(g.members[0].parts, 0);
+    ck_assert_uint_eq(g.members[1].parts, 2 | 8);
+    ck_assert(!g.conflict && !g.across);
+    ck_assert(!twins_next(&twins, &at, &g));
+    ck_assert_uint_eq(shared, 2 | 8);
+    twins_close(&twins);
 }
 END_TEST
 
@@ -102,6 +137,7 @@ int main(void)
     tcase_add_test(tc, twins_next__within_and_across__all_groups_in_order);
     tcase_add_test(tc, twins_next__same_bytes_other_shape__no_twins);
     tcase_add_test(tc, twins_next__rows_of_labels__conflict_where_one_differs);
+    tcase_add_test(tc, twins_sort__parts__one_image_with_their_bits);
     suite_add_tcase(s, tc);
     return support_run(s);
 }

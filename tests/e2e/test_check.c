@@ -177,6 +177,71 @@ START_TEST(check__folder_with_a_part__its_files_once)
 }
 END_TEST
 
+static const char parts[] = "  dev: {from: train, last: 30}\n"
+                            "  fit: {from: train, without: dev}\n"
+                            "  few: {from: train, fraction: 0.3, seed: 1, classes: [1, 2], "
+                            "renumber: true}\n";
+
+/* Parts that are served are images of train, under other labels even: nothing is there twice. */
+START_TEST(check__served_with_parts__whose_they_are_and_nothing_found)
+{
+    struct daemon d;
+    set_write(&set);
+    set_describe(parts);
+    set_serve(&d);
+    run_ctl(&said, "--socket %s check noise -o %s/none.png", d.socket, support_dir());
+    check_said(0, "\nno image is there twice\n");
+    check_said(0, "\ntrain: 60 images of 9x7x3\n");
+    check_said(0, "\ndev: 30 images of 9x7x3, a part of train\n");
+    check_said(0, "\nfew: ");
+    check_said(0, " with the part dev\n");
+    ck_assert_msg(!strstr(said.text, ", too\n"), "%s", said.text);
+    run_ctl(&said, "--socket %s --json check noise", d.socket);
+    json_t *all = said_json(0), *splits = json_object_get(all, "splits");
+    json_int_t count = integer(json_array_get(splits, 4), "images"), shared = 0;
+    ck_assert(json_is_null(json_object_get(json_array_get(splits, 0), "from")));
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(splits, 4), "from")),
+                     "train");
+    for (size_t i = 0; i < 2; i++)
+        shared += integer(json_array_get(json_object_get(json_array_get(splits, 4), "shared"), i),
+                          "images");
+    ck_assert_int_gt(count, 0);
+    ck_assert_int_eq(shared, count); /* each of few's is dev's or fit's */
+    json_decref(all);
+    daemon_stop(&d);
+}
+END_TEST
+
+/* Images that are alike and of two parts are found, by their numbers in train. */
+START_TEST(check__served_with_parts__twins_across_them_found)
+{
+    struct daemon d;
+    plant();
+    set_write(&set);
+    set_describe(parts);
+    set_serve(&d);
+    run_ctl(&said, "--socket %s check noise -o %s/found.png", d.socket, support_dir());
+    check_said(1, "\n2 images are there more than once, 1 of them with labels that differ\n"
+                  "  train 7 in fit");
+    check_said(1, " (q\") = train 40 in dev");
+    check_said(1, " (a, b): labels differ\n  train 5 in fit");
+    ck_assert_int_eq(access(support_path("found.png"), F_OK), 0);
+    run_ctl(&said, "--socket %s --json check noise", d.socket);
+    json_t *all = said_json(1), *splits = json_object_get(all, "splits");
+    json_t *dev = json_array_get(splits, 2);
+    ck_assert_int_eq(integer(all, "group_count"), 2);
+    ck_assert_int_eq(integer(dev, "repeats"), 0);
+    ck_assert_int_eq(integer(dev, "constant"), 0); /* train's: told there */
+    ck_assert_str_eq(json_string_value(json_object_get(
+                         json_array_get(json_object_get(dev, "also_in"), 0), "split")),
+                     "fit");
+    ck_assert_int_eq(integer(json_array_get(json_object_get(dev, "also_in"), 0), "images"), 1);
+    check_image(json_array_get(json_object_get(all, "groups"), 0), 1, "train", 40, 1);
+    json_decref(all);
+    daemon_stop(&d);
+}
+END_TEST
+
 /* ---- what cannot be looked at -------------------------------------------------------------- */
 
 START_TEST(check__no_dataset__exit_2_and_why)
@@ -234,6 +299,8 @@ int main(void)
     tcase_add_test(tc, check__folder_and_daemon__the_same_findings);
     tcase_add_test(tc, check__twins__told_in_words);
     tcase_add_test(tc, check__folder_with_a_part__its_files_once);
+    tcase_add_test(tc, check__served_with_parts__whose_they_are_and_nothing_found);
+    tcase_add_test(tc, check__served_with_parts__twins_across_them_found);
     tcase_add_test(tc, check__no_dataset__exit_2_and_why);
     tcase_add_test(tc, check__the_real_fashion_mnist__known_mean_and_std);
     suite_add_tcase(s, tc);

@@ -158,6 +158,30 @@ START_TEST(export__png__a_folder_a_class)
 END_TEST
 
 /* So it is where classes have no names, and labels are not without gaps. */
+/* A part in an order of its own: numbered as it comes, and with its own labels' names, none. */
+START_TEST(export__png_of_a_served_part__numbered_from_0)
+{
+    struct daemon d;
+    set_describe("  few: {from: train, fraction: 0.4, seed: 3, classes: [2, 1], renumber: true}\n");
+    set_serve(&d);
+    run_ctl(&said, "--socket %s export noise --split few --format png -o %s/few", d.socket,
+            support_dir());
+    check_said(0, "");
+    int found = 0;
+    for (int i = 0; i < 24; i++)
+        for (int label = 0; label < 2; label++)
+            found += access(support_path("few/few/%d/%02d.png", label, i), F_OK) == 0;
+    const char *of = strstr(said.text, "few, ");
+    ck_assert(of && found > 3);
+    ck_assert_int_eq(found, atoi(of + 5));
+    run_ctl(&said, "--socket %s export noise --split train --format png -o %s/train", d.socket,
+            support_dir());
+    check_said(0, "");
+    ck_assert_int_eq(access(support_path("train/train/0-red/00.png"), F_OK), 0);
+    daemon_stop(&d);
+}
+END_TEST
+
 START_TEST(export__png_of_labels_without_names__a_folder_each)
 {
     const char *const lines = "format: 1\nname: gap\nsplits:\n"
@@ -330,6 +354,7 @@ int main(void)
     tcase_add_test(tc, export__csv_then_import__the_same_digest);
     tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
     tcase_add_test(tc, export__png__a_folder_a_class);
+    tcase_add_test(tc, export__png_of_a_served_part__numbered_from_0);
     tcase_add_test(tc, export__png_of_labels_without_names__a_folder_each);
     tcase_add_test(tc, export__png_then_import__the_same_images_class_by_class);
     tcase_add_test(tc, export__wrong_words__told_and_nothing_made);
