@@ -66,6 +66,7 @@ static inline void inject_arm_pair(struct inject_page *page, enum inject_call ca
     atomic_store(&page->call, CALL_none);
     atomic_store(&page->calls, 0);
     atomic_store(&page->failed, 0);
+    atomic_store(&page->in_libarchive, 0);
     atomic_store(&page->cut, 0);
     atomic_store(&page->error, error);
     atomic_store(&page->first, first);

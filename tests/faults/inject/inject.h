@@ -85,7 +85,7 @@ struct inject_page {
     _Atomic uint64_t calls, failed; /* since the test set them to 0 */
     _Atomic int64_t live_bytes, live_blocks;
     _Atomic uint32_t libuv_aborted; /* abort() was called by libuv */
-    _Atomic uint32_t in_libarchive; /* the first allocation that failed was libarchive's */
+    _Atomic uint32_t in_libarchive; /* an allocation that failed was libarchive's */
 };
 
 #endif

@@ -20,8 +20,8 @@ static bool refuses(const void *caller)
     int error = page_fails(CALL_memory);
     if (!error)
         return false;
-    if (atomic_load(&inject_page()->failed) == 1)
-        atomic_store(&inject_page()->in_libarchive, page_is_within(caller, "/libarchive"));
+    if (page_is_within(caller, "/libarchive"))
+        atomic_store(&inject_page()->in_libarchive, 1);
     errno = error;
     return true;
 }
