@@ -278,6 +278,29 @@ def test_loader__what_it_cannot_do__said(daemon, options, error, match):
         list(adapter.Loader(**options))
 
 
+def test_keywords_of_a_part__loader_and_data_module__kfolds_images_in_gluons_order(daemon, raw_test):
+    numbers = numpy.arange(9000, 10000)
+    of = {False: numpy.setdiff1d(numbers, numpy.array_split(numbers, 7)[2]),
+          True: numpy.array_split(numbers, 7)[2]}
+    for held_out, chosen in of.items():
+        said = dict(fold=2, folds=7, held_out=held_out, classes=[3, 7], renumber=True)
+        chosen = chosen[numpy.isin(raw_test[1][chosen], (3, 7))]
+        labels = (raw_test[1][chosen] == 7).astype("int32")
+        for shuffle in False, True:
+            numpy.random.seed(4)
+            want = epoch(gluon_loader((raw_test[0][chosen], labels), 32, (28, 28), shuffle=shuffle))
+            numpy.random.seed(4)
+            ours = adapter.Loader(split="test[-1000:]", batch_size=32, shuffle=shuffle, **said)
+            assert same(epoch(ours), want)
+    data = adapter.FashionMNIST(fold=0, folds=600, classes=[3, 7], renumber=True)
+    counts = [len(data.train), len(data.val)]
+    assert sum(counts) == 12000 and 0 < counts[1] < 100
+    assert sum(len(y) for _, y in data.val_dataloader()) == counts[1]
+    assert data.text_labels([0, 1]) == ["dress", "sneaker"]
+    with pytest.raises(ValueError, match="fold= and folds= go together"):
+        adapter.Loader(fold=1)
+
+
 def test_reprs__say_what_they_are(daemon):
     loader = adapter.Loader(split="test", shuffle=True)
     assert repr(loader) == ("<fmnist.mxnet.Loader fashion-mnist/test: batch_size=64, shuffle=True; "

@@ -39,6 +39,9 @@ def streams() -> None:
         assert_type(stream.token(), bytes)
     fmnist.Stream("mnist", "test", socket=pathlib.Path("socket"), list=range(10), order="list",
                   zero_copy=True, indices=True, timeout=3, reconnect=0)
+    fmnist.open(fold=3, folds=10, held_out=True, stratified=True, fold_seed=1)
+    fmnist.open(split=fmnist.part("train", classes=range(3)), label_map={3: 0, 7: 1})
+    fmnist.open(folds="10")  # type: ignore[arg-type]
     fmnist.open(batch_sizes=64)  # type: ignore[call-arg]
     fmnist.open(height="32")  # type: ignore[arg-type]
 
@@ -49,6 +52,10 @@ def arrays() -> None:
     (x_train, y_train), (x_test, y_test) = fmnist.load_data("mnist")
     assert_type(x_train, Array)
     assert_type(fmnist.load_data("mine", ["train", "a", "b"]), tuple[tuple[Array, Array], ...])
+    assert_type(fmnist.load_data(fold=3, folds=10, classes=np.array([3, 7]), renumber=True),
+                tuple[tuple[Array, Array], tuple[Array, Array]])
+    fmnist.arrays("test", classes=[3, 7], renumber=True, label_map=[0, 1])
+    fmnist.arrays(classes=3)  # type: ignore[arg-type]
     fmnist.arrays(resize=32)  # type: ignore[arg-type]
 
 
@@ -123,9 +130,12 @@ def torch_loaders(model: torch.nn.Module) -> None:
     fmnist.torch.Loader(batch_sampler=[[1, 2], [3]], socket=pathlib.Path("socket"), timeout=5)
     DataLoader(data, batch_size=64)
     DataLoader(loader, batch_size=None)
-    fmnist.torch.Loader(batchsize=64)  # type: ignore[arg-type]
+    fmnist.torch.Loader(fold=3, folds=10, classes=(3, 7), renumber=True, shuffle=True)
+    fmnist.torch.MapDataset(fold=3, folds=10, held_out=True)
+    fmnist.torch.Loader(fold=0.5, folds=10)  # type: ignore[arg-type]
+    fmnist.torch.Loader(batchsize=64)  # type: ignore[call-arg]
     fmnist.torch.Loader(height="32")  # type: ignore[arg-type]
-    fmnist.torch.MapDataset(heigth=32)  # type: ignore[arg-type]
+    fmnist.torch.MapDataset(heigth=32)  # type: ignore[call-arg]
 
     upload = fmnist.torch.Upload(fmnist.torch.Loader(zero_copy=True), "cuda:0", ahead=3)
     for batch in upload:
@@ -153,6 +163,7 @@ def jax_loaders() -> None:
         print(batch["image"] + 1, batch["label"])
     module = fmnist.jax.FashionMNIST(resize=(32, 32), seed=1)
     assert_type(module.train, tuple[Array, Array])
+    fmnist.jax.Loader(fold=3, folds=10, stratified=True, fold_seed=0)
     fmnist.jax.Loader(batchsize=64)  # type: ignore[call-arg]
 
 
@@ -164,6 +175,7 @@ def tensorflow_loaders() -> None:
     for images, labels in fmnist.tensorflow.dataset(batch_size=64, shuffle=True).prefetch(2):
         print(images, labels)
     fmnist.tensorflow.FashionMNIST(64, (32, 32)).get_dataloader(train=True)
+    fmnist.tensorflow.dataset(classes=[3, 7], label_map={3: 1, 7: 0})
     fmnist.tensorflow.dataset(batchsize=64)  # type: ignore[call-arg]
 
 
@@ -174,6 +186,7 @@ def keras_data(model: Any) -> None:
     assert_type(images, Array)
     assert_type(len(data), int)
     data.load_state_dict(data.state_dict())
+    fmnist.keras.PyDataset(fold=3, folds=10, held_out=True)
     fmnist.keras.PyDataset(batchsize=64)  # type: ignore[call-arg]
 
 
@@ -183,4 +196,5 @@ def mxnet_loaders() -> None:
     module = fmnist.mxnet.FashionMNIST(batch_size=64, resize=(32, 32))
     image, label = module.train[0]
     assert_type(len(module.val), int)
+    fmnist.mxnet.Loader(fold=3, folds=10, classes=[3, 7])
     fmnist.mxnet.Loader(last_batches="keep")  # type: ignore[call-arg]

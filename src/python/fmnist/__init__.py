@@ -5,7 +5,7 @@
     for images, labels in fmnist.open(batch_size=64, resize="pillow-bilinear", height=32, width=32):
         ...                                       # NumPy arrays of your own; one epoch
     images, labels = fmnist.arrays("test")        # a whole split at once
-    fmnist.open(split="train[:50000]")            # or fmnist.part("train", fold=3, folds=10)
+    fmnist.open(split="train[:50000]", fold=3, folds=10)      # parts of a split
     fmnist.import_dataset(torchvision_dataset, name="mine")   # what other libraries have
 
 fmnist.torch, fmnist.jax, fmnist.tensorflow and fmnist.mxnet speak each framework's language.

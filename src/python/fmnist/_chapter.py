@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fmnist._arrays import stored
 from fmnist._options import DEFAULTS, OF_MODULES, WHERE, check, spelled_out
+from fmnist._part import class_names_of, pair_of
 from fmnist._served import dataset_of
 
 TEXT_LABELS = (
@@ -29,6 +30,10 @@ class DataModule:
     Where the program has imported d2l for this framework, an instance is a d2l.DataModule as well:
     the class is derived from both when the first instance is made, so that this package never
     imports d2l by itself (which takes seconds). A pickled copy is small: it has no loaders yet.
+
+    It trains on "train" and validates with "test". With fold=, folds=, stratified=, fold_seed= both are
+    of "train": what the fold trains on, and what it holds out. classes=, renumber= and label_map= hold
+    for both; all are fmnist.part()'s.
     """
 
     _d2l: str  # the name of d2l's module for the framework, "d2l.torch"
@@ -43,6 +48,7 @@ class DataModule:
         super().__init__()
         self.batch_size = batch_size
         self.resize = resize
+        self._splits = pair_of(options)
         self.options = options
         self._served = where(options)
         self._loaders: dict[bool, Any] = {}
@@ -50,7 +56,8 @@ class DataModule:
     def __repr__(self) -> str:
         given = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return (f"<{_declared(type(self)).__module__}.FashionMNIST batch_size={self.batch_size}, "
-                f"resize={self.resize}{given}>")
+                f"resize={self.resize}{given}" +
+                (f", splits={self._splits}>" if self._splits != ("train", "test") else ">"))
 
     def __reduce__(self) -> Any:
         state = {name: value for name, value in self.__dict__.items() if not isinstance(
@@ -68,6 +75,9 @@ class DataModule:
     def _loader(self, train: bool) -> Any:
         raise NotImplementedError
 
+    def _split(self, train: bool) -> str:
+        return self._splits[0 if train else 1]
+
     def train_dataloader(self) -> Any:
         """The training set's loader."""
         return self.get_dataloader(train=True)
@@ -78,10 +88,12 @@ class DataModule:
 
     @functools.cached_property
     def _names(self) -> tuple[str, ...]:
-        """The chapter's names of Fashion-MNIST's classes, the data set's own of another."""
+        """The chapter's names of Fashion-MNIST's classes, the data set's own of another; of those
+        that a part of it has."""
+        split = self._splits[0]
         if self._served.get("dataset", "fashion-mnist") == "fashion-mnist":
-            return TEXT_LABELS
-        names = dataset_of(**self._served).class_names
+            return class_names_of(split, TEXT_LABELS)
+        names = class_names_of(split, dataset_of(**self._served).class_names)
         return tuple(re.sub(r"^(\d) - [a-z]+$", r"\1", name) for name in names)  # "0 - zero"
 
     def text_labels(self, indices: Any) -> list[str]:
@@ -133,12 +145,12 @@ class ArrayDataModule(DataModule):
     @functools.cached_property
     def train(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """(images[60000][28][28], labels[60000]), uint8, as stored; read when first asked for."""
-        return self._arrays("train")
+        return self._arrays(self._split(True))
 
     @functools.cached_property
     def val(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The same of the 10,000 images to validate with."""
-        return self._arrays("test")
+        return self._arrays(self._split(False))
 
     def _arrays(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
         return stored(split, **{
@@ -146,7 +158,7 @@ class ArrayDataModule(DataModule):
 
     def _loader(self, train: bool) -> Any:
         height, width = self.resize
-        return self._loader_class(split="train" if train else "test", batch_size=self.batch_size,
+        return self._loader_class(split=self._split(train), batch_size=self.batch_size,
                                   height=height, width=width, shuffle=train, **self.options)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fmnist import _idle, core, errors
 from fmnist._options import DEFAULTS, WHERE, Options, check, spelled_out
+from fmnist._part import FIELDS, part_of
 from fmnist._typing import Unpack
 
 Array = TypeVar("Array")
@@ -32,6 +33,8 @@ class Loader(Generic[Array]):
     """Batches (images, labels) of one split: an epoch each time it is iterated over, the next one.
 
     dataset, split   a name that the daemon serves, and "train", "test" or another split of it
+    fold=, folds=, held_out=, stratified=, fold_seed=, classes=, renumber=, label_map=     a part of the
+                     split, as fmnist.part() says it; fold_seed= is its seed=
     batch_size       samples a batch; the last of an epoch is shorter, unless drop_last=True
 
     Which samples, in which order:
@@ -76,7 +79,9 @@ class Loader(Generic[Array]):
                  **options: Unpack[Options]) -> None:
         check(options, f"{type(self).__module__}.Loader")
         said: dict[str, Any] = {**DEFAULTS, **options}
-        self._given = {"batch_size": batch_size, **options}
+        split = part_of(split, said)
+        self._given = {"batch_size": batch_size, **{
+            name: value for name, value in options.items() if name not in FIELDS}}
         self._name = f"{dataset}/{split}"
         _check_order(said, batch_size)
         self._next = _count("epoch", said.pop("epoch"), 0)

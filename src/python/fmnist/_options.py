@@ -2,12 +2,13 @@
 """The keywords of the loaders that are not PyTorch's: one list, for checks, help() and types."""
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
+from fmnist._part import Part
 from fmnist._spec import check_names
 
 
-class Options(TypedDict, total=False):
+class Options(Part, total=False):
     """What a Loader takes besides dataset, split and batch_size. Its docstring says what each is.
     """
 
@@ -44,6 +45,8 @@ class Options(TypedDict, total=False):
 
 
 DEFAULTS: dict[str, Any] = dict(
+    fold=None, folds=None, held_out=False, stratified=False, fold_seed=None, classes=None,
+    renumber=False, label_map=None,
     shuffle=False, seed=None, order=None, indices=None, sampler=None, batch_sampler=None,
     drop_last=False, rank=None, world_size=None, pad=None, epoch=0, epochs=None, resize=None,
     height=0, width=0, dtype="float32", layout=None, channels=0, mean=None, std=None,
@@ -53,7 +56,7 @@ DEFAULTS: dict[str, Any] = dict(
 WHERE = ("socket", "daemon", "data", "timeout", "reconnect")
 
 # Said by a data module itself, for each of its two loaders.
-OF_MODULES = ("shuffle", "order", "indices", "sampler", "batch_sampler", "rank", "world_size",
+OF_MODULES = ("held_out", "shuffle", "order", "indices", "sampler", "batch_sampler", "rank", "world_size",
               "pad", "epoch", "epochs", "resize", "height", "width")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

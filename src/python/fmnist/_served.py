@@ -3,11 +3,11 @@
 client finds, or with daemon="auto" that or a private one (fmnist.daemon)."""
 import difflib
 import json
-import re
 from typing import Any, NamedTuple, cast
 
 from fmnist import _native, errors
 from fmnist import _private_data as private_data
+from fmnist._part import class_names_of, name_of
 
 
 class Dataset(NamedTuple):
@@ -60,7 +60,7 @@ def dataset_of(dataset: str = "fashion-mnist", split: str = "train", *, socket: 
     has. Errors: NotFound, and ValueError for a part that there is not."""
     path = find_socket(socket, daemon, data, dataset)
     found = datasets(path, None, timeout)
-    name = re.split(r"\s*[\[|]", split, maxsplit=1)[0]
+    name = name_of(split)
     for served in found:
         if (served.name, served.split) == (dataset, name):
             return served if name == split else _part_of(served, split, path, timeout)
@@ -78,9 +78,8 @@ def _part_of(served: Dataset, split: str, path: str | None, timeout: float) -> D
         with Stream(served.name, split, socket=path, timeout=timeout, batch_size=1,
                     transport="inline", reconnect=0) as stream:
             _counts[key] = stream.info.sample_count
-    others = re.search(r"labels|renumber", split.partition("|")[2])
     return served._replace(split=split, count=_counts[key],
-                           class_names=() if others else served.class_names)
+                           class_names=class_names_of(split, served.class_names))
 
 
 def _not_served(dataset: str, split: str, found: list[Dataset]) -> str:

@@ -3,12 +3,14 @@
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
+
+from fmnist._part import Part
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class Spec(TypedDict, total=False):
+class Spec(Part, total=False):
     """What a stream gives. None, and a field that is left out, are the default.
 
     batch_size   samples, 1 .. 2^24; default 64
@@ -31,6 +33,8 @@ class Spec(TypedDict, total=False):
     transport    "shm" (default) or "inline"
     epoch        the first; default 0
     epochs       how many to give; default 0: no end
+    fold, folds, held_out, stratified, fold_seed, classes, renumber, label_map     a part of the
+                 split, as fmnist.part() says it; fold_seed= is its seed=
     """
 
     batch_size: int | None

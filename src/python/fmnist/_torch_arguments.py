@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Subset
 
 from fmnist._loader import numbers
+from fmnist._part import part_of
 from fmnist._torch_augment import Rule
 from fmnist._torch_samples import MapDataset, subset_of
 
@@ -134,27 +135,28 @@ def numbers_of(indices: Any, samples: MapDataset) -> NDArray[np.uint32]:
     return found
 
 
-def source_of(dataset: Any, split: str | None, images: dict[str, Any], where: dict[str, Any],
+def source_of(dataset: Any, split: str | None, of_split: Any, samples_said: dict[str, Any],
               target_transform: Any) -> Any:
     """The data set that a Loader reads, a MapDataset or a Subset of one: the one that was given, or
-    one of these keywords.
+    one of these keywords; of_split: a Part's.
 
     Errors: TypeError for another kind; ValueError for a keyword that a MapDataset says already."""
     if split is not None and not isinstance(split, str):
         raise TypeError(f'split={split!r}: want a name, as "train" or "test"; batch_size= comes behind it')
     if isinstance(dataset, str):
-        return MapDataset(split or "train", None, target_transform, dataset=dataset, **{
-            name: value for name, value in {**images, **where}.items() if value is not None})
+        return MapDataset(part_of(split or "train", of_split), None, target_transform, dataset=dataset, **{
+            name: value for name, value in samples_said.items() if value is not None})
     samples, _ = subset_of(dataset)
     if not isinstance(samples, MapDataset):
         raise TypeError(f"dataset={type(samples).__name__}: want the name of a data set that the "
                         'daemon serves ("fashion-mnist"), an fmnist.torch.MapDataset, or a Subset '
                         "of one; which samples of it is said by indices=")
-    said = {"split": split, "target_transform": target_transform, **images, **where}
+    of_split = {name: value for name, value in of_split.items() if value is not False}
+    said = {"split": split, **of_split, "target_transform": target_transform, **samples_said}
     # Lightning makes a Loader anew out of its attributes, of which these are two.
     own = {"label_dtype": samples.label_dtype, "with_indices": samples.with_indices}
     given = [f"{name}=" for name, value in said.items() if value is not None and not (
-        value == 0 and name in ("height", "width", "channels") or
+        name in ("height", "width", "channels") and value == 0 or
         name in own and value == own[name])]
     if given:
         raise ValueError(f"{', '.join(given)}: the MapDataset says that already")

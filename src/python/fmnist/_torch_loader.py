@@ -23,6 +23,7 @@ from torch.utils.data import (DataLoader, IterableDataset, Subset, default_colla
 
 from fmnist import _idle, _torch_draws as _draws, core, errors
 from fmnist._loader import numbers
+from fmnist._part import FIELDS, Part
 from fmnist._spec import check_names, shows
 from fmnist._torch_arguments import (draws_rule, exclude, numbers_of, order_spec, seconds,
                                      source_of, tell_once, view_count, with_rule)
@@ -31,7 +32,7 @@ from fmnist._torch_epoch import Epoch, Order, draw
 from fmnist._torch_samples import MapDataset, each_label, is_plain, subset_of
 from fmnist._torch_seeded import SeededSampler, ShardSampler
 from fmnist._torch_transforms import chain_of, is_known
-from fmnist._typing import Never
+from fmnist._typing import Unpack
 
 
 # iter(loader) of a DataLoader around the loader, which has drawn the base seed, comes from here,
@@ -72,6 +73,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
     dataset, split    a name that the daemon serves, and "train", "test" or another split of it; or a
                       MapDataset, or a Subset of one (random_split)
+    fold=, folds=, held_out=, stratified=, fold_seed=, classes=, renumber=, label_map=     a part of the
+                      split, as fmnist.part() says it; fold_seed= is its seed=
     batch_size        samples; None: single samples, as DataLoader
     drop_last         leave the short last batch out
 
@@ -138,11 +141,11 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                  std: float | Sequence[float] | None = None, label_dtype: str | torch.dtype | None = None,
                  with_indices: bool = False, zero_copy: bool = False, transport: str | None = None,
                  socket: Any = None, daemon: str | None = None, data: Any = None,
-                 reconnect: float | None = None, **unknown: Never) -> None:
-        if "train" in unknown:
+                 reconnect: float | None = None, **of_split: Unpack[Part]) -> None:
+        if "train" in of_split:
             raise TypeError('fmnist.torch.Loader has no argument train=; want split="train" or '
                             'split="test"')
-        check_names(unknown, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
+        check_names(of_split, inspect.signature(Loader).parameters, "fmnist.torch.Loader")
         exclude(transform=transform, augment=augment)
         exclude(shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler, order=order)
         exclude(indices=indices, sampler=sampler, batch_sampler=batch_sampler)
@@ -159,12 +162,11 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                              "into new tensors")
         if spec is not None and generator is not None and shuffle:
             raise ValueError("generator= is for shuffle=True without seed=, in one process")
-        source = source_of(dataset, split, dict(
+        source = source_of(dataset, split, of_split, dict(
             resize=resize, height=height, width=width, dtype=dtype, layout=layout,
             channels=channels, mean=mean, std=std, label_dtype=label_dtype,
-            with_indices=with_indices or None), dict(
-            socket=socket, daemon=daemon, data=data, reconnect=reconnect,
-            timeout=seconds(timeout)), target_transform)
+            with_indices=with_indices or None, socket=socket, daemon=daemon, data=data,
+            reconnect=reconnect, timeout=seconds(timeout)), target_transform)
         source = with_rule(source, transform, Rule(
             augment, draws, view_count(views), seed or 0 if counts else None))
         self._given = dataset
@@ -619,7 +621,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                           torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
 
 
-shows(Loader.__init__)
+shows(Loader.__init__, *FIELDS)
 
 
 def _pinned(batch: list[Any]) -> list[Any]:

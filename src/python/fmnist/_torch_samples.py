@@ -17,9 +17,10 @@ from fmnist._torch_augment import Augmentation, Rule
 from fmnist._torch_transforms import chain_of, is_known, pillow_version
 from fmnist._loader import numbers
 from fmnist.core import POOLED_BYTES, NumpyArrays
+from fmnist._part import FIELDS, Part, name_of, part_of
 from fmnist._spec import check_names, shows
 from fmnist._samples import Samples
-from fmnist._typing import Never
+from fmnist._typing import Unpack
 
 _TWO_PASS_FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos")
 
@@ -111,15 +112,16 @@ class MapDataset(Dataset[Any]):
                  std: float | Sequence[float] | None = None, label_dtype: str | torch.dtype = "int64",
                  with_indices: bool = False, socket: Any = None, daemon: str | None = None,
                  data: Any = None, timeout: float = 30.0, reconnect: float = 60.0,
-                 **unknown: Never) -> None:
-        check_names(unknown, inspect.signature(MapDataset).parameters, "a MapDataset")
+                 **of_split: Unpack[Part]) -> None:
+        check_names(of_split, inspect.signature(MapDataset).parameters, "a MapDataset")
+        split = part_of(split, of_split)
         self.where: dict[str, Any] = dict(dataset=dataset, split=split, socket=socket, daemon=daemon, data=data,
                           timeout=timeout, reconnect=reconnect)
         dtype, label_dtype = _name(dtype), _name(label_dtype)
         mean, std = _list(mean), _list(std)
         if label_dtype not in ("uint8", "int32", "int64"):
             raise ValueError(f'label_dtype={label_dtype!r}: want "uint8", "int32" or "int64"')
-        self.split, self.train = split, split == "train"
+        self.split, self.train = split, name_of(split) == "train"
         resize, height, width = _size(resize, height, width, 
                                       lambda: _served.dataset_of(**self.where))
         self.spec: dict[str, Any] = dict(resize=resize, height=height, width=width, dtype=dtype, layout=layout,
@@ -288,7 +290,7 @@ class MapDataset(Dataset[Any]):
         return {**self.__dict__, "_arrays": None, "_made": None}
 
 
-shows(MapDataset.__init__)
+shows(MapDataset.__init__, *FIELDS)
 
 
 def _name(dtype: str | torch.dtype) -> str:

@@ -4,11 +4,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if sys.version_info >= (3, 11):
-    from typing import Never as Never, Self as Self, Unpack as Unpack
+    from typing import Self as Self, Unpack as Unpack
 elif TYPE_CHECKING:
-    from typing_extensions import Never as Never, Self as Self, Unpack as Unpack
+    from typing_extensions import Self as Self, Unpack as Unpack
 else:
-    from typing import Any as Self, NoReturn as Never
+    from typing import Any as Self
 
     class Unpack:
         def __class_getitem__(cls, item):

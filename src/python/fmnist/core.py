@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fmnist import _native, _numbers, errors
 from fmnist._served import dataset_of as dataset_of, find_socket, milliseconds
+from fmnist._part import part_of
 from fmnist._spec import Spec, check_names, shows
 from fmnist._typing import Self, Unpack
 
@@ -167,7 +168,7 @@ class Stream:
         self._values = None if list_values is None else _numbers.bits32("list_values", list_values)
         self._lengths = (None if list_batches is None else
                          _numbers.uint32("list_batches", list_batches))
-        self._fields: dict[str, Any] = dict(dataset=dataset, split=split, **{
+        self._fields: dict[str, Any] = dict(dataset=dataset, split=part_of(split, spec), **{
             name: value for name, value in spec.items() if value is not None})
         self._epochs = int(self._fields.pop("epochs", 0))
         self._where = (socket, daemon, data, dataset)

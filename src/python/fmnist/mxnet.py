@@ -166,9 +166,9 @@ class FashionMNIST(_chapter.DataModule):
         images = {"layout": Loader.layout, **self._size, "resize": Loader.resize_rule,
                   **{name: options[name] for name in _OF_SAMPLES if name in options},
                   **_chapter.where(options)}
-        self.train = SplitDataset("train", **images)
-        self.val = SplitDataset("test", **images)
+        self.train = SplitDataset(self._split(True), **images)
+        self.val = SplitDataset(self._split(False), **images)
 
     def _loader(self, train: bool) -> Loader:
-        return Loader(split="train" if train else "test", batch_size=self.batch_size,
+        return Loader(split=self._split(train), batch_size=self.batch_size,
                       shuffle=train, **self._size, **self.options)

@@ -26,7 +26,7 @@ class FashionMNIST(_chapter.DataModule):
     Loader's, for both splits; those that say how images are hold for .train and .val, too.
 
     resize is (height, width), in pixels, or one number for both. .train and .val are MapDatasets, of the training set and
-    of the test set.
+    of the test set; with fold= and folds= of what a fold of the training set trains on, and holds out.
 
     Errors: TypeError for an unknown keyword, and for those that a data module says itself; those of
     Loader.
@@ -34,7 +34,7 @@ class FashionMNIST(_chapter.DataModule):
 
     _d2l = "d2l.torch"
     # Said by the module itself, for each of its two loaders.
-    _of_modules = ("split", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
+    _of_modules = ("split", "held_out", "shuffle", "order", "indices", "sampler", "batch_sampler", "epoch",
                    "height", "width")
     _of_samples = ("dataset", "dtype", "layout", "channels", "mean", "std", "label_dtype",
                    "with_indices", "transform", "target_transform", "socket", "daemon", "data", "timeout",
@@ -51,8 +51,8 @@ class FashionMNIST(_chapter.DataModule):
         super().__init__(batch_size, size, **options)
         given = {name: self.options.pop(name) for name in self._of_samples if name in self.options}
         self._where = given
-        self.train = MapDataset("train", resize=self.resize, **given)
-        self.val = MapDataset("test", resize=self.resize, **given)
+        self.train = MapDataset(self._split(True), resize=self.resize, **given)
+        self.val = MapDataset(self._split(False), resize=self.resize, **given)
 
     def get_dataloader(self, train: bool) -> Loader:
         """Shuffled for training, ordered for validation: one loader for each, a new one where
