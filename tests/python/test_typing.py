@@ -134,6 +134,16 @@ def test_repr__of_streams_and_what_is_served__what_they_are(daemon):
     assert useful(fmnist.errors.NotFound("no such set")) == "NotFound('no such set')"
 
 
+def test_repr__of_a_loader_that_was_not_asked_for_anything__asks_no_daemon(monkeypatch, tmp_path):
+    monkeypatch.setenv("FMNIST_SOCKET", str(tmp_path / "none"))
+    assert useful(public("fmnist.torch.Loader")(split="test", classes=[3])) == (
+        "<fmnist.torch.Loader fashion-mnist/test | classes(3): batch_size=64, SequentialSampler>")
+    assert useful(public("fmnist.torch.Loader")(indices=[1, 2])) == (
+        "<fmnist.torch.Loader fashion-mnist/train: 2 samples, batch_size=64, SequentialSampler>")
+    assert useful(public("fmnist.jax.Loader")(fold=1, folds=3)) == (
+        "<fmnist.jax.Loader fashion-mnist/train | training(1/3): batch_size=64; epoch 0 is next>")
+
+
 def test_repr__of_the_torch_adapters_objects__what_they_are(daemon):
     pytest.importorskip("torch")
     from fmnist import torch

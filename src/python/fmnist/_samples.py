@@ -92,6 +92,11 @@ class Samples:
         """What the daemon said of the split when it was first asked."""
         return self._served or self._patiently(self._ask)
 
+    @property
+    def count_known(self) -> int | None:
+        """How many there are, where the daemon was asked already."""
+        return None if self._served is None else self._served.count
+
     def __len__(self) -> int:
         return self.served.count
 

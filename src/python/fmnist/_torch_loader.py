@@ -207,8 +207,10 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                                           if worker_init_fn else ""))
 
     def __repr__(self) -> str:
-        return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: "
-                f"{len(self.dataset)} samples, " + (
+        plain = self.dataset is self._samples
+        count = self._samples.count_known if plain else len(self.dataset)
+        return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: " + (
+                    "" if count is None else f"{count} samples, ") + (
                     f"batch_size={self.batch_size}, {type(self.sampler).__name__}>"
                     if self._order.sampler is not None else f"{type(self.batch_sampler).__name__}>"))
 

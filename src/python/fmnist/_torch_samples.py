@@ -149,6 +149,11 @@ class MapDataset(Dataset[Any]):
         """The fmnist.Dataset: stored size, class names, digest."""
         return self._samples.served
 
+    @property
+    def count_known(self) -> int | None:
+        """Samples of the split, where the daemon was asked already."""
+        return self._samples.count_known
+
     def __len__(self) -> int:
         """Samples of the split."""
         return self.described.count
