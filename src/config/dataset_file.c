@@ -25,6 +25,22 @@ static int check(const struct tree *t, struct err *e)
     return 0;
 }
 
+static int parse(struct dataset_file *f, const char *text, size_t size, struct err *e)
+{
+    int rc = tree_parse(&f->tree, f->path, text, size, e);
+    return rc ? rc : check(&f->tree, e);
+}
+
+int dataset_file_parse(struct dataset_file *f, const char *path, const char *text, size_t size,
+                       struct err *e)
+{
+    *f = (struct dataset_file){.path = strdup(path)};
+    int rc = f->path ? parse(f, text, size, e) : err_set(e, -ENOMEM, "out of memory");
+    if (rc)
+        dataset_file_free(f);
+    return rc;
+}
+
 /* Where there is none, the text is NULL. A folder that is not there is told of when its files are
  * opened. */
 static int read_text(const char *path, char **text, size_t *size, struct err *e)
@@ -51,11 +67,8 @@ int dataset_file_read(struct dataset_file *f, const char *folder, struct err *e)
     int rc = read_text(f->path, &text, &size, e);
     if (rc || !text)
         goto free_all;
-    rc = tree_parse(&f->tree, f->path, text, size, e);
+    rc = parse(f, text, size, e);
     free(text);
-    if (rc)
-        goto free_all;
-    rc = check(&f->tree, e);
     if (rc)
         goto free_all;
     return 0;

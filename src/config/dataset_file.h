@@ -15,7 +15,7 @@
 #define DATASET_FILE_NAME "dataset.yaml"
 
 struct dataset_file {
-    char *path;       /* absolute */
+    char *path;       /* absolute, where it is a file */
     struct tree tree; /* passed schema_check; without nodes where there is no such file */
 };
 
@@ -23,6 +23,10 @@ struct dataset_file {
  * Errors: -EINVAL "FILE:LINE: ..." for what is wrong in it, for one that is no regular file or a
  * link, and for one that cannot be read; -ENOMEM. *f is then empty. */
 int dataset_file_read(struct dataset_file *f, const char *folder, struct err *e);
+
+/* The same of a text; path: as messages name it. */
+int dataset_file_parse(struct dataset_file *f, const char *path, const char *text, size_t size,
+                       struct err *e);
 
 /* Accepts a zeroed struct. */
 void dataset_file_free(struct dataset_file *f);

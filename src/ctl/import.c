@@ -3,6 +3,7 @@
  * options, progress, Ctrl-C and what is said in the end. */
 #include "ctl/config_add.h"
 #include "ctl/config_entry.h"
+#include "ctl/describe.h"
 #include "ctl/ended.h"
 #include "ctl/json.h"
 #include "ctl/progress.h"
@@ -274,7 +275,7 @@ static int import_into(struct importing *x, const struct import_options *o)
 int verb_import(const struct invocation *in)
 {
     struct importing x = {.in = in};
-    struct import_options o = {.note = note, .note_data = &x};
+    struct import_options o = {.note = note, .note_data = &x, .describe = describe};
     struct err e = {""};
     int status = take_options(&in->import, &o);
     if (status)

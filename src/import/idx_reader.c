@@ -249,22 +249,21 @@ static int read_labels(struct idx_import *x, const struct idx_header *h, int spl
     return rc;
 }
 
-static int read_member(struct idx_import *x, const struct import_member *m, bool transposed,
-                       struct err *e)
+static int read_member(struct idx_import *x, const struct import_member *m, const char *name,
+                       bool transposed, struct err *e)
 {
     struct idx_header h;
     const uint8_t *rest;
     int rc = read_header(x, &h, e);
     if (rc)
         return rc;
-    int split = import_set_split(x->set, import_split_name(m, x->o), e);
+    int split = import_set_split(x->set, name, e);
     if (split < 0)
         return split;
     rc = begin_parts(x, m, split, h.dims[0], e);
     if (rc)
         return rc;
-    bool images = h.dim_count >= 3 && (h.dims[1] > 1 || h.dims[2] > 1);
-    rc = images ? read_images(x, &h, split, transposed, e) : read_labels(x, &h, split, e);
+    rc = h.dim_count >= 3 ? read_images(x, &h, split, transposed, e) : read_labels(x, &h, split, e);
     if (rc)
         return rc;
     ssize_t more = import_input_peek(x->in, &rest, e);
@@ -289,6 +288,30 @@ static int call(struct idx_import *x, const struct import_member *m, const char 
     return import_set_name(x->set) ? 0 : import_call_by_source(x->set, x->in, e);
 }
 
+/* What it is says its name. */
+static int read_known(struct idx_import *x, const struct import_member *m, const char **emnist,
+                      struct err *e)
+{
+    int rc = wants(x, m, emnist, e);
+    if (rc <= 0)
+        return rc;
+    rc = call(x, m, *emnist, e);
+    return rc ? rc : read_member(x, m, import_split_name(m, x->o), emnist_set(m), e);
+}
+
+/* What it is says the dataset.yaml, and of that which is not named there nobody knows. */
+static int read_described(struct idx_import *x, const struct import_member *m, struct err *e)
+{
+    struct described *d = x->o->described;
+    const char *split = described_split(d, m);
+    if (!split) {
+        import_note(x->o, false, "%s: left out: the dataset.yaml does not name it",
+                    import_input_where(x->in));
+        return 0;
+    }
+    return read_member(x, m, split, d->transpose < 0 ? emnist_set(m) != NULL : d->transpose, e);
+}
+
 static int read_members(struct idx_import *x, struct err *e)
 {
     struct import_member m;
@@ -303,17 +326,12 @@ static int read_members(struct idx_import *x, struct err *e)
         head.count = (size_t)n;
         if (!recognise(&head, x->o))
             continue;
-        rc = wants(x, &m, &emnist, e);
-        if (rc < 0)
-            return rc;
-        if (rc == 0)
-            continue;
-        rc = call(x, &m, emnist, e);
-        if (!rc)
-            rc = read_member(x, &m, emnist_set(&m), e);
+        rc = x->o->described ? read_described(x, &m, e) : read_known(x, &m, &emnist, e);
         if (rc)
             return rc;
     }
+    if (!rc && x->o->described)
+        return described_check(x->o->described, e);
     if (!rc && x->o->set && !emnist)
         return err_set(e, -EINVAL, "--set %s: no file of that set is there", x->o->set);
     return rc;
@@ -337,5 +355,6 @@ const struct import_reader import_reader_idx = {
     .recognise = recognise,
     .read = read_idx,
     .takes = "--set",
+    .is_described = true,
     .names = true,
 };

@@ -239,4 +239,5 @@ static int read(struct import_input *in, struct import_set *set, const struct im
 }
 
 const struct import_reader import_reader_mat = {
-    "matlab", "MATLAB files of level 5, as SVHN's", recognise, read, "--images --labels", true};
+    "matlab", "MATLAB files of level 5, as SVHN's", recognise, read, "--images --labels", false,
+    true};

@@ -269,4 +269,5 @@ const struct import_reader import_reader_pictures = {
     recognise,
     read,
     "--size --resize --grayscale --rgb",
+    false,
     false};

@@ -10,6 +10,7 @@
 #define IMPORT_READER_H
 
 #include "base/err.h"
+#include "import/described.h"
 #include "import/input.h"
 #include "import/set.h"
 
@@ -32,6 +33,11 @@ struct import_options {
     /* Told of what is left out and why, with where; a broken one is no reason to end. */
     void (*note)(void *data, bool broken, const char *text);
     void *note_data;
+    /* Takes a dataset.yaml that lies among the files: names the set and its classes, fills *d.
+     * Errors: -EINVAL, with its place. NULL: nobody does. */
+    int (*describe)(const struct import_options *o, const char *where, const char *text,
+                    size_t size, struct import_set *set, struct described *d, struct err *e);
+    struct described *described; /* what came of it, for the reader; NULL: there is none */
 };
 
 /* What a member looks like. */
@@ -53,6 +59,7 @@ struct import_reader {
     int (*read)(struct import_input *in, struct import_set *set, const struct import_options *o,
                 struct err *e);
     const char *takes; /* the options that it honours, beside those of every reader; NULL: none */
+    bool is_described; /* a dataset.yaml may say which file is what: read goes by it */
     bool names;        /* read calls the set by a name; others' are called as their source */
 };
 

@@ -255,12 +255,15 @@ static int add_known_classes(struct import_set *set, struct err *e)
     return rc;
 }
 
-int import_run(struct import_input *in, struct import_set *set, const struct import_options *o,
+int import_run(struct import_input *in, struct import_set *set, const struct import_options *wanted,
                const struct import_reader **reader, struct err *e)
 {
+    struct import_options with = *wanted, *o = &with;
     int rc = import_recognise(in, o, reader, e);
     if (!rc)
         rc = check_options(*reader, o, e);
+    if (!rc && (*reader)->is_described)
+        rc = described_read(&with.described, in, set, o, e);
     if (!rc && !(*reader)->names)
         rc = import_call_by_source(set, in, e);
     if (!rc)
@@ -273,5 +276,8 @@ int import_run(struct import_input *in, struct import_set *set, const struct imp
         rc = add_known_classes(set, e);
     if (!rc)
         rc = add_texts(in, set, e);
+    if (!rc && o->described)
+        rc = described_tell(o->described, set, e);
+    described_free(with.described);
     return rc ? rc : import_set_commit(set, e);
 }

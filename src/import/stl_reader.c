@@ -155,4 +155,4 @@ static int read(struct import_input *in, struct import_set *set, const struct im
 }
 
 const struct import_reader import_reader_stl = {
-    "stl-10", "STL-10's binary files", recognise, read, NULL, true};
+    "stl-10", "STL-10's binary files", recognise, read, NULL, false, true};

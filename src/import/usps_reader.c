@@ -115,4 +115,4 @@ static int read(struct import_input *in, struct import_set *set, const struct im
 }
 
 const struct import_reader import_reader_usps = {
-    "usps", "USPS as libsvm's text", recognise, read, NULL, true};
+    "usps", "USPS as libsvm's text", recognise, read, NULL, false, true};

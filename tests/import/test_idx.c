@@ -41,6 +41,25 @@ static void check_pair(const struct pair *p, const char *split)
     free(b);
 }
 
+/* Images are what has three dimensions, however small they are. */
+START_TEST(idx__images_of_one_pixel__images)
+{
+    static const uint32_t dims[] = {5, 1, 1};
+    struct import_options o = {.split = NULL};
+    struct pair p = make_pair(1);
+    free(p.images);
+    p.images = make_idx(8, 1, 3, dims, 1, &p.images_size);
+    const struct packed_file files[] = {
+        {"a/train-images-idx3-ubyte", p.images, p.images_size},
+        {"a/train-labels-idx1-ubyte", p.labels, p.labels_size},
+    };
+    must_import(pack(support_path("dots.tar"), "pax", "none", files, 2), &o);
+    check_pair(&p, "train");
+    remove_set();
+    free_pair(&p);
+}
+END_TEST
+
 /* Each archive in each compression, and members that are packed themselves. */
 START_TEST(idx__however_packed__the_same_bytes)
 {
@@ -288,6 +307,7 @@ int main(void)
     TCase *tc = tcase_create("idx");
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, packed_setup, support_teardown);
+    tcase_add_test(tc, idx__images_of_one_pixel__images);
     tcase_add_test(tc, idx__however_packed__the_same_bytes);
     tcase_add_test(tc, idx__files_without_a_split__the_one_that_is_said);
     tcase_add_test(tc, idx__emnist__the_set_that_is_said_upright);
