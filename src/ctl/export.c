@@ -85,6 +85,12 @@ static int choose(struct export *x, const struct export_format *f, struct err *e
     for (size_t s = x->first; s < x->end; s++) {
         if (!w->splits[s].named)
             w->class_count = 0; /* they would be names of other labels there */
+        if (f->no_alpha && w->splits[s].channels != 1 && w->splits[s].channels != 3)
+            return err_set(
+                e, -EINVAL,
+                "%s holds images of 1 or 3 channels, as nothing in it says how many, and "
+                "those of %s have %u: want idx, npz or png",
+                f->word, w->name, w->splits[s].channels);
         if (w->splits[s].label_columns && !f->has_rows)
             return err_set(e, -EINVAL,
                            "%s holds one label an image, and those of %s have %u: want idx or npz",

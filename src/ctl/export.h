@@ -27,6 +27,7 @@ struct export_format {
     const char *ending; /* of a file's name that says it; NULL: it is a folder */
     bool one_split;     /* holds no more */
     bool has_rows;      /* labels of a multi-label set are fine */
+    bool no_alpha;      /* images have 1 or 3 channels */
     int (*write)(struct export *x, struct err *e);
 };
 

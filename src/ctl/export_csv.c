@@ -95,4 +95,4 @@ static int write_csv(struct export *x, struct err *e)
 }
 
 const struct export_format export_csv = {
-    .word = "csv", .ending = ".csv", .one_split = true, .write = write_csv};
+    .word = "csv", .ending = ".csv", .one_split = true, .no_alpha = true, .write = write_csv};

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A folder of pictures: FOLDER/SPLIT/CLASS/NUMBER.png, which is torchvision's ImageFolder for each
  * split. Folders of classes begin with the label, so that their order, which loaders make labels
- * of, is that of the labels; and each class has one in each split, so that none moves up. */
+ * of, is that of the labels; and each class has one in each split, so that none moves up. Beside
+ * them lies FOLDER/classes.csv, by which import gives the same labels and names again. */
 #include "ctl/ended.h"
 #include "ctl/export.h"
 
 #include "base/io.h"
+#include "import/picture_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,6 +148,42 @@ static int write_split(struct png_export *p, size_t split, struct err *e)
     return rc ? rc : export_walk(p->x, split, take, p, e);
 }
 
+/* ---- classes.csv --------------------------------------------------------------------------- */
+
+static void put_field(FILE *f, const char *text)
+{
+    if (!text[strcspn(text, ",\"\r\n")]) {
+        fputs(text, f);
+        return;
+    }
+    fputc('"', f);
+    for (; *text; text++)
+        fprintf(f, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', f);
+}
+
+static int write_classes(const struct png_export *p, struct err *e)
+{
+    char path[sizeof p->folder + 256], folder[CLASS_SIZE];
+    snprintf(path, sizeof path, "%s/" PICTURE_TABLE_NAME, p->folder);
+    FILE *f = fopen(path, "wxe");
+    if (!f)
+        return err_sys(e, -errno, "making " PICTURE_TABLE_NAME);
+    fputs(PICTURE_TABLE_HEAD "\n", f);
+    for (int32_t c = 0; c <= p->last_label; c++) {
+        const char *name = whole_class(&p->x->whole, c);
+        class_folder(p, c, folder);
+        put_field(f, folder);
+        fprintf(f, ",%d,", (int)c);
+        put_field(f, name ? name : "");
+        fputc('\n', f);
+    }
+    int code = fflush(f) || ferror(f) ? -errno : 0;
+    if (fclose(f) && !code)
+        code = -errno;
+    return code ? err_sys(e, code, "writing " PICTURE_TABLE_NAME) : 0;
+}
+
 /* ---- the folder ---------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
@@ -198,6 +236,8 @@ static int write_png(struct export *x, struct err *e)
         rc = count_digits(&p, e);
     for (size_t s = x->first; s < x->end && !rc; s++)
         rc = write_split(&p, s, e);
+    if (!rc)
+        rc = write_classes(&p, e);
     if (!rc)
         rc = put_in_place(&p, e);
     if (rc && made)

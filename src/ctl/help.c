@@ -220,8 +220,9 @@ void help_print(const struct verb *verb)
              "check.\n"
              "  idx   a folder of IDX files with a dataset.yaml, as import writes it\n"
              "  npz   x_train, y_train, x_test, y_test and so on: NumPy, Keras\n"
-             "  png   PATH/SPLIT/LABEL-CLASS/NUMBER.png: torchvision's ImageFolder\n"
-             "  csv   a split: label,pixel0,... and an image a line\n"
+             "  png   PATH/SPLIT/LABEL-CLASS/NUMBER.png: torchvision's ImageFolder; and\n"
+             "        PATH/classes.csv: folder,label,name\n"
+             "  csv   a split: label,pixel0,... and an image a line, of 1 or 3 channels\n"
              "What is written whole takes its name in the end; import makes the same dataset\n"
              "of idx, npz and csv, and of png the same images, class by class.");
         return;

@@ -6,6 +6,7 @@
 #include "fmnist.h"
 #include "import/picture.h"
 #include "import/picture_names.h"
+#include "import/picture_table.h"
 #include "pixels/resize.h"
 
 #include <errno.h>
@@ -23,9 +24,10 @@ struct pictures {
     uint8_t *resized; /* [height][width][channels] */
     struct resize_plan *plan;
     struct resize_shape plan_shape;
-    uint8_t *planes, *scratch; /* of the plan */
-    struct import_shape shape; /* of the first picture, which all have */
-    char *first;               /* its name */
+    uint8_t *planes, *scratch;  /* of the plan */
+    struct import_shape shape;  /* of the first picture, which all have */
+    char *first;                /* its name */
+    struct picture_table table; /* without rows: there is none */
 };
 
 static bool recognise(const struct import_head *head, const struct import_options *o)
@@ -163,10 +165,27 @@ static int split_of(struct pictures *p, const struct import_member *m, struct er
     return import_set_split(p->set, split ? split : import_split_name(&whole, p->o), e);
 }
 
+/* What export has written beside them. Another of the name is passed over. */
+static int take_table(struct pictures *p, struct err *e)
+{
+    const uint8_t *head;
+    ssize_t n = import_input_peek(p->in, &head, e);
+    if (n < 0 || !picture_table_is((const char *)head, (size_t)n))
+        return n < 0 ? (int)n : 0;
+    if (p->table.count)
+        return err_set(e, -EINVAL, "a second one: import one after the other");
+    n = read_file(p, e);
+    if (n == -EFBIG)
+        return err_prefix(e, -EINVAL, "classes of pictures");
+    return n < 0 ? (int)n : picture_table_parse(&p->table, (const char *)p->file, (size_t)n, e);
+}
+
 static int take(struct pictures *p, const struct import_member *m, struct err *e)
 {
     const uint8_t *pixels = NULL;
     struct import_shape shape = {0, 0, 0};
+    if (!strcmp(import_base_name(m), PICTURE_TABLE_NAME))
+        return take_table(p, e);
     if (!picture_is_named(m->name))
         return 0;
     if (!strchr(m->name, '/')) {
@@ -190,11 +209,22 @@ static int take(struct pictures *p, const struct import_member *m, struct err *e
 
 /* ---- the end */
 
+static int write_table(struct pictures *p, struct err *e)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < p->table.count; i++)
+        if (*p->table.all[i].name)
+            r = import_set_class(p->set, (uint32_t)p->table.all[i].label, p->table.all[i].name, e);
+    return r;
+}
+
 static int write_classes(struct pictures *p, struct err *e)
 {
     char name[256];
     if (import_set_has_classes(p->set)) /* the user has named them */
         return 0;
+    if (p->table.count)
+        return write_table(p, e);
     for (uint32_t i = 0; i < picture_class_count(p->names); i++) {
         picture_class_name(p->names, i, name, sizeof name);
         int r = import_set_class(p->set, i, name, e);
@@ -202,6 +232,27 @@ static int write_classes(struct pictures *p, struct err *e)
             return r;
     }
     return 0;
+}
+
+/* Of classes to what the table says. */
+static int look_up(struct pictures *p, int32_t *labels, size_t count, struct err *e)
+{
+    char name[256];
+    uint32_t classes = picture_class_count(p->names);
+    int32_t *to = calloc(classes + 1, sizeof *to);
+    int r = to ? 0 : err_set(e, -ENOMEM, "out of memory");
+    for (uint32_t c = 0; r == 0 && c < classes; c++) {
+        picture_class_name(p->names, c, name, sizeof name);
+        const struct picture_class *class = picture_table_find(&p->table, name);
+        if (class)
+            to[c] = class->label;
+        else
+            r = err_set(e, -EINVAL, "the folder %s is not in " PICTURE_TABLE_NAME, name);
+    }
+    for (size_t i = 0; r == 0 && i < count; i++)
+        labels[i] = to[labels[i]];
+    free(to);
+    return r;
 }
 
 static bool is_in_order(const uint32_t *order, size_t count)
@@ -221,8 +272,10 @@ static int finish_split(struct pictures *p, int split, struct err *e)
         labels && order ? 0 : err_set(e, -ENOMEM, "no memory for the order of %zu pictures", count);
     if (r == 0) {
         picture_order(p->names, split, labels, order);
-        r = import_set_labels(p->set, split, 1, labels, count, e);
+        r = p->table.count ? look_up(p, labels, count, e) : 0;
     }
+    if (r == 0)
+        r = import_set_labels(p->set, split, 1, labels, count, e);
     if (r == 0 && !is_in_order(order, count))
         r = import_set_permute(p->set, split, order, e);
     free(labels);
@@ -260,6 +313,7 @@ static int read(struct import_input *in, struct import_set *set, const struct im
     free(p.planes);
     free(p.scratch);
     free(p.first);
+    picture_table_close(&p.table);
     return r;
 }
 

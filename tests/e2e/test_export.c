@@ -146,7 +146,7 @@ START_TEST(export__png__a_folder_a_class)
     ck_assert_str_eq(json_string_value(json_object_get(all, "format")), "png");
     ck_assert_str_eq(json_string_value(json_object_get(all, "dataset")), "noise");
     json_decref(all);
-    ck_assert_uint_eq(names_in(support_path("pictures")), 2);
+    ck_assert_uint_eq(names_in(support_path("pictures")), 3); /* classes.csv, too */
     ck_assert_uint_eq(names_in(support_path("pictures/test")), 4);
     ck_assert_uint_eq(names_in(support_path("pictures/train/0-red")), 15);
     ck_assert_uint_eq(names_in(support_path("pictures/train/1-a, b")), 15);
@@ -157,7 +157,6 @@ START_TEST(export__png__a_folder_a_class)
 }
 END_TEST
 
-/* So it is where classes have no names, and labels are not without gaps. */
 /* A part in an order of its own: numbered as it comes, and with its own labels' names, none. */
 START_TEST(export__png_of_a_served_part__numbered_from_0)
 {
@@ -182,6 +181,7 @@ START_TEST(export__png_of_a_served_part__numbered_from_0)
 }
 END_TEST
 
+/* So it is where classes have no names, and labels are not without gaps. */
 START_TEST(export__png_of_labels_without_names__a_folder_each)
 {
     const char *const lines = "format: 1\nname: gap\nsplits:\n"
@@ -199,6 +199,14 @@ START_TEST(export__png_of_labels_without_names__a_folder_each)
     ck_assert_uint_eq(names_in(support_path("pictures/train/11")), 1);
     ck_assert_uint_eq(names_in(support_path("pictures/test/03")), 1);
     ck_assert_uint_eq(names_in(support_path("pictures/test/00")), 0);
+
+    /* And import gives the same labels, though no picture has most of them. */
+    run_ctl(&said, "import %s/pictures -o %s/back", support_dir(), support_dir());
+    check_said(0,
+               "train: 2 images, 8 x 8, labels up to 11\ntest: 1 images, 8 x 8, labels up to 3\n");
+    uint8_t *labels = support_read(support_path("back/train-labels-idx1-ubyte"), NULL);
+    ck_assert_mem_eq(labels + 8, "\0\13", 2);
+    free(labels);
 }
 END_TEST
 
@@ -227,6 +235,10 @@ START_TEST(export__png_then_import__the_same_images_class_by_class)
     ck_assert_uint_eq(at, SET_TRAIN);
     free(images);
     free(labels);
+    char *yaml = support_read(support_path("back/dataset.yaml"), &size);
+    ck_assert_ptr_nonnull(
+        strstr(yaml, "\nclasses:\n  - \"red\"\n  - \"a, b\"\n  - \"q\\\"\"\n  - \"pale blue\"\n"));
+    free(yaml);
 }
 END_TEST
 
@@ -308,6 +320,13 @@ START_TEST(export__multi_label__rows_in_npz_and_idx_alone)
     free(want);
     run_ctl(&said, "export %s/rows -o %s/rows.csv", support_dir(), support_dir());
     check_said(1, "csv holds one label an image, and those of rows have 5");
+    const char *const two = "format: 1\nname: two\nsplits:\n  train: {images: i, labels: l}\n";
+    ck_assert_int_eq(mkdir(support_path("two"), 0700), 0);
+    write_idx(support_path("two/i"), 4, (uint32_t[]){2, 4, 4, 4}, &set.train[0][0]);
+    write_idx(support_path("two/l"), 1, (uint32_t[]){2}, (const uint8_t[]){0, 1});
+    support_write(support_path("two/dataset.yaml"), two, strlen(two));
+    run_ctl(&said, "export %s/two -o %s/two.csv", support_dir(), support_dir());
+    check_said(1, "csv holds images of 1 or 3 channels, ");
     run_ctl(&said, "export %s/rows --format png -o %s/rows.d", support_dir(), support_dir());
     check_said(1, "png holds one label an image");
     ck_assert_int_ne(access(support_path("rows.csv"), F_OK), 0);

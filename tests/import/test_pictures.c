@@ -5,6 +5,7 @@
 #include "import/packed.h"
 #include "import/picture.h"
 #include "import/picture_names.h"
+#include "import/picture_table.h"
 
 #include <errno.h>
 #include <png.h>
@@ -235,6 +236,50 @@ START_TEST(import__colour_of_other_formats__refused)
 }
 END_TEST
 
+/* ---- classes.csv */
+
+START_TEST(table__fields__as_export_writes_them)
+{
+    static const char text[] = "folder,label,name\r\nb,1,\r\n\"a, \"\"c\",12,\"x\ny\"\r\nd,3,last";
+    struct picture_table t;
+    ck_assert(picture_table_is(text, strlen(text)));
+    ck_assert(!picture_table_is("folder,label,name", 17));
+    ck_assert(!picture_table_is("folder,labels,name\n", 19));
+    ck_assert_msg(picture_table_parse(&t, text, strlen(text), &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(t.count, 3);
+    const struct picture_class *c = picture_table_find(&t, "a, \"c");
+    ck_assert(c && c->label == 12);
+    ck_assert_str_eq(c->name, "x\ny");
+    c = picture_table_find(&t, "b");
+    ck_assert(c && c->label == 1);
+    ck_assert_str_eq(c->name, "");
+    c = picture_table_find(&t, "d");
+    ck_assert(c && c->label == 3);
+    ck_assert_str_eq(c->name, "last");
+    ck_assert_ptr_null(picture_table_find(&t, "a"));
+    picture_table_close(&t);
+}
+END_TEST
+
+START_TEST(table__wrong__told_by_its_line)
+{
+    static const char *const rows[] = {
+        "a,1",  "a,x,",    "a,,",       "a,-1,",          "a,1,b,c",
+        ",1,b", "\"a,1,b", "\"a\"b,1,", "a,99999999999,", "a,1,b\n\n"};
+    char text[128];
+    struct picture_table t;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(text, sizeof text, "folder,label,name\nz,0,\n%s", rows[i]);
+        ck_assert_int_eq(picture_table_parse(&t, text, strlen(text), &err), -EINVAL);
+        ck_assert_msg(strstr(err.text, i == 9 ? "line 4: " : "line 3: ") != NULL, "%s: %s", rows[i],
+                      err.text);
+    }
+    snprintf(text, sizeof text, "folder,label,name\na,0,\na,1,\n");
+    ck_assert_int_eq(picture_table_parse(&t, text, strlen(text), &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "folder a is in it twice"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("import/pictures");
@@ -248,6 +293,8 @@ int main(void)
     tcase_add_test(tc, import__what_does_not_go_together__refused);
     tcase_add_test(tc, import__gray_and_colours__as_asked);
     tcase_add_test(tc, import__colour_of_other_formats__refused);
+    tcase_add_test(tc, table__fields__as_export_writes_them);
+    tcase_add_test(tc, table__wrong__told_by_its_line);
     suite_add_tcase(s, tc);
     return support_run(s);
 }
