@@ -254,13 +254,25 @@ static int resolve_rest(const struct cuts *c, struct text *t, int place, struct 
     return *rest ? replace(t, &d->splits[place].cut, rest) : refuse(t, n, "without");
 }
 
+static int refuse_circle(const struct text *t)
+{
+    char seen[TREE_SEEN_SIZE];
+    const struct tree_node *n = member(t, "from");
+    return tree_error(t->in->tree, n, t->in->l->e,
+                      "%ssplits.%s.from is %s, which leads in a circle; allowed: what ends at a "
+                      "split with files",
+                      t->in->at, t->name, tree_seen(n, seen));
+}
+
 /* Up to the split that has files. */
 static int resolve_from(const struct cuts *c, struct text *t, int place, struct dataset_source *d)
 {
     for (int depth = 0; depth <= DATASET_SPLITS; depth++) {
         int other = find_place(d, d->splits[place].from);
-        if (other < 0 || other == place)
+        if (other < 0)
             return refuse(t, member(t, "from"), "from");
+        if (other == place)
+            return refuse_circle(t);
         if (!c->places[other].in)
             return strlen(d->splits[place].cut) < CUT_TEXT_SIZE
                        ? 0
@@ -276,7 +288,7 @@ static int resolve_from(const struct cuts *c, struct text *t, int place, struct 
         free((char *)d->splits[place].from);
         d->splits[place].from = from;
     }
-    return refuse(t, member(t, "from"), "from"); /* in a circle */
+    return refuse_circle(t);
 }
 
 int cuts_resolve(const struct cuts *c, struct dataset_source *d)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct export_format *const formats[] = {&export_idx, &export_npz, &export_png,
                                                       &export_csv};
@@ -64,6 +65,20 @@ static int check(const struct invocation *in, const struct export_format **forma
                          "name",
                          f->word);
     return EXIT_FINE;
+}
+
+/* A file as a folder: what is there stays. A device or a pipe is written to. */
+static int refuse_existing(const char *path, const struct export_format *f, struct err *e)
+{
+    struct stat st;
+    if (!f->ending || !strcmp(path, "-") || lstat(path, &st) < 0)
+        return 0;
+    if (S_ISLNK(st.st_mode) && stat(path, &st) < 0)
+        return 0; /* it leads nowhere, and is replaced */
+    return S_ISREG(st.st_mode)
+               ? err_set(e, -EEXIST, "%s: it is there already: remove it, or name another file",
+                         path)
+               : 0;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -147,7 +162,9 @@ int verb_export(const struct invocation *in)
     int status = check(in, &f);
     if (status || !f)
         return status;
-    int rc = whole_open(&x.whole, in, in->words[0], &e);
+    int rc = refuse_existing(in->output, f, &e);
+    if (!rc)
+        rc = whole_open(&x.whole, in, in->words[0], &e);
     ended_watch();
     if (!rc)
         rc = write_all(&x, f, &e);

@@ -52,7 +52,8 @@ struct import_reader {
     const char *word; /* for programs: "idx" */
     const char *text; /* for people: "IDX files, MNIST's format" */
     /* Whether the member is one of the format's, by its content as far as that tells. The first
-     * member that a reader recognises decides for all; rows above are asked first. */
+     * member that a reader recognises decides for all, but for a CSV, which others go before; rows
+     * above are asked first. */
     bool (*recognise)(const struct import_head *head, const struct import_options *o);
     /* Reads all members of an input that stands before the first. Errors: negative errno values,
      * told without the place. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 /* What is known by its first bytes comes before what is known by its name alone; pixels as text,
  * which much looks like, behind other text. */
@@ -41,9 +42,12 @@ static int refuse_unknown(int members, const char *where, const char *kind, stru
     for (const struct import_reader *const *r = import_readers; *r; r++)
         snprintf(formats + strlen(formats), sizeof formats - strlen(formats), "%s%s",
                  r == import_readers ? "" : ", ", (*r)->word);
-    if (!members)
-        return err_set(e, -EINVAL, "%s: no file is in it; want images in one of: %s", where,
-                       formats);
+    if (!members) {
+        struct stat st;
+        bool file = stat(where, &st) == 0 && S_ISREG(st.st_mode); /* zeros read as an empty tar */
+        return err_set(e, -EINVAL, "%s: no file is in it%s; want images in one of: %s", where,
+                       file ? ": an empty archive, or zeros alone" : "", formats);
+    }
     return err_set(e, -EINVAL, "%s: %s%s; want one of: %s", where,
                    kind ? kind : "no format that is known here",
                    members > 1 ? " (and so are the files behind it)" : "", formats);
@@ -70,6 +74,12 @@ static const struct import_reader *find_reader(const struct import_head *head,
     return NULL;
 }
 
+/* A table of numbers lies beside pictures, too, and is not what is meant then. */
+static bool is_sure(const struct import_reader *reader)
+{
+    return reader && reader != &import_reader_csv;
+}
+
 int import_recognise(struct import_input *in, const struct import_options *o,
                      const struct import_reader **reader, struct err *e)
 {
@@ -79,11 +89,12 @@ int import_recognise(struct import_input *in, const struct import_options *o,
     const char *kind = NULL;
     int members = 0, rc;
     *reader = NULL;
-    while (!*reader && (rc = import_input_next(in, &m, e)) == 1) {
+    while (!is_sure(*reader) && (rc = import_input_next(in, &m, e)) == 1) {
         rc = look_at(in, &m, &head, e);
         if (rc < 0)
             break;
-        *reader = find_reader(&head, o);
+        const struct import_reader *found = find_reader(&head, o);
+        *reader = found ? found : *reader;
         if (!members++) {
             snprintf(where, sizeof where, "%s", import_input_where(in));
             kind = kind_of_head(&head);

@@ -244,6 +244,24 @@ END_TEST
 
 /* ---- refused ------------------------------------------------------------------------------- */
 
+/* What is there stays as it is, for a file as for a folder. */
+START_TEST(export__file_is_there__refused_and_kept)
+{
+    static const char *const names[] = {"a.npz", "a.csv"};
+    for (size_t i = 0; i < 2; i++) {
+        support_write(support_path("%s", names[i]), "mine", 4);
+        run_ctl(&said, "export %s/set --split train -o %s/%s", support_dir(), support_dir(),
+                names[i]);
+        check_said(1, ": it is there already: remove it, or name another file\n");
+        char *text = support_read(support_path("%s", names[i]), NULL);
+        ck_assert_str_eq(text, "mine");
+        free(text);
+    }
+    run_ctl(&said, "export %s/set --split train --format csv -o /dev/null", support_dir());
+    check_said(0, "/dev/null: train, 60 images");
+}
+END_TEST
+
 START_TEST(export__wrong_words__told_and_nothing_made)
 {
     static const struct {
@@ -376,6 +394,7 @@ int main(void)
     tcase_add_test(tc, export__png_of_a_served_part__numbered_from_0);
     tcase_add_test(tc, export__png_of_labels_without_names__a_folder_each);
     tcase_add_test(tc, export__png_then_import__the_same_images_class_by_class);
+    tcase_add_test(tc, export__file_is_there__refused_and_kept);
     tcase_add_test(tc, export__wrong_words__told_and_nothing_made);
     tcase_add_test(tc, export__folder_is_there__refused_and_as_it_was);
     tcase_add_test(tc, export__multi_label__rows_in_npz_and_idx_alone);

@@ -322,6 +322,22 @@ START_TEST(import__wrong__why_and_nothing_left)
 }
 END_TEST
 
+/* Zeros are an archive without a file for who reads archives. */
+START_TEST(import__nothing_in_it__what_it_may_be)
+{
+    support_write(support_path("zeros"), "", 0);
+    ck_assert_int_eq(truncate(support_path("zeros"), 1 << 20), 0);
+    run_ctl(&said, "import %s -o %s", support_path("zeros"), support_path("made"));
+    check_said(1, "/zeros: no file is in it: an empty archive, or zeros alone; want ");
+    ck_assert_int_eq(mkdir(support_path("folder"), 0700), 0);
+    run_ctl(&said, "import %s -o %s", support_path("folder"), support_path("made"));
+    check_said(1, "/folder: no file is in it; want ");
+    support_write(support_path("empty"), "", 0);
+    run_ctl(&said, "import %s -o %s", support_path("empty"), support_path("made"));
+    check_said(1, "empty: an empty file; want ");
+}
+END_TEST
+
 /* Nobody writes into a pipe: it is told, and not waited for. */
 START_TEST(import__pipe__refused_at_once)
 {
@@ -447,6 +463,7 @@ int main(void)
     tcase_add_test(tc, import__emnist__served_upright);
     tcase_add_test(tc, import__json__what_was_made);
     tcase_add_test(tc, import__wrong__why_and_nothing_left);
+    tcase_add_test(tc, import__nothing_in_it__what_it_may_be);
     tcase_add_test(tc, import__pipe__refused_at_once);
     tcase_add_test(tc, import__csv__column_of_numbers_said_as_labels);
     tcase_add_test(tc, import__class_names_that_yaml_takes_not__served);

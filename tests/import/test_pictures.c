@@ -199,6 +199,24 @@ START_TEST(import__what_does_not_go_together__refused)
 }
 END_TEST
 
+/* A table of numbers beside pictures, which comes first and looks like one of pixels. */
+START_TEST(import__table_beside_pictures__the_pictures)
+{
+    static const char table[] =
+        "id,label,a,b,c,d,e,f,g,h\n1,0,1,2,3,4,5,6,7,8\n2,1,1,2,3,4,5,6,7,8\n";
+    struct file f[2];
+    const struct packed_file files[] = {{"labels.csv", table, sizeof table - 1},
+                                        draw(&f[0], "z/1.png", 4, false, 1),
+                                        draw(&f[1], "y/2.png", 4, false, 1)};
+    uint32_t dims[4];
+    size_t bytes;
+    must_import(pack(support_path("set.tar"), "tar", "none", files, 3), NULL);
+    free(read_set("train-images-idx3-ubyte", dims, &bytes));
+    ck_assert(dims[0] == 2 && dims[1] == 4 && dims[2] == 4);
+    remove_set();
+}
+END_TEST
+
 /* Gray among colours loses nothing; what is asked for is made of all. */
 START_TEST(import__gray_and_colours__as_asked)
 {
@@ -291,6 +309,7 @@ int main(void)
     tcase_add_test(tc, settle__some_in_splits__refused_with_both);
     tcase_add_test(tc, import__archive_in_disorder__set_in_order);
     tcase_add_test(tc, import__what_does_not_go_together__refused);
+    tcase_add_test(tc, import__table_beside_pictures__the_pictures);
     tcase_add_test(tc, import__gray_and_colours__as_asked);
     tcase_add_test(tc, import__colour_of_other_formats__refused);
     tcase_add_test(tc, table__fields__as_export_writes_them);
