@@ -3,7 +3,7 @@
  *
  * What the library only warns of is a picture, as it is for Pillow: bytes of an entropy code that
  * were hit, or rubbish between markers. What ends early is a broken one. A header may ask for very
- * many scans of a large picture, which take hours: there is a bound.
+ * many scans of a large picture, which take hours: there is a bound, 16 scans at the largest size.
  */
 #include "import/picture.h"
 
@@ -17,7 +17,8 @@
 
 #include <jpeglib.h>
 
-#define SCANS_MAX 500
+#define SCANS_MAX       500
+#define SCAN_PIXELS_MAX (UINT64_C(1) << 30) /* scans times pixels: seconds */
 
 struct job {
     struct jpeg_decompress_struct jpeg;
@@ -80,8 +81,11 @@ static void skip(j_decompress_ptr jpeg, long count)
 static void count_scans(j_common_ptr jpeg)
 {
     struct job *job = jpeg->client_data;
-    if (jpeg->is_decompressor && ((j_decompress_ptr)jpeg)->input_scan_number > SCANS_MAX)
-        stop(job, err_set(job->e, -EFBIG, "a JPEG picture of more than %d scans", SCANS_MAX));
+    uint64_t pixels = (uint64_t)job->jpeg.image_width * job->jpeg.image_height;
+    uint64_t most = SCAN_PIXELS_MAX / pixels < SCANS_MAX ? SCAN_PIXELS_MAX / pixels : SCANS_MAX;
+    if (jpeg->is_decompressor && (uint64_t)job->jpeg.input_scan_number > most)
+        stop(job, err_set(job->e, -EFBIG, "a JPEG picture of %ux%u in more than %u scans",
+                          job->jpeg.image_height, job->jpeg.image_width, (unsigned)most));
 }
 
 /* Pillow takes what inks there are for an inverted CMYK, as Adobe's programs write it, and goes
