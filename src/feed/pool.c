@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "feed/reaper.h"
+#include "feed/step.h"
 #include "feed/workers.h"
 #include "host/cpus.h"
 
@@ -331,6 +332,25 @@ void pool_writable(struct pool *p, struct consumer *r)
     pool_lock(p);
     scheduler_writable(&p->scheduler, r, clock_ns());
     pool_unlock(p);
+}
+
+int pool_send_rest(struct pool *p, struct consumer *r)
+{
+    struct stream *s = r->stream;
+    struct outcome o;
+    pool_lock(p);
+    while (turn_may_send(s)) {
+        struct step step = turn_send(s);
+        pool_unlock(p);
+        step_run(&step, NULL, &o);
+        pool_lock(p);
+        turn_sent(&p->scheduler, s, &step, &o);
+    }
+    bool whole = r->failed || (r->tail == stream_ready(s, r) && !r->sender.sending);
+    if (whole && !r->failed)
+        r->failed = s->failed; /* another worker may publish yet: too late */
+    pool_unlock(p);
+    return whole ? 0 : -EAGAIN;
 }
 
 bool pool_hush(struct pool *p, struct consumer *r)

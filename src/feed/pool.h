@@ -136,6 +136,11 @@ uint64_t pool_busy_ns(struct pool *p, uint64_t *now_ns);
 /* Inline: the socket takes more, and what had to come before batches is sent. */
 void pool_writable(struct pool *p, struct consumer *r);
 
+/* Inline, of a stream that failed: sends what was published before that, as through a ring it is
+ * read. Returns 0: all of it is sent; -EAGAIN: the socket takes no more, or a worker is at it, and
+ * an event follows. Loop thread. */
+int pool_send_rest(struct pool *p, struct consumer *r);
+
 /* Inline: no batch follows any more. Returns whether the last one ended whole, so that something
  * else may be said. */
 bool pool_hush(struct pool *p, struct consumer *r);

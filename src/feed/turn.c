@@ -86,7 +86,7 @@ static void rendered(struct turn *t, struct scheduler *k, const struct step *ste
 
 /* ---- handing over -------------------------------------------------------------------------- */
 
-static bool may_send(const struct stream *s) REQUIRES(feed_lock)
+bool turn_may_send(const struct stream *s)
 {
     const struct consumer *r = s->consumers;
     return s->is_inline && r && !r->failed && inline_sender_is_ready(&r->sender) &&
@@ -105,7 +105,7 @@ static struct inline_run run_of(const struct stream *s, const struct consumer *r
     };
 }
 
-static struct step send_batches(struct stream *s) REQUIRES(feed_lock)
+struct step turn_send(struct stream *s)
 {
     struct consumer *r = s->consumers;
     r->sender.sending = true;
@@ -116,8 +116,8 @@ static struct step send_batches(struct stream *s) REQUIRES(feed_lock)
                          .ask_drained = r->sender.idle_since_ns != 0};
 }
 
-static void batches_sent(struct stream *s, const struct step *step, const struct outcome *o)
-    REQUIRES(feed_lock)
+void turn_sent(struct scheduler *k, struct stream *s, const struct step *step,
+               const struct outcome *o)
 {
     struct consumer *r = step->consumer;
     inline_sender_begin(&r->sender, o->drained, o->start_ns);
@@ -132,6 +132,8 @@ static void batches_sent(struct stream *s, const struct step *step, const struct
     }
     r->sender.state = o->all ? SENDER_OPEN : SENDER_FULL;
     inline_sender_end(&r->sender, r->tail < r->limit, o->end_ns);
+    if (s->failed)
+        scheduler_fail(k, s, s->failed); /* the loop sends the rest, once we are not at it */
 }
 
 /* Batches were published: consumers that sleep are woken, and one that is inline is sent them.
@@ -141,8 +143,8 @@ static struct step hand_over(struct turn *t) REQUIRES(feed_lock)
     struct stream *s = t->stream;
     bool wake = false;
     t->published = false;
-    if (may_send(s))
-        return send_batches(s);
+    if (turn_may_send(s))
+        return turn_send(s);
     for (struct consumer *r = s->consumers; r && !s->is_inline; r = r->next)
         wake = wake || seat_waits(&r->seat);
     return (struct step){.kind = wake ? STEP_WAKE : STEP_NONE, .stream = s};
@@ -243,8 +245,8 @@ static struct step look(struct turn *t, struct scheduler *k) REQUIRES(feed_lock)
     scheduler_unpark(s);
     scheduler_enlist(k, s);
     uint64_t room = scheduler_look(k, s);
-    if (may_send(s))
-        return send_batches(s);
+    if (turn_may_send(s))
+        return turn_send(s);
     if (!s->closed && !s->failed && (s->paused_count || scheduler_is_worth(s, room)))
         return stream_is_ordered(s) ? claim(k, s, room) : await_order(t, k);
     if (t->published)
@@ -332,7 +334,7 @@ void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
         ordered(k, step, o);
         break;
     case STEP_SEND:
-        batches_sent(s, step, o);
+        turn_sent(k, s, step, o);
         break;
     case STEP_WATCH_TAIL:
     case STEP_WATCH_SOCKET:

@@ -81,4 +81,11 @@ struct step turn_next(struct turn *t, struct scheduler *k, uint64_t now_ns) REQU
 void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
                const struct outcome *o) REQUIRES(feed_lock);
 
+/* Sending alone, outside of a turn, too: whether an inline stream has something to be sent that
+ * nobody is at, the step that does it, and what came of that. */
+bool turn_may_send(const struct stream *s) REQUIRES(feed_lock);
+struct step turn_send(struct stream *s) REQUIRES(feed_lock);
+void turn_sent(struct scheduler *k, struct stream *s, const struct step *step,
+               const struct outcome *o) REQUIRES(feed_lock);
+
 #endif

@@ -376,8 +376,10 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     }
     if (events & UV_READABLE)
         read_input(s);
-    if (events & UV_WRITABLE && is_inline(s) && !reply_is_under_way(&s->reply))
+    if (events & UV_WRITABLE && is_inline(s) && !reply_is_under_way(&s->reply)) {
         pool_writable(session_services(s)->pool, s->place->consumer);
+        session_look(s, s->place->consumer);
+    }
     if (s->state != SESSION_CLOSING)
         flush(s);
     session_go_on(s);
@@ -391,19 +393,34 @@ void session_own(struct session *s, struct place *place)
     place->consumer->owner = s;
 }
 
+/* Its stream failed. The client is told behind the batches that were published before; inline, that
+ * takes until it has read them. */
+static void end_stream(struct session *s, struct consumer *consumer, int failed)
+{
+    struct pool *pool = session_services(s)->pool;
+    struct err e;
+    if (consumer->is_inline &&
+        (reply_is_under_way(&s->reply) || pool_send_rest(pool, consumer) == -EAGAIN)) {
+        flush(s);
+        return;
+    }
+    int code = session_code(catalog_tell(consumer->plan->dataset, failed, &e));
+    log_reason(s, code, e.text);
+    reply_error(s, code, e.text); /* and the end, when that is sent */
+}
+
 void session_event(struct consumer *consumer)
 {
     struct session *s = consumer->owner;
     if (!s)
         return; /* it is being seated: what there is comes with that */
-    struct err e;
     int failed = pool_progress(session_services(s)->pool, consumer).failed;
     if (failed == -EPIPE || failed == -ECONNRESET)
         session_end(s);
     else if (failed == -EPROTO)
         session_close(s, FMNIST_EPROTO, "the client broke its page: its tail went back or ahead");
     else if (failed)
-        session_close(s, session_code(catalog_tell(consumer->plan->dataset, failed, &e)), e.text);
+        end_stream(s, consumer, failed);
     else
         flush(s);
 }

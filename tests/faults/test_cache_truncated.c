@@ -194,6 +194,32 @@ START_TEST(cache_file__changed_under_streams__they_end_with_its_name_and_others_
 }
 END_TEST
 
+/* Whose socket is full when the stream ends, with half of a batch in it, is told behind the rest.
+ */
+START_TEST(cache_file__changed_while_a_reader_sleeps__told_behind_what_was_sent)
+{
+    struct fmnist_client *control = connect_to(&d);
+    uint64_t random = 20261128;
+    for (int round = 0; round < 40; round++) {
+        struct fmnist_client *client = connect_to(&d);
+        struct fmnist_spec spec = hurt_spec(1);
+        struct fmnist_stream *stream = open_stream(client, &spec);
+        pid_t attacker = start_attack(cut, &random);
+        ck_assert_int_eq(waitpid(attacker, NULL, 0), attacker);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        while (read_one(stream)) {
+        }
+        fmnist_close(stream);
+        fmnist_disconnect(client);
+        char *text;
+        must(fmnist_reload(control, &text));
+        free(text);
+    }
+    fmnist_disconnect(control);
+    daemon_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("faults/cache_truncated");
@@ -201,6 +227,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 3600);
     tcase_add_test(tc, cache_file__changed_under_streams__they_end_with_its_name_and_others_go_on);
+    tcase_add_test(tc, cache_file__changed_while_a_reader_sleeps__told_behind_what_was_sent);
     suite_add_tcase(s, tc);
     return support_run(s);
 }
