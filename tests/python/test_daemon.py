@@ -383,6 +383,8 @@ def test_auto__working_directory_removed__serves_what_has_a_whole_path(tmp_path,
 def test_open__no_daemon_and_none_named__says_what_to_type(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("FMNIST_SOCKET", "")
+    if os.path.exists("/run/fmnistd/fmnistd.sock"):  # where every client looks last
+        pytest.skip("a daemon runs for this machine")
     with pytest.raises(errors.NoDaemon, match='fmnistd -c FILE.*pass daemon="auto"'):
         fmnist.open()
 
