@@ -139,6 +139,22 @@ static int take_classes(const char *path, struct import_set *set, struct err *e)
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
+/* Quoted as JSON has it, which Python takes; nothing of what is no UTF-8. */
+static void print_python(const char *name, const char *folder)
+{
+    json_t *texts[] = {ctl_json_text(name), ctl_json_text(folder)};
+    char *quoted[2] = {NULL};
+    for (int i = 0; i < 2; i++) {
+        quoted[i] = json_is_string(texts[i]) ? json_dumps(texts[i], JSON_ENCODE_ANY) : NULL;
+        json_decref(texts[i]);
+    }
+    if (quoted[0] && quoted[1])
+        printf("\n# or without a config, in Python: fmnist.open(%s, daemon=\"auto\", data=%s)\n",
+               quoted[0], quoted[1]);
+    free(quoted[0]);
+    free(quoted[1]);
+}
+
 static void print_text(const struct importing *x, const struct import_set *set,
                        const struct import_reader *reader, const char *folder)
 {
@@ -163,6 +179,7 @@ static void print_text(const struct importing *x, const struct import_set *set,
     config_entry_value(folder, path, sizeof path);
     printf("\n# %s, for the config's datasets:\n  - name: %s\n    path: %s\n", reader->word, name,
            path);
+    print_python(import_set_name(set), folder);
 }
 
 static json_t *describe_split(struct import_split_facts s)

@@ -283,6 +283,8 @@ START_TEST(import__names__what_a_config_can_have)
     run_ctl(&said, "import %s --classes %s -o %s", support_path("from"), support_path("classes"),
             support_path("named"));
     check_said(0, "  - name: from\n");
+    check_said(
+        0, "\n# or without a config, in Python: fmnist.open(\"from\", daemon=\"auto\", data=\"/");
     char *yaml = support_read(support_path("named/dataset.yaml"), NULL);
     ck_assert_ptr_nonnull(strstr(yaml, "\n  - \"a\"\n  - \"b\"\n  - \"???\\x80\"\n"));
     free(yaml);
