@@ -94,7 +94,7 @@ void picture_table_close(struct picture_table *t)
 {
     free(t->text);
     free(t->all);
-    *t = (struct picture_table){NULL};
+    *t = (struct picture_table){.text = NULL};
 }
 
 const struct picture_class *picture_table_find(const struct picture_table *t, const char *folder)

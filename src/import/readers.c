@@ -44,7 +44,8 @@ static int refuse_unknown(int members, const char *where, const char *kind, stru
                  r == import_readers ? "" : ", ", (*r)->word);
     if (!members) {
         struct stat st;
-        bool file = stat(where, &st) == 0 && S_ISREG(st.st_mode); /* zeros read as an empty tar */
+        bool file =
+            stat(where, &st) == 0 && S_ISREG(st.st_mode); /* packed zeros read as an empty tar */
         return err_set(e, -EINVAL, "%s: no file is in it%s; want images in one of: %s", where,
                        file ? ": an empty archive, or zeros alone" : "", formats);
     }

@@ -121,8 +121,9 @@ static int make_folder(struct import_set *s, struct err *e)
     if (s->parent_fd < 0)
         return err_sys(e, -errno, "the folder %s, where it is to be made", s->parent);
     struct set_folder_swept swept = set_folder_sweep(s->parent_fd);
-    s->fd = set_folder_make(s->parent_fd, s->temporary, e);
-    return s->fd < 0 ? err_prefix(e, s->fd, "in %s", s->parent) : tell_swept(s, swept, e);
+    s->fd = set_folder_make(s->parent_fd, s->temporary);
+    return s->fd < 0 ? err_sys(e, s->fd, "making a folder in %s", s->parent)
+                     : tell_swept(s, swept, e);
 }
 
 static int take_target(struct import_set *s, const char *target, struct err *e)

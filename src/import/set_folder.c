@@ -60,7 +60,7 @@ static int make_locked(int parent, const char *name)
     return -EEXIST;
 }
 
-int set_folder_make(int parent, char name[64], struct err *e)
+int set_folder_make(int parent, char name[64])
 {
     char boot[BOOT_BYTES + 1];
     int fd = -EEXIST;
@@ -69,10 +69,9 @@ int set_folder_make(int parent, char name[64], struct err *e)
         snprintf(name, 64, BEGINS "%s-%d-%d.tmp", boot, (int)getpid(), i);
         fd = make_locked(parent, name);
     }
-    if (fd >= 0)
-        return fd;
-    name[0] = 0;
-    return err_sys(e, fd, "making a folder");
+    if (fd < 0)
+        name[0] = 0;
+    return fd;
 }
 
 /* ---- what was left ------------------------------------------------------------------------- */

@@ -10,11 +10,9 @@
 #ifndef IMPORT_SET_FOLDER_H
 #define IMPORT_SET_FOLDER_H
 
-#include "base/err.h"
-
-/* Makes one in the folder, with its lock. Returns its descriptor, which holds the lock.
- * Errors: those of mkdir(2). */
-int set_folder_make(int parent, char name[64], struct err *e);
+/* Makes one in the folder, with its lock. Returns its descriptor, which holds the lock, or a
+ * negative errno value: those of mkdir(2) and open(2). */
+int set_folder_make(int parent, char name[64]);
 
 /* Removes those of this user that nobody holds. `others`: of this user, but of before this machine
  * was started, or of another one: left as they are. */

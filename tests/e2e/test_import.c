@@ -324,13 +324,29 @@ START_TEST(import__wrong__why_and_nothing_left)
 }
 END_TEST
 
+/* A batch that begins with a black image of label 0 is no empty archive, which begins so, too. */
+START_TEST(import__file_that_begins_with_zeros__read)
+{
+    static uint8_t records[2 * 3073];
+    records[3073] = 3;
+    support_write(support_path("data_batch_1.bin"), records, sizeof records);
+    run_ctl(&said, "import %s -o %s", support_path("data_batch_1.bin"), support_path("made"));
+    check_said(0, "train: 2 images, 32 x 32 x 3, labels up to 3\n");
+}
+END_TEST
+
 /* Zeros are an archive without a file for who reads archives. */
 START_TEST(import__nothing_in_it__what_it_may_be)
 {
+    char words[256];
     support_write(support_path("zeros"), "", 0);
     ck_assert_int_eq(truncate(support_path("zeros"), 1 << 20), 0);
     run_ctl(&said, "import %s -o %s", support_path("zeros"), support_path("made"));
-    check_said(1, "/zeros: no file is in it: an empty archive, or zeros alone; want ");
+    check_said(1, "zeros: no format that is known here; want ");
+    snprintf(words, sizeof words, "gzip %s", support_path("zeros"));
+    run_words(&said, words);
+    run_ctl(&said, "import %s -o %s", support_path("zeros.gz"), support_path("made"));
+    check_said(1, "/zeros.gz: no file is in it: an empty archive, or zeros alone; want ");
     ck_assert_int_eq(mkdir(support_path("folder"), 0700), 0);
     run_ctl(&said, "import %s -o %s", support_path("folder"), support_path("made"));
     check_said(1, "/folder: no file is in it; want ");
@@ -465,6 +481,7 @@ int main(void)
     tcase_add_test(tc, import__emnist__served_upright);
     tcase_add_test(tc, import__json__what_was_made);
     tcase_add_test(tc, import__wrong__why_and_nothing_left);
+    tcase_add_test(tc, import__file_that_begins_with_zeros__read);
     tcase_add_test(tc, import__nothing_in_it__what_it_may_be);
     tcase_add_test(tc, import__pipe__refused_at_once);
     tcase_add_test(tc, import__csv__column_of_numbers_said_as_labels);
