@@ -7,16 +7,17 @@
  *
  * and a stage that a plan does not need is left out: level to float32 in planar layout, the common
  * case, is one loop from the sample into the image. Levels of several channels are interleaved
- * first, as bytes, a quarter of what floats are to move. Every stage is elementwise IEEE arithmetic
- * that the compiler vectorises; there are no tables, because computing is as fast. Needs libc only:
- * the client library links this.
+ * first, as bytes, a quarter of what floats are to move; of three channels a row at a time, which
+ * does not leave the registers before it is made of values. Every stage is elementwise IEEE
+ * arithmetic, nearly all of which the compiler vectorises; there are no tables, because computing
+ * is as fast. Needs libc only: the client library links this.
  */
 #include "pixels/convert_plan.h"
 #include "pixels/u8_to_unit_f32.h"
 
 #include <string.h>
 
-#if defined(__F16C__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -220,52 +221,6 @@ static void image_interleaved(const struct convert_plan *plan, const uint8_t *sa
 
 /* ---- levels, interleaved while they are bytes */
 
-#if defined(__AVX2__)
-/* 16 pixels of three channels: each vector of 16 places has bytes of all three. A control byte with
- * its high bit set, where the channel has no place, gives 0. */
-static inline void interleave_16_pixels(uint8_t *restrict out, const uint8_t *const in[3])
-{
-#define NO (-1)
-    static const int8_t places[3][3][16] = {
-        {{0, NO, NO, 1, NO, NO, 2, NO, NO, 3, NO, NO, 4, NO, NO, 5},
-         {NO, 0, NO, NO, 1, NO, NO, 2, NO, NO, 3, NO, NO, 4, NO, NO},
-         {NO, NO, 0, NO, NO, 1, NO, NO, 2, NO, NO, 3, NO, NO, 4, NO}},
-        {{NO, NO, 6, NO, NO, 7, NO, NO, 8, NO, NO, 9, NO, NO, 10, NO},
-         {5, NO, NO, 6, NO, NO, 7, NO, NO, 8, NO, NO, 9, NO, NO, 10},
-         {NO, 5, NO, NO, 6, NO, NO, 7, NO, NO, 8, NO, NO, 9, NO, NO}},
-        {{NO, 11, NO, NO, 12, NO, NO, 13, NO, NO, 14, NO, NO, 15, NO, NO},
-         {NO, NO, 11, NO, NO, 12, NO, NO, 13, NO, NO, 14, NO, NO, 15, NO},
-         {10, NO, NO, 11, NO, NO, 12, NO, NO, 13, NO, NO, 14, NO, NO, 15}},
-    };
-#undef NO
-    for (int v = 0; v < 3; v++) {
-        __m128i all = _mm_setzero_si128();
-        for (int c = 0; c < 3; c++) {
-            __m128i levels = _mm_loadu_si128((const __m128i *)(const void *)in[c]);
-            __m128i at = _mm_loadu_si128((const __m128i *)(const void *)places[v][c]);
-            all = _mm_or_si128(all, _mm_shuffle_epi8(levels, at));
-        }
-        _mm_storeu_si128((__m128i *)(void *)(out + 16 * v), all);
-    }
-}
-#endif
-
-static inline void interleave_levels(uint8_t *restrict out,
-                                     const uint8_t *const in[FMNIST_CHANNELS_MAX], size_t n,
-                                     uint32_t channels)
-{
-    size_t i = 0;
-#if defined(__AVX2__)
-    for (; channels == 3 && i + 16 <= n; i += 16)
-        interleave_16_pixels(out + 3 * i,
-                             (const uint8_t *const[]){in[0] + i, in[1] + i, in[2] + i});
-#endif
-    const uint8_t *rest[FMNIST_CHANNELS_MAX];
-    for (int c = 0; c < FMNIST_CHANNELS_MAX; c++)
-        rest[c] = in[c] + i;
-    interleave_8(out + i * channels, rest, n - i, channels);
-}
-
 /* Every CONVERT_ROW values have the same means and deviations. */
 static inline void normalise_rows(float *restrict values, size_t n, const float *restrict mean,
                                   const float *restrict std)
@@ -304,28 +259,169 @@ static inline void row_floats(const struct convert_plan *plan, const uint8_t *le
     }
 }
 
+/* Where the delivered type is a narrow one. */
+static inline void narrow(const struct convert_plan *plan, const float *restrict in, size_t n,
+                          void *restrict out)
+{
+    if (plan->shape.dtype == FMNIST_FLOAT16)
+        narrow_float16(out, in, n);
+    else if (plan->shape.dtype == FMNIST_BFLOAT16)
+        narrow_bfloat16(out, in, n);
+}
+
+static inline void row_values(const struct convert_plan *plan, const uint8_t *levels, size_t n,
+                              void *restrict out)
+{
+    float floats[BLOCK * FMNIST_CHANNELS_MAX];
+    float *values = plan->shape.dtype == FMNIST_FLOAT32 ? out : floats;
+    row_floats(plan, levels, n, values);
+    narrow(plan, floats, n, out);
+}
+
+#if defined(__SSE2__)
+#define ROW_PIXELS (CONVERT_ROW / 3)
+
+static inline __m128i load_16(const void *from)
+{
+    return _mm_loadu_si128(from);
+}
+
+static inline void store_16(void *to, __m128i bytes)
+{
+    _mm_storeu_si128(to, bytes);
+}
+
+#if defined(__AVX2__)
+/* A row of three channels: each of its vectors has bytes of all three. A control byte with its high
+ * bit set, where the channel has no place, gives 0. */
+static inline void interleave_row(const uint8_t *const in[3], size_t at, __m128i row[3])
+{
+#define NO (-1)
+    static const int8_t places[3][3][16] = {
+        {{0, NO, NO, 1, NO, NO, 2, NO, NO, 3, NO, NO, 4, NO, NO, 5},
+         {NO, 0, NO, NO, 1, NO, NO, 2, NO, NO, 3, NO, NO, 4, NO, NO},
+         {NO, NO, 0, NO, NO, 1, NO, NO, 2, NO, NO, 3, NO, NO, 4, NO}},
+        {{NO, NO, 6, NO, NO, 7, NO, NO, 8, NO, NO, 9, NO, NO, 10, NO},
+         {5, NO, NO, 6, NO, NO, 7, NO, NO, 8, NO, NO, 9, NO, NO, 10},
+         {NO, 5, NO, NO, 6, NO, NO, 7, NO, NO, 8, NO, NO, 9, NO, NO}},
+        {{NO, 11, NO, NO, 12, NO, NO, 13, NO, NO, 14, NO, NO, 15, NO, NO},
+         {NO, NO, 11, NO, NO, 12, NO, NO, 13, NO, NO, 14, NO, NO, 15, NO},
+         {10, NO, NO, 11, NO, NO, 12, NO, NO, 13, NO, NO, 14, NO, NO, 15}},
+    };
+#undef NO
+    for (int v = 0; v < 3; v++) {
+        row[v] = _mm_setzero_si128();
+        for (int c = 0; c < 3; c++)
+            row[v] =
+                _mm_or_si128(row[v], _mm_shuffle_epi8(load_16(in[c] + at), load_16(places[v][c])));
+    }
+}
+
+/* Of eight levels, in the low half of the register, from place k of a row on. */
+static inline __m256 eight_floats(const struct convert_plan *plan, __m128i levels, size_t k)
+{
+    bool product = plan->shape.scale == CONVERT_MULTIPLY;
+    __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(levels));
+    __m256 x = _mm256_mul_ps(v, _mm256_set1_ps(product ? 1.0f / 255.0f : UNIT_SCALE_HI));
+    if (!product)
+        x = _mm256_add_ps(x, _mm256_mul_ps(v, _mm256_set1_ps(UNIT_SCALE_LO)));
+    if (!plan->shape.normalise)
+        return x;
+    return _mm256_div_ps(_mm256_sub_ps(x, _mm256_loadu_ps(plan->row_mean + k)),
+                         _mm256_loadu_ps(plan->row_std + k));
+}
+#else
+/* Four pixels a b c 0 as 12 bytes, without the zeros. */
+static inline __m128i close_up(__m128i pixels)
+{
+    const __m128i first = _mm_set1_epi64x(0xffffff), second = _mm_set1_epi64x(0xffffff000000);
+    __m128i pairs = _mm_or_si128(_mm_and_si128(pixels, first),
+                                 _mm_and_si128(_mm_srli_epi64(pixels, 8), second));
+    return _mm_or_si128(_mm_move_epi64(pairs), _mm_slli_si128(_mm_srli_si128(pairs, 8), 6));
+}
+
+static inline void interleave_row(const uint8_t *const in[3], size_t at, __m128i row[3])
+{
+    const __m128i zero = _mm_setzero_si128();
+    __m128i a = load_16(in[0] + at), b = load_16(in[1] + at), c = load_16(in[2] + at);
+    __m128i ab = _mm_unpacklo_epi8(a, b), c0 = _mm_unpacklo_epi8(c, zero);
+    __m128i first = close_up(_mm_unpacklo_epi16(ab, c0));
+    __m128i second = close_up(_mm_unpackhi_epi16(ab, c0));
+    ab = _mm_unpackhi_epi8(a, b), c0 = _mm_unpackhi_epi8(c, zero);
+    __m128i third = close_up(_mm_unpacklo_epi16(ab, c0));
+    __m128i fourth = close_up(_mm_unpackhi_epi16(ab, c0));
+    row[0] = _mm_or_si128(first, _mm_slli_si128(second, 12));
+    row[1] = _mm_or_si128(_mm_srli_si128(second, 4), _mm_slli_si128(third, 8));
+    row[2] = _mm_or_si128(_mm_srli_si128(third, 8), _mm_slli_si128(fourth, 4));
+}
+#endif
+
+/* A row's levels to values. Registers that were just stored are never loaded as one wider than they
+ * are, for which the CPU waits until they have reached the cache. */
+static inline void row_of_registers(const struct convert_plan *plan, const __m128i row[3],
+                                    void *restrict out)
+{
+#if defined(__AVX2__)
+    float floats[CONVERT_ROW];
+    float *values = plan->shape.dtype == FMNIST_FLOAT32 ? out : floats;
+    for (int v = 0; v < 3; v++) {
+        size_t k = 16 * (size_t)v;
+        _mm256_storeu_ps(values + k, eight_floats(plan, row[v], k));
+        _mm256_storeu_ps(values + k + 8, eight_floats(plan, _mm_srli_si128(row[v], 8), k + 8));
+    }
+    narrow(plan, floats, CONVERT_ROW, out);
+#else
+    uint8_t levels[CONVERT_ROW];
+    for (int v = 0; v < 3; v++)
+        store_16(levels + 16 * v, row[v]);
+    row_values(plan, levels, CONVERT_ROW, out);
+#endif
+}
+
+/* Whole rows of three channels, in one pass. Three short planes side by side are no stream that the
+ * CPU's own prefetcher sees, so the next sample is asked for meanwhile. Returns how many pixels are
+ * done. */
+static size_t interleave_rows(const struct convert_plan *plan, const uint8_t *const in[3],
+                              uint8_t *image)
+{
+    size_t at = 0;
+    for (; at + ROW_PIXELS <= plan->pixels; at += ROW_PIXELS) {
+        uint8_t *out = image + at * 3 * plan->element_bytes;
+        __m128i row[3];
+        __builtin_prefetch(in[0] + plan->sample_bytes + at * plan->shape.in_channels, 0, 3);
+        interleave_row(in, at, row);
+        if (plan->shape.dtype != FMNIST_UINT8)
+            row_of_registers(plan, row, out);
+        else
+            for (int v = 0; v < 3; v++)
+                store_16(out + 16 * v, row[v]);
+    }
+    return at;
+}
+#endif
+
 static void levels_interleaved(const struct convert_plan *plan, const uint8_t *sample,
                                uint8_t *image)
 {
     const struct convert_shape *s = &plan->shape;
     uint8_t levels[BLOCK * FMNIST_CHANNELS_MAX];
-    float floats[BLOCK * FMNIST_CHANNELS_MAX];
-    for (size_t at = 0; at < plan->pixels; at += BLOCK) {
-        size_t n = plan->pixels - at < BLOCK ? plan->pixels - at : BLOCK;
-        const uint8_t *in[FMNIST_CHANNELS_MAX];
+    const uint8_t *in[FMNIST_CHANNELS_MAX];
+    for (uint32_t c = 0; c < FMNIST_CHANNELS_MAX; c++)
+        in[c] = sample + (c < s->in_channels ? c : 0) * plan->pixels;
+    size_t at = 0;
+#if defined(__SSE2__)
+    if (s->channels == 3)
+        at = interleave_rows(plan, in, image);
+#endif
+    for (size_t n; at < plan->pixels; at += n) {
+        n = plan->pixels - at < BLOCK ? plan->pixels - at : BLOCK;
+        const uint8_t *from[FMNIST_CHANNELS_MAX];
         for (uint32_t c = 0; c < FMNIST_CHANNELS_MAX; c++)
-            in[c] = sample + at + (c < s->in_channels ? c : 0) * plan->pixels;
+            from[c] = in[c] + at;
         void *out = image + at * s->channels * plan->element_bytes;
-        interleave_levels(s->dtype == FMNIST_UINT8 ? out : levels, in, n, s->channels);
-        n *= s->channels;
-        if (s->dtype == FMNIST_FLOAT32)
-            row_floats(plan, levels, n, out);
-        else if (s->dtype != FMNIST_UINT8)
-            row_floats(plan, levels, n, floats);
-        if (s->dtype == FMNIST_FLOAT16)
-            narrow_float16(out, floats, n);
-        else if (s->dtype == FMNIST_BFLOAT16)
-            narrow_bfloat16(out, floats, n);
+        interleave_8(s->dtype == FMNIST_UINT8 ? out : levels, from, n, s->channels);
+        if (s->dtype != FMNIST_UINT8)
+            row_values(plan, levels, n * s->channels, out);
     }
 }
 
