@@ -26,7 +26,8 @@
 #   OPT=-O2              CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS come behind the build's own
 #
 # For another machine CC is enough (CC=aarch64-linux-gnu-gcc): AR, OBJCOPY and PKG_CONFIG are taken
-# from it, where they are not given. What was built with other flags is built again.
+# from it, where they are not given; PYTHON_INCLUDE is where its Python.h lies. What was built with
+# other flags is built again.
 
 BUILD  ?= build
 PREFIX ?= /usr/local

@@ -62,6 +62,28 @@ find_python() {
     return 1
 }
 
+# machine_of: the machine that $CC makes programs for, as uname -m has it.
+machine_of() {
+    local triplet
+    # shellcheck disable=SC2086  # a compiler with its options
+    triplet=$(${CC:-gcc} -dumpmachine) || return 1
+    say "${triplet%%-*}"
+}
+
+# shellcheck disable=SC2034  # FOREIGN_* are for the caller
+# cross_to MACHINE: sets FOREIGN_ROOT to what programs of that machine are built with, and FOREIGN_MAKE
+# to what make is told of it.
+cross_to() {
+    local architecture
+    case $1 in
+    aarch64) architecture=arm64 ;;
+    *) warn "cross builds are for aarch64, not for $1"; return 1 ;;
+    esac
+    FOREIGN_ROOT=$(scripts/foreign-root "$architecture") || return 1
+    FOREIGN_MAKE=(CFLAGS="--sysroot=$FOREIGN_ROOT" PYTHON_INCLUDE="$(echo "$FOREIGN_ROOT"/usr/include/python3.*)")
+    export PKG_CONFIG_SYSROOT_DIR=$FOREIGN_ROOT PKG_CONFIG_LIBDIR=$FOREIGN_ROOT/usr/lib/$1-linux-gnu/pkgconfig
+}
+
 # ---- datasets -------------------------------------------------------------------------------
 
 IDX_FILES='train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte'
