@@ -34,8 +34,12 @@ python_editable() {
 emulator() {
     emulator=(proot -q qemu-aarch64-static -r "$FOREIGN_ROOT" -w "$PWD")
     local folder
-    # With TMPDIR=$scratch: proot finds nothing by /proc/self/fd in a folder of the root itself.
-    for folder in /proc /dev "$PWD" "$(dirname "$FOREIGN_ROOT")" "$scratch"; do emulator+=(-b "$folder"); done
+    # With TMPDIR=$scratch: proot finds nothing by /proc/self/fd in a folder of the root itself. A place that
+    # is not there it makes, and takes it away from another proot when it ends.
+    for folder in /proc /dev "$PWD" "$(dirname "$FOREIGN_ROOT")" "$scratch"; do
+        mkdir -p "$FOREIGN_ROOT$folder" || return 1
+        emulator+=(-b "$folder")
+    done
 }
 
 # Installed and used there as here, with batches of the same bytes.
