@@ -186,6 +186,33 @@ def test_map_dataset__of_a_part__whose_it_is(daemon):
     assert MapDataset("test", label_map=EVEN).classes == []
 
 
+class Own:
+    """A user's own sampler: it is asked batch by batch, and each batch is read by its numbers."""
+
+    def __iter__(self):
+        return iter(range(0, 20, 3))
+
+    def __len__(self):
+        return 7
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_with_indices__of_a_part_however_it_is_read__numbers_in_the_stored_split(daemon, last, name):
+    torch = pytest.importorskip("torch")
+    from fmnist.torch import Loader, MapDataset
+
+    stored = wanted(last[1], **CASES[name])[0] + 10000 - LAST
+    said = dict(split=SPLIT, with_indices=True, **CASES[name])
+    for more, places in ((dict(sampler=Own()), range(0, 20, 3)), (dict(indices=[5, 1]), [5, 1]),
+                         (dict(collate_fn=torch.utils.data.default_collate, batch_size=4),
+                          range(len(stored)))):
+        found = torch.cat([batch[2] for batch in Loader(**said, **more)])
+        assert found.dtype == torch.int64 and found.tolist() == stored[list(places)].tolist()
+    data = MapDataset(**said)
+    assert [data[i][2] for i in (0, 7, -1)] == stored[[0, 7, -1]].tolist()
+    assert pickle.loads(pickle.dumps(data))[7][2] == stored[7]
+
+
 # ---- the others: what a list of the same numbers gives, and what other words of it give
 
 

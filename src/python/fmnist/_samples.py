@@ -74,13 +74,14 @@ class Samples:
         """What belongs to one process."""
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._block: _Block | None = None
+        self._numbers_kept: npt.NDArray[np.int64] | None = None
         self._next, self._ahead = -1, 1  # where a run in order would go on, how far it is read
 
     def __repr__(self) -> str:
         return f"<fmnist.Samples {self._where['dataset']}/{self._where['split']}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_pid", "_lock", "_block", "_next", "_ahead")
+        own = ("_pid", "_lock", "_block", "_numbers_kept", "_next", "_ahead")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -99,6 +100,19 @@ class Samples:
 
     def __len__(self) -> int:
         return self.served.count
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Each sample's number in the stored split: of a part of one, not its place in the part."""
+        if self._numbers_kept is None:
+            self._numbers_kept = self._patiently(self._ask_numbers)
+        return self._numbers_kept
+
+    def _ask_numbers(self) -> npt.NDArray[np.int64]:
+        self._ask()
+        with Stream(**self._where, batch_size=1024, resize="none", dtype="uint8", zero_copy=True,
+                    indices=True, reconnect=0) as stream:
+            return np.concatenate([np.array(numbers, np.int64) for *_, numbers in stream])
 
     def fetch(self, indices: Iterable[Any]) -> tuple[Any, Any]:
         """The samples of these numbers, in this order; negative ones count from the end.

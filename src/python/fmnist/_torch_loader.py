@@ -620,7 +620,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         else:
             images, labels = self._samples.augmented(chosen, values)
         return self._made(images, labels.to(getattr(torch, self.label_dtype)),
-                          torch.from_numpy(chosen.astype("int64")) if self.with_indices else None)
+                          torch.from_numpy(self._samples.numbers[chosen]) if self.with_indices else
+                          None)
 
 
 shows(Loader.__init__, *FIELDS)

@@ -154,6 +154,11 @@ class MapDataset(Dataset[Any]):
         """Samples of the split, where the daemon was asked already."""
         return self._samples.count_known
 
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Each sample's number in the stored split: of a part of one, not its place in the part."""
+        return self._samples.numbers
+
     def __len__(self) -> int:
         """Samples of the split."""
         return self.described.count
@@ -192,8 +197,8 @@ class MapDataset(Dataset[Any]):
         else:
             labels = labels.to(getattr(torch, self.label_dtype))
         if self.with_indices:
-            count = len(self)
-            return list(zip(images, labels, (operator.index(i) % count for i in indices)))
+            numbers = self.numbers
+            return list(zip(images, labels, (int(numbers[operator.index(i)]) for i in indices)))
         return list(zip(images, labels))
 
     # ---- augmentation
