@@ -54,8 +54,7 @@ def _resumed(order, *request):
 def _program(order, size, drop, driver, where, sets, state):
     from harness import drivers, events, orders
 
-    order = next(o for o in orders.ORDERS if o.name == order)
-    program = events.Program("ours", order, size, drop, drivers.DRIVERS[driver])
+    program = events.Program("ours", orders.named(order), size, drop, drivers.DRIVERS[driver])
     events.resumed(where, sets, state)(program)
     return program.trace.lines
 

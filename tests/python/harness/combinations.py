@@ -4,7 +4,7 @@ none."""
 import functools
 from typing import NamedTuple
 
-from harness import chains, events, frameworks, refusals, trace, trainers
+from harness import chains, events, frameworks, refusals, tiny, trace, trainers
 from harness.drivers import (AROUND, OWN_WORKERS, PLAIN, SPAWNED, STATEFUL, STATEFUL_WORKERS,
                              TRANSFORMING, TRANSFORMING_AROUND, WORKERS)
 from harness.orders import ORDERS, SIZES
@@ -46,6 +46,7 @@ def _refused(order, size, drop, driver, event, daemon):
     try:
         event(events.Program("ours", order, size, drop, driver, daemon))
     except RuntimeError as error:
+        trace.forget(error)
         if "is asked by the process that reads the batches" in str(error):
             return "refused", ""
         return "different", f"refused by other words: {error!s:.200}"
@@ -180,6 +181,25 @@ def _training(whole):
                                   trainers.lightning(order, when))
 
 
+def _of_other_images(whole):
+    """Parts of a split and rows of labels: every order of each of them, or by turns."""
+    every = [order.of(data) for order in ORDERS for data in tiny.OTHERS]
+    found = every if whole else every[::11]
+    yield from _happening([PLAIN], found, ONE, ("several", "by-turns"))
+    yield from _saving([PLAIN], found if whole else found[::2], ONE, ("middle", "later-end"))
+    yield from _happening([PLAIN], found[::5], ONE, events.OF_DAEMON)
+    yield from _happening([AROUND, *OWN_WORKERS[:2]], found[1::5], ONE, ("several",))
+    yield from _saving([STATEFUL], found[2::11], ONE, ("middle",))
+    yield from _happening(WORKERS[2:], found[3::41], ONE, ("several",))
+    transformed = [order.of(data) for order in ORDERS_TRANSFORMED for data in tiny.OTHERS]
+    yield from _happening(TRANSFORMING["crop-flip"][:3:2], transformed[::1 if whole else 13], ONE,
+                          ("several",))
+    for order in every[::5 if whole else 101]:
+        if trainers.takes(order, "prepare"):
+            yield Combination(f"accelerate-1/prepare/{order.name}/8",
+                              trainers.one_process(order, "prepare"))
+
+
 def _with_processes(order):
     """Of workers that are started for each: those that cost seconds, for some orders."""
     yield from _happening(OWN_WORKERS, [order], ONE, ("several", "broken-3", "seeded-again"))
@@ -212,6 +232,7 @@ def all(whole):
     for number, order in enumerate(ORDERS):
         found = list(_with_processes(order))
         yield from found if whole else found[number % 17::17]
+    yield from _of_other_images(whole)
     yield from _transforming(whole)
     yield from _training(whole)
     yield from (Combination(name, run) for name, run in frameworks.all(whole))

@@ -25,6 +25,11 @@ class Order(NamedTuple):
     generators: int = 0      # torch.Generators of the program's
     draws: bool = False      # by a sampler, from a generator
     count: int = 0           # of samples, where a sampler has no len
+    data: tiny.Data = tiny.TINY
+
+    def of(self, data):
+        """The same of other images."""
+        return self._replace(name=f"{data.name}+{self.name}", data=data)
 
 
 class Told:
@@ -103,7 +108,10 @@ ORDERS = [
 
 
 def named(name):
-    return next(order for order in ORDERS if order.name == name)
+    """The order of that name, of which images it may be."""
+    data, _, order = name.rpartition("+")
+    found = next(o for o in ORDERS if o.name == order)
+    return found.of(next(d for d in tiny.OTHERS if d.name == data)) if data else found
 
 
 # ---- the daemon's orders
@@ -194,7 +202,7 @@ class Reference:
     def __init__(self, order, size, drop, generators, epochs=None):
         self.words = order.words(generators)
         self.size, self.drop = size, drop
-        self.images, self.labels = tiny.raw("train")
+        self.images, self.labels, _ = order.data.raw("train")
         self.next = self.words.get("epoch", 0)
         self.end = None if epochs is None else self.next + epochs
 

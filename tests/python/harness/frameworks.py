@@ -2,7 +2,7 @@
 """Which combinations of JAX's loaders (jax_programs.py) and Keras' fit (keras_fit.py) there are."""
 import functools
 
-from harness import documented, events
+from harness import documented, events, tiny
 from harness.documented import ORDERS
 from harness.jax_programs import (DEVICE, EPOCHS, ITERATOR, Iterating, LOADER,
                                   OF_ITERATOR_COPIES, OF_ITERATOR_DAEMON, OF_LOADER_COPIES,
@@ -88,10 +88,11 @@ def _fit(*words):
 
 def all(whole):
     """(name, run) of each: a seventh of the product, in which every event meets every kind of order
-    at some size; or a few of each."""
-    every = 7 if whole else 60
-    found = [c for number, order in enumerate(ORDERS) for c in _of_order(order, number)]
-    yield from found[::every]
+    at some size; or a few of each. Of parts of a split and of rows of labels fewer."""
+    others = [order.of(data) for order in ORDERS for data in tiny.OTHERS]
+    for orders, every in (ORDERS, 7 if whole else 60), (others, 43 if whole else 521):
+        found = [c for number, order in enumerate(orders) for c in _of_order(order, number)]
+        yield from found[::every]
     yield from list(_ahead())[::1 if whole else 3]
-    found = [c for order in ORDERS for c in _fitting(order)]
-    yield from found[::47 if whole else 311]
+    for orders, every in (ORDERS, 47 if whole else 311), (others, 311 if whole else 9973):
+        yield from [c for order in orders for c in _fitting(order)][::every]

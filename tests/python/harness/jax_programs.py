@@ -55,7 +55,7 @@ def set_randoms(generators, kept):
 def words_of(order, size, drop, generators):
     """Our keywords."""
     sizes = {"batch_size": size, "drop_last": drop} if order.sized else {}
-    return {"dataset": "tiny", **sizes, **order.words(generators)}
+    return {**order.data.words("train"), **sizes, **order.words(generators)}
 
 
 def steps_of(order, size, drop):

@@ -80,27 +80,38 @@ class Shifting(Sampler):
 
 class Order(NamedTuple):
     name: str
-    words: object              # (g, data): the keywords, of the side that has that data
+    words: object              # (g, data): the keywords, of the side that has that data; or makes it
     drawn: bool = False        # in the program's process: refused inside a DataLoader's workers
     sized: bool = True         # takes batch_size and drop_last
     epochs: bool = False       # set_epoch means something
     shuffles: bool = False     # from the global generator; in workers from their base seed
     generators: int = 0
     split: str = "train"
+    data: tiny.Data = tiny.TINY
+
+    def of(self, data):
+        """The same of other images."""
+        return self._replace(name=f"{data.name}+{self.name}", data=data)
 
     def make(self, side, size, drop, generators, **more):
         """The loader of one side: "stock" or "ours"."""
-        data = tiny.stock(self.split) if side == "stock" else None
+        data = tiny.stock(self.split, self.data) if side == "stock" else self.samples
         words = self.words(generators, data)
         if self.sized:
             words = {"batch_size": size, "drop_last": drop, **words}
         words.update(more)
         if side == "stock" and "transform" in words:
-            data = tiny.Pictures(self.split, words.pop("transform"))
+            data = tiny.Pictures(self.split, words.pop("transform"), self.data)
             if "dataset" in words:
                 words["dataset"] = Subset(data, words["dataset"].indices)
-        return (_stock(data, **words) if side == "stock" else
-                Loader(**{"dataset": "tiny", "split": self.split, "with_indices": True, **words}))
+        if side == "stock":
+            return _stock(data, **words)
+        named = {} if "dataset" in words else {**self.data.words(self.split), "with_indices": True}
+        return Loader(**named, **words)
+
+    def samples(self):
+        """Ours, by index."""
+        return MapDataset(with_indices=True, **self.data.words(self.split))
 
 
 def _stock(data, *, indices=None, seed=None, rank=None, world_size=None, pad=None, epoch=0,
@@ -122,10 +133,7 @@ def _stock(data, *, indices=None, seed=None, rank=None, world_size=None, pad=Non
 def _ours_subset(chosen):
     """dataset= of a Subset of a map-style data set, on either side."""
     def words(g, data):
-        if data is not None:
-            return {"dataset": Subset(data, chosen)}
-        within = MapDataset("train", dataset="tiny", with_indices=True)
-        return {"dataset": Subset(within, chosen), "split": None, "with_indices": False}
+        return {"dataset": Subset(data() if callable(data) else data, chosen)}
 
     return words
 
@@ -204,3 +212,10 @@ ORDERS = [
                                         "indices": HALF}, epochs=True),
 ]
 SIZES = [(8, False), (8, True), (1, False), (103, False), (200, False), (200, True)]
+
+
+def named(name):
+    """The order of that name, of which images it may be."""
+    data, _, order = name.rpartition("+")
+    found = next(o for o in ORDERS if o.name == order)
+    return found.of(next(d for d in tiny.OTHERS if d.name == data)) if data else found

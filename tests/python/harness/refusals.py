@@ -7,7 +7,7 @@ from torch.utils.data import Subset
 
 from fmnist import errors
 from fmnist.torch import FashionMNIST, Loader, MapDataset
-from harness import orders
+from harness import orders, trace
 
 # Keywords beside an order's own: (name, value, those it cannot stand beside, words of the refusal).
 EXTRAS = [
@@ -46,16 +46,19 @@ EXTRAS = [
     ("label_dtype", "float32", None, "label"),
     ("dataset", "Tiny", None, 'did you mean "tiny"'),
     ("split", "validation", None, "train, test"),
+    ("fold", 1, None, "fold= and folds= go together"),
+    ("held_out", True, None, "held_out= without fold="),
+    ("classes", 3, None, "classes=3: want labels"),
 ]
 
 
 def _conflict(order, name, value, beside, words):
     def run(daemon):
         generators = [torch.Generator() for _ in range(order.generators)]
-        said = order.words(generators, None)
+        said = order.words(generators, order.samples)
         if name in said or beside is not None and not beside & said.keys():
             return "none", ""
-        if "dataset" in said and name in ("dataset", "split", "data", "daemon", "reconnect",
+        if "dataset" in said and name in ("fold", "held_out", "classes", "dataset", "split", "data", "daemon", "reconnect",
                                           "layout", "dtype", "resize", "mean", "std",
                                           "label_dtype", "timeout"):
             words_now = name if value not in (None, -1, "always") else words
@@ -65,7 +68,8 @@ def _conflict(order, name, value, beside, words):
                 return "none", ""
         else:
             words_now = words
-        options = {"dataset": "tiny", "split": "train", **said, name: value}
+        named = {} if "dataset" in said else {"dataset": "tiny", "split": "train"}
+        options = {**named, **said, name: value}
         return _refused(lambda: list(Loader(**options)), words_now)
 
     return run
@@ -76,6 +80,7 @@ def _refused(what, *words):
         what()
     except (ValueError, TypeError, NotImplementedError, RuntimeError, LookupError,
             errors.Error) as error:
+        trace.forget(error)
         missing = [word for word in words if word not in str(error)]
         return ("different", f"{type(error).__name__}: {error!s:.200}, without {missing}") \
             if missing else ("refused", "")

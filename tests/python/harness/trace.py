@@ -2,6 +2,7 @@
 """What is compared: one line for everything that a program could see."""
 import hashlib
 import random
+import traceback
 
 import numpy as np
 import torch
@@ -50,6 +51,12 @@ def difference(theirs, ours):
         return (f"{len(ours)} lines and not {len(theirs)}; the first one more: "
                 f"{longer[min(len(theirs), len(ours))]!r:.120}")
     return None
+
+
+def forget(error):
+    """Lets go of an iterator that an error of its workers keeps in a cycle of frames: one that only the
+    garbage collector finds has closed its queues when it ends, and waits 5 s for each worker."""
+    traceback.clear_frames(error.__traceback__)
 
 
 def seed_all(seed):
