@@ -240,7 +240,9 @@ static int look_up(struct pictures *p, int32_t *labels, size_t count, struct err
     char name[256];
     uint32_t classes = picture_class_count(p->names);
     int32_t *to = calloc(classes + 1, sizeof *to);
-    int r = to ? 0 : err_set(e, -ENOMEM, "out of memory");
+    int r = 0;
+    if (!to)
+        return err_set(e, -ENOMEM, "out of memory");
     for (uint32_t c = 0; r == 0 && c < classes; c++) {
         picture_class_name(p->names, c, name, sizeof name);
         const struct picture_class *class = picture_table_find(&p->table, name);
