@@ -76,9 +76,8 @@ int picture_table_parse(struct picture_table *t, const char *text, size_t size, 
         lines += text[i] == '\n';
     t->all = calloc(lines, sizeof *t->all);
     int rc = t->text && t->all ? 0 : err_set(e, -ENOMEM, "out of memory");
-    char *at = rc ? NULL : t->text + strcspn(t->text, "\n");
-    at += at && *at;
-    for (; !rc && *at; t->count += !rc)
+    char *head = rc ? NULL : strchr(t->text, '\n');
+    for (char *at = head ? head + 1 : NULL; at && *at && !rc; t->count += !rc)
         rc = take_line(&at, &t->all[t->count], t->count + 2, e);
     if (!rc)
         qsort(t->all, t->count, sizeof *t->all, by_folder);
