@@ -116,6 +116,13 @@ struct step turn_send(struct stream *s)
                          .ask_drained = r->sender.idle_since_ns != 0};
 }
 
+/* Of a stream that failed the loop sends the rest: once we are not at it, or have found room. */
+static void leave_to_loop(struct scheduler *k, struct stream *s) REQUIRES(feed_lock)
+{
+    if (s->failed)
+        scheduler_fail(k, s, s->failed);
+}
+
 void turn_sent(struct scheduler *k, struct stream *s, const struct step *step,
                const struct outcome *o)
 {
@@ -132,8 +139,7 @@ void turn_sent(struct scheduler *k, struct stream *s, const struct step *step,
     }
     r->sender.state = o->all ? SENDER_OPEN : SENDER_FULL;
     inline_sender_end(&r->sender, r->tail < r->limit, o->end_ns);
-    if (s->failed)
-        scheduler_fail(k, s, s->failed); /* the loop sends the rest, once we are not at it */
+    leave_to_loop(k, s);
 }
 
 /* Batches were published: consumers that sleep are woken, and one that is inline is sent them.
@@ -188,13 +194,16 @@ static struct step watch(const struct scheduler *k, struct turn *t) REQUIRES(fee
                          .enough = s->claimed + want - s->ring.window};
 }
 
-static void watched(struct stream *s, const struct step *step, bool room) REQUIRES(feed_lock)
+static void watched(struct scheduler *k, struct stream *s, const struct step *step, bool room)
+    REQUIRES(feed_lock)
 {
     assert(s->watched);
     s->watched = false;
     adaptive_spin_learn(&s->watches, room);
-    if (room && s->is_inline)
-        step->consumer->sender.state = SENDER_OPEN;
+    if (!room || !s->is_inline)
+        return;
+    step->consumer->sender.state = SENDER_OPEN;
+    leave_to_loop(k, s);
 }
 
 /* ---- orders -------------------------------------------------------------------------------- */
@@ -338,7 +347,7 @@ void turn_done(struct turn *t, struct scheduler *k, const struct step *step,
         break;
     case STEP_WATCH_TAIL:
     case STEP_WATCH_SOCKET:
-        watched(s, step, o->room);
+        watched(k, s, step, o->room);
         break;
     case STEP_WAKE:
         break;

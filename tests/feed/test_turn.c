@@ -303,6 +303,32 @@ START_TEST(inline__parked_by_another_worker__back_after_sending)
 }
 END_TEST
 
+/* The loop has found the socket full, and is told of room by whoever took its waiting away. */
+static void fail_while_watched(const struct step *step)
+{
+    if (step->kind != STEP_WATCH_SOCKET)
+        return;
+    scheduler_fail(&rig.k, step->stream, -EIO);
+    ck_assert_ptr_eq(scheduler_take_event(&rig.k), step->consumer);
+    take_all();
+}
+
+START_TEST(inline__fails_while_watched__the_loop_sends_the_rest)
+{
+    struct consumer *r = open_inline();
+    rig.cost_ns[STEP_RENDER] = US;
+    rig.cost_ns[STEP_WATCH_SOCKET] = 200 * US;
+    rig.meanwhile = fail_while_watched;
+    scheduler_writable(&rig.k, r, rig.now_ns);
+    while (!r->stream->failed)
+        ck_assert(rig_turn());
+    ck_assert_int_eq(r->sender.state, SENDER_OPEN);
+    ck_assert(turn_may_send(r->stream));
+    ck_assert_ptr_eq(scheduler_take_event(&rig.k), r);
+    close(client);
+}
+END_TEST
+
 START_TEST(inline__client_gone__its_consumer_fails)
 {
     struct consumer *r = open_inline();
@@ -333,6 +359,7 @@ int main(void)
     tcase_add_test(tc, inline__socket_fills__watched_and_then_the_loops);
     tcase_add_test(tc, inline__socket_takes_more_while_watched__goes_on);
     tcase_add_test(tc, inline__parked_by_another_worker__back_after_sending);
+    tcase_add_test(tc, inline__fails_while_watched__the_loop_sends_the_rest);
     tcase_add_test(tc, inline__client_gone__its_consumer_fails);
     suite_add_tcase(suite, tc);
     return support_run(suite);
