@@ -20,10 +20,18 @@ static int take_file(struct described *d, const struct tree *t, const struct tre
     const struct tree_node *n = tree_member(t, split, key);
     if (!n)
         return tree_error(t, split, e, "splits.%s.%s is missing", name->text, key);
+    const char *file = n->text;
+    while (!strncmp(file, "./", 2))
+        file += 2;
+    for (size_t i = 0; i < d->file_count; i++)
+        if (!strcmp(d->files[i].name, file))
+            return tree_error(t, n, e,
+                              "splits.%s.%s is a file of %s already, and import reads it once",
+                              name->text, key, d->files[i].split);
     struct described_file *f = &d->files[d->file_count++];
-    if (strlen(n->text) >= sizeof f->name || strlen(name->text) >= sizeof f->split)
+    if (strlen(file) >= sizeof f->name || strlen(name->text) >= sizeof f->split)
         return tree_error(t, n, e, "splits.%s.%s is too long", name->text, key);
-    strcpy(f->name, n->text);
+    strcpy(f->name, file);
     strcpy(f->split, name->text);
     return 0;
 }

@@ -16,6 +16,17 @@ static int place(const struct import_input *in, int rc, struct err *e)
     return rc && import_input_where(in)[0] ? err_prefix(e, rc, "%s", import_input_where(in)) : rc;
 }
 
+/* A file that is a source itself. */
+static bool is_alone(const struct import_member *m)
+{
+    return !strcmp(m->source, m->name);
+}
+
+static bool is_description(const struct import_member *m)
+{
+    return !strcmp(import_base_name(m), "dataset.yaml");
+}
+
 static int take(struct described *d, struct import_input *in, const struct import_member *m,
                 struct import_set *set, const struct import_options *o, struct err *e)
 {
@@ -25,6 +36,7 @@ static int take(struct described *d, struct import_input *in, const struct impor
         return err_set(e, -ENOMEM, "out of memory");
     snprintf(d->source, sizeof d->source, "%s", m->source);
     snprintf(d->folder, sizeof d->folder, "%.*s", (int)(base - m->name), m->name);
+    d->alone = is_alone(m);
     ssize_t n = import_input_read(in, text, BYTES_MAX + 1, e);
     int rc = n < 0 ? (int)n : 0;
     if (!rc && n > BYTES_MAX)
@@ -43,7 +55,7 @@ static int find(struct described *d, struct import_input *in, struct import_set 
     struct import_member m;
     int rc;
     while ((rc = import_input_next(in, &m, e)) == 1)
-        if (!strcmp(import_base_name(&m), "dataset.yaml")) {
+        if (is_description(&m)) {
             rc = take(d, in, &m, set, o, e);
             return rc ? rc : 1;
         }
@@ -61,7 +73,10 @@ int described_read(struct described **out, struct import_input *in, struct impor
         return err_set(e, -ENOMEM, "out of memory");
     d->transpose = -1;
     int rc = find(d, in, set, o, e);
-    if (rc == 1) {
+    if (rc == 1 && o->set) {
+        rc = err_set(e, -EINVAL, "--set %s is not for what is here: a dataset.yaml says what it is",
+                     o->set);
+    } else if (rc == 1) {
         *out = d;
         d = NULL;
         rc = 0;
@@ -87,10 +102,16 @@ static bool is_called(const char *name, const char *file)
     return !strncmp(name, file, n) && (!name[n] || !strcmp(name + n, ".gz"));
 }
 
+bool described_is_other(const struct described *d, const struct import_member *m)
+{
+    return is_description(m) && strcmp(d->source, m->source) != 0;
+}
+
 const char *described_split(struct described *d, const struct import_member *m)
 {
     size_t n = strlen(d->folder);
-    if (strcmp(d->source, m->source) != 0 || strncmp(m->name, d->folder, n) != 0)
+    bool same = d->alone ? is_alone(m) : !strcmp(d->source, m->source);
+    if (!same || strncmp(m->name, d->folder, n) != 0)
         return NULL;
     for (size_t i = 0; i < d->file_count; i++)
         if (is_called(m->name + n, d->files[i].name)) {

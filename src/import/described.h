@@ -20,6 +20,7 @@ struct described_file {
 
 struct described {
     char source[256], folder[1024]; /* of the dataset.yaml: "set/" */
+    bool alone;                     /* it is a source itself, as its files are then */
     struct described_file files[2 * IMPORT_SPLITS_MAX];
     size_t file_count;
     int transpose;          /* 1, 0; -1: it does not say */
@@ -33,11 +34,14 @@ struct import_member;
 struct import_options;
 
 /* Reads the first dataset.yaml of the input, which is at its beginning then and afterwards, and
- * names the set and its classes as it says. *d: NULL where there is none that can be read, or
- * nobody reads it; one that cannot is told. Errors: negative errno values. */
+ * names the set and its classes as it says. *d: NULL where there is none, or nobody reads it.
+ * Errors: negative errno values, with the place. */
 int described_read(struct described **d, struct import_input *in, struct import_set *set,
                    const struct import_options *o, struct err *e);
 void described_free(struct described *d); /* accepts NULL */
+
+/* Whether the member is a dataset.yaml, too, of another source. */
+bool described_is_other(const struct described *d, const struct import_member *m);
 
 /* The split that the member is a file of; NULL: it is not named. */
 const char *described_split(struct described *d, const struct import_member *m);

@@ -324,6 +324,8 @@ static int read_members(struct idx_import *x, struct err *e)
         if (n < 0)
             return (int)n;
         head.count = (size_t)n;
+        if (x->o->described && described_is_other(x->o->described, &m))
+            return err_set(e, -EINVAL, "a second one: import one after the other");
         if (!recognise(&head, x->o))
             continue;
         rc = x->o->described ? read_described(x, &m, e) : read_known(x, &m, &emnist, e);

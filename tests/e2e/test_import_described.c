@@ -122,6 +122,34 @@ START_TEST(described__splits__as_it_names_them)
 }
 END_TEST
 
+/* As the shell gives them for FOLDER/ and an asterisk. */
+START_TEST(described__files_one_by_one__as_their_folder)
+{
+    describe("format: 1\nname: roses\nsplits:\n"
+             "  nights: {images: ./train-images-idx4-ubyte, labels: train-labels-idx1-ubyte}\n");
+    run_ctl(&said, "import %s/set/* -o %s/made", support_dir(), support_dir());
+    check_said(0, "\nnights: 60 images, 9 x 7 x 3, ");
+    check_said(0, "  - name: roses\n");
+    check_said(0, "test-images-idx4-ubyte: left out: the dataset.yaml does not name it");
+}
+END_TEST
+
+/* What it cannot be honoured beside. */
+START_TEST(described__another_says_what_it_is__refused)
+{
+    char words[512];
+    describe("format: 1\nname: x\nsplits:\n" TRAIN TEST);
+    run_ctl(&said, "import %s/set --set letters -o %s/made", support_dir(), support_dir());
+    check_said(1, "--set letters is not for what is here: a dataset.yaml says what it is\n");
+    snprintf(words, sizeof words, "cp -r %s/set %s/other", support_dir(), support_dir());
+    run_words(&said, words);
+    run_ctl(&said, "import %s/set %s/other -o %s/made", support_dir(), support_dir(),
+            support_dir());
+    check_said(1, "import: other: dataset.yaml: a second one: import one after the other\n");
+    ck_assert_int_ne(access(support_path("made"), F_OK), 0);
+}
+END_TEST
+
 START_TEST(described__wrong__refused_with_its_place)
 {
     describe("format: 1\nname: x\nsplits:\n" TRAIN "  test: {images: gone, labels: "
@@ -134,6 +162,10 @@ START_TEST(described__wrong__refused_with_its_place)
     describe("format: 1\nsplits:\n  train: {images: a}\n");
     run_ctl(&said, "import %s/set -o %s/made", support_dir(), support_dir());
     check_said(1, "dataset.yaml:3: splits.train.labels is missing");
+    describe("format: 1\nsplits:\n" TRAIN "  dev: {images: train-images-idx4-ubyte, labels: b}\n");
+    run_ctl(&said, "import %s/set -o %s/made", support_dir(), support_dir());
+    check_said(1, "dataset.yaml:4: splits.dev.images is a file of train already, and import reads "
+                  "it once");
     ck_assert_int_ne(access(support_path("made"), F_OK), 0);
 }
 END_TEST
@@ -147,6 +179,8 @@ int main(void)
     tcase_add_test(tc, described__export_then_import__the_same_splits_and_classes);
     tcase_add_test(tc, described__origin_and_licence__kept);
     tcase_add_test(tc, described__splits__as_it_names_them);
+    tcase_add_test(tc, described__files_one_by_one__as_their_folder);
+    tcase_add_test(tc, described__another_says_what_it_is__refused);
     tcase_add_test(tc, described__wrong__refused_with_its_place);
     suite_add_tcase(s, tc);
     return support_run(s);
