@@ -33,6 +33,11 @@ bool utf8_is_text(const char *text)
     return true;
 }
 
+bool utf8_is_control(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7f && character < 0xa0);
+}
+
 bool utf8_is_plain_yaml(uint32_t character)
 {
     if (character < 0x20 || character == '"' || character == '\\' || character == 0x2028 ||

@@ -12,6 +12,9 @@ size_t utf8_take(const unsigned char *at, uint32_t *character);
 
 bool utf8_is_text(const char *text);
 
+/* Whether it speaks to a terminal: those below a space, and from U+007F to U+009F. */
+bool utf8_is_control(uint32_t character);
+
 /* Whether YAML 1.1 takes it as it is in double quotes (section 5.1), and for no line break. */
 bool utf8_is_plain_yaml(uint32_t character);
 

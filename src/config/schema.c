@@ -3,6 +3,7 @@
 #include "config/schema.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "config/config.h"
 #include "cut/cut.h"
 
@@ -271,9 +272,13 @@ bool schema_is_name(const char *name)
     size_t length = strlen(name);
     if (!length || length >= DATASET_NAME_SIZE || name[0] == '.')
         return false;
-    for (const char *p = name; *p; p++)
-        if (*p == '/' || (unsigned char)*p < 0x20 || *p == 0x7f)
+    const unsigned char *at = (const unsigned char *)name;
+    uint32_t character;
+    for (size_t bytes; *at; at += bytes) {
+        bytes = utf8_take(at, &character);
+        if (!bytes || character == '/' || utf8_is_control(character))
             return false;
+    }
     return true;
 }
 

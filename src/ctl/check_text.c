@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What was found, for people. */
 #include "ctl/check.h"
+#include "ctl/label.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,14 +33,16 @@ static void print_label(const struct whole *w, const struct whole_split *s, size
                         uint64_t count, FILE *to)
 {
     const char *name = s->named ? whole_class(w, (int64_t)label) : NULL;
-    fprintf(to, "    %zu%s%s%s: %" PRIu64 "\n", label, name ? " (" : "", name ? name : "",
-            name ? ")" : "", count);
+    char text[LABEL_NAME_SIZE];
+    fprintf(to, "    %zu%s%s%s: %" PRIu64 "\n", label, name ? " (" : "",
+            name ? label_shown(name, text) : "", name ? ")" : "", count);
 }
 
 static void print_labels(const struct whole *w, const struct whole_split *s, const struct tally *t,
                          FILE *to)
 {
     uint64_t fewest = UINT64_MAX, most = 0, kinds = 0;
+    char text[LABEL_NAME_SIZE];
     for (size_t i = 0; i < t->label_room; i++)
         if (t->labels[i] || s->label_columns) {
             fewest = t->labels[i] < fewest ? t->labels[i] : fewest;
@@ -60,7 +63,7 @@ static void print_labels(const struct whole *w, const struct whole_split *s, con
             print_label(w, s, i, t->labels[i], to);
     for (size_t i = 0; s->named && i < w->class_count && !s->label_columns; i++)
         if (i >= t->label_room || !t->labels[i])
-            fprintf(to, "    no image is %zu (%s)\n", i, w->classes[i]);
+            fprintf(to, "    no image is %zu (%s)\n", i, label_shown(w->classes[i], text));
 }
 
 static void print_split(const struct check *c, size_t at, FILE *to)
@@ -104,6 +107,7 @@ static void print_member(const struct check *c, const struct twin *t, FILE *to)
 
 static void print_group(const struct check *c, const struct twin_group *g, FILE *to)
 {
+    char text[LABEL_NAME_SIZE];
     for (size_t i = 0; i < g->count && i < MEMBERS_MAX; i++) {
         const struct twin *t = &g->members[i];
         const struct whole_split *s = &c->whole.splits[t->split];
@@ -111,7 +115,7 @@ static void print_group(const struct check *c, const struct twin_group *g, FILE 
         fputs(i ? " = " : "  ", to);
         print_member(c, t, to);
         if (name && (g->conflict || i + 1 == g->count))
-            fprintf(to, " (%s)", name);
+            fprintf(to, " (%s)", label_shown(name, text));
         else if (!s->label_columns && (g->conflict || i + 1 == g->count))
             fprintf(to, " (%" PRId64 ")", t->label);
     }

@@ -2,6 +2,7 @@
 /* datasets: what is served, and with --all what could be. */
 #include "ctl/found.h"
 #include "ctl/json.h"
+#include "ctl/label.h"
 #include "ctl/verbs.h"
 
 #include <errno.h>
@@ -43,15 +44,15 @@ static int split_width(struct fmnist_datasets *all)
 
 static void print(const struct fmnist_dataset *d, int width, uint32_t label_count)
 {
-    char digest[33];
+    char digest[33], first[LABEL_NAME_SIZE], last[LABEL_NAME_SIZE];
     digest_text(d, digest);
     printf("%-16s %-*s %9llu images of %ux%ux%u, %s", d->name, width, d->split,
            (unsigned long long)d->count, d->height, d->width, d->channels, digest);
     if (label_count)
         printf(", %u labels an image", label_count);
     if (d->class_count)
-        printf(", %u classes: %s ... %s", d->class_count, d->class_names[0],
-               d->class_names[d->class_count - 1]);
+        printf(", %u classes: %s ... %s", d->class_count, label_shown(d->class_names[0], first),
+               label_shown(d->class_names[d->class_count - 1], last));
     putchar('\n');
 }
 

@@ -2,6 +2,7 @@
 /* Labels as words. Where they come from is the caller's. */
 #include "ctl/label.h"
 
+#include "base/err.h"
 #include "ctl/json.h"
 #include "ctl/lines.h"
 
@@ -32,6 +33,13 @@ int64_t label_number(const struct label *l, uint32_t column)
     return ((const int64_t *)l->numbers)[column];
 }
 
+const char *label_shown(const char *name, char text[LABEL_NAME_SIZE])
+{
+    snprintf(text, LABEL_NAME_SIZE, "%s", name);
+    err_make_line(text);
+    return text;
+}
+
 /* A class by name, else by number. */
 static void write_name(const struct label *l, int64_t class, char words[WORDS_SIZE])
 {
@@ -40,6 +48,7 @@ static void write_name(const struct label *l, int64_t class, char words[WORDS_SI
         snprintf(words, WORDS_SIZE, "%s", name);
     else
         snprintf(words, WORDS_SIZE, "%" PRId64, class);
+    err_make_line(words);
 }
 
 /* The next column from *column on that is not 0, and what it says; false behind the last. */

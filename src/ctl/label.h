@@ -24,6 +24,12 @@ struct label {
 struct label label_of(const struct fmnist_dataset *dataset, const struct fmnist_stream_info *info,
                       const struct fmnist_batch *batch, uint64_t row);
 
+enum { LABEL_NAME_SIZE = 256 };
+
+/* A class's name as a terminal may have it: who publishes data calls classes as he likes, and
+ * control characters are '?'. Returns text. */
+const char *label_shown(const char *name, char text[LABEL_NAME_SIZE]);
+
 /* The class, or the number in a column. */
 int64_t label_number(const struct label *l, uint32_t column);
 

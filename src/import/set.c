@@ -23,10 +23,14 @@
 static bool is_name(const char *name)
 {
     size_t length = strlen(name);
+    const unsigned char *at = (const unsigned char *)name;
+    uint32_t character;
     bool good = length >= 1 && length < IMPORT_NAME_SIZE && name[0] != '.';
-    for (size_t i = 0; i < length; i++)
-        good = good && name[i] != '/' && (unsigned char)name[i] >= 0x20 && name[i] != 0x7f;
-    return good && utf8_is_text(name);
+    for (size_t bytes; good && *at; at += bytes) {
+        bytes = utf8_take(at, &character);
+        good = bytes && character != '/' && !utf8_is_control(character);
+    }
+    return good;
 }
 
 static int refuse_existing(const char *path, struct err *e)
@@ -79,7 +83,7 @@ int import_set_call(struct import_set *s, const char *name, struct err *e)
         bytes = utf8_take((const unsigned char *)name, &c);
         if (n + (bytes ? bytes : 1) >= sizeof good)
             break;
-        if (bytes && c > 0x20 && c != 0x7f && c != '/' && (n || c != '.')) {
+        if (bytes && c != ' ' && !utf8_is_control(c) && c != '/' && (n || c != '.')) {
             memcpy(good + n, name, bytes);
             n += bytes;
         } else if (n && good[n - 1] != '-') {

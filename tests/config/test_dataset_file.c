@@ -116,6 +116,7 @@ static const struct fault {
     {WHOLE "classes: [a, '']\n", "", 4, "classes[] is \"\"; allowed: a name"},
     {WHOLE "multi_label: maybe\n", "", 4, "multi_label is \"maybe\"; allowed: true or false"},
     {"format: 1\nname: a/b\n" SPLITS, "", 2, "name is \"a/b\"; allowed: 1 .. 63 bytes"},
+    {"format: 1\nname: \"a\\x9b31mb\"\n" SPLITS, "", 2, "; allowed: 1 .. 63 bytes without '/' or"},
     {"format: 1\nname: " A64 "\n" SPLITS, "", 2, "name is \"aaa"},
     {"format: 1\nname: x\nsplits:\n  dev: {images: /etc/a, labels: b}\n", "", 4,
      "splits.dev.images is \"/etc/a\"; allowed: a file name in the dataset's folder, with or "

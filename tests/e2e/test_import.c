@@ -418,6 +418,11 @@ START_TEST(import__class_names_that_yaml_takes_not__served)
     ck_assert_ptr_nonnull(strstr(yaml, "- \"a\\x80z\"\n"));
     ck_assert_ptr_nonnull(strstr(yaml, "- \"h\xc3\xa9\xe2\x82\xac\xf0\x9f\x91\x95\"\n"));
     free(yaml);
+    /* What it is called speaks to no terminal. */
+    run_ctl(&said, "check %s", support_path("made"));
+    ck_assert_msg(strstr(said.text, "(a??z)\n") && strstr(said.text, "(g??\"\\)\n") &&
+                      !strstr(said.text, "\xc2\x80") && !strchr(said.text, '\x1b'),
+                  "%s", said.text);
     images_free(&m);
 }
 END_TEST

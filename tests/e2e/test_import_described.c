@@ -156,6 +156,10 @@ START_TEST(described__wrong__refused_with_its_place)
              "test-labels-idx1-ubyte}\n");
     run_ctl(&said, "import %s/set -o %s/made", support_dir(), support_dir());
     check_said(1, "import: gone, which its dataset.yaml names for test, is not there\n");
+    describe("format: 1\nname: \"\\x9b31mred\"\nsplits:\n  \"a\\x9b\": {images: "
+             "train-images-idx4-ubyte, labels: train-labels-idx1-ubyte}\n");
+    run_ctl(&said, "import %s/set -o %s/made", support_dir(), support_dir());
+    check_said(1, "dataset.yaml:4: splits: a split is called \"a??\"; allowed: a name");
     describe("format: 2\nsplits:\n" TRAIN);
     run_ctl(&said, "import %s/set -o %s/made", support_dir(), support_dir());
     check_said(1, "dataset.yaml:1: format is \"2\"; allowed: 1");
