@@ -71,7 +71,10 @@ static int by_folder(const void *a, const void *b)
 int picture_table_parse(struct picture_table *t, const char *text, size_t size, struct err *e)
 {
     size_t lines = 1;
-    *t = (struct picture_table){.text = strndup(text, size)};
+    *t = (struct picture_table){.text = NULL};
+    if (size > PICTURE_TABLE_BYTES_MAX)
+        return err_set(e, -EINVAL, "it is larger than %d MiB", PICTURE_TABLE_BYTES_MAX >> 20);
+    t->text = strndup(text, size);
     for (size_t i = 0; i < size; i++)
         lines += text[i] == '\n';
     t->all = calloc(lines, sizeof *t->all);

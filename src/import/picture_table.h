@@ -35,7 +35,8 @@ struct picture_table {
 /* Whether a file of that name begins as one. */
 bool picture_table_is(const char *text, size_t size);
 
-/* Errors: -EINVAL "line 3: ...", -ENOMEM. End with picture_table_close. */
+/* Errors: -EINVAL "line 3: ...", or more than PICTURE_TABLE_BYTES_MAX; -ENOMEM. End with
+ * picture_table_close. */
 int picture_table_parse(struct picture_table *t, const char *text, size_t size, struct err *e);
 void picture_table_close(struct picture_table *t); /* accepts a zeroed one */
 

@@ -295,6 +295,12 @@ START_TEST(table__wrong__told_by_its_line)
     snprintf(text, sizeof text, "folder,label,name\na,0,\na,1,\n");
     ck_assert_int_eq(picture_table_parse(&t, text, strlen(text), &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "folder a is in it twice"));
+    char *large = malloc(PICTURE_TABLE_BYTES_MAX + 1);
+    memset(large, ',', PICTURE_TABLE_BYTES_MAX + 1);
+    memcpy(large, PICTURE_TABLE_HEAD "\n", sizeof PICTURE_TABLE_HEAD);
+    ck_assert_int_eq(picture_table_parse(&t, large, PICTURE_TABLE_BYTES_MAX + 1, &err), -EINVAL);
+    ck_assert_str_eq(err.text, "it is larger than 16 MiB");
+    free(large);
 }
 END_TEST
 
