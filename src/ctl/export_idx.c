@@ -3,9 +3,14 @@
 #include "ctl/ended.h"
 #include "ctl/export.h"
 
+#include "dataset/known_classes.h"
 #include "import/set.h"
 
 #include <stdio.h>
+
+#define RELABELLED "-relabelled"
+
+enum { NAME_SIZE = sizeof((struct whole *)0)->name + sizeof RELABELLED };
 
 struct idx_export {
     struct import_set *set;
@@ -37,10 +42,23 @@ static int write_set(struct export *x, struct import_set *set, struct err *e)
     return rc ? rc : import_set_commit(set, e);
 }
 
+/* A part that numbers its classes anew under a name by which classes are known would get theirs. */
+static void name_of(const struct export *x, char name[NAME_SIZE])
+{
+    const struct whole *w = &x->whole;
+    bool anew = false;
+    for (size_t s = x->first; s < x->end; s++)
+        anew |= !w->splits[s].named && w->splits[s].from >= 0 && w->splits[w->splits[s].from].named;
+    snprintf(name, NAME_SIZE, "%s%s", w->name,
+             anew && known_classes_find(w->name) ? RELABELLED : "");
+}
+
 static int write_idx(struct export *x, struct err *e)
 {
     struct import_set *set = NULL;
-    int rc = import_set_new(&set, x->path, x->whole.name, e);
+    char name[NAME_SIZE];
+    name_of(x, name);
+    int rc = import_set_new(&set, x->path, name, e);
     if (!rc) {
         if (import_set_swept(set))
             fprintf(stderr, "fmnistctl: export: %s\n", import_set_swept(set));

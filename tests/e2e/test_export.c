@@ -181,6 +181,26 @@ START_TEST(export__png_of_a_served_part__numbered_from_0)
 }
 END_TEST
 
+/* Its label 0 is no airplane, whoever reads it. */
+START_TEST(export__idx_of_a_renumbered_part__no_names_of_the_other_classes)
+{
+    struct daemon d;
+    set_describe("  few: {from: train, classes: [2, 1], renumber: true}\n");
+    daemon_start(&d, "cache: none\ndatasets:\n  - {name: cifar-10, path: %s/set}\n", support_dir());
+    run_ctl(&said, "--socket %s export cifar-10 --split few -o %s/few", d.socket, support_dir());
+    check_said(0, "few, 30 images");
+    run_ctl(&said, "import %s/few -o %s/again", support_dir(), support_dir());
+    check_said(0, "  - name: cifar-10-relabelled\n");
+    run_ctl(&said, "check %s/again", support_dir());
+    check_said(0, "2 labels, each of 15 images\nno image is there twice\n");
+    run_ctl(&said, "--socket %s export cifar-10 --split test -o %s/test", d.socket, support_dir());
+    check_said(0, "test, 25 images");
+    run_ctl(&said, "check %s/test", support_dir());
+    check_said(0, "cifar-10, ");
+    daemon_stop(&d);
+}
+END_TEST
+
 /* So it is where classes have no names, and labels are not without gaps. */
 START_TEST(export__png_of_labels_without_names__a_folder_each)
 {
@@ -392,6 +412,7 @@ int main(void)
     tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
     tcase_add_test(tc, export__png__a_folder_a_class);
     tcase_add_test(tc, export__png_of_a_served_part__numbered_from_0);
+    tcase_add_test(tc, export__idx_of_a_renumbered_part__no_names_of_the_other_classes);
     tcase_add_test(tc, export__png_of_labels_without_names__a_folder_each);
     tcase_add_test(tc, export__png_then_import__the_same_images_class_by_class);
     tcase_add_test(tc, export__file_is_there__refused_and_kept);
