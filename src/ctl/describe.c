@@ -3,6 +3,7 @@
 #include "ctl/describe.h"
 
 #include "config/dataset_file.h"
+#include "dataset/known.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ static int take(const struct import_options *o, const struct tree *t, struct imp
                 struct described *d, struct err *e)
 {
     const struct tree_node *name = top(t, "name"), *transpose = top(t, "transpose");
+    const struct known_dataset *known = name ? known_find(name->text) : NULL;
     int rc = take_splits(o, t, d, e);
     if (!rc && name)
         rc = import_set_call(set, name->text, e);
@@ -108,6 +110,8 @@ static int take(const struct import_options *o, const struct tree *t, struct imp
         rc = take_text(t, "licence", &d->licence, e);
     if (transpose)
         d->transpose = !strcmp(transpose->text, "true");
+    else if (known) /* as the daemon goes by the name */
+        d->transpose = known->transposed;
     take_sha256(t, d);
     return rc;
 }

@@ -23,7 +23,7 @@ struct described {
     bool alone;                     /* it is a source itself, as its files are then */
     struct described_file files[2 * IMPORT_SPLITS_MAX];
     size_t file_count;
-    int transpose;          /* 1, 0; -1: it does not say */
+    int transpose;          /* 1, 0; -1: neither it nor the name in it says */
     char *origin, *licence; /* owned; NULL: it does not say */
     uint8_t sha256[32];
     bool has_sha256;

@@ -119,6 +119,10 @@ START_TEST(described__splits__as_it_names_them)
     run_ctl(&said, "import %s/set -o %s/turned", support_dir(), support_dir());
     check_said(0, "\ntest: 25 images, 7 x 9 x 3, ");
     check_same(support_path("turned"), support_path("set"));
+    describe("format: 1\nname: emnist-letters\nsplits:\n" TEST);
+    run_ctl(&said, "import %s/set -o %s/known", support_dir(), support_dir());
+    check_said(0, "\ntest: 25 images, 7 x 9 x 3, ");
+    check_same(support_path("known"), support_path("set"));
 }
 END_TEST
 
