@@ -21,6 +21,7 @@
 
 #define LABELS_MAX 65536
 #define CLASS_SIZE 96
+#define TRIES_MAX  100
 
 struct png_export {
     struct export *x;
@@ -216,21 +217,34 @@ static int put_in_place(const struct png_export *p, struct err *e)
     return errno == EEXIST ? there_already(p->x->path, e) : err_sys(e, -errno, "finishing it");
 }
 
+/* One that was killed may have left a folder with our number in its name, as a container's first
+ * process has the same each time. */
+static int make_beside(struct png_export *p, struct err *e)
+{
+    const char *path = p->x->path;
+    size_t n = strlen(path);
+    int rc = -EEXIST;
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    for (int i = 0; rc == -EEXIST && i < TRIES_MAX; i++) {
+        if (snprintf(p->folder, sizeof p->folder, "%.*s.%d-%d.tmp", (int)n, path, (int)getpid(),
+                     i) >= (int)sizeof p->folder)
+            return err_set(e, -ENAMETOOLONG, "the path is longer than %zu bytes",
+                           sizeof p->folder - 1);
+        rc = mkdir(p->folder, 0777) < 0 ? -errno : 0;
+    }
+    return rc ? err_sys(e, rc, "making a folder beside it") : 0;
+}
+
 static int write_png(struct export *x, struct err *e)
 {
     struct png_export p = {.x = x};
-    size_t n = strlen(x->path);
-    while (n > 1 && x->path[n - 1] == '/')
-        n--;
     if (access(x->path, F_OK) == 0)
         return there_already(x->path, e);
-    if (snprintf(p.folder, sizeof p.folder, "%.*s.%d.tmp", (int)n, x->path, (int)getpid()) >=
-        (int)sizeof p.folder)
-        return err_set(e, -ENAMETOOLONG, "the path is longer than %zu bytes", sizeof p.folder - 1);
     p.made = malloc(LABELS_MAX);
     if (!p.made)
         return err_set(e, -ENOMEM, "out of memory");
-    int rc = mkdir(p.folder, 0777) < 0 ? err_sys(e, -errno, "making a folder beside it") : 0;
+    int rc = make_beside(&p, e);
     bool made = !rc;
     if (!rc)
         rc = count_digits(&p, e);

@@ -201,6 +201,18 @@ START_TEST(export__idx_of_a_renumbered_part__no_names_of_the_other_classes)
 }
 END_TEST
 
+START_TEST(export__png_beside_what_was_left__made)
+{
+    char words[1024];
+    snprintf(words, sizeof words,
+             "sh -c 'mkdir %s/p.$$.tmp %s/p.$$-0.tmp; exec %s export %s/set --format png -o %s/p'",
+             support_dir(), support_dir(), ctl_path(), support_dir(), support_dir());
+    run_words(&said, words);
+    check_said(0, "/p: train, 60 images");
+    ck_assert_int_eq(access(support_path("p/classes.csv"), F_OK), 0);
+}
+END_TEST
+
 /* So it is where classes have no names, and labels are not without gaps. */
 START_TEST(export__png_of_labels_without_names__a_folder_each)
 {
@@ -412,6 +424,7 @@ int main(void)
     tcase_add_test(tc, export__standard_output__the_file_and_nothing_else);
     tcase_add_test(tc, export__png__a_folder_a_class);
     tcase_add_test(tc, export__png_of_a_served_part__numbered_from_0);
+    tcase_add_test(tc, export__png_beside_what_was_left__made);
     tcase_add_test(tc, export__idx_of_a_renumbered_part__no_names_of_the_other_classes);
     tcase_add_test(tc, export__png_of_labels_without_names__a_folder_each);
     tcase_add_test(tc, export__png_then_import__the_same_images_class_by_class);
