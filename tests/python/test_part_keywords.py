@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fmnist
+from conftest import DATASET, running_daemon
 from fmnist import errors, part
 from fmnist._part import FIELDS
 
@@ -211,6 +212,21 @@ def test_with_indices__of_a_part_however_it_is_read__numbers_in_the_stored_split
     data = MapDataset(**said)
     assert [data[i][2] for i in (0, 7, -1)] == stored[[0, 7, -1]].tolist()
     assert pickle.loads(pickle.dumps(data))[7][2] == stored[7]
+
+
+def test_with_indices__an_item__asks_for_no_other(tmp_path, monkeypatch):
+    """A ring of the split's images, however few at once, would not be allowed."""
+    pytest.importorskip("torch")
+    from fmnist.torch import Loader, MapDataset
+
+    sets = f"  - name: fashion-mnist\n    path: '{DATASET}'\nlimits:\n  ring_bytes: 1MiB\n"
+    with running_daemon(tmp_path, sets) as daemon:
+        monkeypatch.setenv("FMNIST_SOCKET", str(daemon))
+        for split, first in (("train", 0), ("train[50:]", 50)):
+            data = MapDataset(split, with_indices=True)
+            assert [data[i][2] for i in (3, -1)] == [first + 3, 59999]
+            batch, = Loader(data, batch_size=4, sampler=[3, 1, 2], collate_fn=list)
+            assert [number for _, _, number in batch] == [first + 3, first + 1, first + 2]
 
 
 # ---- the others: what a list of the same numbers gives, and what other words of it give

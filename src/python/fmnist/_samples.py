@@ -32,11 +32,13 @@ class _Block(NamedTuple):
     end: int
     images: Any
     labels: Any
+    numbers: Any
     info: Info
 
 
 class Samples:
-    """One split's samples, in any order: fetch(indices) -> (images, labels), arrays of the caller's.
+    """One split's samples, in any order: fetch(indices) -> (images, labels), arrays of the caller's;
+    numbered(indices) with their numbers in the stored split.
 
     A fetch opens a connection and closes it, so that a data set that lies about holds none, and
     costs no more than the samples that it names. Samples that are fetched one by one in their order
@@ -74,14 +76,13 @@ class Samples:
         """What belongs to one process."""
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._block: _Block | None = None
-        self._numbers_kept: npt.NDArray[np.int64] | None = None
         self._next, self._ahead = -1, 1  # where a run in order would go on, how far it is read
 
     def __repr__(self) -> str:
         return f"<fmnist.Samples {self._where['dataset']}/{self._where['split']}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_pid", "_lock", "_block", "_numbers_kept", "_next", "_ahead")
+        own = ("_pid", "_lock", "_block", "_next", "_ahead")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -101,24 +102,21 @@ class Samples:
     def __len__(self) -> int:
         return self.served.count
 
-    @property
-    def numbers(self) -> npt.NDArray[np.int64]:
-        """Each sample's number in the stored split: of a part of one, not its place in the part."""
-        if self._numbers_kept is None:
-            self._numbers_kept = self._patiently(self._ask_numbers)
-        return self._numbers_kept
-
-    def _ask_numbers(self) -> npt.NDArray[np.int64]:
-        self._ask()
-        with Stream(**self._where, batch_size=1024, resize="none", dtype="uint8", zero_copy=True,
-                    indices=True, reconnect=0) as stream:
-            return np.concatenate([np.array(numbers, np.int64) for *_, numbers in stream])
-
     def fetch(self, indices: Iterable[Any]) -> tuple[Any, Any]:
         """The samples of these numbers, in this order; negative ones count from the end.
 
         Shape: images[len(indices)] of the spec's, labels[len(indices)], of a multi-label set
         [len(indices)][label_count]."""
+        images, labels = self._fetch(indices, False)
+        return images, labels
+
+    def numbered(self, indices: Iterable[Any]) -> tuple[Any, Any, Any]:
+        """As fetch, and each sample's number in the stored split: of a part of one, not its place
+        in the part."""
+        images, labels, numbers = self._fetch(indices, True)
+        return images, labels, numbers
+
+    def _fetch(self, indices: Iterable[Any], numbered: bool) -> tuple[Any, ...]:
         if self._pid != os.getpid():  # a forked child: its parent's lock may be held for ever
             self._begin()
         if isinstance(indices, (list, tuple)) and len(indices) == 1:
@@ -126,18 +124,18 @@ class Samples:
             if not 0 <= number < len(self):
                 number = int(self._numbers([number])[0])
             with self._lock:
-                return self._one(number)
+                return self._one(number, numbered)
         numbers = self._numbers(indices)
         with self._lock:
-            return self._read(numbers)[:2]
+            return self._read(numbers)[:2 + numbered]
 
     def drawn(self, indices: Iterable[Any], values: npt.NDArray[np.uint32],
-              widest: int) -> tuple[Any, Any]:
-        """As fetch, of an augmentation: with those draws, [len(indices)][views][values]. widest: the
+              widest: int) -> tuple[Any, Any, Any]:
+        """As numbered, of an augmentation: with those draws, [len(indices)][views][values]. widest: the
         bytes that a sample may have."""
         numbers = self._numbers(indices)
         spec = {**self._spec, "draws": "list", "list_values": values} if values.size else self._spec
-        return self._patiently(lambda: self._read_now(numbers, spec, widest))[:2]
+        return self._patiently(lambda: self._read_now(numbers, spec, widest))[:3]
 
     def _numbers(self, indices: Iterable[Any]) -> npt.NDArray[np.uint32]:
         if not hasattr(indices, "__array__") and not isinstance(indices, (list, tuple, range)):
@@ -158,15 +156,15 @@ class Samples:
 
     # ---- one after the other
 
-    def _one(self, number: int) -> tuple[Any, Any]:
+    def _one(self, number: int, numbered: bool) -> tuple[Any, ...]:
         block = self._block
         if block is None or not block.first <= number < block.end:
             self._ahead = self._ahead * 4 if number == self._next else 1
             last = min(number + min(self._ahead, self._most()), len(self))
-            images, labels, info = self._read(np.arange(number, last, dtype=np.uint32))
-            block = self._block = _Block(number, last, images, labels, info)
+            block = self._block = _Block(number, last, *self._read(
+                np.arange(number, last, dtype=np.uint32)))
         self._next = number + 1
-        return self._copy(block, number - block.first)
+        return self._copy(block, number - block.first, numbered)
 
     def _most(self) -> int:
         return max(1, min(_AHEAD_SAMPLES, _AHEAD_BYTES // self._widest()))
@@ -177,38 +175,38 @@ class Samples:
         return 4 * ((spec["height"] or served.height) * (spec["width"] or served.width) *
                     (spec["channels"] or served.channels))
 
-    def _copy(self, block: _Block, row: int) -> tuple[Any, Any]:
+    def _copy(self, block: _Block, row: int, numbered: bool) -> tuple[Any, ...]:
         info, arrays = block.info, self._arrays
         copies = []
         for whole, shape, dtype, size in (
                 (block.images, info.image_shape, info.dtype, info.image_bytes),
-                (block.labels, info.label_shape, info.label_dtype, info.label_bytes)):
+                (block.labels, info.label_shape, info.label_dtype, info.label_bytes),
+                (block.numbers, (), "int64", 8))[:2 + numbered]:
             copy = arrays.empty((1, *shape), dtype)
             ctypes.memmove(arrays.address(copy), arrays.address(whole) + row * size, size)
             copies.append(copy)
-        return copies[0], copies[1]
+        return tuple(copies)
 
     # ---- asking the daemon
 
-    def _read(self, numbers: npt.NDArray[np.uint32]) -> tuple[Any, Any, Info]:
+    def _read(self, numbers: npt.NDArray[np.uint32]) -> tuple[Any, Any, Any, Info]:
         return self._patiently(lambda: self._read_now(numbers, self._spec, self._widest()))
 
     def _read_now(self, numbers: npt.NDArray[np.uint32], spec: dict[str, Any],
-                  size: int) -> tuple[Any, Any, Info]:
+                  size: int) -> tuple[Any, Any, Any, Info]:
         self._ask()
         if len(numbers):
             spec = {**spec, "list": numbers, "order": "list",
                     "batch_size": max(1, min(len(numbers), _AHEAD_BYTES // size))}
         if len(numbers) * size <= _INLINE_BYTES:
             spec = {**spec, "transport": "inline"}
-        with Stream(**self._where, **spec, reconnect=0, arrays=self._arrays) as stream:
+        with Stream(**self._where, **spec, reconnect=0, indices=True, arrays=self._arrays) as stream:
             info = stream.info
             if not len(numbers):
                 empty = self._arrays.empty
                 return (empty((0, *info.image_shape), info.dtype),
-                        empty((0, *info.label_shape), info.label_dtype), info)
-            images, labels, _ = stream.whole()
-            return images, labels, info
+                        empty((0, *info.label_shape), info.label_dtype), empty((0,), "int64"), info)
+            return *stream.whole(), info
 
     def _ask(self) -> Dataset:
         served = dataset_of(**self._where)

@@ -616,12 +616,11 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         """A batch that is read without a stream."""
         chosen = self._order.numbers(numbers([operator.index(i) for i in positions]))
         if self._order.augmentation is None:
-            images, labels = self._samples.fetch(chosen)
+            images, labels, found = self._samples.numbered(chosen)
         else:
-            images, labels = self._samples.augmented(chosen, values)
+            images, labels, found = self._samples.augmented(chosen, values)
         return self._made(images, labels.to(getattr(torch, self.label_dtype)),
-                          torch.from_numpy(self._samples.numbers[chosen]) if self.with_indices else
-                          None)
+                          found if self.with_indices else None)
 
 
 shows(Loader.__init__, *FIELDS)

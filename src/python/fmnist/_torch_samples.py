@@ -2,7 +2,6 @@
 """One split by index, for what torchvision.datasets.FashionMNIST is used for."""
 import inspect
 import math
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -154,11 +153,6 @@ class MapDataset(Dataset[Any]):
         """Samples of the split, where the daemon was asked already."""
         return self._samples.count_known
 
-    @property
-    def numbers(self) -> NDArray[np.int64]:
-        """Each sample's number in the stored split: of a part of one, not its place in the part."""
-        return self._samples.numbers
-
     def __len__(self) -> int:
         """Samples of the split."""
         return self.described.count
@@ -174,6 +168,10 @@ class MapDataset(Dataset[Any]):
         Errors: IndexError, TypeError; those of fmnist.errors."""
         return self._samples.fetch(indices)
 
+    def numbered(self, indices: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As fetch, and each sample's number in the stored split: int64[n]."""
+        return self._samples.numbered(indices)
+
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Several at once, for DataLoader."""
         if type(self).__getitem__ is not MapDataset.__getitem__:
@@ -184,12 +182,12 @@ class MapDataset(Dataset[Any]):
         self.check_unchanged()
         images: Any
         if self.transform is not None:
-            pixels, labels = self._pictures.fetch(indices)
+            pixels, labels, *more = self._asked(self._pictures, indices)
             images = [self.transform(_picture(image.numpy())) for image in pixels]
         elif self.rule.text is not None:
-            images, labels = self.augmented(indices)
+            images, labels, *more = self.augmented(indices)
         else:
-            images, labels = self._samples.fetch(indices)
+            images, labels, *more = self._asked(self._samples, indices)
         if self.target_transform is not None:
             labels = [self.target_transform(label) for label in each_label(labels)]
         elif self.label_dtype == "int64" and labels.dim() == 1:
@@ -197,9 +195,11 @@ class MapDataset(Dataset[Any]):
         else:
             labels = labels.to(getattr(torch, self.label_dtype))
         if self.with_indices:
-            numbers = self.numbers
-            return list(zip(images, labels, (int(numbers[operator.index(i)]) for i in indices)))
+            return list(zip(images, labels, more[0].tolist()))
         return list(zip(images, labels))
+
+    def _asked(self, samples: Samples, indices: Sequence[int]) -> Any:
+        return samples.numbered(indices) if self.with_indices else samples.fetch(indices)
 
     # ---- augmentation
 
@@ -241,17 +241,16 @@ class MapDataset(Dataset[Any]):
                 self.spec["width"] or served.width)
 
     def augmented(self, indices: Iterable[int], values: NDArray[np.uint32] | None = None) -> tuple[
-            torch.Tensor, torch.Tensor]:
-        """(images, labels) behind the augmentation, by those draws; without, by those that come of
+            torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(images, labels, numbers) behind the augmentation, by those draws; without, by those that come of
         the global generator, sample after sample."""
         self.augmentation()
         assert self._made is not None  # there is one
         _, how, samples = self._made
-        numbers = list(indices)
+        chosen = list(indices)
         if values is None:
-            values = how.from_global(len(numbers))
-        images, labels = samples.drawn(numbers, values, how.bytes)
-        return images, labels
+            values = how.from_global(len(chosen))
+        return samples.drawn(chosen, values, how.bytes)
 
     def _whole(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self._arrays is None:
