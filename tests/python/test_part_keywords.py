@@ -309,6 +309,8 @@ def test_load_data__a_fold__what_it_trains_on_and_holds_out(daemon, raw_train, r
         numbers, labels = wanted(raw[1], classes=[3, 7], renumber=True)
         np.testing.assert_array_equal(y, labels)
         np.testing.assert_array_equal(x, raw[0][numbers])
+    for _, y in fmnist.load_data(fold=1, folds=6, label_map=iter(EVEN)):
+        assert set(y) == {0, 1}
     (_, y), = fmnist.load_data(splits=["test[:50]"], label_map=EVEN)
     np.testing.assert_array_equal(y, raw_test[1][:50] % 2)
     with pytest.raises(ValueError, match="fold= and splits="):
@@ -368,6 +370,11 @@ WRONG = [
     (dict(classes="37"), TypeError, "classes='37': want labels"),
     (dict(classes=[]), ValueError, "there are none"),
     (dict(classes=[3.0]), TypeError, "classes: 3.0 is no whole number"),
+    (dict(classes=np.arange(10) > 7), TypeError, "classes: False is no whole number"),
+    (dict(classes=np.array([[3]])), TypeError, "classes: [3] is no whole number"),
+    (dict(classes=np.array(3)), TypeError, "classes=3: want labels"),
+    (dict(fold=np.array([1]), folds=3), TypeError, "fold: [1] is no whole number"),
+    (dict(label_map={3, 7}), TypeError, "label_map={3, 7}: a set has no order"),
     (dict(label_map=7), TypeError, "label_map=7: want"),
     (dict(label_map={}), ValueError, "there are none"),
     (dict(label_map={"a": 1}), TypeError, "label_map: 'a' is no whole number"),

@@ -2,7 +2,7 @@
 """Parts of a split as the text that every split= takes, and as keywords beside it."""
 import operator
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, TypedDict
 
 FOLDS_MAX = 10000
@@ -42,7 +42,7 @@ def part_of(split: str, said: Any) -> str:
     given = {name: value for name, value in given.items() if value is not None}
     if "fold" not in given and "folds" not in given:
         loose = [f"{name}=" for name in ("held_out", "stratified", "fold_seed")
-                 if given.get(name, False) is not False]
+                 if name in given and (name == "fold_seed" or given[name])]
         if loose:
             raise ValueError(f"{' and '.join(loose)} without fold= and folds=" + (
                 "; seed= is the order's" if "fold_seed=" in loose else ""))
@@ -53,8 +53,9 @@ def part_of(split: str, said: Any) -> str:
 
 def parts_of(splits: Iterable[str], said: Any) -> list[str]:
     """The same of several splits, of keywords that hold for each of them."""
-    if said.get("classes") is not None:
-        said["classes"] = _listed("classes", said["classes"])  # an iterator gives them once
+    for name in ("classes", "label_map"):
+        if isinstance(said.get(name), Iterator):
+            said[name] = list(said[name])  # it gives them once
     given = {name: said.pop(name) for name in FIELDS if name in said}
     return [part_of(split, dict(given)) for split in splits]
 
@@ -148,6 +149,7 @@ def part(split: str = "train", *, fraction: float | str | None = None, count: in
 
 
 def _listed(name: str, values: Any) -> Collection[Any]:
+    values = _plain(values)
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)):
         raise TypeError(f"{name}={values!r}: want labels, as [3, 7]")
     listed = values if isinstance(values, Set) else list(values)
@@ -156,7 +158,13 @@ def _listed(name: str, values: Any) -> Collection[Any]:
     return listed
 
 
+def _plain(value: Any) -> Any:
+    """What an array, a tensor or a scalar of one holds, as Python has it."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def _whole(name: str, value: Any) -> int:
+    value = _plain(value)
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name}: {value!r} is no whole number")
     return operator.index(value)
@@ -202,4 +210,6 @@ def _labels(label_map: Mapping[int, int] | Sequence[int]) -> str:
             raise ValueError(f"label_map={label_map!r}: there are none")
         return ", ".join(f"{_whole('label_map', old)}:{_whole('label_map', new)}"
                          for old, new in label_map.items())
+    if isinstance(label_map, Set):
+        raise TypeError(f"label_map={label_map!r}: a set has no order; want a list, or a mapping")
     return ", ".join(str(_whole("label_map", new)) for new in _listed("label_map", label_map))
