@@ -155,10 +155,35 @@ def test_torch_loader__every_order_and_resumed_everywhere__dataloader_over_a_sub
         again.load_state_dict(kept)
         torch.set_rng_state(drawn)
         equal(again, wanted_epochs[0][k:])
-    other = Loader(split=SPLIT, batch_size=32, resize="none", order="shuffle", fold=4, folds=5)
-    with pytest.raises((ValueError, errors.TokenError)):
-        other.load_state_dict(pickle.loads(states[0])[0])
-        list(other)
+
+
+@pytest.mark.parametrize("order", [*ORDERS, "own"])
+@pytest.mark.parametrize("ours, others", [
+    (dict(fold=0, folds=5), dict(fold=1, folds=5)), ({}, dict(label_map=EVEN)),
+    (dict(classes=[3]), dict(classes=[3], renumber=True))])
+def test_torch_loader__state_of_another_part_of_as_many_images__refused(
+        daemon, last, order, ours, others):
+    pytest.importorskip("torch")
+    from fmnist.torch import Loader
+
+    def make(case):
+        if order != "own":
+            return both(last, case, order)[1]()
+        return Loader(split=SPLIT, batch_size=4, sampler=Own(), **case)
+
+    first = make(ours)
+    batches = iter(first)
+    next(batches)
+    state = first.state_dict()
+    left = len(list(batches))
+    for case in (ours, others):
+        again = make(case)
+        if case is others:
+            with pytest.raises(errors.TokenError):
+                again.load_state_dict(state)
+        else:
+            again.load_state_dict(state)
+            assert len(list(again)) == left
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -206,10 +206,14 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
                        "in DataLoader" + (", and worker_init_fn= is not called"
                                           if worker_init_fn else ""))
 
+    @property
+    def _name(self) -> str:
+        return f"{self._samples.where['dataset']}/{self._samples.split}"
+
     def __repr__(self) -> str:
         plain = self.dataset is self._samples
         count = self._samples.count_known if plain else len(self.dataset)
-        return (f"<fmnist.torch.Loader {self._samples.where['dataset']}/{self._samples.split}: " + (
+        return (f"<fmnist.torch.Loader {self._name}: " + (
                     "" if count is None else f"{count} samples, ") + (
                     f"batch_size={self.batch_size}, {type(self.sampler).__name__}>"
                     if self._order.sampler is not None else f"{type(self.batch_sampler).__name__}>"))
@@ -367,6 +371,8 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
             return state
         state["epoch"] = run.number if run.number is not None else state["epoch"]
         state.update(run.state_dict(back))
+        if "sampler" in state:  # no stream, whose token would say it
+            state["samples"] = self._name
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -374,7 +380,7 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
 
         Errors: ValueError for what is no state of a Loader, or that of another order, or of a
         sampler that gives other batches now; errors.TokenError for that of another data set, split
-        or batch size."""
+        or batch size, of a sampler of your own also where the split is said in other words."""
         if state == {} and _called_by(_LIGHTNING):
             return
         if not isinstance(state, dict) or not {"inside", "epoch", "generators"} <= state.keys():
@@ -384,6 +390,9 @@ class Loader(IterableDataset[Any], DataLoader[Any]):
         if state.get("order") != self._order.said():
             raise ValueError(f"the state is of a Loader with {state.get('order')}; this one has "
                              f"{self._order.said()}: make it as the one that was saved")
+        if state.get("samples", self._name) != self._name:
+            raise errors.TokenError(f"the state is of {state['samples']}; this Loader reads "
+                                    f"{self._name}")
         generators = self._generators()
         if len(generators) != len(state["generators"]):
             raise ValueError(f"the state has {len(state['generators'])} generators, this Loader "
