@@ -336,7 +336,7 @@ int advise_run(const struct invocation *in)
     if (!a)
         return ctl_file_error(-ENOMEM, "bench: --advise: out of memory");
     a->in = a->result.in = in;
-    a->daemon.alive = a->daemon.watched = -1;
+    a->daemon.alive = a->daemon.watched = a->daemon.held = -1;
     int status = run(a);
     fmnist_disconnect(a->control);
     own_daemon_stop(&a->daemon);

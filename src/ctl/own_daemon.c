@@ -196,11 +196,14 @@ static void name_files(struct own_daemon *d)
 }
 
 /* A process of its own makes the folder, tells `to` its name or the error, waits until nobody has
- * the other end of `alive` any more, and removes it: there is no moment in which it is nobody's. */
-static void keep_folder(struct own_daemon *d, int alive, int to)
+ * the other end of `gone` any more, and removes it: there is no moment in which it is nobody's, and
+ * none in which a daemon that ends makes files in it. */
+static void keep_folder(struct own_daemon *d, int gone, int to)
 {
     setsid();
     close(d->alive);
+    close(d->watched);
+    close(d->held);
     int rc = make_folder(d->folder, sizeof d->folder);
     name_files(d);
     if (write_full(to, &rc, sizeof rc) || write_full(to, d->folder, sizeof d->folder))
@@ -208,7 +211,7 @@ static void keep_folder(struct own_daemon *d, int alive, int to)
     close(to);
     for (int fd = 0; fd < 3; fd++)
         close(fd); /* a reader of our output waits for its end */
-    struct pollfd p = {.fd = alive, .events = 0};
+    struct pollfd p = {.fd = gone, .events = 0};
     while (!rc && poll(&p, 1, -1) < 0)
         continue;
     if (!rc || rc == -EPIPE)
@@ -218,22 +221,29 @@ static void keep_folder(struct own_daemon *d, int alive, int to)
 
 int own_daemon_init(struct own_daemon *d, struct err *e)
 {
-    int alive[2], told[2], made = -EPIPE;
-    *d = (struct own_daemon){.alive = -1, .watched = -1};
+    int alive[2], held[2], told[2], made = -EPIPE;
+    *d = (struct own_daemon){.alive = -1, .watched = -1, .held = -1};
     fd_open_standard();
     if (pipe2(alive, O_CLOEXEC) < 0)
         return err_sys(e, -errno, "making a pipe");
     d->watched = alive[0];
     d->alive = alive[1];
-    if (pipe2(told, O_CLOEXEC) < 0)
+    if (pipe2(held, O_CLOEXEC) < 0)
         return err_sys(e, -errno, "making a pipe");
+    d->held = held[1];
+    if (pipe2(told, O_CLOEXEC) < 0) {
+        int rc = err_sys(e, -errno, "making a pipe");
+        fd_close(&held[0]);
+        return rc;
+    }
     d->keeper = fork();
     if (d->keeper == 0) {
         close(told[0]);
-        keep_folder(d, alive[0], told[1]);
+        keep_folder(d, held[0], told[1]);
     }
     int rc = d->keeper < 0 ? -errno : 0;
     d->keeper = rc ? 0 : d->keeper;
+    fd_close(&held[0]);
     fd_close(&told[1]);
     if (!rc && (read_full(told[0], &made, sizeof made) != sizeof made ||
                 read_full(told[0], d->folder, sizeof d->folder) != sizeof d->folder))
@@ -272,7 +282,7 @@ int own_daemon_start(struct own_daemon *d, const char *program, struct err *e)
         return err_sys(e, -errno, "%s", d->log);
     d->pid = fork();
     if (d->pid == 0)
-        become(program, argv, (const int[3]){d->watched, -1, log});
+        become(program, argv, (const int[3]){d->watched, d->held, log});
     int rc = d->pid < 0 ? err_sys(e, -errno, "starting %s", program) : 0;
     d->pid = rc ? 0 : d->pid;
     fd_close(&log);
@@ -308,6 +318,7 @@ void own_daemon_stop(struct own_daemon *d)
     fd_close(&d->watched);
     fd_close(&d->alive);
     take_end(&d->pid);
+    fd_close(&d->held);
     take_end(&d->keeper);
     if (d->config[0])
         remove_folder(d); /* what the daemon had there until its end */

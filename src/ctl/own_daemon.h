@@ -3,7 +3,7 @@
  *
  * It listens in a new folder of mode 0700, reads its config from there and logs there. However
  * fmnistctl ends, SIGKILL included, the daemon ends too (--until-eof), and a process that waits for
- * that end removes the folder.
+ * both ends removes the folder.
  * Threads: one. Blocks: start and stop, for the daemon.
  */
 #ifndef CTL_OWN_DAEMON_H
@@ -16,7 +16,8 @@
 
 struct own_daemon {
     pid_t pid, keeper;  /* 0: none */
-    int alive, watched; /* the pipe whose end both wait for: our side, theirs; -1: closed */
+    int alive, watched; /* the pipe whose end the daemon waits for: our side, its; -1: closed */
+    int held;           /* what we and the daemon have of the keeper's pipe; -1: closed */
     char folder[80];
     char config[96], socket[96], log[96];
 };
