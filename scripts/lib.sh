@@ -67,7 +67,7 @@ machine_of() {
     local triplet
     # shellcheck disable=SC2086  # a compiler with its options
     triplet=$(${CC:-gcc} -dumpmachine) || return 1
-    say "${triplet%%-*}"
+    if [ "$triplet" = "$(gcc -dumpmachine 2>/dev/null)" ]; then uname -m; else say "${triplet%%-*}"; fi
 }
 
 # shellcheck disable=SC2034  # FOREIGN_* are for the caller
