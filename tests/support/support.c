@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,17 +63,35 @@ static struct baseline take_baseline(void)
     return b;
 }
 
-static void *end_at_once(void *unused)
+static void *end_at_once(void *number)
 {
-    return unused;
+    *(pid_t *)number = gettid();
+    return NULL;
+}
+
+/* A thread that was joined is among the process's tasks for a moment more. */
+static void await_end_of_task(pid_t number)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int)number);
+    for (int ms = 0; ms < 1000 && access(path, F_OK) == 0; ms++)
+        poll(NULL, 0, 1);
+}
+
+static void await_ends_of_tasks(int most)
+{
+    for (int ms = 0; ms < 1000 && count_entries("/proc/self/task") > most; ms++)
+        poll(NULL, 0, 1);
 }
 
 /* ThreadSanitizer starts a thread of its own beside a forked process's first one. */
 static void warm_up_threads(void)
 {
     pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, end_at_once, NULL), 0);
+    pid_t number = 0;
+    ck_assert_int_eq(pthread_create(&thread, NULL, end_at_once, &number), 0);
     pthread_join(thread, NULL);
+    await_end_of_task(number);
 }
 
 void support_setup(void)
@@ -95,6 +114,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 void support_teardown(void)
 {
+    await_ends_of_tasks(before.threads);
     struct baseline after = take_baseline();
     nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     ck_assert_msg(after.descriptors == before.descriptors, "descriptors: %d before, %d after",
