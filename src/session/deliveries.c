@@ -16,8 +16,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* The longest that the loop waits for a worker that sends to a client which has ended. */
-#define SENDING_NS 1000000u
+/* The longest that the loop waits for a worker that sends to a client which has ended: it is a
+ * system call away, and on a busy CPU a turn or two of the scheduler. */
+#define SENDING_NS 10000000u
 
 /* ---- what is acknowledged ------------------------------------------------------------------ */
 
