@@ -87,6 +87,9 @@ const char *import_split_name(const struct import_member *m, const struct import
  * import_set_call. */
 int import_call_by_source(struct import_set *set, const struct import_input *in, struct err *e);
 
+/* The last part of a path, without what stands behind it. */
+void import_last_part(const char *path, char *out, size_t size);
+
 /* The last part of a member's name. */
 const char *import_base_name(const struct import_member *m);
 

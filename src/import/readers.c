@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 /* What is known by its first bytes comes before what is known by its name alone; pixels as text,
@@ -191,37 +190,6 @@ static int check_options(const struct import_reader *reader, const struct import
     return 0;
 }
 
-static void last_part(const char *path, char *out, size_t size)
-{
-    size_t length = strlen(path), first;
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    for (first = length; first && path[first - 1] != '/';)
-        first--;
-    snprintf(out, size, "%.*s", (int)(length - first), path + first);
-}
-
-static void name_by_source(const char *path, char *name, size_t size)
-{
-    static const char *const ends[] = {".gz",  ".bz2", ".xz",  ".Z",   ".zst", ".tar", ".tgz",
-                                       ".zip", ".npz", ".npy", ".csv", ".mat", ".bin", ".pkl"};
-    last_part(path, name, size);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        size_t n = strlen(name), m = strlen(ends[i]);
-        if (n > m && !strcasecmp(name + n - m, ends[i])) {
-            name[n - m] = 0;
-            i = (size_t)-1; /* from the first again */
-        }
-    }
-}
-
-int import_call_by_source(struct import_set *set, const struct import_input *in, struct err *e)
-{
-    char name[256];
-    name_by_source(import_input_first_path(in), name, sizeof name);
-    return import_set_call(set, name, e);
-}
-
 static int read_all(struct import_input *in, struct import_set *set, const struct import_options *o,
                     const struct import_reader *reader, struct err *e)
 {
@@ -237,7 +205,7 @@ static int add_texts(struct import_input *in, struct import_set *set, struct err
     uint8_t digest[32];
     char origin[256];
     const char *path = import_input_only_path(in), *licence = import_input_licence(in);
-    last_part(import_input_first_path(in), origin, sizeof origin);
+    import_last_part(import_input_first_path(in), origin, sizeof origin);
     int rc = import_set_origin(set, origin, e);
     if (!rc && licence)
         rc = import_set_licence(set, licence, strlen(licence), e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What readers ask of a member's name, and how they tell of one that is left out. */
+/* What readers ask of a member's or a source's name, and how they tell of a member that is left
+ * out. */
 #include "import/reader.h"
 
 #include <ctype.h>
@@ -58,6 +59,37 @@ const char *import_base_name(const struct import_member *m)
 {
     const char *slash = strrchr(m->name, '/');
     return slash ? slash + 1 : m->name;
+}
+
+void import_last_part(const char *path, char *out, size_t size)
+{
+    size_t length = strlen(path), first;
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    for (first = length; first && path[first - 1] != '/';)
+        first--;
+    snprintf(out, size, "%.*s", (int)(length - first), path + first);
+}
+
+static void name_by_source(const char *path, char *name, size_t size)
+{
+    static const char *const ends[] = {".gz",  ".bz2", ".xz",  ".Z",   ".zst", ".tar", ".tgz",
+                                       ".zip", ".npz", ".npy", ".csv", ".mat", ".bin", ".pkl"};
+    import_last_part(path, name, size);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(name), m = strlen(ends[i]);
+        if (n > m && !strcasecmp(name + n - m, ends[i])) {
+            name[n - m] = 0;
+            i = (size_t)-1; /* from the first again */
+        }
+    }
+}
+
+int import_call_by_source(struct import_set *set, const struct import_input *in, struct err *e)
+{
+    char name[256];
+    name_by_source(import_input_first_path(in), name, sizeof name);
+    return import_set_call(set, name, e);
 }
 
 void import_note(const struct import_options *o, bool broken, const char *format, ...)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fmnist import _idle, core, errors
 from fmnist._options import DEFAULTS, WHERE, Options, check, spelled_out
 from fmnist._part import FIELDS, part_of
+from fmnist._served import dataset_of
 from fmnist._typing import Unpack
 
 Array = TypeVar("Array")
@@ -110,7 +111,7 @@ class Loader(Generic[Array]):
         """The numbers that indices= says."""
         mask = numpy.asarray(indices) if hasattr(indices, "__len__") else None
         if mask is not None and mask.dtype == bool:
-            count = core.dataset_of(**self._where).count
+            count = dataset_of(**self._where).count
             if mask.shape != (count,):
                 raise ValueError(f"indices: a mask of shape {mask.shape}, want ({count},), one "
                                  f"truth for each sample of {self._name}")

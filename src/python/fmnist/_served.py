@@ -73,11 +73,11 @@ _counts: dict[tuple[bytes, str], int] = {}  # of parts: what they are does not c
 def _part_of(served: Dataset, split: str, path: str | None, timeout: float) -> Dataset:
     key = served.digest, split
     if key not in _counts:
-        from fmnist.core import Stream
-
-        with Stream(served.name, split, socket=path, timeout=timeout, batch_size=1,
-                    transport="inline", reconnect=0) as stream:
-            _counts[key] = stream.info.sample_count
+        fields = (("dataset", served.name), ("split", split), ("batch_size", "1"),
+                  ("transport", "inline"))
+        stream = _native.Stream(path, milliseconds(timeout), -1, fields, None, None, None, None)
+        _counts[key] = stream.info()[0]
+        stream.close()
     return served._replace(split=split, count=_counts[key],
                            class_names=class_names_of(split, served.class_names))
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist import _native, _numbers, errors
-from fmnist._served import dataset_of as dataset_of, find_socket, milliseconds
+from fmnist._served import dataset_of, find_socket, milliseconds
 from fmnist._part import part_of
 from fmnist._spec import Spec, check_names, shows
 from fmnist._typing import Self, Unpack

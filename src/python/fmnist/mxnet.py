@@ -27,8 +27,9 @@ from mxnet.gluon.data import Dataset
 from fmnist import _chapter, _loader
 from fmnist._options import DEFAULTS, OF_MODULES, Options, check, spelled_out
 from fmnist._samples import Samples
+from fmnist._served import dataset_of
 from fmnist._typing import Unpack
-from fmnist.core import NumpyArrays, dataset_of
+from fmnist.core import NumpyArrays
 
 
 class Arrays(NumpyArrays):

@@ -43,10 +43,8 @@ static PyObject *augment_new(PyTypeObject *type, PyObject *args, PyObject *unuse
 
 static void augment_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     fmnist_augment_free(((struct native_augment *)self)->augment);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
+    native_free(self);
 }
 
 /* info() -> (value_count, channels, height, width, dtype, text) */

@@ -130,12 +130,10 @@ static PyObject *memory_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 
 static void memory_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     struct memory *m = (struct memory *)self;
     if (m->block.memory)
         put_block(m->block);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
+    native_free(self);
 }
 
 static int memory_getbuffer(PyObject *self, Py_buffer *b, int flags)

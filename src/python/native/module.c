@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The module: errors, and what a daemon can be asked without a stream. */
+/* The module: its types, and what a daemon can be asked without a stream. */
 #include "native.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
-
-PyTypeObject *native_stream_type, *native_lease_type, *native_view_type, *native_memory_type;
-PyTypeObject *native_augment_type;
-
-PyObject *raise_error(int code, const char *text)
-{
-    PyObject *errors = PyImport_ImportModule("fmnist.errors");
-    PyObject *error = errors ? PyObject_CallMethod(errors, "of", "is", code, text) : NULL;
-    if (error)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
-    Py_XDECREF(errors);
-    return NULL;
-}
 
 static PyObject *class_names(const struct fmnist_dataset *d)
 {

@@ -51,6 +51,9 @@ PyAPI_FUNC(int) PyBuffer_FillInfo(Py_buffer *view, PyObject *exporter, void *buf
 /* Sets the exception of fmnist/errors.py that belongs to the code. Returns NULL. */
 PyObject *raise_error(int code, const char *text);
 
+/* The last of a deallocator: frees an object of a heap type. */
+void native_free(PyObject *self);
+
 /* ---- streams ------------------------------------------------------------------------------- */
 
 struct native_stream {
@@ -69,8 +72,11 @@ struct native_stream {
     uint32_t returned_size, returned_count;
 };
 
-/* Gives a batch back, now or behind the call that is under way; closes where that was the last. */
-void native_stream_return(struct native_stream *s, const struct fmnist_batch *batch);
+/* Closes it, with what it has been given back. Accepts one that is closed. */
+void native_stream_end(struct native_stream *s);
+
+/* A new reference to what holds the batch until it is gone, on errors too. */
+PyObject *native_lease_new(struct native_stream *s, const struct fmnist_batch *batch);
 
 /* ---- views --------------------------------------------------------------------------------- */
 

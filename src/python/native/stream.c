@@ -10,41 +10,20 @@
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-static void end(struct native_stream *s)
-{
-    fmnist_close(s->stream);
-    s->stream = NULL;
-    free(s->returned);
-    s->returned = NULL;
-}
-
-void native_stream_return(struct native_stream *s, const struct fmnist_batch *batch)
-{
-    s->view_count--;
-    if (s->busy)
-        s->returned[s->returned_count++] = *batch;
-    else if (s->closing && !s->view_count)
-        end(s);
-    else
-        fmnist_release(s->stream, batch); /* refused in a forked child: it is the parent's */
-}
-
 static PyObject *stream_close(PyObject *self, PyObject *unused)
 {
     struct native_stream *s = (struct native_stream *)self;
     s->closing = true;
     if (s->stream && !s->busy && !s->view_count)
-        end(s);
+        native_stream_end(s);
     Py_RETURN_NONE;
 }
 
 /* Views hold a reference, so that none is left here. */
 static void stream_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    end((struct native_stream *)self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
+    native_stream_end((struct native_stream *)self);
+    native_free(self);
 }
 
 /* ---- the beginning ------------------------------------------------------------------------- */
@@ -110,7 +89,7 @@ static int begin(struct native_stream *s, const struct fmnist_connect_options *o
     fmnist_stream_token(s->stream, &s->token);
     rc = make_room(s);
     if (rc)
-        end(s);
+        native_stream_end(s);
     return rc;
 }
 
@@ -175,7 +154,7 @@ static void leave_call(struct native_stream *s)
         fmnist_release(s->stream, &s->returned[i]);
     s->returned_count = 0;
     if (s->closing && !s->view_count)
-        end(s);
+        native_stream_end(s);
 }
 
 /* Waits once, and hears signals then. Returns what `wait` does, with its text; an exception is set

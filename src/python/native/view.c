@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays over the ring: who holds what.
- *
- *     ndarray or tensor -> View (shape, type, address) -> Lease (the batch) -> Stream
- *
- * The lease is given back when the last array is gone, whichever library made it. */
+/* fmnist._native.View: arrays over a batch, for NumPy and by DLPack. */
 #include "native.h"
 
 #include <stdlib.h>
 
 #define DIMENSIONS 5 /* [count][views][channels][height][width] */
-
-struct lease {
-    PyObject_HEAD
-    struct native_stream *stream; /* owned */
-    struct fmnist_batch batch;
-};
 
 struct view {
     PyObject_HEAD
@@ -35,25 +25,10 @@ static const struct {
     [FMNIST_BFLOAT16] = {4, 16}, [FMNIST_INT32] = {0, 32},   [FMNIST_INT64] = {0, 64},
 };
 
-static void free_object(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
-
-static void lease_dealloc(PyObject *self)
-{
-    struct lease *l = (struct lease *)self;
-    native_stream_return(l->stream, &l->batch);
-    Py_DECREF(&l->stream->ob_base);
-    free_object(self);
-}
-
 static void view_dealloc(PyObject *self)
 {
     Py_DECREF(((struct view *)self)->owner);
-    free_object(self);
+    native_free(self);
 }
 
 static PyObject *view_new(PyObject *owner, const void *memory, uint32_t dtype, int dimensions,
@@ -124,19 +99,11 @@ static PyObject *views_of(const struct fmnist_stream_info *info, const struct fm
 
 PyObject *view_batch(struct native_stream *s, const struct fmnist_batch *batch)
 {
-    allocfunc alloc = (allocfunc)PyType_GetSlot(native_lease_type, Py_tp_alloc);
-    struct lease *lease = (struct lease *)alloc(native_lease_type, 0);
-    if (!lease) {
-        fmnist_release(s->stream, batch);
+    PyObject *lease = native_lease_new(s, batch);
+    if (!lease)
         return NULL;
-    }
-    s->view_count++;
-    Py_INCREF(&s->ob_base);
-    lease->stream = s;
-    lease->batch = *batch;
-    PyObject *self = &lease->ob_base;
-    PyObject *views = views_of(&s->info, batch, s->wire, &(struct owners){self, self, self});
-    Py_DECREF(self);
+    PyObject *views = views_of(&s->info, batch, s->wire, &(struct owners){lease, lease, lease});
+    Py_DECREF(lease);
     return views;
 }
 
@@ -265,18 +232,6 @@ static PyMethodDef methods[] = {
 static PyGetSetDef properties[] = {
     {"address", view_address, NULL, "of the first byte", NULL},
     {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyType_Slot lease_slots[] = {
-    {Py_tp_dealloc, lease_dealloc},
-    {0, NULL},
-};
-
-PyType_Spec native_lease_spec = {
-    .name = "fmnist._native.Lease",
-    .basicsize = sizeof(struct lease),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = lease_slots,
 };
 
 static PyType_Slot view_slots[] = {
