@@ -6,6 +6,7 @@
 #include "ctl/config_entry.h"
 #include "ctl/ended.h"
 #include "ctl/output.h"
+#include "ctl/own_daemon.h"
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -59,19 +60,6 @@ static int read_text(const char *path, char **text, struct err *e)
 
 /* ---- the daemon's program ------------------------------------------------------------------- */
 
-/* Beside this one, else in PATH. */
-static void find_daemon(char path[PATH_MAX])
-{
-    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 16);
-    if (n > 0) {
-        path[n] = 0;
-        strcpy(strrchr(path, '/') + 1, "fmnistd");
-        if (access(path, X_OK) == 0)
-            return;
-    }
-    strcpy(path, "fmnistd");
-}
-
 /* Its last line on standard error, with `from` in it as `to`, without its own name before it. */
 static void last_line(char *said, const char *from, const char *to, char *out, size_t size)
 {
@@ -96,13 +84,15 @@ static int run_check(const char *copy, char *said, size_t size, struct err *e)
     posix_spawn_file_actions_t actions;
     int pipes[2], status = 0;
     pid_t pid;
-    find_daemon(program);
+    int rc = own_daemon_find(program, sizeof program, e);
+    if (rc)
+        return rc;
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return err_sys(e, -errno, "running fmnistd");
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, pipes[1], STDERR_FILENO);
-    int rc = posix_spawnp(&pid, program, &actions, NULL, words, environ);
+    rc = posix_spawn(&pid, program, &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(pipes[1]);
     if (rc) {
