@@ -139,9 +139,10 @@ int verb_bench(const struct invocation *in)
     struct totals t = {0};
     if (read_all(in, stream, &info, &h, &t) < 0)
         status = EXIT_FAILED;
-    else if ((t.starved = starved_seconds(client)) > t.waited)
-        t.starved =
-            t.waited; /* the daemon counts until it is asked, and inline from the opening on */
+    else
+        t.starved = starved_seconds(client);
+    if (t.starved > t.waited) /* the daemon counts until it is asked, and from the opening on */
+        t.starved = t.waited;
     fmnist_close(stream);
     fmnist_disconnect(client);
     if (!status)
