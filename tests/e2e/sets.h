@@ -5,6 +5,7 @@
 #define TESTS_E2E_SETS_H
 
 #include "e2e/harness.h"
+#include "e2e/program.h"
 
 #include <sys/stat.h>
 
@@ -63,6 +64,22 @@ static inline void set_write(const struct set *s)
 static inline void set_serve(struct daemon *d)
 {
     daemon_start(d, "cache: none\ndatasets:\n  - path: %s/set\n", support_dir());
+}
+
+/* Splits and their digests, as text; the caller's to free. What check found else is no matter. */
+static inline char *set_digests(const char *folder)
+{
+    run_ctl(&said, "--json check %s", folder);
+    json_t *all = said_json(said.status), *out = json_array(), *split;
+    size_t i;
+    ck_assert_msg(json_array_size(json_object_get(all, "splits")) > 0, "%s", said.text);
+    json_array_foreach (json_object_get(all, "splits"), i, split)
+        json_array_append_new(out, json_pack("[O, O]", json_object_get(split, "split"),
+                                             json_object_get(split, "digest")));
+    char *text = json_dumps(out, 0);
+    json_decref(out);
+    json_decref(all);
+    return text;
 }
 
 #endif

@@ -17,21 +17,6 @@ static void setup(void)
     set_write(&set);
 }
 
-/* Splits and their digests, as text; the caller's to free. */
-static char *digests(const char *folder)
-{
-    run_ctl(&said, "--json check %s", folder);
-    json_t *all = said_json(0), *out = json_array(), *split;
-    size_t i;
-    json_array_foreach (json_object_get(all, "splits"), i, split)
-        json_array_append_new(out, json_pack("[O, O]", json_object_get(split, "split"),
-                                             json_object_get(split, "digest")));
-    char *text = json_dumps(out, 0);
-    json_decref(out);
-    json_decref(all);
-    return text;
-}
-
 static size_t names_in(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -50,7 +35,7 @@ START_TEST(export__then_import__the_same_digests)
 {
     static const char *const names[] = {"set-idx", "set.npz"};
     struct daemon d;
-    char *want = digests(support_path("set")), words[1024];
+    char *want = set_digests(support_path("set")), words[1024];
     set_serve(&d);
     for (int served = 0; served < 2; served++)
         for (size_t f = 0; f < 2; f++) {
@@ -63,7 +48,7 @@ START_TEST(export__then_import__the_same_digests)
             run_ctl(&said, "import %s/%d-%s --name noise -o %s/back-%d-%zu", support_dir(), served,
                     names[f], support_dir(), served, f);
             ck_assert_msg(said.status == 0, "%s", said.text);
-            char *got = digests(support_path("back-%d-%zu", served, f));
+            char *got = set_digests(support_path("back-%d-%zu", served, f));
             ck_assert_str_eq(got, want);
             free(got);
         }
@@ -96,7 +81,7 @@ END_TEST
 
 START_TEST(export__csv_then_import__the_same_digest)
 {
-    char *all = digests(support_path("set"));
+    char *all = set_digests(support_path("set"));
     for (int s = 0; s < 2; s++) {
         const char *split = s ? "test" : "train";
         run_ctl(&said, "export %s/set --split %s -o %s/%s.csv", support_dir(), split, support_dir(),
@@ -105,7 +90,7 @@ START_TEST(export__csv_then_import__the_same_digest)
         run_ctl(&said, "import %s/%s.csv --size 9x7 --name noise -o %s/back-%s", support_dir(),
                 split, support_dir(), split);
         ck_assert_msg(said.status == 0, "%s", said.text);
-        char *one = digests(support_path("back-%s", split));
+        char *one = set_digests(support_path("back-%s", split));
         one[strlen(one) - 1] = 0; /* of its list */
         ck_assert_msg(strstr(all, one + 1), "%s is not in %s", one + 1, all);
         free(one);
@@ -355,7 +340,7 @@ START_TEST(export__multi_label__rows_in_npz_and_idx_alone)
               &set.train[0][0]);
     write_idx(support_path("rows/l"), 2, (uint32_t[]){SET_TRAIN, 5}, rows);
     support_write(support_path("rows/dataset.yaml"), lines, strlen(lines));
-    char *want = digests(support_path("rows"));
+    char *want = set_digests(support_path("rows"));
     for (int npz = 0; npz < 2; npz++) {
         run_ctl(&said, "export %s/rows -o %s/out%s", support_dir(), support_dir(),
                 npz ? ".npz" : "");
@@ -363,7 +348,7 @@ START_TEST(export__multi_label__rows_in_npz_and_idx_alone)
         run_ctl(&said, "import %s/out%s --name rows -o %s/back%d", support_dir(), npz ? ".npz" : "",
                 support_dir(), npz);
         ck_assert_msg(said.status == 0, "%s", said.text);
-        char *got = digests(support_path("back%d", npz));
+        char *got = set_digests(support_path("back%d", npz));
         ck_assert_str_eq(got, want);
         free(got);
     }
