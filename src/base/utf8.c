@@ -38,6 +38,18 @@ bool utf8_is_control(uint32_t character)
     return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
+bool utf8_is_file_name(const char *name)
+{
+    const unsigned char *at = (const unsigned char *)name;
+    uint32_t character;
+    for (size_t bytes; *at; at += bytes) {
+        bytes = utf8_take(at, &character);
+        if (!bytes || character == '/' || utf8_is_control(character))
+            return false;
+    }
+    return *name && *name != '.';
+}
+
 bool utf8_is_plain_yaml(uint32_t character)
 {
     if (character < 0x20 || character == '"' || character == '\\' || character == 0x2028 ||

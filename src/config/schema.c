@@ -269,17 +269,7 @@ const char *schema_allowed(const struct schema *s, const char *path)
 
 bool schema_is_name(const char *name)
 {
-    size_t length = strlen(name);
-    if (!length || length >= DATASET_NAME_SIZE || name[0] == '.')
-        return false;
-    const unsigned char *at = (const unsigned char *)name;
-    uint32_t character;
-    for (size_t bytes; *at; at += bytes) {
-        bytes = utf8_take(at, &character);
-        if (!bytes || character == '/' || utf8_is_control(character))
-            return false;
-    }
-    return true;
+    return strlen(name) < DATASET_NAME_SIZE && utf8_is_file_name(name);
 }
 
 bool schema_is_split_name(const char *name)

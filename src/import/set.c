@@ -22,15 +22,7 @@
 /* As the config has it, and printable in a file's name. Other bytes than UTF-8 are in no config. */
 static bool is_name(const char *name)
 {
-    size_t length = strlen(name);
-    const unsigned char *at = (const unsigned char *)name;
-    uint32_t character;
-    bool good = length >= 1 && length < IMPORT_NAME_SIZE && name[0] != '.';
-    for (size_t bytes; good && *at; at += bytes) {
-        bytes = utf8_take(at, &character);
-        good = bytes && character != '/' && !utf8_is_control(character);
-    }
-    return good;
+    return strlen(name) < IMPORT_NAME_SIZE && utf8_is_file_name(name);
 }
 
 static int refuse_existing(const char *path, struct err *e)
